@@ -1,0 +1,223 @@
+"""Distributions as text: ``beta(mean=0.45, sd=0.1)``, read by a small grammar and never evaluated.
+
+::
+
+    value   := number | string | true | false | list | call
+    list    := "[" [value {"," value}] "]"
+    call    := name "(" [argument {"," argument}] ")"
+    argument:= [name "="] value
+
+Names are those of the constructors, ``scipy`` for a distribution of scipy by name, and ``by`` for a
+parameter with dims: ``lognormal(by("year", [1, 2]), by("year", [4, 8]))``, with the coordinates of
+``year`` given elsewhere in the study.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from demandsim.distributions import compose, families
+from demandsim.distributions.adapters import as_distribution, scipy_distribution
+from demandsim.distributions.law import Distribution
+from demandsim.errors import DistributionError, did_you_mean
+
+__all__ = ["MENU", "parse_distribution"]
+
+MENU: dict[str, Callable[..., Distribution]] = {
+    **{name: getattr(families, name) for name in families.__all__ if name != "ScipyLaw"},
+    **{name: getattr(compose, name) for name in compose.__all__},
+    "scipy": scipy_distribution,
+}
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<number>[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?(?![\w.]))
+      | (?P<name>[A-Za-z_]\w*)
+      | (?P<string>"[^"\\\n]*")
+      | (?P<mark>[()\[\],=])
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_LONGEST = 1_000_000
+_DEEPEST = 32
+
+
+@dataclass
+class _Reader:
+    text: str
+    coords: Mapping[str, Sequence[Any]]
+    place: int = 0
+    depth: int = 0
+
+    def fail(self, expected: str) -> DistributionError:
+        rest = self.text[self.place :].strip()
+        found = f"'{rest[:20]}'" if rest else "the end"
+        return DistributionError(f"cannot read the distribution '{_short(self.text)}': expected {expected}, found {found}")
+
+    def peek(self) -> tuple[str, str]:
+        match = _TOKEN.match(self.text, self.place)
+        if match is None:
+            return ("end", "") if not self.text[self.place :].strip() else ("error", "")
+        kind = match.lastgroup or "error"
+        return kind, match.group(kind)
+
+    def take(self) -> tuple[str, str]:
+        kind, token = self.peek()
+        match = _TOKEN.match(self.text, self.place)
+        if match is not None:
+            self.place = match.end()
+        return kind, token
+
+    def accept(self, mark: str) -> bool:
+        if self.peek() == ("mark", mark):
+            self.take()
+            return True
+        return False
+
+    def value(self) -> Any:
+        kind, token = self.peek()
+        if kind == "number":
+            self.take()
+            return float(token.replace("_", ""))
+        if kind == "string":
+            self.take()
+            return token[1:-1]
+        if self.peek() == ("mark", "["):
+            return self.nested(self.items)
+        if kind == "name":
+            if token in ("true", "false"):
+                self.take()
+                return token == "true"
+            return self.nested(self.call)
+        raise self.fail("a number, a list or a distribution")
+
+    def nested(self, read: Callable[[], Any]) -> Any:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise DistributionError(f"the distribution '{_short(self.text)}' is nested more than {_DEEPEST} deep")
+        result = read()
+        self.depth -= 1
+        return result
+
+    def items(self) -> list[Any]:
+        self.take()
+        found: list[Any] = []
+        while not self.accept("]"):
+            if found and not self.accept(","):
+                raise self.fail("',' or ']'")
+            found.append(self.value())
+        return found
+
+    def call(self) -> Any:
+        _, name = self.take()
+        if name not in MENU and name != "by":
+            raise DistributionError(f"unknown distribution '{name}'{did_you_mean(name, MENU)}")
+        if not self.accept("("):
+            raise self.fail(f"'(' after {name}")
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        while not self.accept(")"):
+            if (args or kwargs) and not self.accept(","):
+                raise self.fail("',' or ')'")
+            self.argument(name, args, kwargs)
+        return self.indexed(args, kwargs) if name == "by" else self.make(name, args, kwargs)
+
+    def argument(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        start = self.place
+        kind, token = self.take()
+        if kind == "name" and self.accept("="):
+            if token in kwargs:
+                raise DistributionError(f"{name}: parameter '{token}' is given twice")
+            kwargs[token] = self.value()
+            return
+        self.place = start
+        if kwargs:
+            raise self.fail("name=value: plain values come first")
+        args.append(self.value())
+
+    def make(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Distribution:
+        signature = inspect.signature(MENU[name])
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        for key in kwargs:
+            if key not in signature.parameters and not takes_any:
+                raise DistributionError(f"{name} has no parameter '{key}'{did_you_mean(key, signature.parameters)}")
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise DistributionError(f"{name}: {error}; it is written {name}{_written(signature)}") from None
+        try:
+            return MENU[name](*args, **kwargs)
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, DistributionError):
+                raise
+            raise DistributionError(f"{name}: {error}") from None
+
+    def indexed(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        import numpy as np
+        import xarray as xr
+
+        *dims, values = args or [None]
+        if kwargs or not dims or not all(isinstance(dim, str) for dim in dims):
+            raise DistributionError('by is written by("year", [1, 2, 3]), with one name per dim')
+        for dim in dims:
+            if dim not in self.coords:
+                raise DistributionError(f"dim '{dim}' has no coordinates{did_you_mean(dim, self.coords)}")
+        try:
+            array = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DistributionError(f"by({', '.join(dims)}): the values must be numbers in equal rows") from None
+        shape = tuple(len(self.coords[dim]) for dim in dims)
+        if array.shape != shape:
+            raise DistributionError(f"by({', '.join(dims)}): expected values of shape {shape}, found {array.shape}")
+        return xr.DataArray(array, dims=dims, coords={dim: list(self.coords[dim]) for dim in dims})
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _written(signature: inspect.Signature) -> str:
+    return "(" + ", ".join(str(p.name) for p in signature.parameters.values()) + ")"
+
+
+def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = None) -> Distribution:
+    """Read a distribution from text.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"lognormal(500, 1200, prob=0.9)"`` or ``"0.45"``.
+    coords : mapping of dim to labels, optional
+        Coordinates of the dims that ``by(...)`` names.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If the text does not follow the grammar, or names an impossible distribution.
+
+    Examples
+    --------
+    >>> parse_distribution("truncated(normal(8, 12), lower=9)").laws[0].support()
+    (9.0, inf)
+    >>> parse_distribution("lognorm(1, 2)")
+    Traceback (most recent call last):
+    ...
+    demandsim.errors.DistributionError: unknown distribution 'lognorm'; did you mean 'lognormal'?
+    """
+    if len(text) > _LONGEST:
+        raise DistributionError(f"the text of a distribution is {len(text)} characters long; at most {_LONGEST} are read")
+    reader = _Reader(text, coords or {})
+    value = reader.value()
+    if reader.peek()[0] != "end":
+        raise reader.fail("the end")
+    if isinstance(value, (list, str, bool)):
+        raise DistributionError(f"'{_short(text)}' is not a distribution")
+    return as_distribution(value)

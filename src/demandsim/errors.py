@@ -1,0 +1,114 @@
+"""Named faults: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CorrelationError",
+    "CycleError",
+    "DemandsimError",
+    "DesignWarning",
+    "DimensionError",
+    "DistributionError",
+    "EquationError",
+    "InvalidDrawsError",
+    "MemoryGuardError",
+    "MissingAssumptionError",
+    "OutputError",
+    "ScenarioError",
+    "StudyError",
+    "UnitError",
+    "UnknownNameError",
+    "check_known",
+    "did_you_mean",
+]
+
+
+class DemandsimError(Exception):
+    """Base of every error that demandsim raises on purpose."""
+
+
+class UnknownNameError(DemandsimError, LookupError):
+    """A name that the model, study or menu does not have."""
+
+
+class MissingAssumptionError(DemandsimError, LookupError):
+    """An equation asks for a quantity that nothing provides."""
+
+
+class CycleError(DemandsimError, ValueError):
+    """Equations that need each other in a circle."""
+
+
+class UnitError(DemandsimError, ValueError):
+    """A unit that cannot be read, or cannot be converted to another."""
+
+
+class DimensionError(UnitError):
+    """An equation whose result has another dimension than it declares."""
+
+
+class EquationError(DemandsimError, ValueError):
+    """An equation that fails, or that mixes draws, dims or shapes."""
+
+
+class DistributionError(DemandsimError, ValueError):
+    """A distribution that cannot exist, or cannot be read."""
+
+
+class CorrelationError(DemandsimError, ValueError):
+    """Rank correlations that no joint distribution can have."""
+
+
+class ScenarioError(DemandsimError, ValueError):
+    """Scenarios that contradict each other or the model."""
+
+
+class StudyError(DemandsimError, ValueError):
+    """A study file that does not follow the schema."""
+
+
+class InvalidDrawsError(DemandsimError, ArithmeticError):
+    """NaN or infinity made by an equation."""
+
+
+class MemoryGuardError(DemandsimError, MemoryError):
+    """Draws that would not fit in memory."""
+
+
+class OutputError(DemandsimError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class DesignWarning(UserWarning):
+    """A design used where it loses what it is chosen for."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Hint at the known name nearest to `name`, or list what is known.
+
+    Examples
+    --------
+    >>> did_you_mean("utilisation", ["utilization", "card_price"])
+    "; did you mean 'utilization'?"
+    >>> did_you_mean("x", ["utilization", "card_price"])
+    '; known: card_price, utilization'
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    if not names:
+        return "; none is defined"
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"; known: {shown}"
+
+
+def check_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise `UnknownNameError` for the first of `names` that is not in `known`."""
+    available = list(known)
+    for name in names:
+        if name not in available:
+            raise UnknownNameError(f"unknown {what} '{name}'{did_you_mean(name, available)}")
