@@ -79,8 +79,7 @@ def _unit(unit: str) -> Any:
         raise
     except Exception as error:
         raise UnitError(
-            f"unknown unit '{unit}' ({error}); write it like 'token/day', 'TFLOP/s/card', "
-            "'CNY/Mtoken', or '1' for none"
+            f"unknown unit '{unit}' ({error}); write it like 'token/day', 'TFLOP/s/card', 'CNY/Mtoken', or '1' for none"
         ) from None
     return parsed
 

@@ -612,5 +612,3 @@ def truncated(distribution: Any, lower: float | None = None, upper: float | None
 
     made = as_distribution(distribution)
     return build("truncated", solve, ("distribution", "lower", "upper"), distribution=made, lower=lower, upper=upper)
-
-

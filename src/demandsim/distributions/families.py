@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from demandsim.distributions.law import Array, Distribution, Law, build, standard_normal
 from demandsim.errors import DistributionError
@@ -17,8 +16,8 @@ __all__ = [
     "ScipyLaw",
     "beta",
     "gamma",
-    "loguniform",
     "lognormal",
+    "loguniform",
     "normal",
     "pert",
     "student_t",
@@ -189,7 +188,9 @@ def normal(
     >>> normal(8, 12).mean(), normal(8, 12).sd().round(3)
     (np.float64(10.0), np.float64(1.216))
     """
-    return build("normal", _solve_normal, ("low", "high"), low=low, high=high, prob=_default(prob, low), mean=mean, sd=sd)
+    return build(
+        "normal", _solve_normal, ("low", "high"), low=low, high=high, prob=_default(prob, low), mean=mean, sd=sd
+    )
 
 
 def _default(prob: Parameter, low: Parameter, default: float = 0.9) -> Parameter:
@@ -350,7 +351,9 @@ def uniform(
     >>> uniform(2, 4, prob=0.5).laws[0].support()
     (1.0, 5.0)
     """
-    return build("uniform", _solve_uniform, ("low", "high"), low=low, high=high, prob=_default(prob, low, 1.0), mean=mean, sd=sd)
+    return build(
+        "uniform", _solve_uniform, ("low", "high"), low=low, high=high, prob=_default(prob, low, 1.0), mean=mean, sd=sd
+    )
 
 
 def _solve_loguniform(
@@ -426,7 +429,14 @@ def loguniform(
     np.float64(10.0)
     """
     return build(
-        "loguniform", _solve_loguniform, ("low", "high"), low=low, high=high, prob=_default(prob, low, 1.0), mean=mean, sd=sd
+        "loguniform",
+        _solve_loguniform,
+        ("low", "high"),
+        low=low,
+        high=high,
+        prob=_default(prob, low, 1.0),
+        mean=mean,
+        sd=sd,
     )
 
 
@@ -436,7 +446,9 @@ def _solve_pair(residual: Callable[[Array], Any], starts: list[tuple[float, floa
 
     with np.errstate(all="ignore"):
         for start in starts:
-            found = optimize.root(lambda log: residual(np.exp(log)), np.log(start), method="hybr", options={"xtol": 1e-13})
+            found = optimize.root(
+                lambda log: residual(np.exp(log)), np.log(start), method="hybr", options={"xtol": 1e-13}
+            )
             if np.all(np.isfinite(found.x)) and np.max(np.abs(residual(np.exp(found.x)))) < 1e-9:
                 one, other = np.exp(found.x)
                 return float(one), float(other)
@@ -784,5 +796,13 @@ def student_t(
     array([ 8., 12.])
     """
     return build(
-        "student_t", _solve_student_t, ("low", "high"), low=low, high=high, df=df, prob=_default(prob, low), mean=mean, sd=sd
+        "student_t",
+        _solve_student_t,
+        ("low", "high"),
+        low=low,
+        high=high,
+        df=df,
+        prob=_default(prob, low),
+        mean=mean,
+        sd=sd,
     )

@@ -56,7 +56,9 @@ class _Reader:
     def fail(self, expected: str) -> DistributionError:
         rest = self.text[self.place :].strip()
         found = f"'{rest[:20]}'" if rest else "the end"
-        return DistributionError(f"cannot read the distribution '{_short(self.text)}': expected {expected}, found {found}")
+        return DistributionError(
+            f"cannot read the distribution '{_short(self.text)}': expected {expected}, found {found}"
+        )
 
     def peek(self) -> tuple[str, str]:
         match = _TOKEN.match(self.text, self.place)
@@ -213,7 +215,9 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     demandsim.errors.DistributionError: unknown distribution 'lognorm'; did you mean 'lognormal'?
     """
     if len(text) > _LONGEST:
-        raise DistributionError(f"the text of a distribution is {len(text)} characters long; at most {_LONGEST} are read")
+        raise DistributionError(
+            f"the text of a distribution is {len(text)} characters long; at most {_LONGEST} are read"
+        )
     reader = _Reader(text, coords or {})
     value = reader.value()
     if reader.peek()[0] != "end":

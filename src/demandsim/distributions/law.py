@@ -166,9 +166,7 @@ class Distribution:
     @functools.cached_property
     def quantile_functions(self) -> tuple[Callable[[Array], Array], ...]:
         """Fast quantile functions, one per element: tabulated where the law's own is slow."""
-        return tuple(
-            law.ppf if law.direct else tabulate(law.ppf, law.cdf, law.sf, law.isf) for law in self.laws
-        )
+        return tuple(law.ppf if law.direct else tabulate(law.ppf, law.cdf, law.sf, law.isf) for law in self.laws)
 
     def __getstate__(self) -> dict[str, Any]:
         # Tables are rebuilt where they are needed: cheaper than to send them.
@@ -276,7 +274,9 @@ def _elements(
     dims = tuple(str(dim) for dim in first.dims)
     for dim in dims:
         if dim not in first.coords:
-            raise DistributionError(f"{family}: dim '{dim}' has no coordinate; give the DataArray coords={{'{dim}': [...]}}")
+            raise DistributionError(
+                f"{family}: dim '{dim}' has no coordinate; give the DataArray coords={{'{dim}': [...]}}"
+            )
     coords = {dim: tuple(first.coords[dim].values.tolist()) for dim in dims}
     flat = {name: np.asarray(array.transpose(*dims).values, dtype=np.float64).ravel() for name, array in arrays.items()}
 

@@ -1,0 +1,35 @@
+from . import distributions as distributions
+from . import equations as equations
+from . import plots as plots
+from .assumptions import Assumption as Assumption
+from .errors import DemandsimError as DemandsimError
+from .graph import Equation as Equation
+from .graph import constant as constant
+from .graph import equation as equation
+from .model import Model as Model
+from .receipts import receipt as receipt
+from .studies import list_studies as list_studies
+from .studies import load_study as load_study
+from .summary import probability as probability
+from .summary import summarize as summarize
+from .summary import to_datatree as to_datatree
+from .units import convert as convert
+
+__all__ = [
+    "Assumption",
+    "DemandsimError",
+    "Equation",
+    "Model",
+    "constant",
+    "convert",
+    "distributions",
+    "equation",
+    "equations",
+    "list_studies",
+    "load_study",
+    "plots",
+    "probability",
+    "receipt",
+    "summarize",
+    "to_datatree",
+]

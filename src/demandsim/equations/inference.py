@@ -1,0 +1,66 @@
+"""Inference: from tokens a day to the cards that serve their peak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from demandsim.graph import constant, equation
+
+__all__ = ["cards", "flops_per_token", "peak_compute", "token_rate"]
+
+_PER_PARAMETER = constant(2, "FLOP/parameter/token")
+
+
+@equation(unit="FLOP/token")
+def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_PARAMETER) -> Any:
+    r"""Compute of one token: a multiplication and an addition per activated parameter.
+
+    .. math:: c = 2 N_\text{active}
+
+    Attention over the context is left out, as in the report.
+
+    Source: Guosen, January 2025, Fig. 27, formula of "theoretical compute for inference".
+
+    Examples
+    --------
+    >>> flops_per_token(110e9)
+    220000000000.0
+    """
+    return flops_per_parameter * activated_parameters
+
+
+@equation(unit="token/s")
+def token_rate(daily_tokens: Any) -> Any:
+    r"""Mean rate at which tokens are processed.
+
+    Source: Guosen, January 2025, Fig. 27, row "tokens per second".
+    """
+    return daily_tokens
+
+
+@equation(unit="EFLOP/s")
+def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
+    r"""Compute that serves the peak.
+
+    .. math:: C_\text{peak} = c \, \dot T \, r
+
+    Source: Guosen, January 2025, Fig. 27, row "theoretical compute for inference"; the printed
+    formula leaves out the peak ratio that its number includes.
+    """
+    return flops_per_token * token_rate * peak_ratio
+
+
+@equation(unit="card")
+def cards(peak_compute: Any, card_flops: Any, utilization: Any) -> Any:
+    r"""Cards that serve the peak.
+
+    .. math:: N = \frac{C_\text{peak}}{F \, u}
+
+    Source: Guosen, January 2025, Fig. 27, row "actual number of cards".
+
+    Examples
+    --------
+    >>> cards(peak_compute=1e18, card_flops=1e15, utilization=0.5)
+    2000.0
+    """
+    return peak_compute / (card_flops * utilization)

@@ -1,0 +1,699 @@
+"""Model: the frozen facade. Every method that changes something returns a new model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import secrets
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from demandsim.assumptions import Assumption
+from demandsim.compilation import compile_program
+from demandsim.distributions.law import is_labelled
+from demandsim.errors import (
+    CorrelationError,
+    DemandsimError,
+    DesignWarning,
+    UnknownNameError,
+    check_known,
+)
+from demandsim.explanation import Explanation, explain
+from demandsim.graph import Equation, Graph
+from demandsim.scaling import BLOCK, Progress, Run, run_in_memory
+from demandsim.scenarios import Scenarios
+from demandsim.simulation import Program
+from demandsim.unit_check import check_units
+from demandsim.units import base_factor, check_unit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Model", "Published", "StudyNotes"]
+
+Design = Literal["random", "latin_hypercube", "sobol"]
+Pairs = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure as a report prints it.
+
+    Parameters
+    ----------
+    quantity : str
+        Quantity of the model that it is a value of.
+    row : str
+        Label of the row in the report.
+    unit : str
+        Unit as printed, such as ``"wan*card"`` for 10,000 cards.
+    digits : int
+        Decimals printed.
+    values : mapping of scenario to float
+        With the key ``""`` where there are no scenarios.
+    """
+
+    quantity: str
+    row: str
+    unit: str
+    digits: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StudyNotes:
+    """What a study says about itself.
+
+    Parameters
+    ----------
+    name, title, source : str
+    notes : tuple of str
+        Errata and limits of the source.
+    published : tuple of Published
+        Rows that the model's points reproduce.
+    reasons : mapping of (str, str) to str
+        Why two assumptions are correlated; pairs in alphabetical order.
+    """
+
+    name: str = ""
+    title: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+    reasons: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Model:
+    """Equations over assumptions, with correlations and scenarios.
+
+    Parameters
+    ----------
+    equations : sequence of Equation
+        In any order.
+    assumptions : mapping of str to Assumption
+        Anything else is taken as the distribution of an `Assumption` without unit.
+    correlations : mapping of (str, str) to float, optional
+        Spearman rank correlations.
+    scenarios : mapping of dim to (label to (assumption to value)), optional
+    notes : StudyNotes, optional
+    dimensions : sequence of str, optional
+        Order in which assumptions take dimensions of a low-discrepancy sequence; by name by default.
+    nearest : bool, default False
+        Use the nearest possible correlations where the given ones are impossible.
+
+    Raises
+    ------
+    MissingAssumptionError, CycleError, UnknownNameError
+        If the graph does not close; with the nearest name, or the path of the cycle.
+    DimensionError
+        If an equation mixes dimensions or returns another than it declares; it is named.
+    CorrelationError
+        If no joint distribution has the correlations.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> from demandsim import distributions as dist
+    >>> @ds.equation(unit="card")
+    ... def cards(peak_compute, card_flops, utilization):
+    ...     return peak_compute / (card_flops * utilization)
+    >>> model = ds.Model(
+    ...     equations=[cards],
+    ...     assumptions={
+    ...         "peak_compute": ds.Assumption(dist.lognormal(500, 1200), unit="EFLOP/s"),
+    ...         "card_flops": ds.Assumption(1979, unit="TFLOP/s/card"),
+    ...         "utilization": ds.Assumption(dist.beta(mean=0.45, sd=0.1), point=0.45),
+    ...     },
+    ... )
+    >>> round(model.point().cards.item())
+    869808
+    """
+
+    equations: Mapping[str, Equation]
+    assumptions: Mapping[str, Assumption]
+    correlations: Pairs
+    scenarios: Scenarios
+    notes: StudyNotes
+    dimensions: tuple[str, ...]
+    nearest: bool
+    graph: Graph = field(repr=False)
+    program: Program = field(repr=False)
+
+    def __init__(
+        self,
+        equations: Iterable[Equation],
+        assumptions: Mapping[str, Any],
+        *,
+        correlations: Pairs | None = None,
+        scenarios: Mapping[str, Mapping[str, Mapping[str, Any]]] | Scenarios | None = None,
+        notes: StudyNotes | None = None,
+        dimensions: Sequence[str] | None = None,
+        nearest: bool = False,
+    ) -> None:
+        given = list(equations.values() if isinstance(equations, Mapping) else equations)
+        assumed = {
+            str(name): value if isinstance(value, Assumption) else Assumption(value)
+            for name, value in assumptions.items()
+        }
+        for name, assumption in assumed.items():
+            _check_name(name)
+            check_unit(assumption.unit)
+        graph = Graph.of(given, assumed)
+        pairs = _checked_pairs(correlations or {}, assumed)
+        grid = scenarios if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios or {}, assumed)
+        order = _dimension_order(graph, assumed, dimensions)
+        check_units(graph, _unit_probe(assumed), {name: a.unit for name, a in assumed.items()})
+        program = compile_program(graph, assumed, scenarios=grid, correlations=pairs, dimensions=order, nearest=nearest)
+        for name, value in {
+            "equations": MappingProxyType({made.name: made for made in given}),
+            "assumptions": MappingProxyType(assumed),
+            "correlations": MappingProxyType(pairs),
+            "scenarios": grid,
+            "notes": notes or StudyNotes(),
+            "dimensions": order,
+            "nearest": nearest,
+            "graph": graph,
+            "program": program,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    def _with(self, **changes: Any) -> Model:
+        """Build the model again with some parts changed; all checks run again."""
+        parts: dict[str, Any] = {
+            "equations": self.equations,
+            "assumptions": self.assumptions,
+            "correlations": self.correlations,
+            "scenarios": self.scenarios,
+            "notes": self.notes,
+            "dimensions": self.dimensions,
+            "nearest": self.nearest,
+        }
+        return Model(**(parts | changes))
+
+    def __reduce__(self) -> Any:
+        parts = {
+            "correlations": dict(self.correlations),
+            "scenarios": self.scenarios,
+            "notes": self.notes,
+            "dimensions": self.dimensions,
+            "nearest": self.nearest,
+        }
+        return functools.partial(Model, **parts), (list(self.equations.values()), dict(self.assumptions))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Model):
+            return NotImplemented
+        return self.canonical() == other.canonical() and self.notes == other.notes
+
+    def __hash__(self) -> int:
+        return int(self.hash[:15], 16)
+
+    def __repr__(self) -> str:
+        name = f" '{self.notes.name}'" if self.notes.name else ""
+        dims = f", {' x '.join(f'{len(v)} {k}' for k, v in self.program.layout.coords.items())}"
+        size = f"{len(self.assumptions)} assumptions, {len(self.equations)} equations"
+        return f"<demandsim.Model{name}: {size}{dims if self.program.layout.coords else ''}>"
+
+    def canonical(self) -> dict[str, Any]:
+        """Everything that determines the draws, independent of the order in which it was given."""
+
+        def of(assumption: Assumption) -> list[Any]:
+            point = assumption.point
+            flat = point.values.tolist() if is_labelled(point) else point
+            coords = {dim: list(labels) for dim, labels in assumption.distribution.coords.items()}
+            return [str(assumption.distribution), coords, assumption.unit, flat, assumption.shared]
+
+        return {
+            "assumptions": {name: of(a) for name, a in sorted(self.assumptions.items())},
+            "equations": {name: [e.unit, e.formula, list(e.inputs)] for name, e in sorted(self.equations.items())},
+            "correlations": sorted([*sorted(pair), rho] for pair, rho in self.correlations.items()),
+            "scenarios": {
+                dim: {label: {n: of(a) for n, a in sorted(over.items())} for label, over in labels.items()}
+                for dim, labels in self.scenarios.grid.items()
+            },
+            "dimensions": list(self.dimensions),
+            "nearest": self.nearest,
+        }
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """Fingerprint of everything that determines the draws."""
+        text = json.dumps(self.canonical(), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of all assumptions and computed quantities."""
+        return (*self.assumptions, *self.equations)
+
+    def assume(self, **distributions: Any) -> Model:
+        """Return a model with assumptions replaced or added.
+
+        Parameters
+        ----------
+        **distributions : distribution, number, str or Assumption
+            A replaced assumption keeps its unit, labels and published point (a sure value brings its
+            own); an added one that is not an `Assumption` has no unit.
+
+        Returns
+        -------
+        Model
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> model = ds.load_study("guosen-2025-01").assume(utilization="beta(mean=0.15, sd=0.05)")
+        >>> model.assumptions["utilization"].point
+        0.45
+        """
+        changed = {
+            name: self.assumptions[name].with_distribution(value)
+            if name in self.assumptions
+            else value
+            if isinstance(value, Assumption)
+            else Assumption(value)
+            for name, value in distributions.items()
+        }
+        return self._with(assumptions={**self.assumptions, **changed})
+
+    def fix(self, **values: float | xr.DataArray) -> Model:
+        """Return a model with assumptions pinned to sure values, in their units.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such assumption.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> ds.load_study("guosen-2025-01").fix(utilization=0.3).point().utilization.item()
+        0.3
+        """
+        check_known(values, self.assumptions, "assumption")
+        fixed = {name: self.assumptions[name].with_distribution(value) for name, value in values.items()}
+        for name, assumption in fixed.items():
+            if not assumption.distribution.is_constant:
+                raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
+        return self._with(assumptions={**self.assumptions, **fixed})
+
+    def correlate(self, correlations: Pairs, *, nearest: bool = False) -> Model:
+        """Return a model with Spearman rank correlations added or replaced.
+
+        Parameters
+        ----------
+        correlations : mapping of (str, str) to float
+            Between -1 and 1, for pairs of assumptions. Indexed ones are paired label by label.
+        nearest : bool, default False
+            Use the nearest possible correlations where these are impossible.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        CorrelationError
+            If no joint distribution has them; the message gives the nearest that exist.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> model = ds.load_study("guosen-2025-01").correlate({("utilization", "peak_ratio"): -0.5})
+        >>> dict(model.correlations)
+        {('utilization', 'peak_ratio'): -0.5}
+        """
+        new = _checked_pairs(correlations, self.assumptions)
+        kept = {pair: rho for pair, rho in self.correlations.items() if not _same_pair(pair, new)}
+        return self._with(correlations={**kept, **new}, nearest=nearest or self.nearest)
+
+    def with_equations(self, *equations: Equation) -> Model:
+        """Return a model with equations replaced or added; assumptions they compute give way.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> @ds.equation(unit="MW")
+        ... def power(cards, card_power=ds.constant(700, "W/card")):
+        ...     return cards * card_power
+        >>> model = ds.load_study("guosen-2025-01").with_equations(power)
+        >>> round(model.point().power.sel(scenario="100T").item())
+        600
+        """
+        new = {made.name: made for made in equations}
+        kept = {name: a for name, a in self.assumptions.items() if name not in new}
+        order = [name for name in self.dimensions if name in kept]
+        return self._with(
+            equations=[*(e for n, e in self.equations.items() if n not in new), *equations],
+            assumptions=kept,
+            dimensions=order,
+        )
+
+    def with_scenarios(
+        self, scenario: Mapping[str, Mapping[str, Any]] | None = None, /, **dims: Mapping[str, Mapping[str, Any]]
+    ) -> Model:
+        """Return a model with scenarios: one dim ``scenario``, or a grid of several named dims.
+
+        Parameters
+        ----------
+        scenario : mapping of label to (assumption to value)
+            Numbers, distributions or texts, in the assumptions' units.
+        **dims : the same, one per dim
+            All combinations are run, on the same random numbers.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        UnknownNameError
+            If a scenario names no assumption.
+        ScenarioError
+            If two dims change the same assumption.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> model = ds.load_study("guosen-2025-01").with_scenarios({"cheap": {"token_price": 0.8}})
+        >>> model.point().token_price.values
+        array([0.8])
+        """
+        grid = ({"scenario": scenario} if scenario is not None else {}) | dims
+        return self._with(scenarios=Scenarios.of(grid, self.assumptions))
+
+    def select(self, **labels: str) -> Model:
+        """Return a model with only the named scenario of a dim: ``model.select(scenario="100T")``."""
+        return self._with(scenarios=self.scenarios.only(labels))
+
+    def point(self) -> xr.Dataset:
+        """Compute the model at the published points.
+
+        Returns
+        -------
+        Dataset
+            All quantities in their declared units, over scenario dims and the model's own.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> ds.load_study("guosen-2025-01").point().cards.sel(scenario="100T").round().item()
+        857772.0
+        """
+        layout = self.program.layout
+        values = {}
+        for name, sampler in self.program.samplers.items():
+            variants = list(self.scenarios.variants(name, self.assumptions[name]))
+            shape = tuple(layout.size(dim) for dim in sampler.dims)
+            rows = [_point_values(variant, sampler.dims, shape) for variant in variants]
+            dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
+            stacked = np.stack(rows) if sampler.scenario_dim else rows[0]
+            values[name] = layout.spread(stacked[..., None], dims)
+        values |= self.program.derive(values)
+        sure = {name: dataclasses.replace(v, random=False) for name, v in self.program.varying.items()}
+        import xarray as xr
+
+        found = {
+            name: layout.label(values[name], sure[name]).assign_attrs(self._attrs(name)) for name in self.quantities
+        }
+        return xr.Dataset(found, attrs=self._provenance())
+
+    def explain(self, name: str) -> Explanation:
+        """Trace a quantity back to its assumptions: formulas, numbers, units and sources.
+
+        Parameters
+        ----------
+        name : str
+            Assumption or computed quantity.
+
+        Returns
+        -------
+        Explanation
+            ``print`` it.
+
+        Raises
+        ------
+        UnknownNameError
+            If the model has no such quantity.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> print(ds.load_study("guosen-2025-01").select(scenario="100T").explain("flops_per_token"))
+        flops_per_token ...
+        """
+        check_known([name], self.quantities, "quantity")
+        title = f"{name} at the published points" + (f" of '{self.notes.name}'" if self.notes.name else "")
+        return explain(self.graph, name, self.point(), title)
+
+    def simulate(
+        self,
+        draws: int = 8192,
+        *,
+        chains: int = 8,
+        seed: int | None = None,
+        design: Design = "sobol",
+        keep: Sequence[str] | None = None,
+        on_invalid: Literal["raise", "keep"] = "raise",
+        dtype: Literal["float64", "float32"] = "float64",
+        threads: int | None = None,
+        block: int = BLOCK,
+        progress: Progress | None = None,
+    ) -> xr.Dataset:
+        """Draw from all assumptions at once and push the draws through the equations.
+
+        Parameters
+        ----------
+        draws : int, default 8192
+            Draws per chain; a power of two for ``sobol``.
+        chains : int, default 8
+            Independent randomisations; their spread tells the Monte Carlo error.
+        seed : int, optional
+            Not negative. Fresh entropy if not given; recorded in the attributes either way.
+        design : {"sobol", "latin_hypercube", "random"}, default "sobol"
+        keep : sequence of str, optional
+            Quantities to store; all by default. Only what they need is computed.
+        on_invalid : {"raise", "keep"}, default "raise"
+            What to do when an equation makes NaN or infinity. Kept draws are marked, and every
+            summary leaves them out and says how many.
+        dtype : {"float64", "float32"}, default "float64"
+            Storage; computing is in double precision.
+        threads : int, optional
+            All cores by default. Neither it nor `block` changes a bit of the result.
+        block : int
+            Draws computed at a time.
+        progress : callable, optional
+            Called with (draws done, draws in total).
+
+        Returns
+        -------
+        Dataset
+            Dims: scenario dims, ``chain``, ``draw``, and the model's own. Every variable carries
+            ``units``, ``long_name``, ``role`` and ``source``; the Dataset its seed, design, versions,
+            model hash and receipt.
+
+        Raises
+        ------
+        DemandsimError
+            If a setting is out of range.
+        MemoryGuardError
+            If the draws would not fit in memory.
+        InvalidDrawsError
+            If an equation made NaN or infinity, and `on_invalid` is ``"raise"``.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> draws = ds.load_study("guosen-2025-01").simulate(draws=1024, chains=4, seed=1)
+        >>> draws.cards.dims
+        ('scenario', 'chain', 'draw')
+        """
+        run = self._run(draws, chains, seed, design, keep, dtype)
+        check_known([on_invalid], ("raise", "keep"), "on_invalid")
+        _positive("block", block)
+        if threads is not None:
+            _positive("threads", threads)
+        arrays, receipt, faults = run_in_memory(
+            run, on_invalid=on_invalid, threads=threads, block=block, progress=progress
+        )
+        return self._labelled(run, arrays, receipt, sorted(faults.counts))
+
+    def _run(
+        self, draws: int, chains: int, seed: int | None, design: str, keep: Sequence[str] | None, dtype: str
+    ) -> Run:
+        check_known([design], ("random", "latin_hypercube", "sobol"), "design")
+        check_known([dtype], ("float64", "float32"), "dtype")
+        _positive("draws", draws)
+        _positive("chains", chains)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+            raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
+        if design == "sobol" and draws & (draws - 1):
+            lower, upper = 1 << (draws.bit_length() - 1), 1 << draws.bit_length()
+            warnings.warn(
+                f"{draws} draws are not a power of two: a Sobol' sequence loses its balance, and with it the faster "
+                f"convergence; use {lower} or {upper}, or design='latin_hypercube'",
+                DesignWarning,
+                stacklevel=3,
+            )
+        if isinstance(keep, str):
+            raise DemandsimError(f"keep must be a list of names, such as ['{keep}']")
+        wanted = tuple(self.quantities if keep is None else dict.fromkeys(keep))
+        check_known(wanted, self.quantities, "quantity in keep:")
+        needed = frozenset(self.graph.ancestors(wanted))
+        entropy = secrets.randbits(63) if seed is None else int(seed)
+        return Run(self.program, design, entropy, int(chains), int(draws), wanted, needed, np.dtype(dtype))
+
+    def _labelled(self, run: Run, arrays: Mapping[str, Any], receipt: str, invalid: Sequence[str]) -> xr.Dataset:
+        import xarray as xr
+
+        layout = self.program.layout
+        variables: dict[str, Any] = {}
+        for name in run.keep:
+            own = [dim for dim in layout.scenario_dims if dim in self.program.varying[name].dims]
+            inner = [dim for dim in layout.model_dims if dim in self.program.varying[name].dims]
+            # Stored with the draws innermost, shown with the model's own dims last.
+            array = np.moveaxis(arrays[name], (-2, -1), (len(own), len(own) + 1))
+            variables[name] = ((*own, "chain", "draw", *inner), array, self._attrs(name))
+        used = {dim for dims, _, _ in variables.values() for dim in dims}
+        coords: dict[str, Any] = {dim: list(labels) for dim, labels in layout.coords.items() if dim in used}
+        coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
+        coords["draw"] = np.arange(run.draws)
+        for name in invalid:
+            if name in variables:
+                dims, array, _ = variables[name]
+                coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
+        attrs = self._provenance() | {
+            "seed": run.seed if run.seed < 2**63 else str(run.seed),
+            "design": run.design,
+            "chains": run.chains,
+            "draws": run.draws,
+            "receipt": receipt,
+        }
+        return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+    def _attrs(self, name: str) -> dict[str, str]:
+        made: Any = self.assumptions.get(name) or self.equations[name]
+        return {
+            "units": made.unit,
+            "long_name": made.long_name or name.replace("_", " "),
+            "role": "assumption" if name in self.assumptions else "derived",
+            "source": made.source or "",
+        }
+
+    def _provenance(self) -> dict[str, Any]:
+        return {"study": self.notes.name, "model_hash": self.hash, **_versions()}
+
+    def to_toml(self, path: str | Path | None = None) -> str:
+        """Write the model as a study file.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write; must not be half-written if anything fails.
+
+        Returns
+        -------
+        str
+            The text. ``load_study`` of it gives an equal model with the same draws.
+
+        Raises
+        ------
+        StudyError
+            If a distribution cannot be written as text.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> "utilization" in ds.load_study("guosen-2025-01").to_toml()
+        True
+        """
+        from demandsim.studies.writing import model_to_toml
+
+        return model_to_toml(self, path)
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    import importlib.metadata
+    import platform
+
+    packages = ("demandsim", "numpy", "scipy", "xarray")
+    found = {f"{name}_version": _version(importlib.metadata, name) for name in packages}
+    return found | {"python_version": platform.python_version()}
+
+
+def _version(metadata: Any, name: str) -> str:
+    try:
+        return str(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return "source"
+
+
+def _positive(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise DemandsimError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _check_name(name: str) -> None:
+    if not name.isidentifier():
+        raise UnknownNameError(
+            f"assumption '{name}' must be named by an identifier, since equations ask for it by name"
+        )
+
+
+def _same_pair(pair: tuple[str, str], pairs: Pairs) -> bool:
+    return pair in pairs or pair[::-1] in pairs
+
+
+def _checked_pairs(correlations: Pairs, assumptions: Mapping[str, Assumption]) -> dict[tuple[str, str], float]:
+    pairs: dict[tuple[str, str], float] = {}
+    for pair, rho in correlations.items():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise CorrelationError(f"a correlation is given as {{('one', 'other'): 0.5}}, not for {pair!r}")
+        check_known(pair, assumptions, "assumption in a correlation:")
+        if pair[0] == pair[1]:
+            raise CorrelationError(f"'{pair[0]}' cannot be correlated with itself")
+        if not -1 < float(rho) < 1:
+            raise CorrelationError(f"the rank correlation of {pair} must lie between -1 and 1, not {rho!r}")
+        if _same_pair(pair, pairs):
+            raise CorrelationError(f"the pair {pair} is given twice")
+        pairs[pair] = float(rho)
+    return pairs
+
+
+def _dimension_order(
+    graph: Graph, assumptions: Mapping[str, Assumption], given: Sequence[str] | None
+) -> tuple[str, ...]:
+    """What has a dimension keeps it; what is new takes the next: used names first, then by name."""
+    used = graph.ancestors(graph.equations)
+    if given is not None:
+        check_known(given, assumptions, "assumption in dimensions:")
+    kept = list(dict.fromkeys(given or ()))
+    new = sorted((name for name in assumptions if name not in kept), key=lambda name: (name not in used, name))
+    return (*kept, *new)
+
+
+def _unit_probe(assumptions: Mapping[str, Assumption]) -> dict[str, Any]:
+    """One value of each assumption in base units; any will do, only dimensions are looked at."""
+    return {name: a.point * base_factor(a.unit) for name, a in assumptions.items()}
+
+
+def _point_values(variant: Assumption, dims: tuple[str, ...], shape: tuple[int, ...]) -> Any:
+    point = variant.point
+    if not is_labelled(point):
+        return np.full(shape, float(point))
+    missing = [dim for dim in dims if dim not in point.dims]
+    ordered = point.transpose(*(dim for dim in dims if dim in point.dims)).values
+    for axis, dim in enumerate(dims):
+        if dim in missing:
+            ordered = np.expand_dims(ordered, axis)
+    return np.broadcast_to(ordered, shape)

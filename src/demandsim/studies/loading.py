@@ -1,0 +1,197 @@
+"""Loading: a study file becomes a Model; it is read as data, and nothing in it is run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from demandsim.assumptions import Assumption
+from demandsim.distributions.grammar import parse_distribution
+from demandsim.distributions.law import Distribution
+from demandsim.equations import equation_named
+from demandsim.errors import DemandsimError, StudyError, UnknownNameError, did_you_mean
+from demandsim.graph import Equation
+from demandsim.model import Model, Published, StudyNotes
+from demandsim.studies.schema import AssumptionTable, ScenarioTable, Study, validated
+
+__all__ = ["list_studies", "load_study", "model_from_toml"]
+
+
+def _shipped() -> dict[str, Any]:
+    folder = resources.files("demandsim.studies")
+    return {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+
+
+def list_studies() -> tuple[str, ...]:
+    """Names of the studies that ship with demandsim.
+
+    Examples
+    --------
+    >>> "guosen-2025-01" in list_studies()
+    True
+    """
+    return tuple(sorted(_shipped()))
+
+
+def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
+    """Load a shipped study by name, or a study file by path.
+
+    Parameters
+    ----------
+    study : str or Path
+        A name of `list_studies`, or a path that ends in ``.toml``.
+    equations : iterable of Equation, optional
+        Your own equations, which the file names without a room.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    UnknownNameError
+        If no study has that name.
+    StudyError
+        If the file cannot be read, or does not follow the schema; it names file, table and key.
+
+    Examples
+    --------
+    >>> model = load_study("guosen-2025-01")
+    >>> len(model.assumptions)
+    9
+    """
+    name = str(study)
+    if name.endswith(".toml") or isinstance(study, Path) or "/" in name:
+        path = Path(study)
+        if not path.is_file():
+            raise UnknownNameError(f"there is no study file '{path}'{did_you_mean(path.stem, _shipped())}")
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except OSError as error:
+            raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise StudyError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        return model_from_toml(text, str(path), equations=equations)
+    shipped = _shipped()
+    if name not in shipped:
+        raise UnknownNameError(f"unknown study '{name}'{did_you_mean(name, shipped)}")
+    return model_from_toml(shipped[name].read_text(encoding="utf-8"), f"{name}.toml", equations=equations)
+
+
+def model_from_toml(text: str, where: str = "study", *, equations: Iterable[Equation] = ()) -> Model:
+    """Build a model from the text of a study file; `where` names it in errors."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{where}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise StudyError(f"{where}: not valid TOML: nested too deep") from None
+    study = validated(data, where)
+    own = {made.name: made for made in equations}
+    try:
+        return _built(study, where, own)
+    except StudyError:
+        raise
+    except DemandsimError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
+    assumptions = {
+        name: _assumption(table, study.coords, f"{where}: [assumptions.{name}]")
+        for name, table in study.assumptions.items()
+    }
+    grid: dict[str, dict[str, dict[str, Any]]] = {
+        dim: {
+            label: {
+                name: _override(
+                    value, assumptions.get(name), study.coords, f"{where}: [scenarios.{dim}.{label}] {name}"
+                )
+                for name, value in overrides.items()
+            }
+            for label, overrides in labels.items()
+        }
+        for dim, labels in study.scenarios.items()
+    }
+    model = Model(
+        [_equation(reference, own, where) for reference in study.equations],
+        assumptions,
+        correlations={table.between: table.spearman for table in study.correlations},
+        scenarios=grid,
+        notes=StudyNotes(
+            study.name,
+            study.title,
+            study.source,
+            tuple(study.notes),
+            tuple(Published(t.quantity, t.row, t.unit, t.digits, t.values) for t in study.published),
+            {tuple(sorted(t.between)): t.source for t in study.correlations if t.source},
+        ),
+        dimensions=study.dimensions or None,
+        nearest=study.nearest_correlations,
+    )
+    for row in study.published:
+        if row.quantity not in model.quantities:
+            raise StudyError(
+                f"{where}: [published]: unknown quantity '{row.quantity}'{did_you_mean(row.quantity, model.quantities)}"
+            )
+    return model
+
+
+def _equation(reference: str, own: Mapping[str, Equation], where: str) -> Equation:
+    if reference in own:
+        return own[reference]
+    try:
+        return equation_named(reference)
+    except UnknownNameError as error:
+        more = "" if "." in reference else "; an equation of your own is passed as load_study(path, equations=[...])"
+        raise StudyError(f"{where}: key 'equations': {error}{more}") from None
+
+
+def _read(value: float | str, coords: Mapping[str, Sequence[Any]], where: str, key: str) -> Distribution:
+    try:
+        return parse_distribution(str(value) if isinstance(value, str) else repr(float(value)), coords)
+    except DemandsimError as error:
+        raise StudyError(f"{where}: key '{key}': {error}") from None
+
+
+def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], where: str) -> Any:
+    if value is None:
+        return None
+    made = _read(value, coords, where, "point")
+    if not made.is_constant:
+        raise StudyError(f"{where}: key 'point' is '{value}'; expected a number, or by(...) of numbers")
+    return made.median()
+
+
+def _assumption(table: AssumptionTable, coords: Mapping[str, Sequence[Any]], where: str) -> Assumption:
+    distribution = _read(table.distribution, coords, where, "distribution")
+    point = _point(table.point, coords, where)
+    try:
+        return Assumption(
+            distribution,
+            table.unit,
+            point=point,
+            long_name=table.long_name,
+            source=table.source,
+            shared=table.shared,
+        )
+    except DemandsimError as error:
+        raise StudyError(f"{where}: {error}") from None
+
+
+def _override(
+    value: float | str | ScenarioTable, base: Assumption | None, coords: Mapping[str, Sequence[Any]], where: str
+) -> Any:
+    if not isinstance(value, ScenarioTable):
+        return _read(value, coords, where, "value")
+    return Assumption(
+        _read(value.distribution, coords, where, "distribution"),
+        value.unit or (base.unit if base else "1"),
+        point=_point(value.point, coords, where),
+        long_name=value.long_name or (base.long_name if base else None),
+        source=value.source or (base.source if base else None),
+        shared=base.shared if base else False,
+    )

@@ -1,0 +1,133 @@
+"""Schema of study files: what each table and key holds, checked before anything is built."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from demandsim.errors import StudyError
+
+__all__ = ["Study", "validated"]
+
+Value = float | str
+
+
+class _Table(BaseModel):
+    """A table of the file: unknown keys are errors, numbers must be finite."""
+
+    model_config = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+
+
+class AssumptionTable(_Table):
+    """One ``[assumptions.NAME]``."""
+
+    distribution: Value = Field(description="number, or text such as 'lognormal(500, 1200, prob=0.9)'")
+    unit: str = Field(default="1", description="unit, such as 'token/day'")
+    point: Value | None = Field(default=None, description="published value in that unit, or by(...) per label")
+    long_name: str | None = Field(default=None, description="label")
+    source: str | None = Field(default=None, description="where point and spread come from")
+    shared: bool = Field(default=False, description="true for one draw over all labels")
+
+
+class CorrelationTable(_Table):
+    """One ``[[correlations]]``."""
+
+    between: tuple[str, str] = Field(description="two names of assumptions")
+    spearman: float = Field(description="rank correlation between -1 and 1", gt=-1, lt=1)
+    source: str | None = Field(default=None, description="why")
+
+
+class PublishedTable(_Table):
+    """One ``[[published]]``: a row as the source prints it."""
+
+    quantity: str = Field(description="name of a quantity")
+    row: str = Field(description="label of the row")
+    unit: str = Field(description="unit as printed, such as 'wan*card'")
+    digits: int = Field(description="decimals printed", ge=0, le=12)
+    values: dict[str, float] = Field(description="value per scenario; the key '' where there are none")
+
+
+class ScenarioTable(_Table):
+    """One override in full, where a number or a text is not enough."""
+
+    distribution: Value = Field(description="number or text of a distribution")
+    unit: str | None = Field(default=None, description="unit; the assumption's by default")
+    point: Value | None = Field(default=None, description="the scenario's own point")
+    long_name: str | None = Field(default=None, description="label")
+    source: str | None = Field(default=None, description="where it comes from")
+
+
+class Study(_Table):
+    """A whole study file."""
+
+    schema_version: int = Field(alias="schema", description="1", ge=1, le=1)
+    name: str = Field(default="", description="short name")
+    title: str = Field(default="", description="one line")
+    source: str = Field(default="", description="report, authors, date")
+    notes: list[str] = Field(default_factory=list, description="errata and limits")
+    equations: list[str] = Field(description="names, such as 'inference.cards'")
+    coords: dict[str, list[int | float | str]] = Field(default_factory=dict, description="labels of each dim")
+    dimensions: list[str] = Field(default_factory=list, description="order of quasi-random dimensions")
+    nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
+    assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
+    correlations: list[CorrelationTable] = Field(default_factory=list, description="rank correlations")
+    published: list[PublishedTable] = Field(default_factory=list, description="printed rows")
+    scenarios: dict[str, dict[str, dict[str, Value | ScenarioTable]]] = Field(
+        default_factory=dict, description="[scenarios.DIM.LABEL] with NAME = value"
+    )
+
+
+def validated(data: dict[str, Any], where: str) -> Study:
+    """Check parsed TOML against the schema.
+
+    Raises
+    ------
+    StudyError
+        Naming the file, the table, the key and what was expected.
+    """
+    try:
+        return Study.model_validate(data)
+    except ValidationError as error:
+        lines = [_line(item) for item in error.errors(include_url=False)]
+        unique = list(dict.fromkeys(lines))
+        raise StudyError(f"{where}: " + "; ".join(unique[:5])) from None
+
+
+def _line(item: Any) -> str:
+    path = [part for part in item["loc"] if part not in ("float", "str", "int", "ScenarioTable")]
+    *table, key = path or [""]
+    place = f"[{'.'.join(str(part) for part in table)}]" if table else "top level"
+    if item["type"] == "extra_forbidden":
+        fields = _fields(table)
+        near = difflib.get_close_matches(str(key), fields, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(fields)}"
+        return f"{place}: unknown key '{key}'{hint}"
+    if item["type"] == "missing":
+        return f"{place}: key '{key}' is missing; expected {_expected(table, str(key))}"
+    found = repr(item["input"])
+    shown = found if len(found) <= 60 else found[:57] + "..."
+    return f"{place}: key '{key}' is {shown}; expected {_expected(table, str(key))}"
+
+
+def _table_class(table: list[Any]) -> type[_Table]:
+    tables = {"assumptions": AssumptionTable, "correlations": CorrelationTable, "published": PublishedTable}
+    if table and table[0] == "scenarios" and len(table) >= 4:
+        return ScenarioTable
+    return tables.get(str(table[0]), Study) if table else Study
+
+
+def _fields(table: list[Any]) -> list[str]:
+    return [info.alias or name for name, info in _table_class(table).model_fields.items()]
+
+
+def _expected(table: list[Any], key: str) -> str:
+    for name, info in _table_class(table).model_fields.items():
+        if key in (name, info.alias) and info.description:
+            return info.description
+    if table:
+        parent = Study.model_fields.get(str(table[0]))
+        if parent is not None and parent.description:
+            return parent.description
+    return "a value as the schema describes"

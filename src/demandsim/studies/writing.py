@@ -1,0 +1,98 @@
+"""Writing: a Model becomes a study file that loads to an equal model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demandsim.assumptions import Assumption
+from demandsim.distributions.law import format_value, is_labelled
+from demandsim.errors import OutputError, StudyError
+from demandsim.files import written_whole
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["model_to_toml"]
+
+
+def model_to_toml(model: Model, path: str | Path | None = None) -> str:
+    """Write a model as the text of a study file, and to `path` if given.
+
+    Raises
+    ------
+    StudyError
+        If a distribution cannot be written as text.
+    OutputError
+        If the file cannot be written.
+    """
+    import tomli_w
+
+    notes = model.notes
+    data: dict[str, Any] = {"schema": 1}
+    data |= {k: v for k, v in {"name": notes.name, "title": notes.title, "source": notes.source}.items() if v}
+    if notes.notes:
+        data["notes"] = list(notes.notes)
+    data["equations"] = [made.reference for made in model.equations.values()]
+    data["dimensions"] = list(model.dimensions)
+    if model.nearest:
+        data["nearest_correlations"] = True
+    if model.program.layout.model_dims:
+        coords = model.program.layout.coords
+        data["coords"] = {dim: list(coords[dim]) for dim in model.program.layout.model_dims}
+    data["assumptions"] = {name: _assumption(name, a) for name, a in model.assumptions.items()}
+    if model.correlations:
+        data["correlations"] = [
+            {"between": list(pair), "spearman": rho}
+            | ({"source": reason} if (reason := notes.reasons.get(tuple(sorted(pair)))) else {})
+            for pair, rho in model.correlations.items()
+        ]
+    if notes.published:
+        data["published"] = [
+            {"quantity": p.quantity, "row": p.row, "unit": p.unit, "digits": p.digits, "values": dict(p.values)}
+            for p in notes.published
+        ]
+    if model.scenarios.grid:
+        data["scenarios"] = {
+            dim: {
+                label: {name: _override(name, made, model.assumptions[name]) for name, made in overrides.items()}
+                for label, overrides in labels.items()
+            }
+            for dim, labels in model.scenarios.grid.items()
+        }
+    text = tomli_w.dumps(data, multiline_strings=False)
+    if path is not None:
+        try:
+            with written_whole(path) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
+    return text
+
+
+def _text(name: str, assumption: Assumption) -> Any:
+    distribution = assumption.distribution
+    if distribution.family in ("scipy object", "object"):
+        raise StudyError(
+            f"assumption '{name}': {distribution} cannot be written as text; use a constructor of "
+            "demandsim.distributions, such as metalog or empirical"
+        )
+    if distribution.family == "constant" and not distribution.dims:
+        return float(distribution.said[0][1])
+    return str(distribution)
+
+
+def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
+    table: dict[str, Any] = {"distribution": _text(name, assumption), "unit": assumption.unit}
+    point = assumption.point
+    table["point"] = format_value(point) if is_labelled(point) else float(point)
+    table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}
+    return table | ({"shared": True} if assumption.shared else {})
+
+
+def _override(name: str, made: Assumption, base: Assumption) -> Any:
+    table = _assumption(name, made)
+    table.pop("shared", None)
+    same = all(getattr(made, key) == getattr(base, key) for key in ("unit", "long_name", "source"))
+    own_point = made == base.with_distribution(made.distribution).relabelled(point=None)
+    return table["distribution"] if same and own_point else table
