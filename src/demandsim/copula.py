@@ -9,6 +9,7 @@ numbers that go through the quantile functions: the marginals stay as they are.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def gaussian_copula(
     -------
     Copula
     used : mapping of (stream, stream) to float
-        The rank correlations in force, which differ from the given ones only with `nearest`.
+        The rank correlations in force, which differ from the given ones only with `nearest`; it may
+        also correlate pairs that were not named.
 
     Raises
     ------
@@ -94,8 +96,11 @@ def gaussian_copula(
         if np.linalg.eigvalsh(matrix)[0] < 1e-10:
             possible = nearest_correlation(matrix)
             changed = {
-                (one, other): 6 / math.pi * math.asin(possible[local[one], local[other]] / 2) for one, other in pairs
+                (one, other): 6 / math.pi * math.asin(possible[local[one], local[other]] / 2)
+                for one, other in itertools.combinations(members, 2)
             }
+            # A pair that nobody named was 0; where the nearest matrix moves it, that is said as well.
+            changed = {pair: rho for pair, rho in changed.items() if pair in pairs or abs(rho) >= 5e-4}
             if not nearest:
                 raise CorrelationError(_impossible(names, pairs, changed))
             used.update(changed)
@@ -110,8 +115,8 @@ def _impossible(names: Sequence[str], pairs: Mapping[Pair, float], changed: Mapp
         return ", ".join(f"({names[a]}, {names[b]}): {rho:.3f}" for (a, b), rho in rows)
 
     return (
-        f"rank correlations are not positive definite together: {table(pairs)}; the nearest that are: "
-        f"{table(changed)}; change them, or pass nearest=True to use these"
+        f"rank correlations are not positive definite together: {table(pairs)} (pairs that are not named are 0); "
+        f"the nearest that are: {table(changed)}; change them, or pass nearest=True to use these"
     )
 
 

@@ -220,7 +220,9 @@ def _from_docstring(doc: str | None) -> tuple[str | None, str | None]:
     text = inspect.cleandoc(doc)
     first = text.split("\n\n")[0].replace("\n", " ").strip().rstrip(".")
     cited = re.search(r"^Source: (.+?)(?:\n\s*\n|\Z)", text, re.MULTILINE | re.DOTALL)
-    return first or None, " ".join(cited.group(1).split()).rstrip(".") if cited else None
+    # A caption may go on after a colon; the label is what stands before it.
+    label = first.partition(":")[0].strip()
+    return label or None, " ".join(cited.group(1).split()).rstrip(".") if cited else None
 
 
 @dataclass(frozen=True, eq=False)

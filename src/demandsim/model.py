@@ -219,9 +219,9 @@ class Model:
 
     def __repr__(self) -> str:
         name = f" '{self.notes.name}'" if self.notes.name else ""
-        dims = f", {' x '.join(f'{len(v)} {k}' for k, v in self.program.layout.coords.items())}"
         size = f"{len(self.assumptions)} assumptions, {len(self.equations)} equations"
-        return f"<demandsim.Model{name}: {size}{dims if self.program.layout.coords else ''}>"
+        dims = "".join(f", {dim}: {len(labels)}" for dim, labels in self.program.layout.coords.items())
+        return f"<demandsim.Model{name}: {size}{dims}>"
 
     def canonical(self) -> dict[str, Any]:
         """Everything that determines the draws, independent of the order in which it was given."""

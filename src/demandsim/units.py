@@ -210,6 +210,10 @@ def readable(unit: str, magnitude: float) -> tuple[float, str]:
     """
     size = abs(magnitude) if math.isfinite(magnitude) else 0.0
     head, slash, tail = unit.partition("/")
+    if head in ("CNY", "USD") and size >= 1e8:
+        return 1e9, f"bn {unit}"
+    if head == "FLOP" and size >= 1e9:
+        return 1e9, f"G{unit}"
     if unit == "card" and size >= 1e4:
         return 1e4, "10,000 cards"
     if head in ("token", "parameter", "CNY", "USD", "card") and "*" not in unit:

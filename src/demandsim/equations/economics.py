@@ -11,7 +11,7 @@ __all__ = ["break_even_price", "gross_margin", "revenue", "revenue_to_cost"]
 
 @equation(unit="CNY/year")
 def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
-    r"""Revenue of the API business.
+    r"""API revenue: tokens sold times their price.
 
     .. math:: R = T \, p \, s
 
@@ -22,7 +22,7 @@ def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
 
 @equation(unit="CNY/year")
 def gross_margin(revenue: Any, annualized_capex: Any) -> Any:
-    r"""What revenue leaves after the cost of compute; not a ratio.
+    r"""Gross margin: what revenue leaves after the cost of compute, as an amount.
 
     .. math:: M = R - k
 
@@ -33,7 +33,7 @@ def gross_margin(revenue: Any, annualized_capex: Any) -> Any:
 
 @equation(unit="1")
 def revenue_to_cost(revenue: Any, annualized_capex: Any) -> Any:
-    r"""Revenue per unit of compute cost; above 1 the business covers its compute.
+    r"""Revenue over compute cost: above 1 the business covers its compute.
 
     .. math:: R / k
 
@@ -44,7 +44,7 @@ def revenue_to_cost(revenue: Any, annualized_capex: Any) -> Any:
 
 @equation(unit="CNY/Mtoken")
 def break_even_price(annualized_capex: Any, daily_tokens: Any, paid_share: Any) -> Any:
-    r"""Price per token at which revenue just covers the compute.
+    r"""Break-even price: that at which revenue just covers the compute.
 
     .. math:: p^* = \frac{k}{T s}
 

@@ -11,7 +11,7 @@ __all__ = ["annualized_capex", "capex"]
 
 @equation(unit="CNY")
 def capex(cards: Any, card_price: Any) -> Any:
-    r"""Price of all cards together.
+    r"""Capex: the price of all cards together.
 
     .. math:: K = N p
 
@@ -24,7 +24,7 @@ def capex(cards: Any, card_price: Any) -> Any:
 
 @equation(unit="CNY/year")
 def annualized_capex(capex: Any, useful_life: Any) -> Any:
-    r"""Cost of the cards per year, straight-line over their useful life.
+    r"""Annual compute cost: the price of the cards, straight-line over their useful life.
 
     .. math:: k = K / L
 

@@ -13,7 +13,7 @@ _PER_PARAMETER = constant(2, "FLOP/parameter/token")
 
 @equation(unit="FLOP/token")
 def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_PARAMETER) -> Any:
-    r"""Compute of one token: a multiplication and an addition per activated parameter.
+    r"""Compute of a token: a multiplication and an addition per activated parameter.
 
     .. math:: c = 2 N_\text{active}
 
@@ -31,7 +31,7 @@ def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_P
 
 @equation(unit="token/s")
 def token_rate(daily_tokens: Any) -> Any:
-    r"""Mean rate at which tokens are processed.
+    r"""Mean token rate: tokens a day as a rate.
 
     Source: Guosen, January 2025, Fig. 27, row "tokens per second".
     """
@@ -40,7 +40,7 @@ def token_rate(daily_tokens: Any) -> Any:
 
 @equation(unit="EFLOP/s")
 def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
-    r"""Compute that serves the peak.
+    r"""Peak compute: mean compute times the peak ratio.
 
     .. math:: C_\text{peak} = c \, \dot T \, r
 
@@ -52,7 +52,7 @@ def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
 
 @equation(unit="card")
 def cards(peak_compute: Any, card_flops: Any, utilization: Any) -> Any:
-    r"""Cards that serve the peak.
+    r"""Cards needed: those that serve the peak.
 
     .. math:: N = \frac{C_\text{peak}}{F \, u}
 

@@ -1,0 +1,5 @@
+"""``python -m demandsim`` is the command line."""
+
+from demandsim.cli import main
+
+main()

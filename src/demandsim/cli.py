@@ -1,0 +1,370 @@
+"""Command line: ``demandsim run | list | show | explain``.
+
+Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
+error of the model, the data or the disk, 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from demandsim.errors import DemandsimError, OutputError, check_known
+from demandsim.files import written_whole
+from demandsim.tables import Row, as_csv, as_records, number, rows
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from demandsim.model import Model
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Probabilistic models of AI compute demand: distributions on every assumption, intervals on every result.",
+)
+
+
+class Format(enum.StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class DesignName(enum.StrEnum):
+    """How the unit cube is sampled."""
+
+    SOBOL = "sobol"
+    LATIN_HYPERCUBE = "latin_hypercube"
+    RANDOM = "random"
+
+
+StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml file.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace an assumption: a number or a distribution.")
+]
+ScenarioOption = Annotated[
+    list[str], typer.Option("--scenario", metavar="[DIM=]LABEL", help="Keep one scenario; all by default.")
+]
+
+
+def _console(error: bool = False) -> Console:
+    """A console that is plain in a pipe: no colour, no boxes, no folding at 80 columns."""
+    stream = sys.stderr if error else sys.stdout
+    if stream.isatty():
+        return Console(file=stream, highlight=False)
+    return Console(file=stream, highlight=False, color_system=None, width=400)
+
+
+def _print_table(table: Table) -> None:
+    console = _console()
+    table.box = SIMPLE_HEAD if console.is_terminal else None
+    table.show_edge = False
+    table.pad_edge = False
+    table.collapse_padding = False
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+
+
+def _say(text: str) -> None:
+    _console(error=True).print(text, markup=False, soft_wrap=True)
+
+
+def _loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> Model:
+    from demandsim.distributions.grammar import parse_distribution
+    from demandsim.studies import load_study
+
+    model = load_study(study)
+    changes: dict[str, Any] = {}
+    for item in sets:
+        name, equals, value = item.partition("=")
+        name = name.strip()
+        if not equals or not value.strip():
+            raise typer.BadParameter(f"'{item}' is not NAME=VALUE, such as utilization=0.3", param_hint="--set")
+        check_known([name], model.assumptions, "assumption")
+        try:
+            changes[name] = parse_distribution(value.strip(), model.program.layout.coords)
+        except DemandsimError as error:
+            raise type(error)(f"--set {name}: {error}") from None
+    if changes:
+        model = model.assume(**changes)
+        for name in changes:
+            if (dim := model.scenarios.dim_of(name)) is not None:
+                _say(f"note: scenarios of '{dim}' that set '{name}' themselves are not changed by --set {name}")
+    if scenarios:
+        chosen: dict[str, str] = {}
+        for item in scenarios:
+            dim, equals, label = item.partition("=")
+            only = next(iter(model.scenarios.dims), "scenario")
+            chosen |= {dim: label} if equals else {only: item}
+        model = model.select(**chosen)
+    return model
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """Yield a callback that shows a progress bar on a terminal, once a second has passed."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = _console(error=True)
+    bar = Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    began, task = time.monotonic(), None
+
+    def advance(done: int, total: int) -> None:
+        nonlocal task
+        if task is None and done < total and time.monotonic() - began > 1.0 and console.is_terminal:
+            bar.start()
+            task = bar.add_task(what, total=total)
+        if task is not None:
+            bar.update(task, completed=done)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def _check_folder(out: Path) -> None:
+    """Find out before any work whether results can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to folder '{out}': {error.strerror or error}; choose another with --out"
+        ) from None
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    draws: Annotated[int, typer.Option(help="Draws per chain; a power of two for sobol.")] = 8192,
+    chains: Annotated[int, typer.Option(help="Independent randomisations.")] = 8,
+    seed: Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")] = None,
+    design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = DesignName.SOBOL,
+    prob: Annotated[float, typer.Option(help="Probability of the interval.")] = 0.9,
+    set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
+    scenario: ScenarioOption = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
+    format_: Annotated[Format, typer.Option("--format", help="How to print the summary.")] = Format.TABLE,
+) -> None:
+    """Simulate a study: print its summary, write draws, summary and picture."""
+    from demandsim.summary import check_prob, probability, summarize
+
+    check_prob(prob)
+    model = _loaded(study, set_, scenario)
+    folder = out / (model.notes.name or Path(study).stem)
+    _check_folder(folder)
+    with _progress("simulating") as advance:
+        data = model.simulate(draws, chains=chains, seed=seed, design=design.value, progress=advance)
+    summary = summarize(data, prob=prob)
+    table = list(rows(summary, model.point()))
+    covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
+    written = _write(model, data, table, folder, prob)
+    if format_ is Format.JSON:
+        attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
+        sys.stdout.write(json.dumps({**attrs, "rows": as_records(table), **_covered(covers)}, indent=2))
+    elif format_ is Format.CSV:
+        sys.stdout.write(as_csv(table))
+    else:
+        _print_summary(model, data, table, covers, prob)
+    _say(f"written: {', '.join(str(path) for path in written)}")
+    _say(f"replay:  {_replay(study, data, design, prob, set_, scenario)}")
+
+
+def _replay(
+    study: str, data: xr.Dataset, design: DesignName, prob: float, sets: Sequence[str], scenarios: Sequence[str]
+) -> str:
+    import shlex
+
+    words = ["demandsim", "run", study, "--seed", str(data.attrs["seed"])]
+    words += ["--draws", str(data.attrs["draws"]), "--chains", str(data.attrs["chains"])]
+    words += ["--design", design.value] if design is not DesignName.SOBOL else []
+    words += ["--prob", f"{prob:g}"] if prob != 0.9 else []
+    words += [word for item in sets for word in ("--set", item)]
+    words += [word for item in scenarios for word in ("--scenario", item)]
+    return shlex.join(words)
+
+
+def _covered(covers: xr.Dataset | None) -> dict[str, Any]:
+    if covers is None:
+        return {}
+    dims = list(covers.probability.dims)
+    cells = (
+        covers.to_dataframe().reset_index().to_dict("records")
+        if dims
+        else [{"probability": covers.probability.item(), "mcse": covers.mcse.item()}]
+    )
+    return {"probability_covers_compute_cost": cells}
+
+
+def _write(model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob: float) -> list[Path]:
+    from demandsim import plots
+
+    files = [folder / "draws.nc", folder / "summary.csv", folder / "distributions.png"]
+    try:
+        with written_whole(files[0]) as unfinished:
+            data.to_netcdf(unfinished, engine="h5netcdf")
+        with written_whole(files[1]) as unfinished:
+            unfinished.write_text(as_csv(table), encoding="utf-8")
+        picture = _pictured(data)
+        plots.save(plots.distributions(picture[0], model.point(), of=picture[1], prob=prob), files[2])
+    except OSError as error:
+        raise OutputError(
+            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
+        ) from None
+    return files
+
+
+def _pictured(data: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+    """The quantities worth a picture: results that do not vary over years or hardware, at most six."""
+    scenario = [d for d in data.dims if d not in ("chain", "draw")][:1]
+    fitting = [
+        str(n)
+        for n, a in data.data_vars.items()
+        if set(a.dims) <= {"chain", "draw", *scenario} and a.attrs.get("role") == "derived"
+    ]
+    liked = ["cards", "annualized_capex", "revenue", "gross_margin", "revenue_to_cost", "break_even_price"]
+    chosen = [n for n in liked if n in fitting] or fitting[-6:] or [str(next(iter(data.data_vars)))]
+    return data, chosen
+
+
+def _print_summary(model: Model, data: xr.Dataset, table: list[Row], covers: xr.Dataset | None, prob: float) -> None:
+    tail = 100 * (1 - prob) / 2
+    heads = ("published", "mean", f"P{tail:g}", "P50", f"P{100 - tail:g}", "MCSE of mean", "unit")
+    groups: dict[str, list[Row]] = {}
+    for row in table:
+        groups.setdefault(", ".join(str(v) for v in row.labels.values()), []).append(row)
+    console = _console()
+    title = model.notes.title or model.notes.name or "model"
+    console.print(f"{title}", style="bold", markup=False)
+    total = data.sizes["chain"] * data.sizes["draw"]
+    console.print(
+        f"{total:,} draws in {data.sizes['chain']} chains, design {data.attrs['design']}, seed {data.attrs['seed']}",
+        markup=False,
+    )
+    # Quantities that are the same in every scenario come first, once.
+    for label, members in sorted(groups.items(), key=lambda item: item[0] != ""):
+        console.print()
+        grid = Table(title=None)
+        grid.add_column(label or "in every scenario", no_wrap=True, style="bold" if console.is_terminal else "")
+        for head in heads:
+            grid.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
+        for row in members:
+            s = row.statistics
+            cells = [row.shown(v) for v in (row.point, s["mean"], s["lower"], s["median"], s["upper"])]
+            grid.add_row(row.quantity, *cells, row.shown(s["mcse_mean"], 2), row.readable_unit)
+        _print_table(grid)
+    if covers is not None:
+        console.print()
+        console.print("Probability that the API business covers its compute cost:", markup=False)
+        for place in _places(covers):
+            p, e = float(covers.probability.sel(place)), float(covers.mcse.sel(place))
+            label = ", ".join(str(v) for v in place.values())
+            console.print(f"  {label + ': ' if label else ''}{p:.1%} (MCSE {100 * e:.2g} points)", markup=False)
+
+
+def _places(covers: xr.Dataset) -> Iterator[dict[str, Any]]:
+    import numpy as np
+
+    dims = [str(dim) for dim in covers.probability.dims]
+    for spot in np.ndindex(*covers.probability.shape):
+        yield {dim: covers.coords[dim].values[i] for dim, i in zip(dims, spot, strict=True)}
+
+
+@app.command("list")
+def list_() -> None:
+    """List the studies that ship with demandsim."""
+    from demandsim.studies import list_studies, load_study
+
+    grid = Table("study", "title", "assumptions", "equations")
+    for name in list_studies():
+        model = load_study(name)
+        grid.add_row(name, model.notes.title, str(len(model.assumptions)), str(len(model.equations)))
+    _print_table(grid)
+
+
+@app.command()
+def show(study: StudyArgument) -> None:
+    """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
+    model = _loaded(study)
+    notes, console = model.notes, _console()
+    for line in (notes.title or notes.name, notes.source):
+        if line:
+            console.print(line, markup=False)
+    for name, assumption in model.assumptions.items():
+        point = (
+            number(float(assumption.point))
+            if not getattr(assumption.point, "dims", ())
+            else str(assumption.point.values)
+        )
+        unit = "" if assumption.unit == "1" else f" {assumption.unit}"
+        console.print(f"\n{name}: {assumption.distribution}{unit}", markup=False, soft_wrap=True)
+        console.print(f"  {assumption.long_name or name}; point {point}{unit}", markup=False, soft_wrap=True)
+        if assumption.source:
+            console.print(f"  source: {assumption.source}", markup=False, soft_wrap=True)
+    for pair, rho in model.correlations.items():
+        why = notes.reasons.get(tuple(sorted(pair)))
+        console.print(
+            f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""), markup=False
+        )
+    for dim, labels in model.scenarios.grid.items():
+        for label, overrides in labels.items():
+            sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())
+            console.print(f"\n{dim} {label}: {sets or 'as above'}", markup=False, soft_wrap=True)
+    console.print("\nequations", markup=False)
+    for made in model.equations.values():
+        unit = "" if made.unit == "1" else f"  [{made.unit}]"
+        console.print(f"  {made.name} = {made.formula}{unit}", markup=False, soft_wrap=True)
+    if notes.notes:
+        console.print("\nnotes and errata", markup=False)
+    for note in notes.notes:
+        console.print(f"  - {note}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def explain(
+    study: StudyArgument,
+    quantity: Annotated[str, typer.Argument(help="Assumption or computed quantity.")],
+    set_: SetOption = [],  # noqa: B006
+    scenario: ScenarioOption = [],  # noqa: B006
+) -> None:
+    """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
+    model = _loaded(study, set_, scenario)
+    _console().print(str(model.explain(quantity)), markup=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line, turning our own errors into one line and exit code 1."""
+    warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+    try:
+        app()
+    except DemandsimError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("interrupted; nothing half-written was left behind")
+        sys.exit(1)

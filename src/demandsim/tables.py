@@ -1,0 +1,126 @@
+"""Tables: a summary in readable units, as rows for the terminal, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim.units import readable
+
+__all__ = ["Row", "as_csv", "as_records", "number", "rows"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity in one scenario.
+
+    Parameters
+    ----------
+    quantity, long_name, role, unit : str
+    labels : dict of dim to label
+        Scenario, year, hardware, ...
+    point : float
+        Published value, in `unit`.
+    statistics : dict of str to float
+        As `summarize` names them, in `unit`.
+    divisor, readable_unit
+        For printing: values are divided by the one and shown in the other.
+    """
+
+    quantity: str
+    long_name: str
+    role: str
+    unit: str
+    labels: dict[str, Any]
+    point: float
+    statistics: dict[str, float]
+    divisor: float
+    readable_unit: str
+
+    def shown(self, value: float, digits: int = 4) -> str:
+        """Write a value of this row in the readable unit."""
+        return number(value / self.divisor, digits)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with some significant digits, without an exponent where it reads well.
+
+    Examples
+    --------
+    >>> number(1234.5678), number(0.00012345), number(float("nan"))
+    ('1,235', '0.0001234', 'nan')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -5 <= size < 9:
+        return f"{value:,.{max(digits - 1 - size, 0)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
+    """Pair a summary with the published points, one row per quantity and label.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Of `summarize`.
+    point : Dataset
+        Of ``model.point()``.
+    """
+    for name, array in summary.data_vars.items():
+        dims = [dim for dim in array.dims if dim != "statistic"]
+        published = point[name] if name in point.data_vars else None
+        for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
+            labels = {str(dim): array.coords[dim].values[i].item() for dim, i in zip(dims, place, strict=True)}
+            values = array.sel(labels)
+            found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
+            value = math.nan
+            if published is not None:
+                value = float(published.sel({d: v for d, v in labels.items() if d in published.dims}))
+            size = value if math.isfinite(value) and value else found["median"]
+            unit = str(array.attrs.get("units", "1"))
+            # The largest number of a row sets the scale: a margin's point can be near zero.
+            divisor, shown = readable(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
+            yield Row(
+                str(name),
+                str(array.attrs.get("long_name", name)),
+                str(array.attrs.get("role", "")),
+                unit,
+                labels,
+                value,
+                found,
+                divisor,
+                shown,
+            )
+
+
+def as_records(table: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as flat dictionaries, in the declared units, for JSON and CSV."""
+    return [
+        {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
+        for row in table
+    ]
+
+
+def as_csv(table: Sequence[Row]) -> str:
+    """Rows as CSV text, one line each, numbers in full."""
+    records = as_records(table)
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    # Labels first, also those that only some quantities have.
+    labels = [key for key in columns if any(key in row.labels for row in table)]
+    ordered = ["quantity", *labels, *(c for c in columns if c not in ("quantity", *labels))]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ordered, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()

@@ -1,0 +1,162 @@
+"""The command line, run as a user runs it: in a process of its own, with a pipe for output."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import xarray as xr
+
+STUDY = "guosen-2025-01"
+
+
+def demandsim(*words, cwd, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-m", "demandsim", *words], cwd=cwd, capture_output=True, text=True, timeout=120, **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return folder, demandsim("run", STUDY, "--seed", "7", "--draws", "1024", cwd=folder)
+
+
+def test_run_prints_published_points_beside_intervals(done):
+    _, result = done
+    assert result.returncode == 0, result.stderr
+    (row,) = [line.split() for line in result.stdout.splitlines() if line.startswith("cards ")][:1]
+    published, mean, low, median, high, mcse = map(float, row[1:7])
+    assert published == 85.78
+    assert low < median < mean < high
+    assert 0 < mcse < 0.05 * mean
+    assert "10,000 cards" in result.stdout
+    assert "bn CNY/year" in result.stdout
+    assert "covers its compute cost" in result.stdout
+    assert "--seed 7 --draws 1024 --chains 8" in result.stderr
+
+
+def test_output_to_a_pipe_is_plain(done):
+    _, result = done
+    assert "\x1b" not in result.stdout + result.stderr
+    assert not set("│─┌┐└┘━┃") & set(result.stdout)
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_run_writes_draws_summary_and_picture(done):
+    folder, _ = done
+    out = folder / "out" / STUDY
+    assert sorted(path.name for path in out.iterdir()) == ["distributions.png", "draws.nc", "summary.csv"]
+    with xr.open_dataset(out / "draws.nc", engine="h5netcdf") as draws:
+        assert draws.cards.dims == ("scenario", "chain", "draw")
+        assert draws.attrs["seed"] == 7
+        assert draws.cards.attrs["units"] == "card"
+        assert json.loads(draws.attrs["receipt"])["quantiles"]
+    rows = list(csv.DictReader((out / "summary.csv").open()))
+    assert {"quantity", "scenario", "unit", "point", "mean", "lower", "median", "upper", "mcse_mean"} <= set(rows[0])
+    assert (out / "distributions.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_printed_command_replays_the_same_numbers(done, tmp_path):
+    _, first = done
+    command = next(line for line in first.stderr.splitlines() if line.startswith("replay:")).split()[2:]
+    again = demandsim(*command, cwd=tmp_path)
+    assert again.stdout == first.stdout
+
+
+def test_formats_scenarios_and_settings(tmp_path):
+    common = ("run", STUDY, "--seed", "1", "--draws", "256", "--scenario", "100T", "--set", "utilization=0.3")
+    table = demandsim(*common, "--format", "csv", cwd=tmp_path)
+    rows = {row["quantity"]: row for row in csv.DictReader(io.StringIO(table.stdout))}
+    assert float(rows["utilization"]["mean"]) == 0.3
+    assert {row["scenario"] for row in rows.values()} <= {"100T", ""}
+    made = json.loads(demandsim(*common, "--format", "json", cwd=tmp_path).stdout)
+    assert made["seed"] == 1
+    cards = next(row for row in made["rows"] if row["quantity"] == "cards")
+    assert cards["median"] == pytest.approx(float(rows["cards"]["median"]))
+    assert 0 < made["probability_covers_compute_cost"][0]["probability"] < 1
+
+
+def test_designs_and_distributions_on_the_command_line(tmp_path):
+    words = ("--draws", "200", "--design", "latin_hypercube", "--prob", "0.8", "--set", "peak_ratio=pert(1, 2, 4)")
+    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "P10" in result.stdout
+    assert "P90" in result.stdout
+    assert "--design latin_hypercube --prob 0.8 --set 'peak_ratio=pert(1, 2, 4)'" in result.stderr
+
+
+def test_list_show_and_explain(tmp_path):
+    assert STUDY in demandsim("list", cwd=tmp_path).stdout
+    shown = demandsim("show", STUDY, cwd=tmp_path).stdout
+    for words in (
+        "lognormal(median=1979, factor=1.3, prob=0.9) TFLOP/s/card",
+        "source:",
+        "leaves out the peak ratio of 3",
+    ):
+        assert words in shown
+    explained = demandsim("explain", STUDY, "cards", cwd=tmp_path).stdout
+    assert "[763.888889 EFLOP/s] / ([1,979 TFLOP/s/card] * [0.45])" in explained
+    assert "857,772.04 card" in explained
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("run", "guosen-2025-1"), 1, "unknown study 'guosen-2025-1'; did you mean 'guosen-2025-01'?"),
+        (("run", "missing.toml"), 1, "there is no study file 'missing.toml'"),
+        (("run", STUDY, "--set", "utilisation=0.3"), 1, "did you mean 'utilization'?"),
+        (("run", STUDY, "--set", "utilization=beta(0.2, 1.2)"), 1, "the interval must lie strictly inside 0 and 1"),
+        (("run", STUDY, "--set", "utilization=__import__('os')"), 1, "unknown distribution '__import__'"),
+        (("run", STUDY, "--set", "utilization"), 2, "is not NAME=VALUE"),
+        (("run", STUDY, "--scenario", "10T"), 1, "unknown scenario '10T'"),
+        (("run", STUDY, "--prob", "90"), 1, "prob must lie between 0 and 1"),
+        (("run", STUDY, "--seed", "-1"), 1, "seed must be"),
+        (("run", STUDY, "--design", "halton"), 2, "halton"),
+        (("run", STUDY, "--out", "/proc/nowhere"), 1, "choose another with --out"),
+        (("run", STUDY, "--draws", "100000000000"), 1, "GiB"),
+        (("explain", STUDY, "card"), 1, "did you mean 'cards'?"),
+        (("simulate", STUDY), 2, "simulate"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do_and_computes_nothing(words, code, message, tmp_path):
+    result = demandsim(*words, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.rglob("*.nc"))
+
+
+def test_draws_that_are_not_a_power_of_two_are_warned_of(tmp_path):
+    result = demandsim("run", STUDY, "--draws", "1000", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "warning: 1000 draws are not a power of two" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
+def test_ctrl_c_leaves_nothing_half_written(tmp_path):
+    words = ("run", STUDY, "--draws", str(2**22), "--design", "random")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demandsim", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = tmp_path / "out" / STUDY
+    deadline = time.monotonic() + 60
+    while not folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,63 @@
+"""Examples and documents do what they say: every script runs, every snippet is executed."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import demandsim as ds
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_example_runs_and_draws_its_picture(script, tmp_path):
+    result = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    pictures = list((tmp_path / "out").glob("*.png"))
+    assert pictures
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+def snippets(path, language):
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def test_readme_runs_from_top_to_bottom(capsys):
+    namespace: dict = {}
+    blocks = snippets("README.md", "python")
+    assert len(blocks) >= 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert "857,772" in capsys.readouterr().out
+    assert namespace["covers"].probability.sel(scenario="100T").item() == pytest.approx(0.48, abs=0.01)
+    low, high = (namespace["summary"].cards.sel(scenario="100T", statistic=s).item() / 1e4 for s in ("lower", "upper"))
+    # The interval that the README states in words.
+    assert (round(low), round(high)) == (21, 370)
+
+
+def test_the_study_file_of_the_documentation_loads(tmp_path):
+    first, dims = snippets("docs/study-files.md", "toml")
+    path = tmp_path / "study.toml"
+    path.write_text(first, encoding="utf-8")
+    model = ds.load_study(path)
+    for row in model.notes.published:
+        found = ds.convert(model.point()[row.quantity], row.unit)
+        for scenario, value in row.values.items():
+            assert found.sel(scenario=scenario).item() == pytest.approx(value, abs=0.5 * 10**-row.digits)
+    table = tomllib.loads(dims)["assumptions"]["peak_compute"]
+    assert table["shared"] is True
+    path.write_text(
+        first.replace(
+            'distribution = "lognormal(500, 1200, prob=0.9)"', f"distribution = '{table['distribution']}'"
+        ).replace("[assumptions.peak_compute]", "[coords]\nyear = [2025, 2026, 2027]\n\n[assumptions.peak_compute]"),
+        encoding="utf-8",
+    )
+    assert ds.load_study(path).simulate(draws=64, seed=1).cards.dims == ("scenario", "chain", "draw", "year")
