@@ -365,6 +365,9 @@ def main() -> None:
     except DemandsimError as error:
         _say(f"error: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # typer turns Ctrl-C into exit code 130; ours are 0, 1 and 2.
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
         _say("interrupted; nothing half-written was left behind")
         sys.exit(1)

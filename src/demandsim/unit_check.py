@@ -34,42 +34,46 @@ def check_units(graph: Graph, points: Mapping[str, Any], units: Mapping[str, str
     DimensionError
         If an equation mixes dimensions, or returns another than it declares; the message names it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        quantities: Quantities = {name: _quantity(value, units[name]) for name, value in points.items()}
-        for name in graph.order:
-            made = graph.equations[name]
-            inputs = _inputs(made, quantities)
-            try:
-                result = _run(made, inputs)
-            except _Mismatch as mismatch:
-                raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
-            quantities[name] = result
+    quantities: Quantities = {name: _quantity(value, units[name]) for name, value in points.items()}
+    for name in graph.order:
+        made = graph.equations[name]
+        inputs = _inputs(made, quantities)
+        try:
+            quantities[name] = _run(made, inputs)
+        except _MismatchError as mismatch:
+            raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
 
 
-class _Mismatch(Exception):
+class _MismatchError(Exception):
     """What is wrong with the dimensions of one equation."""
 
 
+def _base(unit: str) -> Any:
+    return registry().Quantity(1.0, "" if unit == "1" else unit).to_base_units().units
+
+
 def _quantity(value: Any, unit: str) -> Any:
-    base = registry().Quantity(1.0, unit if unit != "1" else "").to_base_units().units
-    if is_labelled(value):
-        return value.copy(data=registry().Quantity(np.asarray(value.values, dtype=np.float64), base))
-    return registry().Quantity(float(value), base)
+    """A labelled quantity, as an equation will see it: with the dims of its point and one draw."""
+    import xarray as xr
+
+    labelled = value if is_labelled(value) else xr.DataArray(float(value))
+    numbers = labelled.astype(np.float64).expand_dims("draw", axis=-1)
+    return numbers.copy(data=registry().Quantity(numbers.values, _base(unit)))
 
 
 def _inputs(made: Equation, quantities: Quantities) -> Quantities:
+    """Everything labelled, constants too: ufuncs of xarray take no mixture of labels and bare quantities."""
     return {
         name: quantities[name]
         if name in quantities
-        else _quantity(float(made.constants[name]), made.constants[name].unit)
+        else _quantity(float(made.constants[name]), made.constants[name].unit).isel(draw=0)
         for name in made.inputs
     }
 
 
 def _bare(result: Any) -> Any:
     """The pint quantity inside a result, or the number that has lost its unit."""
-    data = getattr(result, "data", result) if is_labelled(result) else result
+    data = result.data if is_labelled(result) else result
     return data if hasattr(data, "dimensionality") else registry().Quantity(data, "")
 
 
@@ -83,22 +87,58 @@ def _run(made: Equation, inputs: Quantities) -> Any:
         try:
             result = made.function(**inputs)
         except pint.DimensionalityError as error:
-            raise _Mismatch(f"combines {_pretty(error.units1)} with {_pretty(error.units2)}") from None
-        except pint.UnitStrippedWarning:
-            raise _Mismatch(
-                "drops the units of its inputs; use xr.where and ufuncs, which keep labels and units"
-            ) from None
+            raise _MismatchError(f"combines {_pretty(error.units1)} with {_pretty(error.units2)}") from None
         except pint.errors.OffsetUnitCalculusError as error:
-            raise _Mismatch(str(error)) from None
+            raise _MismatchError(str(error)) from None
+        except Exception:
+            # Not every function knows quantities (np.where on labels, scipy.special): numbers will do.
+            return _run_rescaled(made, inputs)
     found = _bare(result)
-    declared = registry().Quantity(1.0, "" if made.unit == "1" else made.unit)
-    if found.dimensionality != declared.dimensionality:
-        raise _Mismatch(f"declares unit '{made.unit}' but returns '{_pretty(found.units)}'")
-    return result
+    if found.dimensionality != _base(made.unit).dimensionality:
+        raise _MismatchError(f"declares unit '{made.unit}' but returns '{_pretty(found.units)}'")
+    return result if is_labelled(result) else _relabelled(result, inputs, made.unit)
+
+
+def _run_rescaled(made: Equation, inputs: Quantities) -> Any:
+    """Check by changing the unit of one dimension at a time: the result must change as declared."""
+
+    def run(dimension: str | None) -> Any:
+        numbers = {}
+        for name, value in inputs.items():
+            power = _bare(value).dimensionality.get(dimension, 0) if dimension else 0
+            numbers[name] = value.copy(data=_bare(value).magnitude * 2.0**power)
+        try:
+            return made.function(**numbers)
+        except Exception as error:
+            error.add_note(f"in equation '{made.name}'")
+            raise
+
+    declared = _base(made.unit).dimensionality
+    plain = run(None)
+    for dimension in sorted({d for value in inputs.values() for d in _bare(value).dimensionality} | set(declared)):
+        expected = np.asarray(plain) * 2.0 ** declared.get(dimension, 0)
+        if not np.allclose(np.asarray(run(dimension)), expected, rtol=1e-9, atol=0.0, equal_nan=True):
+            raise _MismatchError(
+                f"declares unit '{made.unit}', but its result does not change with the unit of {dimension} as that should"
+            )
+    return _relabelled(plain, inputs, made.unit)
+
+
+def _relabelled(result: Any, inputs: Quantities, unit: str) -> Any:
+    """Put a result that has lost its unit or its labels back into a labelled quantity."""
+    import xarray as xr
+
+    if is_labelled(result):
+        return result.copy(data=registry().Quantity(np.asarray(result), _base(unit)))
+    numbers = np.asarray(_bare(result).magnitude)
+    (template, *_) = xr.broadcast(*inputs.values()) if inputs else (xr.DataArray(0.0),)
+    if numbers.shape == template.shape:
+        return template.copy(data=registry().Quantity(numbers, _base(unit)))
+    return xr.DataArray(registry().Quantity(np.asarray(np.ravel(numbers)[0]), _base(unit)))
 
 
 def _pretty(units: Any) -> str:
-    text = format(registry().Unit(units), "C") if not isinstance(units, str) else units
+    text = format(registry().Unit(units), "~C") if not isinstance(units, str) else units
     return "1" if text in ("", "dimensionless") else text.replace("**", "^")
 
 
@@ -116,8 +156,9 @@ def _hint(made: Equation, inputs: Quantities) -> str:
         returned = _bare(made.function(**inputs))
     except Exception:
         return _hint_by_neighbours(made, inputs)
-    declared = registry().Quantity(1.0, "" if made.unit == "1" else made.unit)
-    ratio = (declared / registry().Quantity(1.0, returned.units)).to_base_units().units
+    ratio = (
+        (registry().Quantity(1.0, _base(made.unit)) / registry().Quantity(1.0, returned.units)).to_base_units().units
+    )
     for power in (1, -1):
         for name, value in inputs.items():
             if name not in made.constants and _mends(made, inputs, name, _bare(value).units * ratio**power):
@@ -135,9 +176,8 @@ def _hint_by_neighbours(made: Equation, inputs: Quantities) -> str:
 
 def _mends(made: Equation, inputs: Quantities, name: str, units: Any) -> bool:
     value = inputs[name]
-    bare = registry().Quantity(_bare(value).magnitude, units)
     try:
-        _run(made, {**inputs, name: value.copy(data=bare) if is_labelled(value) else bare})
+        _run(made, {**inputs, name: value.copy(data=registry().Quantity(_bare(value).magnitude, units))})
     except Exception:
         return False
     return True

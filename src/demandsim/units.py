@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
+import re
+import threading
 from typing import TYPE_CHECKING, Any
 
-from demandsim.errors import UnitError
+from demandsim.errors import UnitError, did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,9 +29,20 @@ USD = [currency_usd]
 wan = 1e4
 yi = 1e8
 """
+_ORDINARY_YEAR = "year = 365 * day = a = yr"
+#: What most misspelt units were meant to be.
+_COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
+
+#: Without it, two threads that ask first would get two registries, whose units do not mix.
+_MAKING = threading.Lock()
+
+_LONGEST = 200
+_LARGEST_POWER = 16
+_POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
+#: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
+_ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
 
 
-@functools.cache
 def registry() -> Any:
     """Return the pint registry in which every unit of demandsim is read.
 
@@ -43,23 +57,26 @@ def registry() -> Any:
 
     Examples
     --------
-    >>> registry()("1 year").to("day").magnitude
-    365.0
+    >>> registry()("1 year").to("day").magnitude == 365
+    True
     """
+    with _MAKING:
+        return _registry()
+
+
+@functools.cache
+def _registry() -> Any:
     import pint
 
     ureg: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=False, cache_folder=None)
     for line in _DEFINITIONS.strip().splitlines():
         ureg.define(line)
-    with_ordinary_year = "year = 365 * day = a = yr"
-    import logging
-
     # pint warns that 'year' is redefined: that is what we want, once and silently.
     log = logging.getLogger("pint.util")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        ureg.define(with_ordinary_year)
+        ureg.define(_ORDINARY_YEAR)
     finally:
         log.setLevel(level)
     ureg.formatter.default_format = "C"
@@ -68,20 +85,46 @@ def registry() -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def _unit(unit: str) -> Any:
+    if not isinstance(unit, str):
+        raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
     text = unit.strip()
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    if len(text) > _LONGEST:
+        raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
+    if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
+        raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
     try:
         parsed = registry().Unit(text)
-        if not registry().Quantity(1.0, parsed)._is_multiplicative:
-            raise UnitError(f"unit '{unit}' has an offset; use one that only scales, such as 'kelvin'")
+        powers = [abs(power) for _, power in parsed._units.items()]
+        if not all(power <= _LARGEST_POWER for power in powers):
+            raise UnitError(f"unit '{shown}' has a power above {_LARGEST_POWER}")
+        one = registry().Quantity(1.0, parsed)
+        if not one._is_multiplicative:
+            raise UnitError(f"unit '{shown}' has an offset; use one that only scales, such as 'kelvin'")
+        factor = float(one.to_base_units().magnitude)
     except UnitError:
         raise
+    except OverflowError:
+        factor = math.inf
     except Exception as error:
+        # pint raises half a dozen types, some of them Python's own parser's.
+        said = str(error) if len(str(error)) <= 100 else type(error).__name__
         raise UnitError(
-            f"unknown unit '{unit}' ({error}); write it like 'token/day', 'TFLOP/s/card', 'CNY/Mtoken', or '1' for none"
+            f"unknown unit '{shown}' ({said}){_meant(error)}; "
+            "write it like 'token/day', 'TFLOP/s/card', 'CNY/Mtoken', or '1' for none"
         ) from None
+    if not (math.isfinite(factor) and factor > 0):
+        raise UnitError(f"unit '{shown}' is too large or too small for a double")
     return parsed
+
+
+def _meant(error: Exception) -> str:
+    """Hint at the unit nearest to the one that pint does not know, if any is near."""
+    unknown = getattr(error, "unit_names", "")
+    hint = did_you_mean(unknown if isinstance(unknown, str) else str(unknown[0]), _COMMON.split())
+    return hint if hint.startswith("; did you mean") else ""
 
 
 def check_unit(unit: str) -> str:
