@@ -15,7 +15,6 @@ from demandsim.equations.inference import cards as shipped_cards
 from demandsim.errors import CycleError, DimensionError, EquationError, MissingAssumptionError, UnitError
 from demandsim.graph import Graph
 
-
 CARD_POWER = ds.constant(700, "W/card")
 BOUGHT = ds.constant(12, "card")
 

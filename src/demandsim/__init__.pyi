@@ -8,6 +8,7 @@ from .graph import constant as constant
 from .graph import equation as equation
 from .model import Model as Model
 from .receipts import receipt as receipt
+from .stores import open_draws as open_draws
 from .studies import list_studies as list_studies
 from .studies import load_study as load_study
 from .summary import probability as probability
@@ -27,6 +28,7 @@ __all__ = [
     "equations",
     "list_studies",
     "load_study",
+    "open_draws",
     "plots",
     "probability",
     "receipt",

@@ -90,9 +90,7 @@ class Assumption:
         if isinstance(distribution, Assumption):
             return distribution
         made = as_distribution(distribution)
-        point = self.point
-        if made.is_constant or tuple(made.dims) != tuple(getattr(point, "dims", ())):
-            point = None
+        point = None if made.is_constant or _labels(self.point) != dict(made.coords) else self.point
         return Assumption(
             made, self.unit, point=point, long_name=self.long_name, source=self.source, shared=self.shared
         )
@@ -111,8 +109,17 @@ class Assumption:
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        point = tuple(self.point.values.ravel().tolist()) if is_labelled(self.point) else self.point
+        point = self.point
+        if is_labelled(point):
+            point = (point.dims, tuple(point.values.ravel().tolist()))
         return self.distribution, self.unit, point, self.long_name, self.source, self.shared
+
+
+def _labels(point: Any) -> dict[str, tuple[Any, ...]]:
+    """Labels of a point along each of its dims, as a distribution holds them."""
+    if not is_labelled(point):
+        return {}
+    return {str(dim): tuple(point[dim].values.tolist()) for dim in point.dims}
 
 
 def _checked_point(distribution: Distribution, point: Any) -> Any:
@@ -122,8 +129,11 @@ def _checked_point(distribution: Distribution, point: Any) -> Any:
             return float(middle)
         return middle if is_labelled(middle) else float(middle)
     if is_labelled(point):
-        if distribution.dims and set(point.dims) - set(distribution.dims):
+        if set(point.dims) - set(distribution.dims):
             raise DistributionError(f"point has dims {point.dims}, the distribution {distribution.dims}")
+        for value in point.values.ravel().tolist():
+            if not math.isfinite(value):
+                raise DistributionError(f"point must be finite, not {value!r}")
         return point
     if isinstance(point, bool) or (not isinstance(point, (int, float)) and not hasattr(point, "__float__")):
         raise DistributionError(f"point must be a number or a DataArray, not {point!r}")

@@ -172,7 +172,8 @@ def run(
     format_: Annotated[Format, typer.Option("--format", help="How to print the summary.")] = Format.TABLE,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
-    from demandsim.summary import check_prob, probability, summarize
+    from demandsim.estimates import check_prob
+    from demandsim.summary import probability, summarize
 
     check_prob(prob)
     model = _loaded(study, set_, scenario)

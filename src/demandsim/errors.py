@@ -18,7 +18,9 @@ __all__ = [
     "MissingAssumptionError",
     "OutputError",
     "ScenarioError",
+    "StoreError",
     "StudyError",
+    "ToleranceWarning",
     "UnitError",
     "UnknownNameError",
     "check_known",
@@ -82,8 +84,16 @@ class OutputError(DemandsimError, OSError):
     """A file or folder that cannot be written."""
 
 
+class StoreError(DemandsimError, OSError):
+    """A store of draws that is unfinished, of another run, or damaged."""
+
+
 class DesignWarning(UserWarning):
     """A design used where it loses what it is chosen for."""
+
+
+class ToleranceWarning(UserWarning):
+    """A stop rule that ran out of draws before its tolerance was reached."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

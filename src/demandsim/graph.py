@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import graphlib
+import hashlib
 import inspect
 import re
 import textwrap
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from demandsim.errors import CycleError, EquationError, MissingAssumptionError, did_you_mean
 from demandsim.units import base_factor, check_unit
@@ -33,8 +35,8 @@ class Constant(float):
         made.unit, made.value = unit, float(value)
         return made
 
-    def __getnewargs__(self) -> tuple[float, str]:
-        return self.value, self.unit
+    def __reduce__(self) -> Any:
+        return Constant, (self.value, self.unit)
 
     def __repr__(self) -> str:
         return f"{self.value:g} {self.unit}"
@@ -117,19 +119,47 @@ class Equation:
         return f"{module.removeprefix(prefix)}.{self.name}" if module.startswith(prefix) else self.name
 
     @functools.cached_property
+    def fingerprint(self) -> str:
+        """What the equation computes, as text that differs when it does."""
+        code = getattr(self.function, "__code__", None)
+        body = self.formula if self.has_source or code is None else _code_digest(code)
+        cells = getattr(self.function, "__closure__", None) or ()
+        held = [cell.cell_contents for cell in cells]
+        # Numbers that a function holds from where it was made are part of the formula.
+        numbers = [repr(value) for value in held if isinstance(value, (int, float, str))]
+        constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
+        return "; ".join([body, *numbers, *constants])
+
+    @property
+    def has_source(self) -> bool:
+        """Whether `formula` is what the source says, rather than just the names."""
+        return self.formula != self._signature
+
+    @property
+    def _signature(self) -> str:
+        return f"{self.name}({', '.join(self.inputs)})"
+
+    @functools.cached_property
     def formula(self) -> str:
         """The right-hand side as written in the source: ``peak_compute / (card_flops * utilization)``."""
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(self.function)))
         except (OSError, TypeError, SyntaxError):
-            return f"{self.name}({', '.join(self.inputs)})"
+            return self._signature
         body = tree.body[0]
         if isinstance(body, ast.FunctionDef):
             lines = [line for line in body.body if not _is_docstring(line)]
             if len(lines) == 1 and isinstance(lines[0], ast.Return) and lines[0].value is not None:
                 return ast.unparse(lines[0].value)
             return "; ".join(" ".join(ast.unparse(line).split()) for line in lines)
-        return f"{self.name}({', '.join(self.inputs)})"
+        return self._signature
+
+
+def _code_digest(code: types.CodeType) -> str:
+    """Fingerprint of compiled code, for a function whose source cannot be read."""
+    constants = [_code_digest(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    text = repr((code.co_code, constants, code.co_names, code.co_varnames))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _is_docstring(line: ast.stmt) -> bool:
@@ -143,6 +173,27 @@ def _named(module: str, qualname: str) -> Any:
     for part in qualname.split("."):
         found = getattr(found, part)
     return found
+
+
+@overload
+def equation(
+    function: Callable[..., Any],
+    *,
+    unit: str,
+    name: str | None = None,
+    long_name: str | None = None,
+    source: str | None = None,
+) -> Equation: ...
+
+
+@overload
+def equation(
+    *,
+    unit: str,
+    name: str | None = None,
+    long_name: str | None = None,
+    source: str | None = None,
+) -> Callable[[Callable[..., Any]], Equation]: ...
 
 
 def equation(
@@ -190,7 +241,7 @@ def equation(
     """
     if function is None:
         return functools.partial(equation, unit=unit, name=name, long_name=long_name, source=source)
-    called = name or getattr(function, "__name__", "")
+    called = str(name or getattr(function, "__name__", ""))
     if not called.isidentifier():
         raise EquationError(f"an equation needs a name that is an identifier, not '{called}'; give name=")
     inputs, constants = [], {}

@@ -8,7 +8,7 @@ import hashlib
 import json
 import secrets
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from demandsim.assumptions import Assumption
+from demandsim.chunked import CHUNK, active_client, lazy_arrays, pilot_receipt
 from demandsim.compilation import compile_program
 from demandsim.distributions.law import is_labelled
 from demandsim.errors import (
@@ -26,11 +27,17 @@ from demandsim.errors import (
     UnknownNameError,
     check_known,
 )
+from demandsim.estimates import check_prob
 from demandsim.explanation import Explanation, explain
 from demandsim.graph import Equation, Graph
-from demandsim.scaling import BLOCK, Progress, Run, run_in_memory
+from demandsim.labelling import Labels, labelled
+from demandsim.receipts import requested_quantiles, written
+from demandsim.runs import BLOCK, Run
+from demandsim.scaling import Progress, run_in_memory
 from demandsim.scenarios import Scenarios
 from demandsim.simulation import Program
+from demandsim.stopping import Goal, Round, run_to_goal, written_goal
+from demandsim.stores import open_draws, write_store
 from demandsim.unit_check import check_units
 from demandsim.units import base_factor, check_unit
 
@@ -169,7 +176,9 @@ class Model:
             check_unit(assumption.unit)
         graph = Graph.of(given, assumed)
         pairs = _checked_pairs(correlations or {}, assumed)
-        grid = scenarios if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios or {}, assumed)
+        # Scenarios that were made before still have to fit, when assumptions have changed since.
+        known = isinstance(scenarios, Scenarios)
+        grid = scenarios.checked(assumed) if known else Scenarios.of(scenarios or {}, assumed)
         order = _dimension_order(graph, assumed, dimensions)
         check_units(graph, _unit_probe(assumed), {name: a.unit for name, a in assumed.items()})
         program = compile_program(graph, assumed, scenarios=grid, correlations=pairs, dimensions=order, nearest=nearest)
@@ -234,7 +243,7 @@ class Model:
 
         return {
             "assumptions": {name: of(a) for name, a in sorted(self.assumptions.items())},
-            "equations": {name: [e.unit, e.formula, list(e.inputs)] for name, e in sorted(self.equations.items())},
+            "equations": {name: [e.unit, e.fingerprint, list(e.inputs)] for name, e in sorted(self.equations.items())},
             "correlations": sorted([*sorted(pair), rho] for pair, rho in self.correlations.items()),
             "scenarios": {
                 dim: {label: {n: of(a) for n, a in sorted(over.items())} for label, over in labels.items()}
@@ -457,7 +466,7 @@ class Model:
 
     def simulate(
         self,
-        draws: int = 8192,
+        draws: int | None = None,
         *,
         chains: int = 8,
         seed: int | None = None,
@@ -465,16 +474,26 @@ class Model:
         keep: Sequence[str] | None = None,
         on_invalid: Literal["raise", "keep"] = "raise",
         dtype: Literal["float64", "float32"] = "float64",
+        rtol: float = 0.0,
+        atol: float = 0.0,
+        of: Sequence[str] | str | None = None,
+        statistics: Sequence[str] = ("mean", "median", "lower", "upper"),
+        prob: float = 0.9,
+        max_draws: int = 2**26,
+        chunks: int | None = None,
+        store: str | Path | None = None,
         threads: int | None = None,
         block: int = BLOCK,
         progress: Progress | None = None,
+        on_round: Callable[[Round], None] | None = None,
     ) -> xr.Dataset:
         """Draw from all assumptions at once and push the draws through the equations.
 
         Parameters
         ----------
-        draws : int, default 8192
-            Draws per chain; a power of two for ``sobol``.
+        draws : int, optional
+            Draws per chain, 8192 by default; a power of two for ``sobol``. With a tolerance, the
+            number to begin with, 1024 by default.
         chains : int, default 8
             Independent randomisations; their spread tells the Monte Carlo error.
         seed : int, optional
@@ -487,12 +506,31 @@ class Model:
             summary leaves them out and says how many.
         dtype : {"float64", "float32"}, default "float64"
             Storage; computing is in double precision.
+        rtol, atol : float, optional
+            Tolerance: draws are doubled until the MCSE of `statistics` of the quantities `of` is at
+            most ``max(atol, rtol * abs(estimate))``, `atol` in the quantity's unit.
+        of : sequence of str, optional
+            Quantities that the tolerance is about; all computed ones by default.
+        statistics : sequence of str
+            Of mean, sd, median, lower and upper; the last two are the ends of the interval of `prob`.
+        prob : float, default 0.9
+        max_draws : int, default 2**26
+            Draws of all chains together at which a tolerance is given up, with a warning that says
+            what was reached.
+        chunks : int, optional
+            Draws per chunk and chain: the Dataset is Dask-backed and lazy. So it is, with chunks of
+            2**19, wherever a ``dask.distributed.Client`` is active.
+        store : str or Path, optional
+            Write the draws to a Zarr folder, or a netCDF file if it ends in ``.nc``, block by block, and
+            return them lazily from there. An interrupted run goes on where it stopped.
         threads : int, optional
-            All cores by default. Neither it nor `block` changes a bit of the result.
+            All cores by default. Neither it nor `block` or `chunks` changes a bit of the result.
         block : int
             Draws computed at a time.
         progress : callable, optional
             Called with (draws done, draws in total).
+        on_round : callable, optional
+            Called after every doubling with estimate, error and draws (``print`` will do).
 
         Returns
         -------
@@ -507,33 +545,103 @@ class Model:
             If a setting is out of range.
         MemoryGuardError
             If the draws would not fit in memory.
-        InvalidDrawsError
-            If an equation made NaN or infinity, and `on_invalid` is ``"raise"``.
+        InvalidDrawsError, EquationError
+            If an equation made NaN or infinity and `on_invalid` is ``"raise"``, or if it raised; with
+            the first draw and its assumptions.
+        StoreError, OutputError
+            If `store` holds another run, is damaged, or cannot be written.
 
         Examples
         --------
         >>> import demandsim as ds
-        >>> draws = ds.load_study("guosen-2025-01").simulate(draws=1024, chains=4, seed=1)
-        >>> draws.cards.dims
+        >>> model = ds.load_study("guosen-2025-01")
+        >>> model.simulate(draws=1024, chains=4, seed=1).cards.dims
         ('scenario', 'chain', 'draw')
+        >>> draws = model.simulate(rtol=0.01, of=["cards"], seed=1)
+        >>> draws.sizes["draw"]
+        4096
         """
-        run = self._run(draws, chains, seed, design, keep, dtype)
-        check_known([on_invalid], ("raise", "keep"), "on_invalid")
-        _positive("block", block)
-        if threads is not None:
-            _positive("threads", threads)
-        arrays, receipt, faults = run_in_memory(
-            run, on_invalid=on_invalid, threads=threads, block=block, progress=progress
-        )
-        return self._labelled(run, arrays, receipt, sorted(faults.counts))
+        goal = self._goal(of, statistics, rtol, atol, prob, max_draws)
+        begin = (8192 if goal is None else 1024) if draws is None else draws
+        run = self._run(begin, chains, seed, design, keep, dtype, on_invalid)
+        for name, value in (("block", block), ("threads", threads), ("chunks", chunks), ("max_draws", max_draws)):
+            if value is not None:
+                positive(name, value)
+        if chunks is not None or store is not None or (active_client() is not None and goal is None):
+            if goal is not None:
+                raise DemandsimError(
+                    "a tolerance and chunks= or store= do not go together: the number of draws is not known before"
+                )
+            return self._lazily(run, chunks or CHUNK, store, threads, progress)
+        if goal is None:
+            sampled, more = run_in_memory(run, threads=threads, block=block, progress=progress), {}
+        else:
+            missing = [name for name in goal.of if name not in run.keep]
+            if missing:
+                raise DemandsimError(f"the tolerance is about '{missing[0]}', which keep= leaves out; add it to keep")
+            sampled, last = run_to_goal(run, goal, threads=threads, block=block, progress=progress, on_round=on_round)
+            more = {"stop_rule": written_goal(goal, last)}
+        receipt = written(sampled.receipt, self.program, requested_quantiles(self.program))
+        marks = sorted(sampled.faults.counts)
+        return labelled(sampled.run, sampled.arrays, self._labels(), receipt=receipt, marks=marks, **more)
+
+    def _goal(
+        self,
+        of: Sequence[str] | str | None,
+        statistics: Sequence[str],
+        rtol: float,
+        atol: float,
+        prob: float,
+        most: int,
+    ) -> Goal | None:
+        if not rtol and not atol:
+            if of is not None:
+                raise DemandsimError("of= names what a tolerance is about; give rtol= or atol= as well")
+            return None
+        names = [of] if isinstance(of, str) else list(self.equations if of is None else of)
+        check_known(names, self.quantities, "quantity in of:")
+        check_prob(prob)
+        sure = [name for name in names if not self.program.varying[name].random]
+        return Goal(tuple(n for n in names if n not in sure), tuple(statistics), float(rtol), float(atol), prob, most)
+
+    def _lazily(
+        self, run: Run, chunk: int, store: str | Path | None, threads: int | None, progress: Progress | None
+    ) -> xr.Dataset:
+        pilot, requested = pilot_receipt(run)
+        receipt, labels = written(pilot, self.program, requested), self._labels()
+        if store is not None:
+            attrs = dict(labels.dataset) | {
+                "seed": str(run.seed),
+                "design": run.design,
+                "chains": run.chains,
+                "draws": run.draws,
+                "receipt": receipt,
+            }
+            write_store(store, run, chunk, labels, attrs, threads=threads, progress=progress)
+            return open_draws(store)
+        # What is invalid is not known before it is computed: every result that varies carries a mark.
+        marks = [n for n in run.keep if n in self.equations and self.program.varying[n].random]
+        marks = marks if run.on_invalid == "keep" else []
+        return labelled(run, lazy_arrays(run, chunk), labels, receipt=receipt, marks=marks)
+
+    def _labels(self) -> Labels:
+        return Labels({name: self._attrs(name) for name in self.quantities}, self._provenance())
 
     def _run(
-        self, draws: int, chains: int, seed: int | None, design: str, keep: Sequence[str] | None, dtype: str
+        self,
+        draws: int,
+        chains: int,
+        seed: int | None,
+        design: str,
+        keep: Sequence[str] | None,
+        dtype: str,
+        on_invalid: str,
     ) -> Run:
+        check_known([on_invalid], ("raise", "keep"), "on_invalid")
         check_known([design], ("random", "latin_hypercube", "sobol"), "design")
         check_known([dtype], ("float64", "float32"), "dtype")
-        _positive("draws", draws)
-        _positive("chains", chains)
+        positive("draws", draws)
+        positive("chains", chains)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
         if design == "sobol" and draws & (draws - 1):
@@ -550,35 +658,7 @@ class Model:
         check_known(wanted, self.quantities, "quantity in keep:")
         needed = frozenset(self.graph.ancestors(wanted))
         entropy = secrets.randbits(63) if seed is None else int(seed)
-        return Run(self.program, design, entropy, int(chains), int(draws), wanted, needed, np.dtype(dtype))
-
-    def _labelled(self, run: Run, arrays: Mapping[str, Any], receipt: str, invalid: Sequence[str]) -> xr.Dataset:
-        import xarray as xr
-
-        layout = self.program.layout
-        variables: dict[str, Any] = {}
-        for name in run.keep:
-            own = [dim for dim in layout.scenario_dims if dim in self.program.varying[name].dims]
-            inner = [dim for dim in layout.model_dims if dim in self.program.varying[name].dims]
-            # Stored with the draws innermost, shown with the model's own dims last.
-            array = np.moveaxis(arrays[name], (-2, -1), (len(own), len(own) + 1))
-            variables[name] = ((*own, "chain", "draw", *inner), array, self._attrs(name))
-        used = {dim for dims, _, _ in variables.values() for dim in dims}
-        coords: dict[str, Any] = {dim: list(labels) for dim, labels in layout.coords.items() if dim in used}
-        coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
-        coords["draw"] = np.arange(run.draws)
-        for name in invalid:
-            if name in variables:
-                dims, array, _ = variables[name]
-                coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
-        attrs = self._provenance() | {
-            "seed": run.seed if run.seed < 2**63 else str(run.seed),
-            "design": run.design,
-            "chains": run.chains,
-            "draws": run.draws,
-            "receipt": receipt,
-        }
-        return xr.Dataset(variables, coords=coords, attrs=attrs)
+        return Run(self.program, design, entropy, int(chains), int(draws), wanted, needed, np.dtype(dtype), on_invalid)
 
     def _attrs(self, name: str) -> dict[str, str]:
         made: Any = self.assumptions.get(name) or self.equations[name]
@@ -638,7 +718,7 @@ def _version(metadata: Any, name: str) -> str:
         return "source"
 
 
-def _positive(name: str, value: Any) -> None:
+def positive(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise DemandsimError(f"{name} must be a whole number of at least 1, not {value!r}")
 

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
+from demandsim.estimates import check_prob
 from demandsim.files import written_whole
-from demandsim.summary import check_prob
 from demandsim.tables import number
 from demandsim.units import readable
 

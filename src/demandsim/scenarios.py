@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from demandsim.assumptions import Assumption
-from demandsim.distributions.law import Distribution
 from demandsim.errors import ScenarioError, check_known
+from demandsim.units import base_factor, same_dimension
 
 __all__ = ["Scenarios"]
 
@@ -53,12 +53,34 @@ class Scenarios:
                     raise ScenarioError(f"scenario '{label}' must map assumptions to values, not {overrides!r}")
                 check_known(overrides, assumptions, f"assumption in scenario '{label}':")
                 made[dim][str(label)] = {name: _override(assumptions[name], value) for name, value in overrides.items()}
-        for one, other in itertools.combinations(made, 2):
-            both = cls._changed(made[one]) & cls._changed(made[other])
+        return cls(made).checked(assumptions)
+
+    def checked(self, assumptions: Mapping[str, Assumption]) -> Scenarios:
+        """Return the scenarios themselves, if they still fit the assumptions.
+
+        Raises
+        ------
+        UnknownNameError
+            If a scenario overrides a name that is no assumption.
+        ScenarioError
+            If two dims change one assumption, or an override has another unit than the assumption.
+        """
+        for one, other in itertools.combinations(self.grid, 2):
+            both = self._changed(self.grid[one]) & self._changed(self.grid[other])
             if both:
                 name = sorted(both)[0]
                 raise ScenarioError(f"assumption '{name}' is changed by both '{one}' and '{other}'; leave it to one")
-        return cls(made)
+        for labels in self.grid.values():
+            for label, overrides in labels.items():
+                check_known(overrides, assumptions, f"assumption in scenario '{label}':")
+                for name, override in overrides.items():
+                    unit, given = assumptions[name].unit, override.unit
+                    if unit != given and not (same_dimension(unit, given) and base_factor(unit) == base_factor(given)):
+                        raise ScenarioError(
+                            f"scenario '{label}' gives '{name}' in '{given}', the model has it in '{unit}'; "
+                            f"write it in '{unit}'"
+                        )
+        return self
 
     @staticmethod
     def _changed(labels: Mapping[str, Mapping[str, Assumption]]) -> set[str]:
@@ -108,7 +130,7 @@ class Scenarios:
 
 def _override(base: Assumption, value: Any) -> Assumption:
     changed = base.with_distribution(value)
-    if isinstance(value, Assumption) or (changed.distribution.is_constant):
-        return changed
+    if isinstance(value, Assumption):
+        return changed.relabelled(shared=base.shared)
     # A scenario's own distribution brings its own centre: the base's published point is not its.
-    return changed.relabelled(point=None) if isinstance(value, (Distribution, str)) or changed.point else changed
+    return changed.relabelled(point=None)

@@ -257,8 +257,16 @@ def labelled_run(
     made: Equation, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying]
 ) -> tuple[Array, Varying]:
     """Run an equation on DataArrays, in base units, and bring the result back to all axes."""
+    # A single draw is run twice over: numpy adds along years in another order when the draw axis has length 1,
+    # and the last bits of a sum would depend on where blocks end.
+    drawn = [name for name in made.inputs if name in base and varying[name].random]
+    lone = bool(drawn) and all(base[name].shape[-1] == 1 for name in drawn)
     inputs = {
-        name: layout.label(base[name], varying[name]) if name in base else float(made.constants[name])
+        name: layout.label(
+            base[name].repeat(2, axis=-1) if lone and varying[name].random else base[name], varying[name]
+        )
+        if name in base
+        else float(made.constants[name])
         for name in made.inputs
     }
     result = _called(made, inputs)
@@ -282,6 +290,8 @@ def labelled_run(
                 f"equation '{made.name}' returns {result.sizes[dim]} values along '{dim}', which has {layout.size(dim)}"
             )
     random = "draw" in result.dims
+    if lone and random:
+        result = result.isel(draw=slice(1))
     values = np.asarray(result.transpose(*dims, *(("draw",) if random else ())).values, dtype=np.float64)
     return layout.spread(values if random else values[..., None], dims), Varying(frozenset(dims), random)
 

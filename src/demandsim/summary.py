@@ -2,165 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from demandsim.errors import DemandsimError, DesignWarning, check_known
+from demandsim.estimates import Array, Kind, array_statistics, check_prob, share_and_error
+from demandsim.machine import cores
+from demandsim.streams import stream_shares, stream_statistics
 
 __all__ = ["probability", "summarize", "to_datatree"]
 
-Array = npt.NDArray[np.float64]
-Kind = Literal["eti", "hdi"]
+#: Values from which on sorting is shared out to threads.
+_WORTH_THREADS = 200_000
 
 #: Prefix of the coordinates that mark draws with NaN or infinity, kept on request.
 INVALID = "invalid_"
 
 
-def spread_to_mcse(estimates: Array) -> float:
-    r"""Standard error of the mean of independent estimates, one per chain.
-
-    .. math:: t_{m-1}\bigl(\Phi(1)\bigr) \, s / \sqrt m
-
-    The factor (1.08 for 8 chains, 1.03 for 16) makes plus or minus one MCSE cover 68.3%, as for a
-    normal error of known size, although s is itself estimated from few chains.
-    """
-    from scipy import special
-
-    chains = estimates.size
-    if chains < 2:
-        return math.nan
-    if not np.all(np.isfinite(estimates)):
-        return math.nan
-    factor = float(special.stdtrit(chains - 1, special.ndtr(1.0)))
-    return factor * float(np.std(estimates, ddof=1)) / math.sqrt(chains)
-
-
-def sorted_quantile(ordered: Array, prob: float) -> float:
-    """Quantile of sorted values, linear between order statistics (numpy's default)."""
-    place = prob * (ordered.size - 1)
-    low = min(int(place), ordered.size - 1)
-    high = min(low + 1, ordered.size - 1)
-    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
-
-
-def pooled_quantile(chains: Sequence[Array], prob: float) -> float:
-    """Quantile of all chains together, each of them sorted, without sorting them again.
-
-    The pooled quantile lies between the smallest and the largest of the chains' own, so only the
-    values in between need to be looked at.
-    """
-    total = sum(chain.size for chain in chains)
-    place = prob * (total - 1)
-    low = int(place)
-    spots = [prob * (chain.size - 1) for chain in chains]
-    start = min(chain[max(int(spot) - 1, 0)] for chain, spot in zip(chains, spots, strict=True))
-    stop = max(chain[min(int(spot) + 2, chain.size - 1)] for chain, spot in zip(chains, spots, strict=True))
-    first = [int(np.searchsorted(chain, start, side="left")) for chain in chains]
-    last = [int(np.searchsorted(chain, stop, side="right")) for chain in chains]
-    between = np.sort(np.concatenate([chain[a:b] for chain, a, b in zip(chains, first, last, strict=True)]))
-    rank = low - sum(first)
-    below = between[rank]
-    above = between[min(rank + 1, between.size - 1)]
-    return float(below + (above - below) * (place - low))
-
-
-def narrowest(ordered: Array, prob: float) -> tuple[float, float]:
-    """Highest density interval of sorted values: the narrowest that holds `prob` of them."""
-    inside = min(int(math.floor(prob * ordered.size)), ordered.size - 1)
-    widths = ordered[inside:] - ordered[: ordered.size - inside]
-    place = int(np.argmin(widths))
-    return float(ordered[place]), float(ordered[place + inside])
-
-
-def _iid_quantile_mcse(chains: Sequence[Array], prob: float) -> float:
-    """Half the distance between the quantiles one binomial standard error up and down."""
-    total = sum(chain.size for chain in chains)
-    step = math.sqrt(prob * (1 - prob) / total)
-    low, high = max(prob - step, 0.0), min(prob + step, 1.0)
-    return (pooled_quantile(chains, high) - pooled_quantile(chains, low)) / 2
-
-
-def _moments(chains: Sequence[Array]) -> tuple[float, float, float]:
-    """Pooled mean, standard deviation and fourth central moment."""
-    total = sum(chain.size for chain in chains)
-    mean = math.fsum(float(np.mean(chain)) * chain.size for chain in chains) / total
-    squares, fourths = 0.0, 0.0
-    for chain in chains:
-        deviation = chain - mean
-        deviation *= deviation
-        squares += float(np.sum(deviation))
-        deviation *= deviation
-        fourths += float(np.sum(deviation))
-    return mean, math.sqrt(squares / (total - 1)) if total > 1 else 0.0, fourths / total
-
-
-def statistics(chains: Sequence[Array], prob: float, kind: Kind, probs: Sequence[float], iid: bool) -> list[float]:
-    """All statistics of one quantity: values first, their MCSE after.
-
-    Parameters
-    ----------
-    chains : sequence of array
-        Finite values of each chain.
-    prob, kind : interval
-    probs : sequence of float
-        Further quantiles.
-    iid : bool
-        Draws are independent, so that errors follow from all of them; otherwise from the spread
-        between chains.
-
-    Returns
-    -------
-    list of float
-        mean, sd, median, lower, upper, further quantiles, then the MCSE of each.
-    """
-    chains = [np.sort(chain) for chain in chains if chain.size]
-    total = sum(chain.size for chain in chains)
-    count = 5 + len(probs)
-    if not total:
-        return [math.nan] * (2 * count)
-    if all(chain[0] == chains[0][0] == chain[-1] for chain in chains):
-        value = float(chains[0][0])
-        return [value, 0.0, *([value] * (count - 2)), *([0.0] * count)]
-    tails = ((1 - prob) / 2, (1 + prob) / 2)
-    levels = [0.5, *(tails if kind == "eti" else ()), *probs]
-    mean, sd, fourth = _moments(chains)
-    quantiles = [pooled_quantile(chains, level) for level in levels]
-    per_chain = [
-        [sorted_quantile(chain, level) for level in levels] + list(narrowest(chain, prob) if kind == "hdi" else ())
-        for chain in chains
-    ]
-    spread = [spread_to_mcse(np.array(column)) for column in zip(*per_chain, strict=True)]
-    if iid:
-        errors = [_iid_quantile_mcse(chains, level) for level in levels] + spread[len(levels) :]
-        error_mean = sd / math.sqrt(total)
-        error_sd = math.sqrt(max(fourth - sd**4, 0.0) / total) / (2 * sd) if sd else 0.0
-    else:
-        errors = spread
-        error_mean = spread_to_mcse(np.array([np.mean(chain) for chain in chains]))
-        error_sd = spread_to_mcse(np.array([np.std(chain, ddof=1) if chain.size > 1 else np.nan for chain in chains]))
-    if kind == "hdi":
-        ends = narrowest(np.sort(np.concatenate(chains)), prob)
-        quantiles = [quantiles[0], *ends, *quantiles[1:]]
-        errors = [errors[0], *errors[len(levels) :], *errors[1 : len(levels)]]
-    return [mean, sd, *quantiles, error_mean, error_sd, *errors]
-
-
 def _names(probs: Sequence[float]) -> list[str]:
     values = ["mean", "sd", "median", "lower", "upper", *(f"p{100 * p:.10g}" for p in probs)]
     return [*values, *(f"mcse_{name}" for name in values)]
-
-
-def check_prob(prob: float) -> None:
-    """Raise unless `prob` is a probability strictly between 0 and 1."""
-    if not 0 < prob < 1:
-        raise DemandsimError(f"prob must lie between 0 and 1, not {prob!r}; 0.9 gives P5 to P95")
 
 
 def summarize(
@@ -216,26 +82,21 @@ def summarize(
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     _warn_one_chain(design, data.sizes["chain"])
-    jobs = [(str(name), place, values) for name, array in kept.items() for place, values in _elements(array)]
+    lazy = {name for name, array in kept.items() if array.chunks is not None}
+    streamed = stream_statistics({str(n): kept[n] for n in lazy}, prob, kind, probs, design == "random") if lazy else {}
+    jobs = [(str(name), place, values) for name in kept if name not in lazy for place, values in _elements(kept[name])]
 
     def one(job: tuple[str, tuple[int, ...], Array]) -> tuple[list[float], int]:
-        values = job[2]
-        if values.strides[-1] == 0 and values.strides[-2] == 0:
-            values = values[:1, :1]
-        finite = np.isfinite(values)
-        whole = bool(finite.all())
-        chains = list(values) if whole else [row[good] for row, good in zip(values, finite, strict=True)]
-        left_out = 0 if whole else int(np.count_nonzero(~finite))
-        return statistics(chains, prob, kind, probs, design == "random"), left_out
+        return array_statistics(job[2], prob, kind, probs, design == "random")
 
-    large = sum(values.size for *_, values in jobs) > 200_000
-    results = list(_pooled_map(one, jobs) if large else map(one, jobs))
+    large = sum(values.size for *_, values in jobs) > _WORTH_THREADS
+    rows = dict(zip(((name, place) for name, place, _ in jobs), _mapped(one, jobs, large), strict=True)) | streamed
     names = _names(probs)
-    some_invalid = any(left_out for _, left_out in results)
+    some_invalid = any(left_out for _, left_out in rows.values())
     labels = [*names, "n_invalid"] if some_invalid else names
     out: dict[str, xr.DataArray] = {}
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
-    for (name, place, _), (row, left_out) in zip(jobs, results, strict=True):
+    for (name, place), (row, left_out) in rows.items():
         tables[name][place] = [*row, left_out] if some_invalid else row
     for key, array in kept.items():
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
@@ -249,8 +110,11 @@ def summarize(
     return summary
 
 
-def _pooled_map(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
-    with ThreadPoolExecutor() as pool:
+def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) -> Iterator[Any]:
+    if not threads:
+        yield from map(function, jobs)
+        return
+    with ThreadPoolExecutor(cores()) as pool:
         yield from pool.map(function, jobs)
 
 
@@ -334,30 +198,24 @@ def probability(event: xr.DataArray) -> xr.Dataset:
     others = [dim for dim in array.dims if dim not in ("chain", "draw")]
     shape = _other_shape(array)
     share, mcse, left_out = np.empty(shape), np.empty(shape), np.zeros(shape, dtype=np.int64)
-    marks = None if invalid is None else dict(_elements(invalid.broadcast_like(array).astype(float)))
-    for place, values in _elements(array):
-        bad = None if marks is None else marks[place] > 0
-        chains = [row if bad is None else row[~bad[i]] for i, row in enumerate(values)]
-        left_out[place] = 0 if bad is None else int(np.count_nonzero(bad))
-        share[place], mcse[place] = share_and_error([c for c in chains if c.size], design == "random")
+    marks = (
+        None
+        if invalid is None or array.chunks is not None
+        else dict(_elements(invalid.broadcast_like(array).astype(float)))
+    )
+    if array.chunks is not None:
+        for place, row in stream_shares(array, invalid, design == "random").items():
+            share[place], mcse[place], left_out[place] = row
+    else:
+        for place, values in _elements(array):
+            valid = np.ones(values.shape) if marks is None else 1.0 - marks[place]
+            totals = valid.sum(axis=-1)
+            left_out[place] = int(valid.size - totals.sum())
+            share[place], mcse[place] = share_and_error((values * valid).sum(axis=-1), totals, design == "random")
     coords = {dim: array.coords[dim] for dim in others if dim in array.coords}
     made = {"probability": (others, share, {"units": "1"}), "mcse": (others, mcse, {"units": "1"})}
     out = xr.Dataset(made, coords=coords)
     return out.assign(n_invalid=(others, left_out)) if left_out.any() else out
-
-
-def share_and_error(chains: Sequence[Array], iid: bool) -> tuple[float, float]:
-    """Share of ones among draws, and its Monte Carlo standard error."""
-    total = sum(chain.size for chain in chains)
-    if not total:
-        return math.nan, math.nan
-    hits = sum(float(np.sum(chain)) for chain in chains)
-    if hits in (0.0, float(total)):
-        guess = (hits + 0.5) / (total + 1)
-        return hits / total, math.sqrt(guess * (1 - guess) / total)
-    if iid:
-        return hits / total, math.sqrt(hits / total * (1 - hits / total) / total)
-    return hits / total, spread_to_mcse(np.array([np.mean(chain) for chain in chains]))
 
 
 def _marked_invalid(event: xr.DataArray) -> xr.DataArray | None:

@@ -1,0 +1,86 @@
+"""Labelling: dims, coordinates and attributes of the variables of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demandsim.runs import Run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Labels", "dims_of", "labelled"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a Dataset says beside its numbers.
+
+    Parameters
+    ----------
+    variables : mapping of str to attributes
+        Units, long name, role and source of each quantity.
+    dataset : mapping of str to value
+        Study, versions, hash of the model.
+    """
+
+    variables: Mapping[str, Mapping[str, str]]
+    dataset: Mapping[str, Any]
+
+
+def dims_of(run: Run, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Scenario dims and model dims of a quantity; chain and draw stand between them."""
+    varying, layout = run.program.varying[name], run.program.layout
+    own = tuple(dim for dim in layout.scenario_dims if dim in varying.dims)
+    return own, tuple(dim for dim in layout.model_dims if dim in varying.dims)
+
+
+def labelled(
+    run: Run, arrays: Mapping[str, Any], labels: Labels, *, receipt: str, marks: Sequence[str], **more: Any
+) -> xr.Dataset:
+    """Make the Dataset of a run.
+
+    Parameters
+    ----------
+    run : Run
+    arrays : mapping of str to array
+        numpy or Dask, axes (scenario dims, model dims, chain, draw).
+    labels : Labels
+    receipt : str
+        JSON.
+    marks : sequence of str
+        Quantities whose draws with NaN or infinity are marked by a coordinate ``invalid_NAME``.
+    **more
+        Further attributes.
+    """
+    import xarray as xr
+
+    layout = run.program.layout
+    variables: dict[str, Any] = {}
+    for name in run.keep:
+        own, inner = dims_of(run, name)
+        # Stored with the draws innermost, shown with the model's own dims last.
+        array = np.moveaxis(arrays[name], (-2, -1), (len(own), len(own) + 1))
+        variables[name] = ((*own, "chain", "draw", *inner), array, dict(labels.variables[name]))
+    used = {dim for dims, _, _ in variables.values() for dim in dims}
+    coords: dict[str, Any] = {dim: list(names) for dim, names in layout.coords.items() if dim in used}
+    # The design travels on the coordinate: attributes of a Dataset do not survive a comparison.
+    coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
+    coords["draw"] = np.arange(run.draws)
+    for name in marks:
+        if name in variables:
+            dims, array, _ = variables[name]
+            coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
+    attrs = dict(labels.dataset) | {
+        "seed": run.seed if run.seed < 2**63 else str(run.seed),
+        "design": run.design,
+        "chains": run.chains,
+        "draws": run.draws,
+        "receipt": receipt,
+        **more,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -1,0 +1,163 @@
+"""Streams: statistics of Dask-backed draws, block by block, never holding the draws.
+
+Each chain is folded into sketches by as many parallel folds as there are workers; a finished chain
+leaves its own statistics and is merged into the pool. Memory is that of a few blocks and sketches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demandsim.estimates import Array, Kind, Sample, share_and_error, statistics
+from demandsim.machine import cores
+from demandsim.sketches import Moments, Sketch, merged, sketch_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["stream_shares", "stream_statistics"]
+
+Place = tuple[str, tuple[int, ...]]
+Row = tuple[list[float], int]
+
+
+def _workers() -> int:
+    """Parallel folds worth having: the threads of the active cluster, or of this machine."""
+    try:
+        from distributed import get_client
+
+        return max(sum(get_client().nthreads().values()), 1)
+    except (ImportError, ValueError):
+        return cores()
+
+
+def _blocks(arrays: Sequence[xr.DataArray], chain: int) -> Iterator[list[Any]]:
+    """Blocks of one chain of several variables, cut at the same draws."""
+    import dask.array as da
+
+    ordered = [array.transpose(..., "chain", "draw").isel(chain=chain).data for array in arrays]
+    edges = sorted({edge for data in ordered for edge in np.cumsum((0, *data.chunks[-1])).tolist()})
+    whole = [da.rechunk(d, (*(-1 for _ in d.shape[:-1]), tuple(np.diff(edges).tolist()))) for d in ordered]
+    for column in zip(*(d.to_delayed().reshape(-1) for d in whole), strict=True):
+        yield list(column)
+
+
+def _fold(total: dict[Place, Sketch] | None, names: Sequence[str], blocks: Sequence[Array]) -> dict[Place, Sketch]:
+    """Add one block of each variable to the sketches of its elements."""
+    found = {}
+    for name, block in zip(names, blocks, strict=True):
+        for place in np.ndindex(*block.shape[:-1]):
+            values = block[place]
+            if values.strides == (0,):
+                new = _repeated(float(values[0]), values.size)
+            else:
+                new = sketch_of(values)
+            found[name, tuple(place)] = merged(total[name, tuple(place)], new) if total is not None else new
+    return found
+
+
+def _repeated(value: float, times: int) -> Sketch:
+    """Sketch of a sure value, without looking at its copies."""
+    one = sketch_of(np.array([value]))
+    if not one.count:
+        return Sketch(one.moments, one.smallest, one.largest, one.negative, one.positive, 0, times)
+    negative, positive = ((first, counts * times) for first, counts in (one.negative, one.positive))
+    return Sketch(Moments(times, value), value, value, negative, positive, one.zeros * times, 0)
+
+
+def _merge_all(parts: Sequence[dict[Place, Sketch]]) -> dict[Place, Sketch]:
+    total = dict(parts[0])
+    for part in parts[1:]:
+        total = {key: merged(sketch, part[key]) for key, sketch in total.items()}
+    return total
+
+
+@dataclass(frozen=True)
+class _ChainRecord:
+    """Statistics that a finished chain leaves: its sketch itself is only kept in the pool."""
+
+    moments: Moments
+    levels: Mapping[float, float]
+    interval: tuple[float, float]
+
+    def quantiles(self, probs: Sequence[float]) -> list[float]:
+        """Quantiles at levels asked for in advance."""
+        return [self.levels[prob] for prob in probs]
+
+    def narrowest(self, prob: float) -> tuple[float, float]:
+        """Highest density interval, found in advance."""
+        return self.interval
+
+
+def stream_statistics(
+    arrays: Mapping[str, xr.DataArray], prob: float, kind: Kind, probs: Sequence[float], iid: bool
+) -> dict[Place, Row]:
+    """Statistics of every element of Dask-backed variables.
+
+    Parameters
+    ----------
+    arrays : mapping of str to DataArray
+        With dims ``chain`` and ``draw``.
+    prob, kind, probs, iid
+        As for `statistics`.
+
+    Returns
+    -------
+    mapping of (name, place) to (statistics, number left out)
+    """
+    import dask
+
+    names = list(arrays)
+    chains = next(iter(arrays.values())).sizes["chain"]
+    levels = (0.5, (1 - prob) / 2, (1 + prob) / 2, *probs)
+    pool: dict[Place, Sketch] = {}
+    records: dict[Place, list[Sample]] = {}
+    fold = dask.delayed(_fold, pure=False)
+    for chain in range(chains):
+        blocks = list(_blocks([arrays[name] for name in names], chain))
+        lanes = min(_workers(), len(blocks))
+        totals: list[Any] = [None] * lanes
+        # Contiguous runs of blocks, so that a resumed or repeated summary adds in the same order.
+        for lane in range(lanes):
+            for block in blocks[lane * len(blocks) // lanes : (lane + 1) * len(blocks) // lanes]:
+                totals[lane] = fold(totals[lane], names, block)
+        (found,) = dask.compute(dask.delayed(_merge_all, pure=False)(totals))
+        for key, sketch in found.items():
+            if sketch.count:
+                table = dict(zip(levels, sketch.quantiles(levels), strict=True))
+                interval = sketch.narrowest(prob) if kind == "hdi" else (math.nan, math.nan)
+                records.setdefault(key, []).append(_ChainRecord(sketch.moments, table, interval))
+        pool = _merge_all([pool, found]) if pool else found
+        del found
+    rows: dict[Place, Row] = {}
+    for key, sketch in pool.items():
+        row = statistics(records.get(key, []), sketch, prob, kind, probs, iid)
+        if sketch.count and sketch.smallest == sketch.largest:
+            count = 5 + len(probs)
+            row = [sketch.smallest, 0.0, *([sketch.smallest] * (count - 2)), *([0.0] * count)]
+        rows[key] = (row, sketch.invalid)
+    return rows
+
+
+def stream_shares(
+    event: xr.DataArray, invalid: xr.DataArray | None, iid: bool
+) -> dict[tuple[int, ...], tuple[float, float, int]]:
+    """Share, MCSE and number left out of a Dask-backed event, for every element."""
+    import dask
+
+    ordered = event.transpose(..., "chain", "draw")
+    hits = ordered if invalid is None else ordered & ~invalid
+    valid = None if invalid is None else (~invalid).broadcast_like(event).transpose(..., "chain", "draw")
+    sums = [hits.sum("draw").data] + ([] if valid is None else [valid.sum("draw").data])
+    counted = dask.compute(*sums)
+    totals = np.full(counted[0].shape, event.sizes["draw"]) if valid is None else counted[1]
+    found = {}
+    for place in np.ndindex(*counted[0].shape[:-1]):
+        share, mcse = share_and_error(counted[0][place], totals[place], iid)
+        found[tuple(place)] = (share, mcse, int(event.sizes["draw"] * counted[0].shape[-1] - totals[place].sum()))
+    return found
