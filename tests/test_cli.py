@@ -91,6 +91,20 @@ def test_designs_and_distributions_on_the_command_line(tmp_path):
     assert "--design latin_hypercube --prob 0.8 --set 'peak_ratio=pert(1, 2, 4)'" in result.stderr
 
 
+def test_a_tolerance_shows_estimate_error_and_draws(tmp_path):
+    words = ("--rtol", "0.004", "--of", "cards", "--seed", "1", "--scenario", "100T")
+    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rounds = [line for line in result.stderr.splitlines() if " draws: " in line]
+    assert rounds[0].startswith("8,192 draws: ")
+    assert "of cards [100T] = " in rounds[0]
+    assert "MCSE" in rounds[0]
+    assert "goal" in rounds[0]
+    short = demandsim("run", STUDY, *words, "--max-draws", "10000", cwd=tmp_path)
+    assert short.returncode == 0
+    assert "warning: the tolerance was not reached with 8,192 draws" in short.stderr
+
+
 def test_list_show_and_explain(tmp_path):
     assert STUDY in demandsim("list", cwd=tmp_path).stdout
     shown = demandsim("show", STUDY, cwd=tmp_path).stdout

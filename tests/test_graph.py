@@ -277,6 +277,23 @@ def test_units_convert_once_on_the_way_in_and_once_on_the_way_out():
     np.testing.assert_allclose(draws.rate, draws.daily / 86_400, rtol=1e-15)
 
 
+def test_a_fingerprint_changes_with_whatever_changes_the_numbers():
+    def scaled(factor):
+        return ds.equation(lambda x: factor * x, unit="1", name="scaled")
+
+    def rated(rate):
+        def heat(cards, rating=rate):
+            return cards * rating
+
+        return ds.equation(heat, unit="W")
+
+    assert scaled(2).fingerprint == scaled(2).fingerprint != scaled(3).fingerprint
+    assert rated(CARD_POWER).fingerprint == rated(ds.constant(700, "W/card")).fingerprint
+    assert rated(CARD_POWER).fingerprint != rated(ds.constant(700.0001, "W/card")).fingerprint
+    one, other = (ds.equation(f, unit="1", name="f") for f in (lambda x: x + 1, lambda x: x + 2))
+    assert one.fingerprint != other.fingerprint
+
+
 # Equations on labelled and on bare arrays
 
 
@@ -309,6 +326,29 @@ def test_labelled_operations_run_over_their_dim():
     assert draws.overall.dims == ("chain", "draw")
     assert draws.share.dims == ("chain", "draw", "year")
     np.testing.assert_allclose(draws.share.sum("year"), 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w: x.sum("year"),
+        lambda x, w: (x * w).mean("year"),
+        lambda x, w: x.std("year"),
+        lambda x, w: xr.dot(x, w, dim="year"),
+        lambda x, w: (x / x.sum("year")).cumsum("year"),
+        lambda x, w: np.exp(-x) ** 1.3 / np.log1p(w),
+    ],
+)
+def test_sums_over_many_years_have_the_same_bits_in_blocks_of_any_size(function):
+    # Numpy adds eight numbers and more in another order when it sees a single draw, as the last block may be.
+    years = range(2024, 2041)
+    level = by_year(np.linspace(1, 3, len(years)), years)
+    made = ds.equation(function, unit="1", name="made")
+    model = ds.Model([made], {"x": dist.lognormal(median=level, factor=2), "w": dist.uniform(level, level + 1)})
+    whole = model.simulate(draws=257, chains=2, seed=1, design="random", block=1024).made
+    for block in (1, 2, 3, 64, 256):
+        parts = model.simulate(draws=257, chains=2, seed=1, design="random", block=block).made
+        np.testing.assert_array_equal(parts, whole)
 
 
 def test_a_shift_leaves_gaps_that_are_said():

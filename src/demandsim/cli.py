@@ -161,11 +161,16 @@ def _check_folder(out: Path) -> None:
 @app.command()
 def run(
     study: StudyArgument,
-    draws: Annotated[int, typer.Option(help="Draws per chain; a power of two for sobol.")] = 8192,
+    draws: Annotated[
+        int | None, typer.Option(help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol.")
+    ] = None,
     chains: Annotated[int, typer.Option(help="Independent randomisations.")] = 8,
     seed: Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")] = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = DesignName.SOBOL,
     prob: Annotated[float, typer.Option(help="Probability of the interval.")] = 0.9,
+    rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
+    of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
+    max_draws: Annotated[int, typer.Option(help="Draws at which --rtol is given up.")] = 2**26,
     set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     scenario: ScenarioOption = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
@@ -180,7 +185,18 @@ def run(
     folder = out / (model.notes.name or Path(study).stem)
     _check_folder(folder)
     with _progress("simulating") as advance:
-        data = model.simulate(draws, chains=chains, seed=seed, design=design.value, progress=advance)
+        data = model.simulate(
+            draws,
+            chains=chains,
+            seed=seed,
+            design=design.value,
+            prob=prob,
+            rtol=rtol,
+            of=of or None,
+            max_draws=max_draws,
+            progress=advance,
+            on_round=lambda reached: _say(str(reached)),
+        )
     summary = summarize(data, prob=prob)
     table = list(rows(summary, model.point()))
     covers = probability(data.gross_margin > 0) if "gross_margin" in data else None

@@ -191,14 +191,15 @@ def array_statistics(
     values: Array, prob: float, kind: Kind, probs: Sequence[float], iid: bool
 ) -> tuple[list[float], int]:
     """Statistics of draws of shape (chain, draw), and how many were left out."""
+    repeats = 1
     if values.strides == (0, 0):
         # A sure value, shown as a view: one number stands for all.
-        values = values[:1, :1]
+        values, repeats = values[:1, :1], values.size
     finite = np.isfinite(values)
     whole = bool(finite.all())
     rows = list(values) if whole else [row[good] for row, good in zip(values, finite, strict=True)]
     chains = [Sorted(np.sort(row)) for row in rows if row.size]
-    left_out = 0 if whole else int(np.count_nonzero(~finite))
+    left_out = 0 if whole else int(np.count_nonzero(~finite)) * repeats
     if chains and all(chain.values[0] == chains[0].values[0] == chain.values[-1] for chain in chains):
         value, count = float(chains[0].values[0]), 5 + len(probs)
         return [value, 0.0, *([value] * (count - 2)), *([0.0] * count)], left_out

@@ -30,7 +30,7 @@ class Constant(float):
     unit: str
     value: float
 
-    def __new__(cls, value: float, unit: str) -> Constant:
+    def __new__(cls, value: float, unit: str) -> Constant:  # noqa: D102 - the class docstring says it
         made = super().__new__(cls, value * base_factor(unit))
         made.unit, made.value = unit, float(value)
         return made
@@ -96,6 +96,7 @@ class Equation:
     constants: Mapping[str, Constant] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the quantity, from plain values in base units."""
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:

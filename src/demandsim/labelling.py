@@ -71,10 +71,13 @@ def labelled(
     # The design travels on the coordinate: attributes of a Dataset do not survive a comparison.
     coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
     coords["draw"] = np.arange(run.draws)
-    for name in marks:
-        if name in variables:
-            dims, array, _ = variables[name]
-            coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
+    marked = [name for name in marks if name in variables]
+    for name in marked:
+        dims, array, _ = variables[name]
+        coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
+    if marked:
+        # An event keeps the name of its quantity: of these, no draw has to be left out.
+        coords["chain"][2]["finite"] = ", ".join(name for name in run.keep if name not in marked)
     attrs = dict(labels.dataset) | {
         "seed": run.seed if run.seed < 2**63 else str(run.seed),
         "design": run.design,

@@ -642,6 +642,7 @@ class Model:
         check_known([dtype], ("float64", "float32"), "dtype")
         positive("draws", draws)
         positive("chains", chains)
+        draws = int(draws)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
         if design == "sobol" and draws & (draws - 1):
@@ -658,7 +659,7 @@ class Model:
         check_known(wanted, self.quantities, "quantity in keep:")
         needed = frozenset(self.graph.ancestors(wanted))
         entropy = secrets.randbits(63) if seed is None else int(seed)
-        return Run(self.program, design, entropy, int(chains), int(draws), wanted, needed, np.dtype(dtype), on_invalid)
+        return Run(self.program, design, entropy, int(chains), draws, wanted, needed, np.dtype(dtype), on_invalid)
 
     def _attrs(self, name: str) -> dict[str, str]:
         made: Any = self.assumptions.get(name) or self.equations[name]

@@ -49,18 +49,20 @@ class Moments:
 def moments_of(values: Array) -> Moments:
     """Moments of finite values, in pieces that fit in the cache."""
     total = Moments()
-    for start in range(0, values.size, _STEP):
-        part = values[start : start + _STEP]
-        mean = float(np.mean(part))
-        deviation = part - mean
-        square = deviation * deviation
-        second = float(np.sum(square))
-        # Sums, not dot products: the bits of BLAS may depend on its threads.
-        third = float(np.sum(square * deviation)) if part.size > 1 else 0.0
-        fourth = float(np.sum(square * square))
-        # The mean is rounded: what the deviations still add up to belongs to it.
-        rest = float(np.sum(deviation)) / part.size
-        total = merged_moments(total, Moments(part.size, mean + rest, second, third, fourth))
+    # Powers of values beyond 1e77 overflow to infinity, which is what a summary then says.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, values.size, _STEP):
+            part = values[start : start + _STEP]
+            mean = float(np.mean(part))
+            deviation = part - mean
+            square = deviation * deviation
+            second = float(np.sum(square))
+            # Sums, not dot products: the bits of BLAS may depend on its threads.
+            third = float(np.sum(square * deviation)) if part.size > 1 else 0.0
+            fourth = float(np.sum(square * square))
+            # The mean is rounded: what the deviations still add up to belongs to it.
+            rest = float(np.sum(deviation)) / part.size
+            total = merged_moments(total, Moments(part.size, mean + rest, second, third, fourth))
     return total
 
 
@@ -70,19 +72,17 @@ def merged_moments(a: Moments, b: Moments) -> Moments:
         return a if a.count else b
     n = a.count + b.count
     delta = b.mean - a.mean
-    second = a.second + b.second + delta**2 * a.count * b.count / n
-    third = (
-        a.third
-        + b.third
-        + delta**3 * a.count * b.count * (a.count - b.count) / n**2
-        + 3 * delta * (a.count * b.second - b.count * a.second) / n
-    )
+    p, q = a.count / n, b.count / n
+    # Products, not powers: a Python power that overflows raises, a product gives infinity.
+    square = delta * delta
+    second = a.second + b.second + square * p * b.count
+    third = a.third + b.third + square * delta * p * b.count * (p - q) + 3 * delta * (p * b.second - q * a.second)
     fourth = (
         a.fourth
         + b.fourth
-        + delta**4 * a.count * b.count * (a.count**2 - a.count * b.count + b.count**2) / n**3
-        + 6 * delta**2 * (a.count**2 * b.second + b.count**2 * a.second) / n**2
-        + 4 * delta * (a.count * b.third - b.count * a.third) / n
+        + square * square * p * b.count * (p * p - p * q + q * q)
+        + 6 * square * (p * p * b.second + q * q * a.second)
+        + 4 * delta * (p * b.third - q * a.third)
     )
     return Moments(n, a.mean + delta * b.count / n, second, third, fourth)
 

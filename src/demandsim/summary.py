@@ -223,6 +223,8 @@ def _marked_invalid(event: xr.DataArray) -> xr.DataArray | None:
     own = marks.get(f"{INVALID}{event.name}")
     if own is not None:
         return own
+    if event.name is not None and str(event.name) in event.coords["chain"].attrs.get("finite", "").split(", "):
+        return None
     # Of an event made from several quantities only the marks tell which draws were not numbers.
     return None if not marks else cast(xr.DataArray, sum(marks.values()) > 0)
 

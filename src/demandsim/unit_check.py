@@ -57,7 +57,9 @@ def _quantity(value: Any, unit: str) -> Any:
     import xarray as xr
 
     labelled = value if is_labelled(value) else xr.DataArray(float(value))
-    numbers = labelled.astype(np.float64).expand_dims("draw", axis=-1)
+    numbers = labelled.astype(np.float64)
+    # A dim of that name is refused later, with the name of its assumption.
+    numbers = numbers if "draw" in numbers.dims else numbers.expand_dims("draw", axis=-1)
     return numbers.copy(data=registry().Quantity(numbers.values, _base(unit)))
 
 

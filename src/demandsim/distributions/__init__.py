@@ -5,20 +5,16 @@ function, of scipy or PreliZ, is taken as it is by `as_distribution`.
 """
 
 from demandsim.distributions.adapters import as_distribution, scipy_distribution
-from demandsim.distributions.compose import constant, discrete, empirical, metalog, mixture, truncated
-from demandsim.distributions.families import (
-    beta,
-    gamma,
-    lognormal,
-    loguniform,
-    normal,
-    pert,
-    student_t,
-    triangular,
-    uniform,
-)
+from demandsim.distributions.beta_gamma import beta, gamma
+from demandsim.distributions.by_mode import pert, triangular
+from demandsim.distributions.compose import mixture
+from demandsim.distributions.data import constant, discrete, empirical
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.distributions.law import Distribution
+from demandsim.distributions.metalog import metalog
+from demandsim.distributions.normals import lognormal, normal, student_t
+from demandsim.distributions.truncation import truncated
+from demandsim.distributions.uniforms import loguniform, uniform
 
 __all__ = [
     "Distribution",

@@ -3,116 +3,29 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from demandsim.distributions.compose import constant
-from demandsim.distributions.families import ScipyLaw
-from demandsim.distributions.law import Array, Distribution, Law, is_labelled
+from demandsim.distributions.building import sound
+from demandsim.distributions.data import constant
+from demandsim.distributions.law import Distribution, Law, is_labelled
+from demandsim.distributions.object_laws import DuckLaw, NewScipyLaw
+from demandsim.distributions.scipy_law import ScipyLaw, named_in_scipy
+from demandsim.distributions.wording import shorten
 from demandsim.errors import DistributionError, did_you_mean
 
 __all__ = ["as_distribution", "scipy_distribution"]
 
-
-@dataclass(frozen=True, eq=False)
-class NewScipyLaw:
-    """A law that is a `ContinuousDistribution` or `DiscreteDistribution` object of scipy."""
-
-    x: Any
-    direct: bool = False
-
-    def ppf(self, u: Array) -> Array:
-        """Quantiles at `u`."""
-        return np.asarray(self.x.icdf(u), dtype=np.float64)
-
-    def isf(self, u: Array) -> Array:
-        """Quantiles at ``1 - u``."""
-        return np.asarray(self.x.iccdf(u), dtype=np.float64)
-
-    def cdf(self, x: Array) -> Array:
-        """Probability of at most `x`."""
-        return np.asarray(self.x.cdf(x), dtype=np.float64)
-
-    def sf(self, x: Array) -> Array:
-        """Probability of more than `x`."""
-        return np.asarray(self.x.ccdf(x), dtype=np.float64)
-
-    def logpdf(self, x: Array) -> Array:
-        """Logarithm of the density at `x`."""
-        return np.asarray(self.x.logpdf(x), dtype=np.float64)
-
-    def mean(self) -> float:
-        """Expected value."""
-        return float(self.x.mean())
-
-    def std(self) -> float:
-        """Standard deviation."""
-        return float(self.x.standard_deviation())
-
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest possible value."""
-        low, high = self.x.support()
-        return float(low), float(high)
+#: Distributions of scipy's new kind that can be said by name.
+_NEW = ("Normal", "Uniform", "Logistic", "Binomial")
 
 
-@dataclass(frozen=True, eq=False)
-class DuckLaw:
-    """A law with the methods of PreliZ: ``ppf``, ``cdf``, ``logpdf``, ``mean``, ``std``."""
-
-    x: Any
-    direct: bool = False
-
-    def ppf(self, u: Array) -> Array:
-        """Quantiles at `u`."""
-        return np.asarray(self.x.ppf(u), dtype=np.float64)
-
-    def isf(self, u: Array) -> Array:
-        """Quantiles at ``1 - u``."""
-        inverse = getattr(self.x, "isf", None)
-        return np.asarray(inverse(u) if inverse is not None else self.x.ppf(1.0 - u), dtype=np.float64)
-
-    def cdf(self, x: Array) -> Array:
-        """Probability of at most `x`."""
-        return np.asarray(self.x.cdf(x), dtype=np.float64)
-
-    def sf(self, x: Array) -> Array:
-        """Probability of more than `x`."""
-        survival = getattr(self.x, "sf", None)
-        return np.asarray(survival(x) if survival is not None else 1.0 - self.x.cdf(x), dtype=np.float64)
-
-    def logpdf(self, x: Array) -> Array:
-        """Logarithm of the density at `x`."""
-        return np.asarray(self.x.logpdf(x), dtype=np.float64)
-
-    def mean(self) -> float:
-        """Expected value."""
-        return float(self.x.mean())
-
-    def std(self) -> float:
-        """Standard deviation."""
-        return float(self.x.std())
-
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest possible value."""
-        ends = getattr(self.x, "support", None)
-        low, high = ends() if callable(ends) else ends if ends is not None else (-np.inf, np.inf)
-        return float(low), float(high)
-
-
-def _scipy_menu(name: str) -> Any:
+def _scipy_menu() -> dict[str, Any]:
     from scipy import stats
 
-    menu = {
-        key: value
-        for key, value in vars(stats).items()
-        if isinstance(value, (stats.rv_continuous, stats.rv_discrete))
-        or key in ("Normal", "Uniform", "Logistic", "Binomial")
-    }
-    if name not in menu:
-        raise DistributionError(f"scipy has no distribution '{name}'{did_you_mean(name, menu)}")
-    return menu[name]
+    menu = {key: v for key, v in vars(stats).items() if isinstance(v, (stats.rv_continuous, stats.rv_discrete))}
+    return menu | {key: getattr(stats, key) for key in _NEW if hasattr(stats, key)}
 
 
 def scipy_distribution(name: str, *args: Any, **kwargs: Any) -> Distribution:
@@ -139,50 +52,95 @@ def scipy_distribution(name: str, *args: Any, **kwargs: Any) -> Distribution:
     >>> scipy_distribution("expon", scale=2.0).mean()
     np.float64(2.0)
     """
-    factory = _scipy_menu(name)
+    if not isinstance(name, str):
+        raise DistributionError(f"scipy: the first argument is a name such as 'gamma', not {shorten(repr(name))}")
+    menu = _scipy_menu()
+    if name not in menu:
+        raise DistributionError(f"scipy has no distribution '{shorten(name)}'{did_you_mean(name[:80], menu)}")
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+            raise DistributionError(f"scipy: the parameters of '{name}' must be numbers, not {shorten(repr(value))}")
     try:
-        made = factory(*args, **kwargs)
-    except (TypeError, ValueError) as error:
+        made = menu[name](*args, **kwargs)
+    except Exception as error:
         raise DistributionError(f"scipy distribution '{name}': {error}") from None
     return as_distribution(made)
 
 
 def _from_frozen(frozen: Any) -> Distribution:
-    from scipy import stats
-
     parameters = [*frozen.args, *frozen.kwds.values()]
     if any(np.ndim(value) for value in parameters):
         raise DistributionError(
             f"scipy distribution '{frozen.dist.name}' has array parameters; use a constructor of "
             "demandsim.distributions with DataArrays, so that the dims have names"
         )
-    said = [("", frozen.dist.name), *(("", v) for v in frozen.args), *frozen.kwds.items()]
-    discrete = isinstance(frozen.dist, stats.rv_discrete)
-    law = ScipyLaw(frozen, frozen.ppf if discrete else None)
-    return _checked(Distribution("scipy", tuple(said), (law,)))
+    law = ScipyLaw(frozen)
+    if not named_in_scipy(frozen.dist):
+        return _object("scipy object", f"{type(frozen.dist).__name__}({', '.join(map(repr, parameters))})", law)
+    said = [("", frozen.dist.name), *(("", float(v)) for v in frozen.args)]
+    said += [(key, float(value)) for key, value in frozen.kwds.items()]
+    return _sound(Distribution("scipy", tuple(said), (law,)))
 
 
 def _from_new(x: Any) -> Distribution:
-    if np.shape(x.mean()):
-        raise DistributionError("a scipy distribution with array parameters has no named dims; use DataArrays instead")
     from scipy import stats
 
+    parameters = getattr(x, "_original_parameters", {})
+    if any(np.ndim(value) for value in parameters.values()):
+        raise DistributionError("a scipy distribution with array parameters has no named dims; use DataArrays instead")
+    if type(x) is getattr(stats, "Mixture", None):
+        from demandsim.distributions.compose import mixture
+
+        # By its parts: scipy's own copy of a mixture, as pickle makes it, forgets the weights.
+        return mixture([as_distribution(part) for part in x.components], weights=np.asarray(x.weights).tolist())
+    if type(x).__name__ == "TruncatedDistribution" and hasattr(x, "_dist"):
+        from demandsim.distributions.truncation import truncated
+
+        # By ours: scipy's loses the upper tail, and may draw infinity.
+        return truncated(as_distribution(x._dist), lower=float(x.lb), upper=float(x.ub))
+    said = [(key, float(value)) for key, value in parameters.items()]
+    if type(x).__name__ == "StandardNormal":
+        # What scipy makes of Normal() alone; the same law has a name in the menu.
+        x, said = stats.Normal(mu=0.0, sigma=1.0), [("mu", 0.0), ("sigma", 1.0)]
     name = type(x).__name__
-    if name == "CustomDistribution" or type(x) is not getattr(stats, name, None):
-        return _checked(Distribution("scipy object", (("", repr(x)),), (NewScipyLaw(x, _is_discrete(x)),)))
-    said = [("", name), *((key, float(value)) for key, value in x._original_parameters.items())]
-    return _checked(Distribution("scipy", tuple(said), (NewScipyLaw(x, _is_discrete(x)),)))
+    if name in _NEW and type(x) is getattr(stats, name, None):
+        return _sound(Distribution("scipy", (("", name), *said), (NewScipyLaw(x),)))
+    return _legacy(x, said) or _object("scipy object", repr(x), NewScipyLaw(x))
 
 
-def _is_discrete(x: Any) -> bool:
-    return any(base.__name__ == "DiscreteDistribution" for base in type(x).__mro__)
+def _legacy(x: Any, said: list[tuple[str, float]]) -> Distribution | None:
+    """The distribution that `make_distribution` was made from, if it is one of scipy's."""
+    from scipy import stats
+
+    name = repr(x).partition("(")[0].lower()
+    if type(x).__name__ != "CustomDistribution" or not hasattr(stats, name):
+        return None
+    try:
+        frozen = getattr(stats, name)(**dict(said))
+        same = np.array_equal(frozen.ppf([1e-6, 0.2, 0.5, 0.9]), x.icdf(np.array([1e-6, 0.2, 0.5, 0.9])))
+    except Exception:
+        return None
+    return _from_frozen(frozen) if same else None
 
 
-def _checked(distribution: Distribution) -> Distribution:
-    law = distribution.laws[0]
-    quartiles = law.ppf(np.array([0.25, 0.5, 0.75]))
-    if not np.all(np.isfinite(quartiles)) or quartiles[0] > quartiles[2]:
-        raise DistributionError(f"{distribution}: its quantile function gives {quartiles.tolist()} at 0.25, 0.5, 0.75")
+def _object(family: str, text: str, law: Law) -> Distribution:
+    # A repr may round, or hold an address: some quantiles tell one object from another for good.
+    try:
+        with np.errstate(all="ignore"):
+            quantiles = np.asarray(law.ppf(np.array([1e-3, 0.25, 0.5, 0.75, 0.999])), dtype=np.float64).tolist()
+    except Exception as error:
+        raise DistributionError(f"{shorten(text)}: its quantile function fails: {error}") from error
+    text = text if " at 0x" not in text else text.partition(" at 0x")[0].rpartition(".")[2]
+    return _sound(Distribution(family, (("", text), ("quantiles", quantiles)), (law,)))
+
+
+def _sound(distribution: Distribution) -> Distribution:
+    try:
+        sound(distribution.laws[0])
+    except DistributionError as error:
+        raise DistributionError(f"{shorten(str(distribution))}: {error}") from None
+    except Exception as error:
+        raise DistributionError(f"{shorten(str(distribution))}: its quantile function fails: {error}") from error
     return distribution
 
 
@@ -208,28 +166,34 @@ def as_distribution(value: Any) -> Distribution:
     >>> from scipy import stats
     >>> as_distribution(stats.gamma(2, scale=3))
     scipy("gamma", 2, scale=3)
-    >>> as_distribution("beta(mean=0.45, sd=0.1)").mean().round(9)
+    >>> as_distribution("beta(mean=0.45, sd=0.1)").mean()
     np.float64(0.45)
     """
     if isinstance(value, Distribution):
         return value
     if isinstance(value, (bool, np.bool_)):
         raise DistributionError(f"{value} is neither a number nor a distribution")
-    if is_labelled(value):
+    if is_labelled(value) or isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and not value.ndim):
         return constant(value)
-    if isinstance(value, numbers.Real):
-        return constant(float(value))
     if isinstance(value, str):
         from demandsim.distributions.grammar import parse_distribution
 
         return parse_distribution(value)
-    if hasattr(value, "dist") and hasattr(value, "ppf"):
+    if isinstance(value, type):
+        raise DistributionError(f"{value.__name__} is a class of distributions: give it parameters")
+    if hasattr(value, "dist") and hasattr(value, "args") and hasattr(value, "ppf"):
         return _from_frozen(value)
     if hasattr(value, "icdf") and hasattr(value, "iccdf"):
         return _from_new(value)
+    if hasattr(value, "freeze") and hasattr(value, "ppf"):
+        try:
+            frozen = value()
+        except TypeError:
+            raise DistributionError(f"scipy distribution '{value.name}' needs parameters: {value.shapes}") from None
+        return _from_frozen(frozen)
     if hasattr(value, "ppf") and hasattr(value, "cdf"):
-        law = cast(Law, DuckLaw(value, direct=getattr(value, "kind", "continuous") == "discrete"))
-        return _checked(Distribution("object", (("", repr(value)),), (law,)))
+        return _object("object", repr(value), DuckLaw(value))
     raise DistributionError(
-        f"{value!r} of type {type(value).__name__} is not a distribution: it has no quantile function ('ppf' or 'icdf')"
+        f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
+        "it has no quantile function ('ppf' or 'icdf')"
     )

@@ -20,24 +20,47 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demandsim.distributions import compose, families
 from demandsim.distributions.adapters import as_distribution, scipy_distribution
+from demandsim.distributions.beta_gamma import beta, gamma
+from demandsim.distributions.by_mode import pert, triangular
+from demandsim.distributions.compose import mixture
+from demandsim.distributions.data import constant, discrete, empirical
 from demandsim.distributions.law import Distribution
+from demandsim.distributions.metalog import metalog
+from demandsim.distributions.normals import lognormal, normal, student_t
+from demandsim.distributions.truncation import truncated
+from demandsim.distributions.uniforms import loguniform, uniform
+from demandsim.distributions.wording import shorten
 from demandsim.errors import DistributionError, did_you_mean
 
 __all__ = ["MENU", "parse_distribution"]
 
+#: What a text may call, and nothing else.
 MENU: dict[str, Callable[..., Distribution]] = {
-    **{name: getattr(families, name) for name in families.__all__ if name != "ScipyLaw"},
-    **{name: getattr(compose, name) for name in compose.__all__},
+    "beta": beta,
+    "constant": constant,
+    "discrete": discrete,
+    "empirical": empirical,
+    "gamma": gamma,
+    "lognormal": lognormal,
+    "loguniform": loguniform,
+    "metalog": metalog,
+    "mixture": mixture,
+    "normal": normal,
+    "pert": pert,
     "scipy": scipy_distribution,
+    "student_t": student_t,
+    "triangular": triangular,
+    "truncated": truncated,
+    "uniform": uniform,
 }
 
+# Possessive (++, *+), so that no text makes the reader try its pieces in more than one way.
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<number>[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?(?![\w.]))
-      | (?P<name>[A-Za-z_]\w*)
-      | (?P<string>"[^"\\\n]*")
+        (?P<number>[-+]?(?:\d[\d_]*+(?:\.[\d_]*+)?+|\.\d[\d_]*+)(?:[eE][-+]?\d++)?+(?![\w.]))
+      | (?P<name>[A-Za-z_]\w*+)
+      | (?P<string>"[^"\\\n]*+")
       | (?P<mark>[()\[\],=])
     )""",
     re.VERBOSE | re.ASCII,
@@ -57,7 +80,7 @@ class _Reader:
         rest = self.text[self.place :].strip()
         found = f"'{rest[:20]}'" if rest else "the end"
         return DistributionError(
-            f"cannot read the distribution '{_short(self.text)}': expected {expected}, found {found}"
+            f"cannot read the distribution '{shorten(self.text)}': expected {expected}, found {found}"
         )
 
     def peek(self) -> tuple[str, str]:
@@ -100,7 +123,7 @@ class _Reader:
     def nested(self, read: Callable[[], Any]) -> Any:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise DistributionError(f"the distribution '{_short(self.text)}' is nested more than {_DEEPEST} deep")
+            raise DistributionError(f"the distribution '{shorten(self.text)}' is nested more than {_DEEPEST} deep")
         result = read()
         self.depth -= 1
         return result
@@ -117,7 +140,7 @@ class _Reader:
     def call(self) -> Any:
         _, name = self.take()
         if name not in MENU and name != "by":
-            raise DistributionError(f"unknown distribution '{name}'{did_you_mean(name, MENU)}")
+            raise DistributionError(f"unknown distribution '{shorten(name)}'{did_you_mean(name[:80], MENU)}")
         if not self.accept("("):
             raise self.fail(f"'(' after {name}")
         args: list[Any] = []
@@ -133,7 +156,7 @@ class _Reader:
         kind, token = self.take()
         if kind == "name" and self.accept("="):
             if token in kwargs:
-                raise DistributionError(f"{name}: parameter '{token}' is given twice")
+                raise DistributionError(f"{name}: parameter '{shorten(token)}' is given twice")
             kwargs[token] = self.value()
             return
         self.place = start
@@ -146,7 +169,8 @@ class _Reader:
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         for key in kwargs:
             if key not in signature.parameters and not takes_any:
-                raise DistributionError(f"{name} has no parameter '{key}'{did_you_mean(key, signature.parameters)}")
+                near = did_you_mean(key[:80], signature.parameters)
+                raise DistributionError(f"{name} has no parameter '{shorten(key)}'{near}")
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -167,19 +191,21 @@ class _Reader:
             raise DistributionError('by is written by("year", [1, 2, 3]), with one name per dim')
         for dim in dims:
             if dim not in self.coords:
-                raise DistributionError(f"dim '{dim}' has no coordinates{did_you_mean(dim, self.coords)}")
+                raise DistributionError(
+                    f"dim '{shorten(dim)}' has no coordinates{did_you_mean(dim[:80], map(str, self.coords))}"
+                )
+            if dims.count(dim) > 1:
+                raise DistributionError(f"by: dim '{dim}' is named twice")
         try:
-            array = np.array(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise DistributionError(f"by({', '.join(dims)}): the values must be numbers in equal rows") from None
+            array = np.array(values)
+        except ValueError:
+            array = np.array(None)
+        if array.dtype != np.float64:
+            raise DistributionError(f"by({', '.join(dims)}): the values must be numbers in equal rows")
         shape = tuple(len(self.coords[dim]) for dim in dims)
         if array.shape != shape:
             raise DistributionError(f"by({', '.join(dims)}): expected values of shape {shape}, found {array.shape}")
         return xr.DataArray(array, dims=dims, coords={dim: list(self.coords[dim]) for dim in dims})
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _written(signature: inspect.Signature) -> str:
@@ -214,6 +240,8 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     ...
     demandsim.errors.DistributionError: unknown distribution 'lognorm'; did you mean 'lognormal'?
     """
+    if not isinstance(text, str):
+        raise DistributionError(f"a distribution is read from text, not from {shorten(repr(text))}")
     if len(text) > _LONGEST:
         raise DistributionError(
             f"the text of a distribution is {len(text)} characters long; at most {_LONGEST} are read"
@@ -223,5 +251,5 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     if reader.peek()[0] != "end":
         raise reader.fail("the end")
     if isinstance(value, (list, str, bool)):
-        raise DistributionError(f"'{_short(text)}' is not a distribution")
+        raise DistributionError(f"'{shorten(text)}' is not a distribution")
     return as_distribution(value)

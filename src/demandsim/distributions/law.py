@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from demandsim.distributions.inverses import QuantileTable, tabulate
-from demandsim.errors import DistributionError
+from demandsim.distributions.wording import format_value, is_labelled
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["Distribution", "Law", "build", "format_value", "is_labelled", "normal_scores", "standard_normal"]
+__all__ = ["Array", "Distribution", "Law", "format_value", "is_labelled", "normal_scores", "standard_normal"]
 
 Array = npt.NDArray[np.float64]
 
@@ -25,11 +21,15 @@ Array = npt.NDArray[np.float64]
 class Law(Protocol):
     """One distribution of a single number. All functions are vectorised over a flat array."""
 
-    #: True if `ppf` is cheap and accurate as it is, so that no table is needed.
-    direct: bool
+    @property
+    def kind(self) -> str:
+        """``"continuous"``, ``"discrete"``, or ``"mixed"`` of both."""
+
+    def fast(self) -> Callable[[Array], Array]:
+        """The quantile function that draws go through: `ppf` if it is cheap, a table of it if not."""
 
     def ppf(self, u: Array) -> Array:
-        """Quantiles at `u` in (0, 1)."""
+        """Quantiles at `u` in (0, 1), as exact as they can be computed."""
 
     def isf(self, u: Array) -> Array:
         """Quantiles at ``1 - u``, accurate for small `u`."""
@@ -71,32 +71,7 @@ def normal_scores(z: Array) -> Array:
     """Uniform numbers strictly inside (0, 1) from standard normal ones."""
     from scipy import special
 
-    return np.clip(special.ndtr(z), 2.0**-54, 1.0 - 2.0**-53)
-
-
-def is_labelled(value: Any) -> bool:
-    """Tell a DataArray from numbers, without importing xarray."""
-    return hasattr(value, "dims") and not isinstance(value, Distribution)
-
-
-def format_value(value: Any) -> str:
-    """Write a value as the text grammar reads it, without losing a bit."""
-    if isinstance(value, Distribution):
-        return str(value)
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if is_labelled(value):
-        names = "".join(f'"{dim}", ' for dim in value.dims)
-        return f"by({names}{format_value(value.values.tolist())})"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return "[" + ", ".join(format_value(item) for item in value) + "]"
-    number = float(value)
-    plain = f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
-    digits, _, exponent = f"{number:.16e}".partition("e")
-    scientific = f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return scientific if len(plain) > 7 and len(scientific) < len(plain) and float(scientific) == number else plain
+    return cast(Array, np.clip(special.ndtr(z), 2.0**-54, 1.0 - 2.0**-53))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +80,7 @@ class Distribution:
 
     Made by the constructors of `demandsim.distributions`, or by `as_distribution` from a number,
     a text, or a distribution of scipy or PreliZ. Two distributions are equal when they were said
-    in the same words (``str``).
+    in the same words (``str``) about the same labels.
 
     Parameters
     ----------
@@ -144,14 +119,18 @@ class Distribution:
     def __repr__(self) -> str:
         return f"constant({self})" if self.family == "constant" else str(self)
 
-    def _identity(self) -> tuple[str, tuple[tuple[str, tuple[Any, ...]], ...]]:
-        return str(self), tuple(sorted((dim, tuple(labels)) for dim, labels in self.coords.items()))
+    def _identity(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, tuple[Any, ...]], ...]]:
+        return str(self), self.dims, tuple(sorted((dim, tuple(labels)) for dim, labels in self.coords.items()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Distribution) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
         return hash(self._identity())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tables are rebuilt where they are needed: cheaper than to send them.
+        return {name: value for name, value in self.__dict__.items() if name != "quantile_functions"}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -160,17 +139,24 @@ class Distribution:
 
     @property
     def is_constant(self) -> bool:
-        """True if every element is a single sure value."""
+        """True if every element is a single sure value.
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.discrete([5, 5]).is_constant, dist.discrete([5, 6]).is_constant
+        (True, False)
+        """
         return all(law.support()[0] == law.support()[1] for law in self.laws)
 
     @functools.cached_property
     def quantile_functions(self) -> tuple[Callable[[Array], Array], ...]:
-        """Fast quantile functions, one per element: tabulated where the law's own is slow."""
-        return tuple(law.ppf if law.direct else tabulate(law.ppf, law.cdf, law.sf, law.isf) for law in self.laws)
+        """Fast quantile functions, one per element: tabulated where the law's own is slow.
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Tables are rebuilt where they are needed: cheaper than to send them.
-        return {k: v for k, v in self.__dict__.items() if k != "quantile_functions"}
+        Their u-error is at most 1e-10. They take flat arrays of numbers strictly inside (0, 1), and
+        give each number the same bits whatever array it stands in.
+        """
+        return tuple(law.fast() for law in self.laws)
 
     def ppf(self, u: npt.ArrayLike) -> Any:
         """Quantiles at probability `u`: exact, not from a table.
@@ -182,17 +168,36 @@ class Distribution:
         Returns
         -------
         array of the shape of `u`; or DataArray with `dims`, for a scalar `u` and an indexed distribution
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.uniform(0, 10).ppf([0.05, 0.95])
+        array([0.5, 9.5])
         """
         points = np.asarray(u, dtype=np.float64)
         return self._each(lambda law: np.reshape(law.ppf(points.ravel()), points.shape))
 
     def cdf(self, x: npt.ArrayLike) -> Any:
-        """Probability of at most `x`, an array of any shape."""
+        """Probability of at most `x`, an array of any shape.
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.uniform(0, 10).cdf(2.5)
+        np.float64(0.25)
+        """
         points = np.asarray(x, dtype=np.float64)
         return self._each(lambda law: np.reshape(law.cdf(points.ravel()), points.shape))
 
     def logpdf(self, x: npt.ArrayLike) -> Any:
-        """Logarithm of the density at `x`, an array of any shape."""
+        """Logarithm of the density (of the probability, if discrete) at `x`, an array of any shape.
+
+        Raises
+        ------
+        DistributionError
+            If the distribution mixes sure values with a continuous part: it has no density.
+        """
         points = np.asarray(x, dtype=np.float64)
         return self._each(lambda law: np.reshape(law.logpdf(points.ravel()), points.shape))
 
@@ -201,87 +206,22 @@ class Distribution:
         return self.ppf(0.5)
 
     def mean(self) -> Any:
-        """Expected value."""
+        """Expected value; infinite or NaN if it does not exist."""
         return self._each(lambda law: np.float64(law.mean()))
 
     def sd(self) -> Any:
-        """Standard deviation."""
+        """Standard deviation; infinite or NaN if it does not exist."""
         return self._each(lambda law: np.float64(law.std()))
 
     def _each(self, function: Callable[[Law], Any]) -> Any:
+        with np.errstate(all="ignore"):
+            results = [function(law) for law in self.laws]
         if not self.dims:
-            result = function(self.laws[0])
-            return result[()] if np.ndim(result) == 0 else result
+            return results[0][()] if np.ndim(results[0]) == 0 else results[0]
         import xarray as xr
 
-        values = np.array([function(law) for law in self.laws], dtype=np.float64)
+        values = np.array(results, dtype=np.float64)
         if values.ndim != 1:
             return values.reshape(self.shape + values.shape[1:])
         coords = {dim: list(labels) for dim, labels in self.coords.items()}
         return xr.DataArray(values.reshape(self.shape), dims=self.dims, coords=coords)
-
-
-def build(family: str, solve: Callable[..., Law], positional: tuple[str, ...], **said: Any) -> Distribution:
-    """Make a distribution from what was said; parameters that are DataArrays make it indexed.
-
-    Parameters
-    ----------
-    family : str
-    solve : callable
-        Takes the numbers of one element by name, returns its law; raises `DistributionError`.
-    positional : tuple of str
-        Names written without ``name=``.
-    said
-        Everything the expert gave; None is dropped.
-    """
-    given = {name: value for name, value in said.items() if value is not None}
-    labelled = {name: value for name, value in given.items() if is_labelled(value)}
-    for name, value in given.items():
-        if isinstance(value, np.ndarray) and value.ndim and family not in ("discrete", "empirical", "metalog"):
-            raise DistributionError(
-                f"{family}: {name} is a bare array; give an xarray DataArray, so that its dims have names"
-            )
-    # Written as f(a, b, name=c): a name is left out only while all before it were left out too.
-    words, plain = [], True
-    for name, value in given.items():
-        plain = plain and name in positional and positional.index(name) == len(words)
-        words.append(("" if plain else name, value))
-    shell = Distribution(family, tuple(words), ())
-
-    def one(values: Mapping[str, Any]) -> Law:
-        try:
-            return solve(**values)
-        except DistributionError as error:
-            raise DistributionError(f"{shell}: {error}") from None
-
-    if not labelled:
-        return Distribution(family, tuple(words), (one(given),))
-    dims, coords, elements = _elements(family, given, labelled)
-    return Distribution(family, tuple(words), tuple(one(element) for element in elements), dims, coords)
-
-
-def _elements(
-    family: str, given: Mapping[str, Any], labelled: Mapping[str, xr.DataArray]
-) -> tuple[tuple[str, ...], dict[str, tuple[Any, ...]], Iterator[dict[str, Any]]]:
-    import xarray as xr
-
-    try:
-        arrays = dict(zip(labelled, xr.align(*labelled.values(), join="exact", copy=False), strict=True))
-        arrays = dict(zip(arrays, xr.broadcast(*arrays.values()), strict=True))
-    except ValueError as error:
-        raise DistributionError(f"{family}: parameters disagree in their coordinates: {error}") from None
-    first = next(iter(arrays.values()))
-    dims = tuple(str(dim) for dim in first.dims)
-    for dim in dims:
-        if dim not in first.coords:
-            raise DistributionError(
-                f"{family}: dim '{dim}' has no coordinate; give the DataArray coords={{'{dim}': [...]}}"
-            )
-    coords = {dim: tuple(first.coords[dim].values.tolist()) for dim in dims}
-    flat = {name: np.asarray(array.transpose(*dims).values, dtype=np.float64).ravel() for name, array in arrays.items()}
-
-    def elements() -> Iterator[dict[str, Any]]:
-        for index in range(math.prod(first.shape)):
-            yield {**given, **{name: float(values[index]) for name, values in flat.items()}}
-
-    return dims, coords, elements()

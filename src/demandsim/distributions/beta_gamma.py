@@ -1,0 +1,236 @@
+"""Beta for shares between 0 and 1, gamma for positive quantities."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import numpy as np
+
+from demandsim.distributions.asked import (
+    Parameter,
+    central_z,
+    check_interval,
+    check_moments,
+    default_prob,
+    either,
+    positive,
+)
+from demandsim.distributions.building import build, sound
+from demandsim.distributions.law import Array, Distribution, Law
+from demandsim.distributions.scipy_law import BetaLaw, ScipyLaw
+from demandsim.errors import DistributionError
+
+__all__ = ["beta", "gamma"]
+
+
+def _beta_misfit(a: float, b: float, low: float, high: float, tail: float) -> tuple[float, float]:
+    """Logarithms of the tails' probabilities over what they should be."""
+    from scipy import special
+
+    below, above = float(special.betainc(a, b, low)), float(special.betaincc(a, b, high))
+    return math.log(max(below, 1e-320) / tail), math.log(max(above, 1e-320) / tail)
+
+
+def _shapes(logs: Array) -> tuple[float, float]:
+    a, b = np.exp(np.clip(logs, -700.0, 700.0))
+    return float(a), float(b)
+
+
+def _beta_by_newton(low: float, high: float, tail: float) -> tuple[float, float] | None:
+    """Both equations at once, in the logarithms of both shapes, from the moments of a normal."""
+    from scipy import optimize
+
+    mean, sd = (low + high) / 2, (high - low) / (2 * central_z(1 - 2 * tail))
+    size = max(mean * (1 - mean) / sd**2 - 1, 0.5)
+    for start in (size, 0.3 * size, 3.0 * size, 1.0):
+        found = optimize.root(
+            lambda logs: _beta_misfit(*_shapes(logs), low, high, tail),
+            np.log([mean * start, (1 - mean) * start]),
+            method="hybr",
+            options={"xtol": 1e-14},
+        )
+        a, b = _shapes(found.x)
+        if max(map(abs, _beta_misfit(a, b, low, high, tail))) < 1e-10:
+            return a, b
+    return None
+
+
+def _beta_by_bisection(low: float, high: float, tail: float) -> tuple[float, float]:
+    """One equation inside the other: slow, but each has a single root between any bounds."""
+    from scipy import optimize
+
+    def with_size(log_size: float) -> tuple[float, float]:
+        size = math.exp(log_size)
+
+        def below(logit: float) -> float:
+            share = 1 / (1 + math.exp(-logit))
+            return _beta_misfit(size * share, size / (1 + math.exp(logit)), low, high, tail)[0]
+
+        logit = float(optimize.brentq(below, -690.0, 690.0, xtol=1e-15, rtol=1e-15))
+        return size / (1 + math.exp(-logit)), size / (1 + math.exp(logit))
+
+    def above(log_size: float) -> float:
+        return _beta_misfit(*with_size(log_size), low, high, tail)[1]
+
+    return with_size(float(optimize.brentq(above, math.log(1e-8), math.log(1e12), xtol=1e-14, rtol=1e-14)))
+
+
+def _solve_beta(
+    low: float | None = None,
+    high: float | None = None,
+    prob: float | None = None,
+    mean: float | None = None,
+    sd: float | None = None,
+) -> Law:
+    from scipy import stats
+
+    if not either((low, high), (mean, sd)):
+        mean, sd = cast(float, mean), cast(float, sd)
+        check_moments(mean, sd, prob=prob)
+        if not 0 < mean < 1:
+            raise DistributionError("mean must lie between 0 and 1")
+        if sd * sd >= mean * (1 - mean):
+            raise DistributionError(f"sd must be below sqrt(mean * (1 - mean)) = {math.sqrt(mean * (1 - mean)):.4g}")
+        size = mean / sd * ((1 - mean) / sd) - 1
+        return sound(BetaLaw(stats.beta(mean * size, (1 - mean) * size), moments=(mean, sd)))
+    low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
+    check_interval(low, high, prob)
+    if low <= 0 or high >= 1:
+        raise DistributionError("the interval must lie strictly inside 0 and 1")
+    tail = (1 - prob) / 2
+    try:
+        a, b = _beta_by_newton(low, high, tail) or _beta_by_bisection(low, high, tail)
+    except ValueError:
+        raise DistributionError("no beta that a double can hold has this interval") from None
+    if max(map(abs, _beta_misfit(a, b, low, high, tail))) > 1e-7:
+        raise DistributionError("no beta that a double can hold has this interval")
+    return sound(BetaLaw(stats.beta(a, b)))
+
+
+def beta(
+    low: Parameter = None,
+    high: Parameter = None,
+    *,
+    prob: Parameter = None,
+    mean: Parameter = None,
+    sd: Parameter = None,
+) -> Distribution:
+    r"""Beta distribution of a share between 0 and 1, by its central interval or by moments.
+
+    Parameters
+    ----------
+    low, high : float or DataArray
+        Ends of the central interval, ``0 < low < high < 1``.
+    prob : float, default 0.9
+        Probability of the interval.
+    mean, sd : float or DataArray
+        Moments, instead of an interval, with ``sd**2 < mean * (1 - mean)``.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If the interval is not inside (0, 1), or the moments are impossible.
+
+    Notes
+    -----
+    By moments, :math:`\alpha = m k` and :math:`\beta = (1 - m) k` with
+    :math:`k = m (1 - m) / s^2 - 1`; by interval, both percentiles are solved for.
+
+    Examples
+    --------
+    >>> beta(mean=0.45, sd=0.1).sd()
+    np.float64(0.1)
+    >>> beta(0.2, 0.6).ppf([0.05, 0.95]).round(9)
+    array([0.2, 0.6])
+    """
+    prob = default_prob(prob, low)
+    return build("beta", _solve_beta, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+
+
+def _gamma_law(shape: float, scale: float, moments: tuple[float, float]) -> Law:
+    from scipy import stats
+
+    law = ScipyLaw(stats.gamma(shape, scale=scale), moments=moments)
+    # scipy's quantiles lose the lower tail of very narrow gammas, far before the quartiles.
+    u = np.array([1e-12, 1e-7])
+    if not np.all(np.abs(law.cdf(law.ppf(u)) - u) <= 1e-6 * u + 1e-300) and shape > 1e3:
+        raise DistributionError("it is too narrow for a gamma; a normal of that mean and sd is the same")
+    return sound(positive(law))
+
+
+def _solve_gamma(
+    low: float | None = None,
+    high: float | None = None,
+    prob: float | None = None,
+    mean: float | None = None,
+    sd: float | None = None,
+) -> Law:
+    from scipy import optimize, special
+
+    if not either((low, high), (mean, sd)):
+        mean, sd = cast(float, mean), cast(float, sd)
+        check_moments(mean, sd, above_zero="a gamma", prob=prob)
+        return _gamma_law((mean / sd) ** 2, sd * (sd / mean), (mean, sd))
+    low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
+    check_interval(low, high, prob)
+    if low <= 0:
+        raise DistributionError("low must be positive: a gamma has no values at or below 0")
+    tail = (1 - prob) / 2
+    asked = math.log(high / low) if high > 2 * low else math.log1p((high - low) / low)
+
+    def excess(log_shape: float) -> float:
+        # The ratio of the percentiles depends on the shape alone, and falls with it.
+        shape = math.exp(log_shape)
+        bottom = float(special.gammaincinv(shape, tail))
+        if bottom <= 0:
+            return 1e6
+        return math.log(float(special.gammainccinv(shape, tail)) / bottom) - asked
+
+    widest, narrowest = math.log(5e-3), math.log(1e12)
+    if not excess(widest) > 0 > excess(narrowest):
+        raise DistributionError("no gamma has this interval: it is too wide or too narrow")
+    shape = math.exp(float(optimize.brentq(excess, widest, narrowest, xtol=1e-14, rtol=1e-14)))
+    scale = high / float(special.gammainccinv(shape, tail))
+    return _gamma_law(shape, scale, (shape * scale, math.sqrt(shape) * scale))
+
+
+def gamma(
+    low: Parameter = None,
+    high: Parameter = None,
+    *,
+    prob: Parameter = None,
+    mean: Parameter = None,
+    sd: Parameter = None,
+) -> Distribution:
+    r"""Gamma distribution, by its central interval or by moments.
+
+    Parameters
+    ----------
+    low, high : float or DataArray
+        Ends of the central interval, ``0 < low < high``.
+    prob : float, default 0.9
+        Probability of the interval.
+    mean, sd : float or DataArray
+        Moments, instead of an interval: shape :math:`(m / s)^2`, scale :math:`s^2 / m`.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If both or neither are given, or no gamma has that interval.
+
+    Examples
+    --------
+    >>> gamma(1, 10).ppf([0.05, 0.95]).round(9)
+    array([ 1., 10.])
+    """
+    prob = default_prob(prob, low)
+    return build("gamma", _solve_gamma, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)

@@ -1,0 +1,52 @@
+"""Values as the text grammar reads them, without losing a bit."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+__all__ = ["format_value", "is_labelled", "shorten"]
+
+
+def is_labelled(value: Any) -> bool:
+    """Tell a DataArray from numbers, without importing xarray."""
+    xarray = sys.modules.get("xarray")
+    return xarray is not None and isinstance(value, xarray.DataArray)
+
+
+def shorten(text: str, longest: int = 80) -> str:
+    """Cut a text that would drown the message it is quoted in."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _format_number(number: float) -> str:
+    plain = f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
+    if len(plain) <= 7:
+        return plain
+    digits, _, exponent = f"{number:.16e}".partition("e")
+    scientific = f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return scientific if len(scientific) < len(plain) and float(scientific) == number else plain
+
+
+def format_value(value: Any) -> str:
+    """Write a number, list, text, DataArray or distribution as the grammar reads it.
+
+    Examples
+    --------
+    >>> format_value(110e9), format_value([1, 0.1]), format_value(True)
+    ('1.1e11', '[1, 0.1]', 'true')
+    """
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if is_labelled(value):
+        names = "".join(f'"{dim}", ' for dim in value.dims)
+        return f"by({names}{format_value(value.values.tolist())})"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "[" + ", ".join(format_value(item) for item in value) + "]"
+    if hasattr(value, "laws"):
+        return str(value)
+    return _format_number(float(value))

@@ -1,0 +1,203 @@
+"""Stores under faults: interrupted, killed, full, damaged; nothing half-written is taken for whole."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import demandsim as ds
+from demandsim import stores
+from demandsim.errors import OutputError, StoreError
+
+MODEL = ds.load_study("guosen-2025-01")
+SETTINGS = {"draws": 1024, "chains": 2, "seed": 3, "chunks": 256, "keep": ["cards", "gross_margin", "utilization"]}
+BLOCKS = 8
+FORMATS = ["draws.zarr", "draws.nc"]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return MODEL.simulate(**{**SETTINGS, "chunks": None})
+
+
+def same_bits(one, other):
+    for name in other:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_store_gives_back_the_bits_and_the_labels(name, tmp_path, expected):
+    stored = MODEL.simulate(**SETTINGS, store=tmp_path / name)
+    same_bits(stored, expected)
+    for variable in expected:
+        assert stored[variable].dims == expected[variable].dims
+        assert stored[variable].attrs == expected[variable].attrs
+    assert list(stored.scenario.values) == ["100T", "1000T"]
+    again = ds.open_draws(tmp_path / name)
+    same_bits(again, expected)
+    assert again.attrs["model_hash"] == expected.attrs["model_hash"]
+    assert float(ds.probability(again.gross_margin > 0).mcse.max()) > 0
+    assert float(ds.summarize(again).cards.sel(statistic="median", scenario="100T")) == pytest.approx(
+        float(expected.cards.sel(scenario="100T").median()), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_interrupted_run_goes_on_where_it_stopped(name, tmp_path, expected, monkeypatch):
+    path, write = tmp_path / name, stores.write_block
+    calls = []
+
+    def stopping(*arguments):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        write(*arguments)
+
+    monkeypatch.setattr(stores, "write_block", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        MODEL.simulate(**SETTINGS, store=path, threads=1)
+    with pytest.raises(StoreError, match="unfinished"):
+        ds.open_draws(path)
+    counted = []
+    monkeypatch.setattr(stores, "write_block", lambda *arguments: (counted.append(arguments), write(*arguments)))
+    same_bits(MODEL.simulate(**SETTINGS, store=path, threads=1), expected)
+    assert len(calls) + len(counted) == BLOCKS
+    counted.clear()
+    same_bits(MODEL.simulate(**SETTINGS, store=path), expected)
+    assert counted == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_killed_process_leaves_a_store_that_goes_on(name, tmp_path, expected):
+    path = tmp_path / name
+    script = (
+        "import time, demandsim as ds\n"
+        "from demandsim import stores\n"
+        "write = stores.write_block\n"
+        "stores.write_block = lambda *a: (write(*a), print('block', flush=True), time.sleep(0.2))\n"
+        f"ds.load_study('guosen-2025-01').simulate(**{SETTINGS!r}, store={str(path)!r}, threads=1)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        assert process.stdout.readline() == "block\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with pytest.raises(StoreError, match="unfinished"):
+        ds.open_draws(path)
+    same_bits(MODEL.simulate(**SETTINGS, store=path), expected)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_store_of_another_run_is_not_mixed_with(name, tmp_path):
+    MODEL.simulate(**SETTINGS, store=tmp_path / name)
+    with pytest.raises(StoreError, match="holds another run: its seed is '3', this run's is '4'"):
+        MODEL.simulate(**{**SETTINGS, "seed": 4}, store=tmp_path / name)
+    with pytest.raises(StoreError, match="model_hash"):
+        MODEL.fix(utilization=0.3).simulate(**SETTINGS, store=tmp_path / name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_not_a_store_is_not_written_over(name, tmp_path):
+    path = tmp_path / name
+    path.write_text("mine") if name.endswith(".nc") else path.mkdir()
+    with pytest.raises((StoreError, OutputError), match=name):
+        MODEL.simulate(**SETTINGS, store=path)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_missing_store_is_named(name, tmp_path):
+    with pytest.raises(StoreError, match="there is no store"):
+        ds.open_draws(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_unwritable_place_is_a_clear_error(name, tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(OutputError, match="cannot write to store"):
+        MODEL.simulate(**SETTINGS, store=blocker / name)
+
+
+def _damage(path: Path, variable: str) -> None:
+    """Flip one bit in the stored numbers of a variable."""
+    if path.suffix == ".nc":
+        import h5py
+
+        with h5py.File(path) as file:
+            offset = file[variable].id.get_chunk_info(0).byte_offset
+        target = path
+    else:
+        target = next(p for p in sorted((path / variable / "c").rglob("*")) if p.is_file())
+        offset = 40
+    with target.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_flipped_bit_is_found_when_it_is_read(name, tmp_path):
+    MODEL.simulate(**SETTINGS, store=tmp_path / name)
+    _damage(tmp_path / name, "cards")
+    with pytest.raises(StoreError, match=r"damaged at 'cards'.*delete it and run again"):
+        ds.summarize(ds.open_draws(tmp_path / name))
+
+
+def test_a_store_without_its_metadata_is_damaged(tmp_path):
+    MODEL.simulate(**SETTINGS, store=tmp_path / "draws.zarr")
+    (tmp_path / "draws.zarr" / "cards" / "zarr.json").write_text("{")
+    with pytest.raises(StoreError, match="damaged"):
+        ds.open_draws(tmp_path / "draws.zarr")
+    shutil.rmtree(tmp_path / "draws.zarr" / "cards")
+    with pytest.raises(StoreError, match="damaged"):
+        ds.open_draws(tmp_path / "draws.zarr")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the size of files is limited the POSIX way")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_later(name, tmp_path, expected):
+    path = tmp_path / name
+    # A limit on the size of files stands in for a disk that is full: the same failing write.
+    script = (
+        "import resource, signal, sys\n"
+        "import demandsim as ds\n"
+        "from demandsim.errors import DemandsimError\n"
+        "model = ds.load_study('guosen-2025-01')\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "try:\n"
+        f"    model.simulate(**{SETTINGS!r}, store={str(path)!r}, threads=1)\n"
+        "except DemandsimError as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert "File too large" in result.stdout, result.stdout + result.stderr
+    assert name in result.stdout
+    with pytest.raises(StoreError):
+        ds.open_draws(path)
+    for left in (path, path.with_name(path.name + ".partial")):
+        if left.suffix == ".partial" and left.exists():
+            left.unlink()
+    same_bits(MODEL.simulate(**SETTINGS, store=path), expected)
+
+
+def test_an_equation_that_fails_leaves_no_finished_store(tmp_path):
+    @ds.equation(unit="1")
+    def root(utilization):
+        """Not a number where utilization is low."""
+        return np.sqrt(utilization - 0.4)
+
+    model = MODEL.with_equations(root)
+    with pytest.raises(ds.DemandsimError, match="equation 'root' made NaN"):
+        model.simulate(256, seed=1, chunks=64, store=tmp_path / "draws.zarr")
+    with pytest.raises(StoreError, match="unfinished"):
+        ds.open_draws(tmp_path / "draws.zarr")
