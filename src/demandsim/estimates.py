@@ -36,23 +36,37 @@ def check_prob(prob: float) -> None:
         raise DemandsimError(f"prob must lie between 0 and 1, not {prob!r}; 0.9 gives P5 to P95")
 
 
-def spread_to_mcse(estimates: Array) -> float:
-    r"""Standard error of the mean of independent estimates, one per chain.
+def spread_to_mcse(estimates: npt.ArrayLike) -> Array:
+    r"""Standard errors of means of independent estimates, one per chain.
 
     .. math:: t_{m-1}\bigl(\Phi(1)\bigr) \, s / \sqrt m
 
     The factor (1.08 for 8 chains, 1.03 for 16) makes plus or minus one MCSE cover 68.3%, as for a
     normal error of known size, although s is itself estimated from few chains.
+
+    Parameters
+    ----------
+    estimates : array of shape (..., chains)
+
+    Returns
+    -------
+    array of shape (...,)
+        NaN for a single chain.
     """
+    table = np.asarray(estimates, dtype=np.float64)
+    chains = table.shape[-1]
+    if chains < 2:
+        return np.full(table.shape[:-1], np.nan)
+    centred = table - table.mean(axis=-1, keepdims=True)
+    spread = np.sqrt(np.sum(centred * centred, axis=-1) / (chains - 1))
+    return np.asarray(_few_chains(chains) * spread / math.sqrt(chains))
+
+
+@functools.cache
+def _few_chains(chains: int) -> float:
     from scipy import special
 
-    chains = estimates.size
-    if chains < 2:
-        return math.nan
-    if not np.all(np.isfinite(estimates)):
-        return math.nan
-    factor = float(special.stdtrit(chains - 1, special.ndtr(1.0)))
-    return factor * float(np.std(estimates, ddof=1)) / math.sqrt(chains)
+    return float(special.stdtrit(chains - 1, special.ndtr(1.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +82,13 @@ class Sorted:
 
     def quantiles(self, probs: Sequence[float]) -> list[float]:
         """Quantiles, linear between order statistics (numpy's default)."""
+        last = self.values.size - 1
         found = []
         for prob in probs:
-            place = prob * (self.values.size - 1)
+            place = prob * last
             low = int(place)
-            high = min(low + 1, self.values.size - 1)
-            found.append(float(self.values[low] + (self.values[high] - self.values[low]) * (place - low)))
+            below, above = self.values.item(low), self.values.item(min(low + 1, last))
+            found.append(below + (above - below) * (place - low))
         return found
 
     def narrowest(self, prob: float) -> tuple[float, float]:
@@ -82,6 +97,10 @@ class Sorted:
         widths = self.values[inside:] - self.values[: self.values.size - inside]
         place = int(np.argmin(widths))
         return float(self.values[place]), float(self.values[place + inside])
+
+
+#: Draws of all chains up to which sorting them again is cheaper than looking between the chains.
+_SORT_AGAIN = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,22 +114,26 @@ class Pooled:
         """Count, mean and central moments."""
         return functools.reduce(merged_moments, (chain.moments for chain in self.chains))
 
+    @functools.cached_property
+    def _together(self) -> Sorted:
+        return Sorted(np.sort(np.concatenate([chain.values for chain in self.chains])))
+
     def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles of all chains together, without sorting them again.
+        """Quantiles of all chains together; of many draws, without sorting them again."""
+        total = sum(chain.values.size for chain in self.chains)
+        if total <= _SORT_AGAIN:
+            return self._together.quantiles(probs)
+        return [self._between(prob, total) for prob in probs]
 
-        The pooled quantile lies between the smallest and the largest of the chains' own, so only
-        the values in between need to be looked at.
-        """
-        return [self._quantile(prob) for prob in probs]
-
-    def _quantile(self, prob: float) -> float:
+    def _between(self, prob: float, total: int) -> float:
+        """One quantile: it lies between the smallest and the largest of the chains' own."""
         chains = [chain.values for chain in self.chains]
-        place = prob * (self.moments.count - 1)
+        place = prob * (total - 1)
         spots = [prob * (chain.size - 1) for chain in chains]
         start = min(chain[max(int(spot) - 1, 0)] for chain, spot in zip(chains, spots, strict=True))
         stop = max(chain[min(int(spot) + 2, chain.size - 1)] for chain, spot in zip(chains, spots, strict=True))
-        first = [int(np.searchsorted(chain, start, side="left")) for chain in chains]
-        last = [int(np.searchsorted(chain, stop, side="right")) for chain in chains]
+        first = [int(chain.searchsorted(start, side="left")) for chain in chains]
+        last = [int(chain.searchsorted(stop, side="right")) for chain in chains]
         between = np.sort(np.concatenate([chain[a:b] for chain, a, b in zip(chains, first, last, strict=True)]))
         rank = int(place) - sum(first)
         below, above = between[rank], between[min(rank + 1, between.size - 1)]
@@ -118,7 +141,7 @@ class Pooled:
 
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval of all chains together."""
-        return Sorted(np.sort(np.concatenate([chain.values for chain in self.chains]))).narrowest(prob)
+        return self._together.narrowest(prob)
 
 
 class Sample(Protocol):
@@ -158,13 +181,10 @@ def statistics(
     list of float
         mean, sd, median, lower, upper, further quantiles, then the MCSE of each.
     """
-    count = 5 + len(probs)
     if not chains:
-        return [math.nan] * (2 * count)
-    tails = ((1 - prob) / 2, (1 + prob) / 2)
-    levels = [0.5, *(tails if kind == "eti" else ()), *probs]
-    quantiles = pooled.quantiles(levels)
-    moments = pooled.moments
+        return [math.nan] * (2 * (5 + len(probs)))
+    levels = _levels(prob, kind, probs)
+    moments, quantiles = pooled.moments, pooled.quantiles(levels)
     if iid:
         # Half the distance between the quantiles one binomial standard error up and down.
         steps = [math.sqrt(level * (1 - level) / moments.count) for level in levels]
@@ -175,16 +195,16 @@ def statistics(
         error_mean = sd / math.sqrt(moments.count)
         error_sd = math.sqrt(max(excess, 0.0) / moments.count) / (2 * sd) if sd else 0.0
     else:
-        errors = _spreads([chain.quantiles(levels) for chain in chains])
-        error_mean, error_sd = _spreads([(chain.moments.mean, chain.moments.sd) for chain in chains])
+        own = [[chain.moments.mean, chain.moments.sd, *chain.quantiles(levels)] for chain in chains]
+        error_mean, error_sd, *errors = spread_to_mcse(np.array(own).T).tolist()
     if kind == "hdi":
         quantiles[1:1] = pooled.narrowest(prob)
-        errors[1:1] = _spreads([chain.narrowest(prob) for chain in chains])
+        errors[1:1] = spread_to_mcse(np.array([chain.narrowest(prob) for chain in chains]).T).tolist()
     return [moments.mean, moments.sd, *quantiles, error_mean, error_sd, *errors]
 
 
-def _spreads(table: Sequence[Sequence[float]]) -> list[float]:
-    return [spread_to_mcse(np.array(column)) for column in zip(*table, strict=True)]
+def _levels(prob: float, kind: Kind, probs: Sequence[float]) -> list[float]:
+    return [0.5, *(((1 - prob) / 2, (1 + prob) / 2) if kind == "eti" else ()), *probs]
 
 
 def array_statistics(
@@ -227,4 +247,4 @@ def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tu
         return share, math.sqrt(guess * (1 - guess) / total)
     if iid:
         return share, math.sqrt(share * (1 - share) / total)
-    return share, spread_to_mcse(events / sizes)
+    return share, float(spread_to_mcse(events / sizes))

@@ -5,6 +5,7 @@ Counts add up to the same total whatever the blocks and threads, so a receipt ha
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -54,6 +55,7 @@ class Receipt:
         return Receipt(self.draws + other.draws, below, moments)
 
 
+@functools.lru_cache(maxsize=16)
 def requested_quantiles(program: Program) -> dict[str, Array]:
     """Quantiles at `PROBS` of every random assumption, shape (scenarios, elements, probs)."""
     return {
@@ -118,7 +120,7 @@ def written(total: Receipt, program: Program, requested: Mapping[str, Array]) ->
         }
         for one, other in total.moments
     }
-    return json.dumps({"quantiles": quantiles, "rank_correlations": correlations})
+    return json.dumps({"quantiles": quantiles, "rank_correlations": correlations}, sort_keys=True)
 
 
 def _rank_correlation(draws: int, sums: tuple[int, ...]) -> float:

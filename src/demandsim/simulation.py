@@ -141,7 +141,7 @@ class Step:
     elementwise: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """All that is needed to compute any block of draws.
 

@@ -53,16 +53,16 @@ def moments_of(values: Array) -> Moments:
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, values.size, _STEP):
             part = values[start : start + _STEP]
-            mean = float(np.mean(part))
+            mean = part.sum().item() / part.size
             deviation = part - mean
             square = deviation * deviation
-            second = float(np.sum(square))
             # Sums, not dot products: the bits of BLAS may depend on its threads.
-            third = float(np.sum(square * deviation)) if part.size > 1 else 0.0
-            fourth = float(np.sum(square * square))
+            second, rest = square.sum().item(), deviation.sum().item() / part.size
+            deviation *= square
+            square *= square
             # The mean is rounded: what the deviations still add up to belongs to it.
-            rest = float(np.sum(deviation)) / part.size
-            total = merged_moments(total, Moments(part.size, mean + rest, second, third, fourth))
+            piece = Moments(part.size, mean + rest, second, deviation.sum().item(), square.sum().item())
+            total = merged_moments(total, piece) if start else piece
     return total
 
 

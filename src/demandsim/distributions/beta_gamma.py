@@ -138,6 +138,8 @@ def beta(
 
     Notes
     -----
+    A value next to 0 or 1 may round to it: in a wide one that happens often.
+
     By moments, :math:`\alpha = m k` and :math:`\beta = (1 - m) k` with
     :math:`k = m (1 - m) / s^2 - 1`; by interval, both percentiles are solved for.
 

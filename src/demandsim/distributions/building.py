@@ -15,6 +15,8 @@ from demandsim.errors import DistributionError
 
 __all__ = ["build", "listed", "numbers_of", "sound"]
 
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 def build(
     family: str,
@@ -195,9 +197,10 @@ def sound(law: Law) -> Law:
             raise DistributionError("some of its values are too large for a double, or are not numbers")
         if np.any(np.diff(x) < 0) or (law.kind == "continuous" and x[0] == x[-1]):
             raise DistributionError("its values are too close together for a double")
-        # Between neighbouring doubles no quantile function can choose.
-        below = u[1:] - law.cdf(np.nextafter(x[1:4], np.inf))
-        above = law.cdf(np.nextafter(x[1:4], -np.inf)) - u[1:]
+        # Between neighbouring doubles no quantile function can choose; next to 0 they are 2e-308 apart.
+        tiny = np.where(np.abs(x[1:4]) < _TINY, _TINY, 0.0)
+        below = u[1:] - law.cdf(np.nextafter(x[1:4], np.inf) + tiny)
+        above = law.cdf(np.nextafter(x[1:4], -np.inf) - tiny) - u[1:]
         if not np.all(np.maximum(below, above) < 1e-8):
             raise DistributionError("its quantile function and its distribution function disagree")
     return law
