@@ -25,8 +25,10 @@ def holds(made, low, high, prob):
     # One part in 1e9 of the interval, in the units that the reader sees.
     np.testing.assert_allclose(made.ppf([tail, 1 - tail]), [low, high], rtol=1e-9, atol=1e-9 * (high - low))
     below, above = made.laws[0].cdf(np.array([low]))[0], made.laws[0].sf(np.array([high]))[0]
-    assert below == pytest.approx(tail, rel=1e-7, abs=1e-9)
-    assert above == pytest.approx(tail, rel=1e-7, abs=1e-9)
+    # A narrow interval far from zero is only as sharp as the doubles around it.
+    allowed = 1e-9 + 4 * np.spacing(max(abs(low), abs(high))) / (high - low)
+    assert below == pytest.approx(tail, rel=1e-7, abs=allowed)
+    assert above == pytest.approx(tail, rel=1e-7, abs=allowed)
 
 
 @given(centre=st.floats(-1e6, 1e6), width=st.floats(1e-3, 1e6), prob=probs)

@@ -179,7 +179,9 @@ def test_an_absolute_tolerance_is_in_the_unit_of_the_quantity():
 
 
 def test_running_out_of_draws_is_reported():
-    with pytest.warns(ToleranceWarning, match=r"not reached with 16,384 draws \(max_draws=20,000.*lower of product = 3.*goal"):
+    with pytest.warns(
+        ToleranceWarning, match=r"not reached with 16,384 draws \(max_draws=20,000.*lower of product = 3.*goal"
+    ):
         draws = product_model().simulate(rtol=1e-9, of="product", seed=1, max_draws=20_000)
     rule = json.loads(draws.attrs["stop_rule"])
     assert rule["reached"] is False

@@ -19,6 +19,7 @@ import numpy as np
 from demandsim.assumptions import Assumption
 from demandsim.chunked import CHUNK, active_client, lazy_arrays, pilot_receipt
 from demandsim.compilation import compile_program
+from demandsim.conditioning import estimates
 from demandsim.distributions.law import is_labelled
 from demandsim.errors import (
     CorrelationError,
@@ -31,6 +32,7 @@ from demandsim.estimates import check_prob
 from demandsim.explanation import Explanation, explain
 from demandsim.graph import Equation, Graph
 from demandsim.labelling import Labels, labelled
+from demandsim.notes import StudyNotes
 from demandsim.receipts import requested_quantiles, written
 from demandsim.runs import BLOCK, Run
 from demandsim.scaling import Progress, run_in_memory
@@ -44,58 +46,10 @@ from demandsim.units import base_factor, check_unit
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Model", "Published", "StudyNotes"]
+__all__ = ["Model"]
 
 Design = Literal["random", "latin_hypercube", "sobol"]
 Pairs = Mapping[tuple[str, str], float]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A figure as a report prints it.
-
-    Parameters
-    ----------
-    quantity : str
-        Quantity of the model that it is a value of.
-    row : str
-        Label of the row in the report.
-    unit : str
-        Unit as printed, such as ``"wan*card"`` for 10,000 cards.
-    digits : int
-        Decimals printed.
-    values : mapping of scenario to float
-        With the key ``""`` where there are no scenarios.
-    """
-
-    quantity: str
-    row: str
-    unit: str
-    digits: int
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class StudyNotes:
-    """What a study says about itself.
-
-    Parameters
-    ----------
-    name, title, source : str
-    notes : tuple of str
-        Errata and limits of the source.
-    published : tuple of Published
-        Rows that the model's points reproduce.
-    reasons : mapping of (str, str) to str
-        Why two assumptions are correlated; pairs in alphabetical order.
-    """
-
-    name: str = ""
-    title: str = ""
-    source: str = ""
-    notes: tuple[str, ...] = ()
-    published: tuple[Published, ...] = ()
-    reasons: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -584,6 +538,91 @@ class Model:
         receipt = written(sampled.receipt, self.program, requested_quantiles(self.program))
         marks = sorted(sampled.faults.counts)
         return labelled(sampled.run, sampled.arrays, self._labels(), receipt=receipt, marks=marks, **more)
+
+    def estimate(
+        self,
+        of: Sequence[str] | str,
+        *,
+        over: str | None = None,
+        prob: float = 0.9,
+        probs: Sequence[float] = (),
+        draws: int = 8192,
+        chains: int = 8,
+        seed: int | None = None,
+        design: Design = "sobol",
+    ) -> xr.Dataset:
+        r"""Estimate means and quantiles by conditional Monte Carlo: far more accurate per draw.
+
+        Parameters
+        ----------
+        of : str or sequence of str
+            Computed quantities of the form ``a + b * x**k`` in some assumption x: all of the report's
+            chain are.
+        over : str, optional
+            The assumption to integrate out; by default, for each quantity, the one it depends on most.
+        prob : float, default 0.9
+            Probability of the interval from ``lower`` to ``upper``.
+        probs : sequence of float, optional
+            Further quantiles.
+        draws, chains, seed, design
+            As for `simulate`.
+
+        Returns
+        -------
+        Dataset
+            As `summarize` returns, without ``sd``; the attribute ``integrated_out`` of a variable names
+            its assumption.
+
+        Raises
+        ------
+        DemandsimError
+            If a quantity has no such form in a continuous, positive, uncorrelated assumption.
+
+        Notes
+        -----
+        .. math:: P(y \le q) = E\left[ F_x\bigl(((q - a) / b)^{1/k}\bigr) \right]
+
+        is smooth in the other assumptions, so that quantiles converge nearly as fast as means.
+        Source: L'Ecuyer, Puchhammer and Ben Abdellah, INFORMS J. Computing 34 (2022).
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> found = ds.load_study("guosen-2025-01").estimate("cards", draws=1024, seed=1)
+        >>> lower = found.cards.sel(scenario="100T", statistic="lower")
+        >>> bool(abs(lower / 208_950 - 1) < 0.005)
+        True
+        """
+        import xarray as xr
+
+        check_prob(prob)
+        for level in probs:
+            check_prob(level)
+        names = [of] if isinstance(of, str) else list(of)
+        check_known(names, self.equations, "computed quantity")
+        if over is not None:
+            check_known([over], self.assumptions, "assumption")
+        run = self._run(draws, chains, seed, design, names, "float64", "raise")
+        levels = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
+        words = ["mean", "median", "lower", "upper", *(f"p{100 * p:.10g}" for p in probs)]
+        labels = [*words, *(f"mcse_{word}" for word in words)]
+        found, layout = {}, self.program.layout
+        for name, form, rows in estimates(run, names, levels, over):
+            dims = [dim for dim in layout.dims if dim in self.program.varying[name].dims]
+            table = np.array([[*values, *errors] for values, errors in rows])
+            shape = [layout.size(dim) for dim in dims]
+            coords = {dim: list(layout.coords[dim]) for dim in dims}
+            attrs = self._attrs(name) | {"integrated_out": form.over}
+            found[name] = xr.DataArray(table.reshape(*shape, -1), dims=[*dims, "statistic"], coords=coords, attrs=attrs)
+        settings = {
+            "seed": str(run.seed),
+            "design": design,
+            "chains": chains,
+            "draws": draws,
+            "prob": prob,
+            "kind": "eti",
+        }
+        return xr.Dataset(found, coords={"statistic": labels}, attrs=self._provenance() | settings)
 
     def _goal(
         self,

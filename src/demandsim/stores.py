@@ -279,6 +279,17 @@ def open_draws(path: str | Path) -> xr.Dataset:
     ------
     StoreError
         If there is no store, it is unfinished or damaged. Damage of a block shows when it is read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import demandsim as ds
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "draws.nc"
+    ...     _ = ds.load_study("guosen-2025-01").simulate(draws=64, seed=1, store=path)
+    ...     ds.open_draws(path).cards.sizes["draw"]
+    64
     """
     target = Path(path)
     if not target.exists():

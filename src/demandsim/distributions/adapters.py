@@ -11,7 +11,7 @@ from demandsim.distributions.building import sound
 from demandsim.distributions.data import constant
 from demandsim.distributions.law import Distribution, Law, is_labelled
 from demandsim.distributions.object_laws import DuckLaw, NewScipyLaw
-from demandsim.distributions.scipy_law import ScipyLaw, named_in_scipy
+from demandsim.distributions.scipy_law import law_of, named_in_scipy
 from demandsim.distributions.wording import shorten
 from demandsim.errors import DistributionError, did_you_mean
 
@@ -74,7 +74,7 @@ def _from_frozen(frozen: Any) -> Distribution:
             f"scipy distribution '{frozen.dist.name}' has array parameters; use a constructor of "
             "demandsim.distributions with DataArrays, so that the dims have names"
         )
-    law = ScipyLaw(frozen)
+    law = law_of(frozen)
     if not named_in_scipy(frozen.dist):
         return _object("scipy object", f"{type(frozen.dist).__name__}({', '.join(map(repr, parameters))})", law)
     said = [("", frozen.dist.name), *(("", float(v)) for v in frozen.args)]

@@ -20,26 +20,10 @@ from demandsim.distributions.asked import (
 )
 from demandsim.distributions.building import build, sound
 from demandsim.distributions.law import Array, Distribution, Law, standard_normal
-from demandsim.distributions.scipy_law import ScipyLaw
+from demandsim.distributions.scipy_law import ScipyLaw, StudentLaw
 from demandsim.errors import DistributionError
 
 __all__ = ["lognormal", "normal", "student_t"]
-
-
-class _StudentLaw(ScipyLaw):
-    """Student's t, whose quantiles scipy gets wrong by 1e-8 around the median."""
-
-    def ppf(self, u: Array) -> Array:
-        """Quantiles at `u`."""
-        x: Array = np.array(self.rv.ppf(u), dtype=np.float64)
-        near = np.abs(u - 0.5) < 0.01
-        x[near] += (u[near] - self.rv.cdf(x[near])) / self.rv.pdf(x[near])
-        return x
-
-    def isf(self, u: Array) -> Array:
-        """Quantiles at ``1 - u``."""
-        # Symmetric about loc.
-        return np.asarray(2 * self.rv.kwds["loc"] - self.ppf(u))
 
 
 @dataclass(frozen=True)
@@ -272,7 +256,7 @@ def _solve_student_t(
         moments, scale = (centre, sd), sd * math.sqrt((df - 2) / df)
     if not scale > 0:
         raise DistributionError("its values are too close together for a double")
-    return sound(_StudentLaw(stats.t(df, loc=centre, scale=scale), moments=moments))
+    return sound(StudentLaw(stats.t(df, loc=centre, scale=scale), moments=moments))
 
 
 def student_t(

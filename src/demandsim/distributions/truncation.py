@@ -113,12 +113,14 @@ class TruncatedLaw:
         sides = self.ppf(u), self.isf(u)
         middle, scale = sides[0][0], abs(sides[1][86] - sides[0][86]) or 1.0
         mean, square, died_out = 0.0, 0.0, [True, True]
-        for x in sides:
+        for x, last in zip(sides, (self.first, self.last), strict=True):
             y = (x[np.isfinite(x)] - middle) / scale
             weights = share[: y.size]
+            # Some quantile functions of scipy stay at one value from some far probability on.
+            end = min(int(np.flatnonzero(y != y[-1])[-1]) + 1, y.size - 1) if np.any(y != y[-1]) else -1
             for order, total in enumerate((np.abs(y) * weights, y * y * weights)):
                 # A moment whose terms have not died out at the end does not exist.
-                died_out[order] &= bool(total[-1] <= 1e-8 * np.sum(total))
+                died_out[order] &= math.isfinite(last) or bool(total[end] <= 1e-8 * np.sum(total) < math.inf)
             mean += float(np.sum(y * weights))
             square += float(np.sum(y * y * weights))
         if not died_out[0]:
@@ -145,13 +147,15 @@ def _whole_numbers(law: Law, lower: float, upper: float, mass: float) -> StepLaw
     low, high = max(lower, law.support()[0]), min(upper, law.support()[1])
     low = float(law.ppf(rest)[0]) if math.isinf(low) else low
     high = float(law.isf(rest)[0]) if math.isinf(high) else high
+    # Far up, where 1 - rest is 1, some quantile functions have no answer; the probabilities say where to stop.
+    high = high if math.isfinite(high) else low + _MOST_VALUES / 2
     some = float(law.ppf(np.array([0.5]))[0])
     if not high - low < _MOST_VALUES:
         return None
     values = some + np.arange(math.ceil(low - some), math.floor(high - some) + 1, dtype=np.float64)
     shares = np.exp(law.logpdf(values))
     kept = shares > 0
-    if not kept.any() or abs(float(np.sum(shares)) / mass - 1.0) > 1e-9:
+    if not abs(float(np.sum(shares)) / mass - 1.0) < 1e-9:
         return None
     return StepLaw(values[kept], shares[kept] / np.sum(shares))
 

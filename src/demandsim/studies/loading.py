@@ -14,7 +14,8 @@ from demandsim.distributions.law import Distribution
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, StudyError, UnknownNameError, did_you_mean
 from demandsim.graph import Equation
-from demandsim.model import Model, Published, StudyNotes
+from demandsim.model import Model
+from demandsim.notes import Published, StudyNotes
 from demandsim.studies.schema import AssumptionTable, ScenarioTable, Study, validated
 
 __all__ = ["list_studies", "load_study", "model_from_toml"]

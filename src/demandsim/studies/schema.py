@@ -17,7 +17,8 @@ Value = float | str
 class _Table(BaseModel):
     """A table of the file: unknown keys are errors, numbers must be finite."""
 
-    model_config = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+    # Strict: true is no number, and "yes" is not true.
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class AssumptionTable(_Table):
@@ -34,7 +35,7 @@ class AssumptionTable(_Table):
 class CorrelationTable(_Table):
     """One ``[[correlations]]``."""
 
-    between: tuple[str, str] = Field(description="two names of assumptions")
+    between: tuple[str, str] = Field(description="two names of assumptions", strict=False)
     spearman: float = Field(description="rank correlation between -1 and 1", gt=-1, lt=1)
     source: str | None = Field(default=None, description="why")
 

@@ -1,0 +1,56 @@
+"""Notes: what a study says about itself, its errata and the figures that it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Published", "StudyNotes"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure as a report prints it.
+
+    Parameters
+    ----------
+    quantity : str
+        Quantity of the model that it is a value of.
+    row : str
+        Label of the row in the report.
+    unit : str
+        Unit as printed, such as ``"wan*card"`` for 10,000 cards.
+    digits : int
+        Decimals printed.
+    values : mapping of scenario to float
+        With the key ``""`` where there are no scenarios.
+    """
+
+    quantity: str
+    row: str
+    unit: str
+    digits: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StudyNotes:
+    """What a study says about itself.
+
+    Parameters
+    ----------
+    name, title, source : str
+    notes : tuple of str
+        Errata and limits of the source.
+    published : tuple of Published
+        Rows that the model's points reproduce.
+    reasons : mapping of (str, str) to str
+        Why two assumptions are correlated; pairs in alphabetical order.
+    """
+
+    name: str = ""
+    title: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+    reasons: Mapping[tuple[str, ...], str] = field(default_factory=dict)
