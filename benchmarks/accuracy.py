@@ -15,7 +15,7 @@ from scipy import optimize, special, stats
 
 import demandsim as ds
 
-__all__ = ["STATISTICS", "draws_needed_by_hand", "draws_needed_by_demandsim", "exact", "streamed"]
+__all__ = ["STATISTICS", "draws_needed_by_demandsim", "draws_needed_by_hand", "exact", "streamed"]
 
 TOLERANCE = 3e-4
 CHAINS = 8
@@ -88,7 +88,7 @@ def _square_errors(found: np.ndarray, truths: list[np.ndarray]) -> np.ndarray:
 def draws_needed_by_demandsim(
     model: ds.Model, truths: list[np.ndarray], seeds: int, most: int, say: Callable[[str], None]
 ) -> tuple[int | None, np.ndarray]:
-    """Double the draws until every RMSE is within the tolerance; the draws, or None if `most` is passed, and the RMSE."""
+    """Double the draws until every RMSE is within the tolerance; None if `most` would be passed. Second, the RMSE."""
     draws = 1 << 16
     while True:
         total = np.zeros(len(STATISTICS))

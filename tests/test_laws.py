@@ -54,9 +54,9 @@ def test_bounds_are_values_of_what_is_discrete():
     assert dist.truncated(dist.mixture([0, dist.uniform(0, 1)]), lower=0).cdf(0) == 0.5
 
 
-@pytest.mark.parametrize(("lower", "upper"), [(2, None), (None, 2), (30, None), (4, 4)])
+@pytest.mark.parametrize(("lower", "upper"), [(2, None), (None, 2), (30, None), (3.5, 7)])
 def test_truncated_counts_have_the_moments_of_their_sums(lower, upper):
-    counts = np.arange(0 if lower is None else lower, 200 if upper is None else upper + 1)
+    counts = np.arange(0 if lower is None else math.ceil(lower), 200 if upper is None else upper + 1)
     shares = stats.poisson(3).pmf(counts) / stats.poisson(3).pmf(counts).sum()
     mean = (counts * shares).sum()
     made = dist.truncated(stats.poisson(3), lower, upper)
@@ -216,8 +216,7 @@ def test_indexed_distributions_travel_and_are_written(made):
     for again in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made), dist.parse_distribution(str(made), coords)):
         assert again == made
         assert again.dims == made.dims
-        for one, other in zip(again.quantile_functions, made.quantile_functions, strict=True):
-            np.testing.assert_array_equal(one(ENDS), other(ENDS))
+        np.testing.assert_array_equal(again.ppf(ENDS), made.ppf(ENDS))
 
 
 def test_a_hundred_laws_travel_light():

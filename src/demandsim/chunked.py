@@ -93,7 +93,8 @@ def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
             for chain in range(run.chains)
             for place in range(len(starts))
         }
-        graph = HighLevelGraph({block: layer, key: parts}, {block: set(), key: {block}})
+        layers: dict[str, Any] = {block: layer, key: parts}
+        graph = HighLevelGraph(layers, {block: set(), key: {block}})
         chunks = (*((n,) for n in shape), (1,) * run.chains, sizes)
         arrays[name] = da.Array(graph, key, chunks, dtype=run.dtype)
     return arrays

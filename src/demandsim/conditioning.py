@@ -162,7 +162,7 @@ def condition(run: Run, name: str, form: Form) -> Conditioned:
     law = _law(run, form.over)
     if law is None:
         raise DemandsimError(
-            f"'{form.over}' cannot be integrated out: it must be one continuous, uncorrelated, positive number"
+            f"'{form.over}' cannot be integrated out: it is no single continuous number that moves alone"
         )
     low, high = law.ppf(np.array([0.25, 0.75])).tolist()
     parts = []
@@ -237,7 +237,7 @@ def estimates(
         if form is None:
             what = f"'{over}'" if over else "any of its assumptions"
             raise DemandsimError(
-                f"'{name}' is not of the form a + b * x**k in {what} (a single continuous, positive, uncorrelated number); "
-                "use simulate and summarize"
+                f"'{name}' is not of the form a + b * x**k in {what} (a single continuous, positive, uncorrelated "
+                "number); use simulate and summarize"
             )
         yield name, form, list(estimate(condition(alone, name, form), probs))

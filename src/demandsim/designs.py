@@ -11,7 +11,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,7 @@ class Stream:
     dimension: int = 0
 
 
-Design: TypeAlias = Callable[[int, int, Stream, int, int, int], Array]
+type Design = Callable[[int, int, Stream, int, int, int], Array]
 
 
 def _key(seed: int, chain: int, stream: Stream, purpose: int) -> np.random.SeedSequence:

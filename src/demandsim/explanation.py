@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,6 +95,10 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def _bracketed(numbers: Mapping[str, str], match: re.Match[str]) -> str:
+    return f"[{numbers[match[0]]}]"
+
+
 def _with_unit(value: float, unit: str) -> str:
     return _number(value) if unit == "1" else f"{_number(value)} {unit}"
 
@@ -106,7 +111,8 @@ def _values(array: Any) -> str:
     if flat.size == 1:
         return _number(float(flat[0])) + shown + _in_words(float(flat[0]), unit)
     if flat.size > 12:
-        return f"{_number(float(flat.min()))} to {_number(float(flat.max()))}{shown} over {', '.join(map(str, array.dims))}"
+        ends = f"{_number(float(flat.min()))} to {_number(float(flat.max()))}"
+        return f"{ends}{shown} over {', '.join(map(str, array.dims))}"
     parts = []
     for place in np.ndindex(*array.shape):
         label = ", ".join(str(array.coords[dim].values[i]) for dim, i in zip(array.dims, place, strict=True))
@@ -131,8 +137,7 @@ def _substituted(
         chosen = of.sel({dim: label for dim, label in place.items() if dim in of.dims})
         return float(np.ravel(chosen.values)[0])
 
-    indexed = [d for d in array.dims]
-    places = list(np.ndindex(*array.shape))[:3] if indexed else [()]
+    places = list(np.ndindex(*array.shape))[:3]
     lines = []
     for spot in places:
         place = {dim: array.coords[dim].values[i] for dim, i in zip(array.dims, spot, strict=True)}
@@ -147,7 +152,7 @@ def _substituted(
             }
             # In one pass, so that a unit that is spelled like an input stays as it is.
             pattern = rf"\b({'|'.join(map(re.escape, inputs))})\b"
-            text = re.sub(pattern, lambda match: f"[{numbers[match[0]]}]", formula) if inputs else formula
+            text = re.sub(pattern, functools.partial(_bracketed, numbers), formula) if inputs else formula
         prefix = f"{', '.join(map(str, place.values()))}: " if place else ""
         unit = array.attrs.get("units", "1")
         value = first(array, place)

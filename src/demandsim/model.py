@@ -96,7 +96,7 @@ class Model:
     ...     },
     ... )
     >>> round(model.point().cards.item())
-    869808
+    869796
     """
 
     equations: Mapping[str, Equation]
@@ -131,8 +131,9 @@ class Model:
         graph = Graph.of(given, assumed)
         pairs = _checked_pairs(correlations or {}, assumed)
         # Scenarios that were made before still have to fit, when assumptions have changed since.
-        known = isinstance(scenarios, Scenarios)
-        grid = scenarios.checked(assumed) if known else Scenarios.of(scenarios or {}, assumed)
+        grid = (
+            scenarios.checked(assumed) if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios or {}, assumed)
+        )
         order = _dimension_order(graph, assumed, dimensions)
         check_units(graph, _unit_probe(assumed), {name: a.unit for name, a in assumed.items()})
         program = compile_program(graph, assumed, scenarios=grid, correlations=pairs, dimensions=order, nearest=nearest)
@@ -160,10 +161,11 @@ class Model:
             "dimensions": self.dimensions,
             "nearest": self.nearest,
         }
-        return Model(**(parts | changes))
+        parts |= changes
+        return Model(**parts)
 
     def __reduce__(self) -> Any:
-        parts = {
+        parts: dict[str, Any] = {
             "correlations": dict(self.correlations),
             "scenarios": self.scenarios,
             "notes": self.notes,
@@ -513,7 +515,7 @@ class Model:
         ('scenario', 'chain', 'draw')
         >>> draws = model.simulate(rtol=0.01, of=["cards"], seed=1)
         >>> draws.sizes["draw"]
-        4096
+        1024
         """
         goal = self._goal(of, statistics, rtol, atol, prob, max_draws)
         begin = (8192 if goal is None else 1024) if draws is None else draws

@@ -173,7 +173,7 @@ def receipt(draws: xr.Dataset) -> dict[str, Any]:
     >>> import demandsim as ds
     >>> draws = ds.load_study("guosen-2025-01").simulate(draws=1024, seed=1)
     >>> receipt(draws)["quantiles"]["utilization"]["achieved_prob"]
-    [0.05..., 0.5..., 0.95...]
+    [0.049..., 0.5, 0.950...]
     """
     found: dict[str, Any] = json.loads(draws.attrs["receipt"])
     return found

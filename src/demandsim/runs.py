@@ -200,8 +200,8 @@ class Faults:
         follow = f"; it goes on into {', '.join(others)}" if others else ""
         return (
             f"equation '{origin}' made NaN or infinity in {self.counts[origin]:,} values{follow}. First at "
-            f"{', '.join([*labels, run.spot(place)])}, from {run.causes(origin, place, element)}. Mend the distributions "
-            "(truncate them?), or pass on_invalid='keep' to keep and count such draws."
+            f"{', '.join([*labels, run.spot(place)])}, from {run.causes(origin, place, element)}. Mend the "
+            "distributions (truncate them?), or pass on_invalid='keep' to keep and count such draws."
         )
 
 

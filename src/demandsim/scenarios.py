@@ -131,6 +131,9 @@ class Scenarios:
 def _override(base: Assumption, value: Any) -> Assumption:
     changed = base.with_distribution(value)
     if isinstance(value, Assumption):
-        return changed.relabelled(shared=base.shared)
+        # What it leaves unsaid is said by the assumption that it stands in for.
+        return changed.relabelled(
+            shared=base.shared, long_name=value.long_name or base.long_name, source=value.source or base.source
+        )
     # A scenario's own distribution brings its own centre: the base's published point is not its.
     return changed.relabelled(point=None)

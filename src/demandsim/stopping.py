@@ -76,7 +76,8 @@ class Reached:
 
     def __str__(self) -> str:
         where = f" [{self.labels}]" if self.labels else ""
-        return f"{self.statistic} of {self.quantity}{where} = {self.estimate:.6g}, MCSE {self.mcse:.2g} (goal {self.tolerance:.2g})"
+        found = f"{self.statistic} of {self.quantity}{where} = {self.estimate:.6g}"
+        return f"{found}, MCSE {self.mcse:.2g} (goal {self.tolerance:.2g})"
 
 
 @dataclass(frozen=True)

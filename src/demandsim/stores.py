@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def _partial(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, mode: str) -> Iterator[Any]:
+def _opened(path: Path, mode: Literal["r", "r+", "w"]) -> Iterator[Any]:
     """Open the group of a store, of either format; both are indexed alike."""
     if _is_netcdf(path):
         import h5netcdf
@@ -85,7 +85,7 @@ def _opened(path: Path, mode: str) -> Iterator[Any]:
     else:
         import zarr
 
-        yield zarr.open_group(str(path), mode="w" if mode == "w" else mode, zarr_format=3)
+        yield zarr.open_group(str(path), mode=mode, zarr_format=3)
 
 
 def _create(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str, Any]) -> None:
@@ -326,7 +326,8 @@ def read_block(path: str, name: str, where: tuple[slice, ...]) -> Any:
     except Exception as error:
         spot = ", ".join(f"{s.start}:{s.stop}" for s in where)
         raise StoreError(
-            f"store '{target}' is damaged at '{name}' [{spot}] ({type(error).__name__}: {error}); delete it and run again"
+            f"store '{target}' is damaged at '{name}' [{spot}] ({type(error).__name__}: {error}); "
+            "delete it and run again"
         ) from error
 
 

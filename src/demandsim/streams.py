@@ -31,7 +31,7 @@ def _workers() -> int:
     try:
         from distributed import get_client
 
-        return max(sum(get_client().nthreads().values()), 1)
+        return max(int(sum(get_client().nthreads().values())), 1)
     except (ImportError, ValueError):
         return cores()
 
@@ -53,10 +53,8 @@ def _fold(total: dict[Place, Sketch] | None, names: Sequence[str], blocks: Seque
     for name, block in zip(names, blocks, strict=True):
         for place in np.ndindex(*block.shape[:-1]):
             values = block[place]
-            if values.strides == (0,):
-                new = _repeated(float(values[0]), values.size)
-            else:
-                new = sketch_of(values)
+            sure = values.strides == (0,)
+            new = _repeated(float(values[0]), values.size) if sure else sketch_of(values)
             found[name, tuple(place)] = merged(total[name, tuple(place)], new) if total is not None else new
     return found
 
@@ -110,14 +108,15 @@ def stream_statistics(
     -------
     mapping of (name, place) to (statistics, number left out)
     """
-    import dask
+    from dask.base import compute
+    from dask.delayed import delayed
 
     names = list(arrays)
     chains = next(iter(arrays.values())).sizes["chain"]
     levels = (0.5, (1 - prob) / 2, (1 + prob) / 2, *probs)
     pool: dict[Place, Sketch] = {}
     records: dict[Place, list[Sample]] = {}
-    fold = dask.delayed(_fold, pure=False)
+    fold = delayed(_fold, pure=False)
     for chain in range(chains):
         blocks = list(_blocks([arrays[name] for name in names], chain))
         lanes = min(_workers(), len(blocks))
@@ -126,7 +125,7 @@ def stream_statistics(
         for lane in range(lanes):
             for block in blocks[lane * len(blocks) // lanes : (lane + 1) * len(blocks) // lanes]:
                 totals[lane] = fold(totals[lane], names, block)
-        (found,) = dask.compute(dask.delayed(_merge_all, pure=False)(totals))
+        (found,) = compute(delayed(_merge_all, pure=False)(totals))
         for key, sketch in found.items():
             if sketch.count:
                 table = dict(zip(levels, sketch.quantiles(levels), strict=True))
@@ -148,13 +147,13 @@ def stream_shares(
     event: xr.DataArray, invalid: xr.DataArray | None, iid: bool
 ) -> dict[tuple[int, ...], tuple[float, float, int]]:
     """Share, MCSE and number left out of a Dask-backed event, for every element."""
-    import dask
+    from dask.base import compute
 
     ordered = event.transpose(..., "chain", "draw")
     hits = ordered if invalid is None else ordered & ~invalid
     valid = None if invalid is None else (~invalid).broadcast_like(event).transpose(..., "chain", "draw")
     sums = [hits.sum("draw").data] + ([] if valid is None else [valid.sum("draw").data])
-    counted = dask.compute(*sums)
+    counted = compute(*sums)
     totals = np.full(counted[0].shape, event.sizes["draw"]) if valid is None else counted[1]
     found = {}
     for place in np.ndindex(*counted[0].shape[:-1]):

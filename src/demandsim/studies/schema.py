@@ -113,7 +113,11 @@ def _line(item: Any) -> str:
 
 
 def _table_class(table: list[Any]) -> type[_Table]:
-    tables = {"assumptions": AssumptionTable, "correlations": CorrelationTable, "published": PublishedTable}
+    tables: dict[str, type[_Table]] = {
+        "assumptions": AssumptionTable,
+        "correlations": CorrelationTable,
+        "published": PublishedTable,
+    }
     if table and table[0] == "scenarios" and len(table) >= 4:
         return ScenarioTable
     return tables.get(str(table[0]), Study) if table else Study
