@@ -138,6 +138,13 @@ def test_float32_is_storage_only():
     np.testing.assert_array_equal(single.cards, double.cards.astype(np.float32))
 
 
+def test_a_number_too_large_for_single_precision_is_not_stored_silently():
+    model = product_model().assume(a=1e30, b=1e20)
+    with pytest.raises(DemandsimError, match="equation 'product' made NaN or infinity"):
+        model.simulate(64, seed=1, dtype="float32")
+    assert np.isfinite(model.simulate(64, seed=1)["product"]).all()
+
+
 FACTORS = {"a": (3.0, 2.0), "b": (0.5, 1.5), "c": (10.0, 3.0)}
 
 

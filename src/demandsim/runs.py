@@ -151,7 +151,8 @@ class Run:
                 if name not in out:
                     out[name] = np.empty((*shape, stop - start if random else 1), dtype=self.dtype)
                 target = out[name][..., first - start : last - start] if random else out[name]
-                target[...] = values[name].reshape(target.shape)
+                with np.errstate(over="ignore"):
+                    target[...] = values[name].reshape(target.shape)
         if faults.counts and self.on_invalid == "raise":
             raise InvalidDrawsError(faults.described(self))
         return out
@@ -170,9 +171,12 @@ class Faults:
             name = step.equation.name
             if name in values:
                 random = run.program.varying[name].random
-                if np.isfinite(values[name]).all() or not (random or start == 0):
+                # As they are stored: a number can be too large for single precision.
+                with np.errstate(over="ignore"):
+                    finite = np.isfinite(values[name].astype(run.dtype, copy=False))
+                if finite.all() or not (random or start == 0):
                     continue
-                bad = ~np.isfinite(values[name])
+                bad = ~finite
                 number = int(np.count_nonzero(bad)) * (1 if random else run.total)
                 place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
                 self.merge(Faults({name: number}, {name: place}))
@@ -188,7 +192,8 @@ class Faults:
         order = [step.equation.name for step in run.program.steps if step.equation.name in self.counts]
         origin, place = order[0], self.first[order[0]]
         values, _ = run.block(place, place + 1)
-        bad = ~np.isfinite(np.asarray(values[origin]))
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(values[origin].astype(run.dtype, copy=False))
         element = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
         layout = run.program.layout
         labels = [

@@ -88,8 +88,9 @@ def run_in_memory(
     def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
         start, stop = piece
         values, grades = run.block(start, stop)
-        for name, target in flat.items():
-            target[..., start:stop] = values[name].reshape(*target.shape[:-1], stop - start)
+        with np.errstate(over="ignore"):
+            for name, target in flat.items():
+                target[..., start:stop] = values[name].reshape(*target.shape[:-1], stop - start)
         if piece == pieces[0]:
             arrays.update(_sure(run, values))
         faults = Faults()

@@ -76,7 +76,7 @@ DEGREES = {
 }
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(world=worlds, factor=factors)
 def test_every_result_is_homogeneous_in_every_assumption(world, factor):
     before = computed(world)

@@ -37,8 +37,8 @@ def _shapes(logs: Array) -> tuple[float, float]:
     return float(a), float(b)
 
 
-def _beta_by_newton(low: float, high: float, tail: float) -> tuple[float, float] | None:
-    """Both equations at once, in the logarithms of both shapes, from the moments of a normal."""
+def _beta_shapes(low: float, high: float, tail: float) -> tuple[float, float]:
+    """Solve both equations at once, in the logarithms of both shapes, from the moments of a normal."""
     from scipy import optimize
 
     mean, sd = (low + high) / 2, (high - low) / (2 * central_z(1 - 2 * tail))
@@ -53,27 +53,7 @@ def _beta_by_newton(low: float, high: float, tail: float) -> tuple[float, float]
         a, b = _shapes(found.x)
         if max(map(abs, _beta_misfit(a, b, low, high, tail))) < 1e-10:
             return a, b
-    return None
-
-
-def _beta_by_bisection(low: float, high: float, tail: float) -> tuple[float, float]:
-    """One equation inside the other: slow, but each has a single root between any bounds."""
-    from scipy import optimize
-
-    def with_size(log_size: float) -> tuple[float, float]:
-        size = math.exp(log_size)
-
-        def below(logit: float) -> float:
-            share = 1 / (1 + math.exp(-logit))
-            return _beta_misfit(size * share, size / (1 + math.exp(logit)), low, high, tail)[0]
-
-        logit = float(optimize.brentq(below, -690.0, 690.0, xtol=1e-15, rtol=1e-15))
-        return size / (1 + math.exp(-logit)), size / (1 + math.exp(logit))
-
-    def above(log_size: float) -> float:
-        return _beta_misfit(*with_size(log_size), low, high, tail)[1]
-
-    return with_size(float(optimize.brentq(above, math.log(1e-8), math.log(1e12), xtol=1e-14, rtol=1e-14)))
+    raise DistributionError("no beta that a double can hold has this interval")
 
 
 def _solve_beta(
@@ -99,12 +79,7 @@ def _solve_beta(
     if low <= 0 or high >= 1:
         raise DistributionError("the interval must lie strictly inside 0 and 1")
     tail = (1 - prob) / 2
-    try:
-        a, b = _beta_by_newton(low, high, tail) or _beta_by_bisection(low, high, tail)
-    except ValueError:
-        raise DistributionError("no beta that a double can hold has this interval") from None
-    if max(map(abs, _beta_misfit(a, b, low, high, tail))) > 1e-7:
-        raise DistributionError("no beta that a double can hold has this interval")
+    a, b = _beta_shapes(low, high, tail)
     return sound(BetaLaw(stats.beta(a, b)))
 
 
