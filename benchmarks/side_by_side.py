@@ -6,6 +6,7 @@ after a warm-up; medians are compared. Prints one table and writes everything to
 
 import argparse
 import json
+import logging
 import os
 import platform
 import statistics
@@ -179,7 +180,14 @@ def dask_row(given: argparse.Namespace) -> Iterator[Row]:
         ds.summarize(draws, prob=0.9)
 
     clusters = [
-        LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0)
+        LocalCluster(
+            n_workers=n,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            memory_limit=0,
+            silence_logs=logging.ERROR,
+        )
         for n in (2, 1)
     ]
     clients = [Client(cluster, set_as_default=False) for cluster in clusters]

@@ -298,3 +298,51 @@ def test_moments_far_from_one_keep_their_digits():
     assert dist.loguniform(mean=1, sd=1e-6).sd() == pytest.approx(1e-6)
     narrow = dist.loguniform(mean=1, sd=1e-6).laws[0].support()
     assert (narrow[1] - narrow[0]) / math.sqrt(12) == pytest.approx(1e-6, rel=1e-6)
+
+
+# -- further impossible requests ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dist.beta(mean=1.5, sd=0.1), "mean must lie between 0 and 1"),
+        (lambda: dist.beta(mean=0.5, sd=0.5), "sd must be below"),
+        (lambda: dist.beta(0, 0.5), "strictly inside 0 and 1"),
+        (lambda: dist.beta(0.5, 1), "strictly inside 0 and 1"),
+        (lambda: dist.gamma(1, 1 + 1e-9), "too wide or too narrow"),
+        (lambda: dist.gamma(mean=1, sd=1e-6), "too narrow for a gamma"),
+        (lambda: dist.gamma(mean=1, sd=100), "smallest values are zero"),
+        (lambda: dist.lognormal(mean=-1, sd=1), "mean must be positive"),
+        (lambda: dist.lognormal(mean=1, sd=1, prob=0.9), "prob belongs to an interval"),
+        (lambda: dist.loguniform(mean=1, sd=100), "too large for a loguniform"),
+        (lambda: dist.normal(-1e308, 1e308), "too far apart"),
+        (lambda: dist.triangular(-1e308, 0, 1e308), "too far apart"),
+        (lambda: dist.pert(0, 1, 2, shape=1e300), "too close together"),
+        (lambda: dist.empirical([-1e308, 1e308], interpolate=True), "too far apart"),
+        (lambda: dist.empirical([1, 2], interpolate=1), "true or false"),
+        (lambda: dist.metalog([0.1, 0.9], [1, 2], lower=-1e308, upper=1e308), "too far apart"),
+        (lambda: dist.metalog(None, [1, 2]), "give probs, and the value at each"),
+        (lambda: dist.discrete(None), "at least one"),
+        (lambda: dist.mixture(dist.normal(0, 1)), "list of distributions"),
+        (lambda: dist.mixture(5), "list of distributions"),
+        (lambda: dist.truncated(dist.normal(0, 1), lower=math.inf), "lower must be below upper"),
+        (lambda: dist.student_t(0, 1, df=-1), "df must be positive"),
+        (lambda: dist.as_distribution(pz.Normal()), "quantile function fails|not numbers"),
+    ],
+)
+def test_what_doubles_or_the_family_cannot_hold_is_refused(call, message):
+    with pytest.raises(DistributionError, match=message) as raised:
+        call()
+    assert len(str(raised.value)) < 400
+
+
+@given(low=st.floats(-12.0, -0.5), factor=st.floats(0.01, 6.0), prob=st.sampled_from([0.5, 0.9, 0.99, 0.9999]))
+def test_beta_intervals_of_any_shape_hold_exactly_prob(low, factor, prob):
+    low, high = 10.0**low, min(10.0 ** (low + factor), 1 - 1e-9)
+    for one, other in ((low, high), (1 - high, 1 - low)):
+        if not 0 < one < other < 1:
+            continue
+        law, tail = dist.beta(one, other, prob=prob).laws[0], (1 - prob) / 2
+        assert law.cdf(np.array([one]))[0] == pytest.approx(tail, rel=1e-8)
+        assert law.sf(np.array([other]))[0] == pytest.approx(tail, rel=1e-8)

@@ -8,6 +8,7 @@ opened by mistake.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from demandsim.chunked import active_client, blocks_of
-from demandsim.errors import OutputError, StoreError
+from demandsim.errors import DemandsimError, OutputError, StoreError
 from demandsim.labelling import Labels, dims_of
 from demandsim.machine import cores
 from demandsim.runs import Run, stored_shape
@@ -68,6 +69,13 @@ def _named(path: Path, doing: str) -> Iterator[None]:
 
 def _is_netcdf(path: Path) -> bool:
     return path.name.removesuffix(".partial").endswith((".nc", ".nc4"))
+
+
+def _check_installed(path: Path) -> None:
+    needed = ["dask"] if _is_netcdf(path) else ["dask", "zarr"]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DemandsimError(f"stores need {' and '.join(missing)}; install with: pip install 'demandsim[dask]'")
 
 
 def _partial(path: Path) -> Path:
@@ -190,6 +198,7 @@ def write_store(
         If it cannot be written; blocks that are whole stay, and the next call goes on from them.
     """
     target = Path(path)
+    _check_installed(target)
     if target.exists() and _finished(target, run, chunk, labels):
         return
     working = _partial(target) if _is_netcdf(target) else target
@@ -292,6 +301,7 @@ def open_draws(path: str | Path) -> xr.Dataset:
     64
     """
     target = Path(path)
+    _check_installed(target)
     if not target.exists():
         unfinished = " (an unfinished one is there: run the same simulate again)" if _partial(target).exists() else ""
         raise StoreError(f"there is no store '{target}'{unfinished}")

@@ -29,7 +29,8 @@ USD = [currency_usd]
 wan = 1e4
 yi = 1e8
 """
-_ORDINARY_YEAR = "year = 365 * day = a = yr"
+#: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
+_YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day")
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
 
@@ -76,7 +77,8 @@ def _registry() -> Any:
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        ureg.define(_ORDINARY_YEAR)
+        for line in _YEARS:
+            ureg.define(line)
     finally:
         log.setLevel(level)
     ureg.formatter.default_format = "C"
@@ -123,7 +125,10 @@ def _unit(unit: str) -> Any:
 def _meant(error: Exception) -> str:
     """Hint at the unit nearest to the one that pint does not know, if any is near."""
     unknown = getattr(error, "unit_names", "")
-    hint = did_you_mean(unknown if isinstance(unknown, str) else str(unknown[0]), _COMMON.split())
+    name = unknown if isinstance(unknown, str) else str(unknown[0])
+    if name.endswith("FLOPS"):
+        return "; a rate of compute is written FLOP/s"
+    hint = did_you_mean(name, _COMMON.split())
     return hint if hint.startswith("; did you mean") else ""
 
 
