@@ -71,6 +71,11 @@ def by_demandsim(model: ds.Model, draws: int, seed: int) -> np.ndarray:
     return _picked(ds.summarize(model.simulate(draws // CHAINS, chains=CHAINS, seed=seed, keep=KEEP), prob=0.9))
 
 
+def by_estimate(model: ds.Model, draws: int, seed: int) -> np.ndarray:
+    """`STATISTICS` by conditional Monte Carlo, from the same numbers."""
+    return _picked(model.estimate(KEEP, draws=draws // CHAINS, chains=CHAINS, seed=seed, prob=0.9))
+
+
 def by_hand(draws: int, seed: int) -> np.ndarray:
     """`STATISTICS` by plain Monte Carlo in numpy: only what they need is computed."""
     a = drawn(np.random.default_rng(seed), draws)
@@ -86,14 +91,22 @@ def _square_errors(found: np.ndarray, truths: list[np.ndarray]) -> np.ndarray:
 
 
 def draws_needed_by_demandsim(
-    model: ds.Model, truths: list[np.ndarray], seeds: int, most: int, say: Callable[[str], None]
+    work: Callable[[int, int], np.ndarray],
+    truths: list[np.ndarray],
+    seeds: int,
+    least: int,
+    most: int,
+    say: Callable[[str], None],
 ) -> tuple[int | None, np.ndarray]:
-    """Double the draws until every RMSE is within the tolerance; None if `most` would be passed. Second, the RMSE."""
-    draws = 1 << 16
+    """Double the draws from `least` until every RMSE is within the tolerance; None if `most` would be passed.
+
+    Returns the draws and the RMSE there. `work` takes draws of all chains together, and a seed.
+    """
+    draws = least
     while True:
         total = np.zeros(len(STATISTICS))
         for seed in range(seeds):
-            total += _square_errors(by_demandsim(model, draws, seed), truths)
+            total += _square_errors(work(draws, seed), truths)
             # Squares only add up: a number of draws that has already failed need not be finished.
             if (total > seeds * TOLERANCE**2).any():
                 break

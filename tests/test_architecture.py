@@ -49,6 +49,7 @@ ORDER = [
     "stores",
     "summary",
     "conditioning",
+    "simulating",
     "notes",
     "model",
     "equations",

@@ -138,6 +138,8 @@ _LOW_BITS = 10
 _ROW = 1 << _LOW_BITS
 _EXPONENT = np.uint64(1023 << 52)
 _OFFSET = 1.0 - 2.0**-53
+_PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
+_DIAGONAL = np.uint64(1) << _PLACES
 
 
 @functools.lru_cache(maxsize=8)
@@ -153,6 +155,14 @@ def _directions(dimensions: int) -> npt.NDArray[np.uint64]:
     return cast(npt.NDArray[np.uint64], qmc.Sobol(dimensions, scramble=False, bits=_BITS)._sv.astype(np.uint64))
 
 
+@functools.lru_cache(maxsize=4096)
+def _digit_masks(dimension: int) -> npt.NDArray[np.uint64]:
+    """Binary digits of the directions of one dimension, all ones where the digit is 1."""
+    size = max(16, 1 << dimension.bit_length())
+    digits = (_directions(size)[dimension][:, None] >> _PLACES) & np.uint64(1)
+    return cast(npt.NDArray[np.uint64], np.uint64(0) - digits)
+
+
 @functools.lru_cache(maxsize=16384)
 def _scrambled(
     seed: int, chain: int, stream: Stream
@@ -161,22 +171,18 @@ def _scrambled(
 
     A random lower triangular matrix multiplies the digits, a random shift is added to them.
     """
-    size = max(16, 1 << stream.dimension.bit_length())
-    directions = _directions(size)[stream.dimension]
     rng = np.random.Generator(np.random.PCG64DXSM(_key(seed, chain, stream, 3)))
-    one = np.uint64(1)
     columns = rng.integers(0, 1 << _BITS, _BITS, dtype=np.uint64)
-    place = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
-    columns = (columns & ((one << place) - one)) | (one << place)
-    digits = (directions[:, None] >> place) & one
-    scrambled = np.bitwise_xor.reduce(digits * columns, axis=1)
-    row = np.array([rng.integers(0, 1 << _BITS, dtype=np.uint64) | _EXPONENT], dtype=np.uint64)
-    for direction in scrambled[:_LOW_BITS]:
-        row = np.concatenate([row, row ^ direction])
-    high = tuple(int(direction) for direction in scrambled[_LOW_BITS:])
+    columns &= _DIAGONAL - np.uint64(1)
+    columns |= _DIAGONAL
+    scrambled = np.bitwise_xor.reduce(_digit_masks(stream.dimension) & columns, axis=1)
+    row = np.empty(_ROW, dtype=np.uint64)
+    row[0] = rng.integers(0, 1 << _BITS, dtype=np.uint64) | _EXPONENT
+    for bit in range(_LOW_BITS):
+        np.bitwise_xor(row[: 1 << bit], scrambled[bit], out=row[1 << bit : 2 << bit])
+    high = scrambled[_LOW_BITS:]
     # What changes from row r to r + 1: the directions of all bits up to the lowest that is 0.
-    steps = tuple(int(step) for step in np.bitwise_xor.accumulate(scrambled[_LOW_BITS:]))
-    return row, high, steps
+    return row, tuple(high.tolist()), tuple(np.bitwise_xor.accumulate(high).tolist())
 
 
 def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:

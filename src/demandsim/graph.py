@@ -110,7 +110,8 @@ class Equation:
         if found is self:
             return _named, (self.function.__module__, self.function.__qualname__)
         fields = (self.function, self.name, self.unit, self.long_name, self.source, self.inputs, dict(self.constants))
-        return Equation, fields
+        # Its source may not be found where it arrives: what was read from it goes along.
+        return Equation, fields, {"formula": self.formula, "fingerprint": self.fingerprint}
 
     @property
     def reference(self) -> str:

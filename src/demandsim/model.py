@@ -6,8 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import secrets
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,29 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from demandsim.assumptions import Assumption
-from demandsim.chunked import CHUNK, active_client, lazy_arrays, pilot_receipt
 from demandsim.compilation import compile_program
-from demandsim.conditioning import estimates
 from demandsim.distributions.law import is_labelled
-from demandsim.errors import (
-    CorrelationError,
-    DemandsimError,
-    DesignWarning,
-    UnknownNameError,
-    check_known,
-)
-from demandsim.estimates import check_prob
+from demandsim.errors import CorrelationError, DemandsimError, UnknownNameError, check_known
 from demandsim.explanation import Explanation, explain
 from demandsim.graph import Equation, Graph
-from demandsim.labelling import Labels, labelled
+from demandsim.labelling import Labels
 from demandsim.notes import StudyNotes
-from demandsim.receipts import requested_quantiles, written
-from demandsim.runs import BLOCK, Run
-from demandsim.scaling import Progress, run_in_memory
+from demandsim.runs import BLOCK
+from demandsim.scaling import Progress
 from demandsim.scenarios import Scenarios
+from demandsim.simulating import Pace, Parts, Settings, Tolerance, estimated, simulated
 from demandsim.simulation import Program
-from demandsim.stopping import Goal, Round, run_to_goal, written_goal
-from demandsim.stores import open_draws, write_store
+from demandsim.stopping import Round
 from demandsim.unit_check import check_units
 from demandsim.units import base_factor, check_unit
 
@@ -517,29 +505,10 @@ class Model:
         >>> draws.sizes["draw"]
         1024
         """
-        goal = self._goal(of, statistics, rtol, atol, prob, max_draws)
-        begin = (8192 if goal is None else 1024) if draws is None else draws
-        run = self._run(begin, chains, seed, design, keep, dtype, on_invalid)
-        for name, value in (("block", block), ("threads", threads), ("chunks", chunks), ("max_draws", max_draws)):
-            if value is not None:
-                positive(name, value)
-        if chunks is not None or store is not None or (active_client() is not None and goal is None):
-            if goal is not None:
-                raise DemandsimError(
-                    "a tolerance and chunks= or store= do not go together: the number of draws is not known before"
-                )
-            return self._lazily(run, chunks or CHUNK, store, threads, progress)
-        if goal is None:
-            sampled, more = run_in_memory(run, threads=threads, block=block, progress=progress), {}
-        else:
-            missing = [name for name in goal.of if name not in run.keep]
-            if missing:
-                raise DemandsimError(f"the tolerance is about '{missing[0]}', which keep= leaves out; add it to keep")
-            sampled, last = run_to_goal(run, goal, threads=threads, block=block, progress=progress, on_round=on_round)
-            more = {"stop_rule": written_goal(goal, last)}
-        receipt = written(sampled.receipt, self.program, requested_quantiles(self.program))
-        marks = sorted(sampled.faults.counts)
-        return labelled(sampled.run, sampled.arrays, self._labels(), receipt=receipt, marks=marks, **more)
+        settings = Settings(chains, seed, design, keep, on_invalid, dtype)
+        tolerance = Tolerance(rtol, atol, of, tuple(statistics), prob, max_draws)
+        pace = Pace(threads, block, progress, on_round)
+        return simulated(self._parts(), draws, settings, tolerance, pace, chunks=chunks, store=store)
 
     def estimate(
         self,
@@ -595,112 +564,12 @@ class Model:
         >>> bool(abs(lower / 208_950 - 1) < 0.005)
         True
         """
-        import xarray as xr
+        settings = Settings(chains, seed, design)
+        return estimated(self._parts(), of, over, draws, settings, prob=prob, probs=probs)
 
-        check_prob(prob)
-        for level in probs:
-            check_prob(level)
-        names = [of] if isinstance(of, str) else list(of)
-        check_known(names, self.equations, "computed quantity")
-        if over is not None:
-            check_known([over], self.assumptions, "assumption")
-        run = self._run(draws, chains, seed, design, names, "float64", "raise")
-        levels = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
-        words = ["mean", "median", "lower", "upper", *(f"p{100 * p:.10g}" for p in probs)]
-        labels = [*words, *(f"mcse_{word}" for word in words)]
-        found, layout = {}, self.program.layout
-        for name, form, rows in estimates(run, names, levels, over):
-            dims = [dim for dim in layout.dims if dim in self.program.varying[name].dims]
-            table = np.array([[*values, *errors] for values, errors in rows])
-            shape = [layout.size(dim) for dim in dims]
-            coords = {dim: list(layout.coords[dim]) for dim in dims}
-            attrs = self._attrs(name) | {"integrated_out": form.over}
-            found[name] = xr.DataArray(table.reshape(*shape, -1), dims=[*dims, "statistic"], coords=coords, attrs=attrs)
-        settings = {
-            "seed": str(run.seed),
-            "design": design,
-            "chains": chains,
-            "draws": draws,
-            "prob": prob,
-            "kind": "eti",
-        }
-        return xr.Dataset(found, coords={"statistic": labels}, attrs=self._provenance() | settings)
-
-    def _goal(
-        self,
-        of: Sequence[str] | str | None,
-        statistics: Sequence[str],
-        rtol: float,
-        atol: float,
-        prob: float,
-        most: int,
-    ) -> Goal | None:
-        if not rtol and not atol:
-            if of is not None:
-                raise DemandsimError("of= names what a tolerance is about; give rtol= or atol= as well")
-            return None
-        names = [of] if isinstance(of, str) else list(self.equations if of is None else of)
-        check_known(names, self.quantities, "quantity in of:")
-        check_prob(prob)
-        sure = [name for name in names if not self.program.varying[name].random]
-        return Goal(tuple(n for n in names if n not in sure), tuple(statistics), float(rtol), float(atol), prob, most)
-
-    def _lazily(
-        self, run: Run, chunk: int, store: str | Path | None, threads: int | None, progress: Progress | None
-    ) -> xr.Dataset:
-        pilot, requested = pilot_receipt(run)
-        receipt, labels = written(pilot, self.program, requested), self._labels()
-        if store is not None:
-            attrs = dict(labels.dataset) | {
-                "seed": str(run.seed),
-                "design": run.design,
-                "chains": run.chains,
-                "draws": run.draws,
-                "receipt": receipt,
-            }
-            write_store(store, run, chunk, labels, attrs, threads=threads, progress=progress)
-            return open_draws(store)
-        # What is invalid is not known before it is computed: every result that varies carries a mark.
-        marks = [n for n in run.keep if n in self.equations and self.program.varying[n].random]
-        marks = marks if run.on_invalid == "keep" else []
-        return labelled(run, lazy_arrays(run, chunk), labels, receipt=receipt, marks=marks)
-
-    def _labels(self) -> Labels:
-        return Labels({name: self._attrs(name) for name in self.quantities}, self._provenance())
-
-    def _run(
-        self,
-        draws: int,
-        chains: int,
-        seed: int | None,
-        design: str,
-        keep: Sequence[str] | None,
-        dtype: str,
-        on_invalid: str,
-    ) -> Run:
-        check_known([on_invalid], ("raise", "keep"), "on_invalid")
-        check_known([design], ("random", "latin_hypercube", "sobol"), "design")
-        check_known([dtype], ("float64", "float32"), "dtype")
-        positive("draws", draws)
-        positive("chains", chains)
-        draws = int(draws)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-            raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
-        if design == "sobol" and draws & (draws - 1):
-            lower, upper = 1 << (draws.bit_length() - 1), 1 << draws.bit_length()
-            warnings.warn(
-                f"{draws} draws are not a power of two: a Sobol' sequence loses its balance, and with it the faster "
-                f"convergence; use {lower} or {upper}, or design='latin_hypercube'",
-                DesignWarning,
-                stacklevel=3,
-            )
-        if isinstance(keep, str):
-            raise DemandsimError(f"keep must be a list of names, such as ['{keep}']")
-        wanted = tuple(self.quantities if keep is None else dict.fromkeys(keep))
-        check_known(wanted, self.quantities, "quantity in keep:")
-        needed = frozenset(self.graph.ancestors(wanted))
-        entropy = secrets.randbits(63) if seed is None else int(seed)
-        return Run(self.program, design, entropy, int(chains), draws, wanted, needed, np.dtype(dtype), on_invalid)
+    def _parts(self) -> Parts:
+        labels = Labels({name: self._attrs(name) for name in self.quantities}, self._provenance())
+        return Parts(self.program, self.graph, self.quantities, tuple(self.equations), labels)
 
     def _attrs(self, name: str) -> dict[str, str]:
         made: Any = self.assumptions.get(name) or self.equations[name]
@@ -760,11 +629,6 @@ def _version(metadata: Any, name: str) -> str:
         return "source"
 
 
-def positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise DemandsimError(f"{name} must be a whole number of at least 1, not {value!r}")
-
-
 def _check_name(name: str) -> None:
     if not name.isidentifier():
         raise UnknownNameError(
@@ -795,13 +659,26 @@ def _checked_pairs(correlations: Pairs, assumptions: Mapping[str, Assumption]) -
 def _dimension_order(
     graph: Graph, assumptions: Mapping[str, Assumption], given: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """What has a dimension keeps it; what is new takes the next: used names first, then by name."""
+    """What has a dimension keeps it; what is new takes the next.
+
+    The first dimensions of a Sobol' sequence are the most even together, so they go to what is used
+    and wide; the name settles the rest, so that the order in which they were given does not matter.
+    """
     used = graph.ancestors(graph.equations)
     if given is not None:
         check_known(given, assumptions, "assumption in dimensions:")
     kept = list(dict.fromkeys(given or ()))
-    new = sorted((name for name in assumptions if name not in kept), key=lambda name: (name not in used, name))
+    new = sorted(
+        (name for name in assumptions if name not in kept),
+        key=lambda name: (name not in used, -_relative_spread(assumptions[name]), name),
+    )
     return (*kept, *new)
+
+
+def _relative_spread(assumption: Assumption) -> float:
+    low, middle, high = assumption.distribution.laws[0].ppf(np.array([0.05, 0.5, 0.95])).tolist()
+    # Rounded, so that the last bits of another platform do not change the order.
+    return round((high - low) / (abs(middle) or 1.0), 6)
 
 
 def _unit_probe(assumptions: Mapping[str, Assumption]) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError
 from demandsim.machine import available_memory
 from demandsim.simulation import Array, Program
 
-__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
+__all__ = ["BLOCK", "CHUNK_BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
 
 #: Draws of one block: a handful of arrays of it fit in a core's cache.
 BLOCK = 16_384
+#: The same for chunks: on Dask workers, whose allocator returns arrays of 128 KiB to the system at
+#: once, larger blocks spend their time on page faults.
+CHUNK_BLOCK = 8_192
 
 Stored = npt.NDArray[np.floating[Any]]
 
@@ -141,8 +144,8 @@ class Run:
         """
         out: dict[str, Array] = {}
         faults = Faults()
-        for first in range(start, stop, BLOCK):
-            last = min(first + BLOCK, stop)
+        for first in range(start, stop, CHUNK_BLOCK):
+            last = min(first + CHUNK_BLOCK, stop)
             values, _ = self.block(chain * self.draws + first, chain * self.draws + last)
             faults.look(self, values, chain * self.draws + first)
             for name in self.keep:

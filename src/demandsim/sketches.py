@@ -27,7 +27,7 @@ _SHIFT = np.int64(52 - MANTISSA_BITS)
 _MAGNITUDE = np.int64(2**63 - 1)
 #: Octaves below the largest magnitude that keep their own bins; what is smaller counts as zero.
 _OCTAVES = 64
-_STEP = 16_384
+_STEP = 8_192
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def _blocks(arrays: Sequence[xr.DataArray], chain: int) -> Iterator[list[Any]]:
     ordered = [array.transpose(..., "chain", "draw").isel(chain=chain).data for array in arrays]
     edges = sorted({edge for data in ordered for edge in np.cumsum((0, *data.chunks[-1])).tolist()})
     whole = [da.rechunk(d, (*(-1 for _ in d.shape[:-1]), tuple(np.diff(edges).tolist()))) for d in ordered]
-    for column in zip(*(d.to_delayed().reshape(-1) for d in whole), strict=True):
+    # Not optimised one by one: each would get a copy of the block that all of them share.
+    for column in zip(*(d.to_delayed(optimize_graph=False).reshape(-1) for d in whole), strict=True):
         yield list(column)
 
 

@@ -94,17 +94,16 @@ def summarize(
     names = _names(probs)
     some_invalid = any(left_out for _, left_out in rows.values())
     labels = [*names, "n_invalid"] if some_invalid else names
-    out: dict[str, xr.DataArray] = {}
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
     for (name, place), (row, left_out) in rows.items():
         tables[name][place] = [*row, left_out] if some_invalid else row
+    out: dict[str, Any] = {}
+    coords: dict[str, Any] = {"statistic": labels}
     for key, array in kept.items():
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
-        coords = {dim: array.coords[dim] for dim in dims if dim in array.coords}
-        out[str(key)] = xr.DataArray(
-            tables[str(key)], dims=[*dims, "statistic"], coords=coords, attrs=dict(array.attrs)
-        )
-    summary = xr.Dataset(out, coords={"statistic": labels})
+        coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
+        out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs))
+    summary = xr.Dataset(out, coords=coords)
     kept_attrs = ("study", "model_hash", "seed", "design", "chains", "draws")
     summary.attrs = {k: data.attrs[k] for k in kept_attrs if k in data.attrs} | {"prob": prob, "kind": kind}
     return summary
