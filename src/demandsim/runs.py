@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,14 @@ from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError
 from demandsim.machine import available_memory
 from demandsim.simulation import Array, Program
 
-__all__ = ["BLOCK", "CHUNK_BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
+__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
 
-#: Draws of one block: a handful of arrays of it fit in a core's cache.
-BLOCK = 16_384
-#: The same for chunks: on Dask workers, whose allocator returns arrays of 128 KiB to the system at
-#: once, larger blocks spend their time on page faults.
-CHUNK_BLOCK = 8_192
+#: Draws of one block: large enough that threads rarely wait for the interpreter, small enough that
+#: a handful of arrays of it stay in the caches.
+BLOCK = 65_536
+#: The same where the allocator gives every array of 128 KiB or more back to the system at once, as
+#: on Dask's workers: larger blocks would spend their time on page faults.
+_TRIMMED_BLOCK = 8_192
 
 Stored = npt.NDArray[np.floating[Any]]
 
@@ -144,8 +146,9 @@ class Run:
         """
         out: dict[str, Array] = {}
         faults = Faults()
-        for first in range(start, stop, CHUNK_BLOCK):
-            last = min(first + CHUNK_BLOCK, stop)
+        size = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
             values, _ = self.block(chain * self.draws + first, chain * self.draws + last)
             faults.look(self, values, chain * self.draws + first)
             for name in self.keep:
