@@ -1,6 +1,7 @@
 # Everything runs in .venv, which the first target that needs it makes.
 #   make demo    set up, then simulate the report's model
 #   make test    set up, then tests, doctests, examples, lint, types
+#   make bench   ratios against numpy by hand and against peers (CONTRIBUTING.md)
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint types format clean
 
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 help:
-	@sed -n '2,4p' Makefile | sed 's/^# *//'
+	@sed -n '2,5p' Makefile | sed 's/^# *//'
 
 $(VENV)/.made: pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
@@ -38,13 +39,20 @@ types: $(VENV)/.made
 test: lint types
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	$(BIN)/python benchmarks/side_by_side.py
+# The peers get an environment of their own: what they pin must not decide what we test with.
+.venv-bench/.made: pyproject.toml benchmarks/requirements.txt $(VENV)/.made
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dask]" \
+		--requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv-bench/.made
+	.venv-bench/bin/python benchmarks/side_by_side.py
+	.venv-bench/bin/python benchmarks/memory.py
 
 format: $(VENV)/.made
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
