@@ -678,7 +678,7 @@ def _dimension_order(
 def _relative_spread(assumption: Assumption) -> float:
     low, middle, high = assumption.distribution.laws[0].ppf(np.array([0.05, 0.5, 0.95])).tolist()
     # Rounded, so that the last bits of another platform do not change the order.
-    return round((high - low) / (abs(middle) or 1.0), 6)
+    return round(float((high - low) / (abs(middle) or 1.0)), 6)
 
 
 def _unit_probe(assumptions: Mapping[str, Assumption]) -> dict[str, Any]:
