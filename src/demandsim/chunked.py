@@ -6,7 +6,6 @@ a worker has died, and gives the same bits as in memory.
 
 from __future__ import annotations
 
-import math
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from demandsim.errors import DemandsimError
+from demandsim.labelling import dims_of
 from demandsim.receipts import Receipt, count, requested_quantiles
-from demandsim.runs import BLOCK, Run, stored_shape
+from demandsim.runs import BLOCK, Run
 from demandsim.simulation import Array
 
 __all__ = ["CHUNK", "active_client", "blocks_of", "lazy_arrays", "pilot_receipt"]
@@ -53,14 +53,15 @@ def compute(run: Run, chain: int, start: int, stop: int) -> dict[str, Array]:
     return run.range_of(chain, start, stop)
 
 
-def _part(block: dict[str, Array], name: str, size: int) -> Array:
-    """One variable of a block, with an axis for its chain."""
-    array = block[name][..., None, :]
-    return array if array.shape[-1] == size else np.broadcast_to(array, (*array.shape[:-1], size))
+def _part(block: dict[str, Array], name: str, size: int, scenario_dims: int) -> Array:
+    """One variable of a block, axes as the Dataset shows them: scenario dims, its chain, draw, model dims."""
+    array = block[name]
+    whole = array if array.shape[-1] == size else np.broadcast_to(array, (*array.shape[:-1], size))
+    return np.moveaxis(whole[..., None, :], (-2, -1), (scenario_dims, scenario_dims + 1))
 
 
 def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
-    """Dask arrays of the kept quantities, axes (scenario dims, model dims, chain, draw).
+    """Dask arrays of the kept quantities, axes (scenario dims, chain, draw, model dims).
 
     Parameters
     ----------
@@ -85,17 +86,17 @@ def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
             layer[block, chain, place] = (load, whole, chain, start, start + sizes[place])
     arrays = {}
     for name in run.keep:
-        shape = stored_shape(run, name)[:-2]
+        own, inner = (tuple(run.program.layout.size(dim) for dim in dims) for dims in dims_of(run, name))
         key = f"{name}-{token}"
-        zeros = (0,) * len(shape)
+        before, after = (0,) * len(own), (0,) * len(inner)
         parts = {
-            (key, *zeros, chain, place): (_part, (block, chain, place), name, sizes[place])
+            (key, *before, chain, place, *after): (_part, (block, chain, place), name, sizes[place], len(own))
             for chain in range(run.chains)
             for place in range(len(starts))
         }
         layers: dict[str, Any] = {block: layer, key: parts}
         graph = HighLevelGraph(layers, {block: set(), key: {block}})
-        chunks = (*((n,) for n in shape), (1,) * run.chains, sizes)
+        chunks = (*((n,) for n in own), (1,) * run.chains, sizes, *((n,) for n in inner))
         arrays[name] = da.Array(graph, key, chunks, dtype=run.dtype)
     return arrays
 
@@ -112,9 +113,3 @@ def pilot_receipt(run: Run) -> tuple[Receipt, dict[str, Array]]:
             assumed = run.program.assume(grades, stop - start, set(requested))
             total = total + count(run.program, requested, assumed, grades, stop - start)
     return total, requested
-
-
-def largest_block(run: Run, chunk: int) -> int:
-    """Bytes of one block of all kept quantities."""
-    size = min(chunk, run.draws)
-    return sum(math.prod(stored_shape(run, name)[:-2]) * size * run.dtype.itemsize for name in run.keep)

@@ -48,7 +48,8 @@ def labelled(
     ----------
     run : Run
     arrays : mapping of str to array
-        numpy or Dask, axes (scenario dims, model dims, chain, draw).
+        numpy, axes (scenario dims, model dims, chain, draw); or Dask, axes (scenario dims, chain, draw,
+        model dims).
     labels : Labels
     receipt : str
         JSON.
@@ -63,8 +64,10 @@ def labelled(
     variables: dict[str, Any] = {}
     for name in run.keep:
         own, inner = dims_of(run, name)
-        # Stored with the draws innermost, shown with the model's own dims last.
-        array = np.moveaxis(arrays[name], (-2, -1), (len(own), len(own) + 1))
+        array = arrays[name]
+        if isinstance(array, np.ndarray):
+            # Stored with the draws innermost, shown with the model's own dims last.
+            array = np.moveaxis(array, (-2, -1), (len(own), len(own) + 1))
         variables[name] = ((*own, "chain", "draw", *inner), array, dict(labels.variables[name]))
     used = {dim for dims, _, _ in variables.values() for dim in dims}
     coords: dict[str, Any] = {dim: list(names) for dim, names in layout.coords.items() if dim in used}

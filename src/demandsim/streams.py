@@ -7,7 +7,7 @@ leaves its own statistics and is merged into the pool. Memory is that of a few b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,24 +36,31 @@ def _workers() -> int:
         return cores()
 
 
-def _blocks(arrays: Sequence[xr.DataArray], chain: int) -> Iterator[list[Any]]:
-    """Blocks of one chain of several variables, cut at the same draws."""
+def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
+    """Dask arrays with one chain and the same draws per block; as they are, if they already have."""
     import dask.array as da
 
-    ordered = [array.transpose(..., "chain", "draw").isel(chain=chain).data for array in arrays]
-    edges = sorted({edge for data in ordered for edge in np.cumsum((0, *data.chunks[-1])).tolist()})
-    whole = [da.rechunk(d, (*(-1 for _ in d.shape[:-1]), tuple(np.diff(edges).tolist()))) for d in ordered]
-    # Not optimised one by one: each would get a copy of the block that all of them share.
-    for column in zip(*(d.to_delayed(optimize_graph=False).reshape(-1) for d in whole), strict=True):
-        yield list(column)
+    edges = sorted({edge for a in arrays for edge in np.cumsum((0, *a.chunksizes["draw"])).tolist()})
+    draws = tuple(np.diff(edges).tolist())
+    found = []
+    for array in arrays:
+        wanted = tuple(
+            (1,) * n if dim == "chain" else draws if dim == "draw" else (n,) for dim, n in array.sizes.items()
+        )
+        found.append(array.data if array.chunks == wanted else da.rechunk(array.data, wanted))
+    return found
 
 
-def _fold(total: dict[Place, Sketch] | None, names: Sequence[str], blocks: Sequence[Array]) -> dict[Place, Sketch]:
-    """Add one block of each variable to the sketches of its elements."""
+def _fold(
+    total: dict[Place, Sketch] | None, names: Sequence[tuple[str, int, int]], blocks: Sequence[Array]
+) -> dict[Place, Sketch]:
+    """Add one block of each variable to the sketches of its elements; `names` come with the axes of chain and draw."""
     found = {}
-    for name, block in zip(names, blocks, strict=True):
-        for place in np.ndindex(*block.shape[:-1]):
-            values = block[place]
+    for (name, chain, draw), block in zip(names, blocks, strict=True):
+        # The order of axes is settled here, in numpy: a step of the graph per variable costs more.
+        ordered = np.moveaxis(block, (chain, draw), (-2, -1))[..., 0, :]
+        for place in np.ndindex(*ordered.shape[:-1]):
+            values = ordered[place]
             sure = values.strides == (0,)
             new = _repeated(float(values[0]), values.size) if sure else sketch_of(values)
             found[name, tuple(place)] = merged(total[name, tuple(place)], new) if total is not None else new
@@ -117,15 +124,22 @@ def stream_statistics(
     levels = (0.5, (1 - prob) / 2, (1 + prob) / 2, *probs)
     pool: dict[Place, Sketch] = {}
     records: dict[Place, list[Sample]] = {}
+    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
+    # Not optimised one by one: each variable would get a copy of the block that all of them share.
+    parts = [data.to_delayed(optimize_graph=False) for data in _aligned([arrays[name] for name in names])]
     fold = delayed(_fold, pure=False)
     for chain in range(chains):
-        blocks = list(_blocks([arrays[name] for name in names], chain))
+        columns = [
+            np.moveaxis(part, (c, d), (-2, -1)).reshape(-1, *np.array(part.shape)[[c, d]])[0, chain]
+            for part, (_, c, d) in zip(parts, axes, strict=True)
+        ]
+        blocks = [list(row) for row in zip(*columns, strict=True)]
         lanes = min(_workers(), len(blocks))
         totals: list[Any] = [None] * lanes
         # Contiguous runs of blocks, so that a resumed or repeated summary adds in the same order.
         for lane in range(lanes):
             for block in blocks[lane * len(blocks) // lanes : (lane + 1) * len(blocks) // lanes]:
-                totals[lane] = fold(totals[lane], names, block)
+                totals[lane] = fold(totals[lane], axes, block)
         (found,) = compute(delayed(_merge_all, pure=False)(totals))
         for key, sketch in found.items():
             if sketch.count:
