@@ -54,7 +54,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--draws", type=int, default=1024)
+    parser.add_argument("--draws", type=int, default=8192)
     parser.add_argument("--chains", type=int, default=8)
     given = parser.parse_args()
     print(f"standard deviation (mean) of z-scores, {given.seeds} seeds, {given.chains} chains of {given.draws} draws")
