@@ -54,6 +54,7 @@ ORDER = [
     "model",
     "equations",
     "studies",
+    "sensitivity",
     "tables",
     "plots",
     "cli",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import time
 
 import pytest
 import xarray as xr
+
+import demandsim as ds
 
 STUDY = "guosen-2025-01"
 
@@ -134,6 +137,9 @@ def test_list_show_and_explain(tmp_path):
         (("run", STUDY, "--design", "halton"), 2, "halton"),
         (("run", STUDY, "--out", "/proc/nowhere"), 1, "choose another with --out"),
         (("run", STUDY, "--draws", "100000000000"), 1, "GiB"),
+        (("sensitivity", STUDY, "--of", "card"), 1, "unknown quantity 'card'; did you mean 'cards'?"),
+        (("sensitivity", STUDY, "--draws", "100"), 1, "power of two"),
+        (("sensitivity", STUDY, "--locale", "cn"), 2, "cn"),
         (("explain", STUDY, "card"), 1, "did you mean 'cards'?"),
         (("simulate", STUDY), 2, "simulate"),
     ],
@@ -174,3 +180,37 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert list(folder.iterdir()) == []
+
+
+def test_sensitivity_prints_the_table_and_writes_both_pictures(tmp_path):
+    words = ("--of", "gross_margin", "--seed", "7", "--draws", "256", "--scenario", "100T", "--set", "useful_life=5")
+    result = demandsim("sensitivity", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "gross_margin, 100T: " in result.stdout
+    assert "bn CNY/year" in result.stdout
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith("activated_parameters ")]
+    assert "36.7 bn parameters" in row
+    assert re.search(r"\d+\.\d% \(\d+\.\d to \d+\.\d\)", row)
+    # A sure value moves nothing.
+    assert "useful_life" not in result.stdout
+    out = tmp_path / "out" / STUDY
+    assert sorted(path.name for path in out.iterdir()) == ["sobol.png", "tornado.png"]
+    replay = next(line for line in result.stderr.splitlines() if line.startswith("replay:")).split()[2:]
+    assert replay[:4] == ["sensitivity", STUDY, "--of", "gross_margin"]
+    assert demandsim(*replay, cwd=tmp_path).stdout == result.stdout
+
+
+def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(tmp_path):
+    model = ds.load_study(STUDY).select(scenario="100T").correlate({("utilization", "peak_ratio"): -0.5})
+    model.to_toml(tmp_path / "tied.toml")
+    words = ("--of", "cards", "--of", "capex", "--draws", "64", "--seed", "7")
+    result = demandsim("sensitivity", "tied.toml", *words, "--format", "csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Shapley effects are used instead" in result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["quantity"] for row in rows} == {"cards", "capex"}
+    assert sum(float(row["effect"]) for row in rows if row["quantity"] == "cards") == pytest.approx(1)
+    assert (tmp_path / "out" / STUDY / "shapley.png").read_bytes().startswith(b"\x89PNG")
+    made = json.loads(demandsim("sensitivity", "tied.toml", *words, "--format", "json", cwd=tmp_path).stdout)
+    assert made["seed"] == 7
+    assert len(made["rows"]) == len(rows)

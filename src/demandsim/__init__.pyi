@@ -1,6 +1,7 @@
 from . import distributions as distributions
 from . import equations as equations
 from . import plots as plots
+from . import sensitivity as sensitivity
 from .assumptions import Assumption as Assumption
 from .errors import DemandsimError as DemandsimError
 from .graph import Equation as Equation
@@ -32,6 +33,7 @@ __all__ = [
     "plots",
     "probability",
     "receipt",
+    "sensitivity",
     "summarize",
     "to_datatree",
 ]

@@ -1,4 +1,4 @@
-"""Command line: ``demandsim run | list | show | explain``.
+"""Command line: ``demandsim run | sensitivity | list | show | explain``.
 
 Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
 error of the model, the data or the disk, 2 a wrong call.
@@ -6,13 +6,15 @@ error of the model, the data or the disk, 2 a wrong call.
 
 from __future__ import annotations
 
+import csv
 import enum
 import json
+import math
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +60,13 @@ class DesignName(enum.StrEnum):
     RANDOM = "random"
 
 
+class LocaleName(enum.StrEnum):
+    """Language of the pictures."""
+
+    EN = "en"
+    ZH = "zh"
+
+
 StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml file.")]
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace an assumption: a number or a distribution.")
@@ -65,6 +74,12 @@ SetOption = Annotated[
 ScenarioOption = Annotated[
     list[str], typer.Option("--scenario", metavar="[DIM=]LABEL", help="Keep one scenario; all by default.")
 ]
+
+SeedOption = Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")]
+ProbOption = Annotated[float, typer.Option(help="Probability of the interval.")]
+ChainsOption = Annotated[int, typer.Option(help="Independent randomisations.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
+LocaleOption = Annotated[LocaleName, typer.Option(help="Language of the pictures; zh needs a Chinese font.")]
 
 
 def _console(error: bool = False) -> Console:
@@ -164,23 +179,26 @@ def run(
     draws: Annotated[
         int | None, typer.Option(help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol.")
     ] = None,
-    chains: Annotated[int, typer.Option(help="Independent randomisations.")] = 8,
-    seed: Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")] = None,
+    chains: ChainsOption = 8,
+    seed: SeedOption = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = DesignName.SOBOL,
-    prob: Annotated[float, typer.Option(help="Probability of the interval.")] = 0.9,
+    prob: ProbOption = 0.9,
     rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
     of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
     max_draws: Annotated[int, typer.Option(help="Draws at which --rtol is given up.")] = 2**26,
     set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     scenario: ScenarioOption = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
-    format_: Annotated[Format, typer.Option("--format", help="How to print the summary.")] = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
+    locale: LocaleOption = LocaleName.EN,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
     from demandsim.estimates import check_prob
+    from demandsim.plots.wording import locale_of
     from demandsim.summary import probability, summarize
 
     check_prob(prob)
+    locale_of(locale.value)
     model = _loaded(study, set_, scenario)
     folder = out / (model.notes.name or Path(study).stem)
     _check_folder(folder)
@@ -200,7 +218,7 @@ def run(
     summary = summarize(data, prob=prob)
     table = list(rows(summary, model.point()))
     covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
-    written = _write(model, data, table, folder, prob)
+    written = _write(model, data, table, folder, prob, locale)
     if format_ is Format.JSON:
         attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
         sys.stdout.write(json.dumps({**attrs, "rows": as_records(table), **_covered(covers)}, indent=2))
@@ -209,17 +227,24 @@ def run(
     else:
         _print_summary(model, data, table, covers, prob)
     _say(f"written: {', '.join(str(path) for path in written)}")
-    _say(f"replay:  {_replay(study, data, design, prob, set_, scenario)}")
+    _say(f"replay:  {_replay('run', study, data.attrs, design.value, prob, set_, scenario)}")
 
 
 def _replay(
-    study: str, data: xr.Dataset, design: DesignName, prob: float, sets: Sequence[str], scenarios: Sequence[str]
+    command: str,
+    study: str,
+    attrs: Mapping[Any, Any],
+    design: str,
+    prob: float,
+    sets: Sequence[str],
+    scenarios: Sequence[str],
+    of: Sequence[str] = (),
 ) -> str:
     import shlex
 
-    words = ["demandsim", "run", study, "--seed", str(data.attrs["seed"])]
-    words += ["--draws", str(data.attrs["draws"]), "--chains", str(data.attrs["chains"])]
-    words += ["--design", design.value] if design is not DesignName.SOBOL else []
+    words = ["demandsim", command, study, *(word for name in of for word in ("--of", name))]
+    words += ["--seed", str(attrs["seed"]), "--draws", str(attrs["draws"]), "--chains", str(attrs["chains"])]
+    words += ["--design", design] if design != DesignName.SOBOL else []
     words += ["--prob", f"{prob:g}"] if prob != 0.9 else []
     words += [word for item in sets for word in ("--set", item)]
     words += [word for item in scenarios for word in ("--scenario", item)]
@@ -238,7 +263,9 @@ def _covered(covers: xr.Dataset | None) -> dict[str, Any]:
     return {"probability_covers_compute_cost": cells}
 
 
-def _write(model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob: float) -> list[Path]:
+def _write(
+    model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob: float, locale: LocaleName
+) -> list[Path]:
     from demandsim import plots
 
     files = [folder / "draws.nc", folder / "summary.csv", folder / "distributions.png"]
@@ -247,8 +274,9 @@ def _write(model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob:
             data.to_netcdf(unfinished, engine="h5netcdf")
         with written_whole(files[1]) as unfinished:
             unfinished.write_text(as_csv(table), encoding="utf-8")
-        picture = _pictured(data)
-        plots.save(plots.distributions(picture[0], model.point(), of=picture[1], prob=prob), files[2])
+        drawn, names = _pictured(data)
+        axes = plots.distributions(drawn, model.point(), of=names, prob=prob, locale=locale.value)
+        plots.save(axes, files[2])
     except OSError as error:
         raise OutputError(
             f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
@@ -310,6 +338,148 @@ def _places(covers: xr.Dataset) -> Iterator[dict[str, Any]]:
     dims = [str(dim) for dim in covers.probability.dims]
     for spot in np.ndindex(*covers.probability.shape):
         yield {dim: covers.coords[dim].values[i] for dim, i in zip(dims, spot, strict=True)}
+
+
+@app.command()
+def sensitivity(
+    study: StudyArgument,
+    of: Annotated[list[str], typer.Option(help="Results to explain; gross_margin, or the last, by default.")] = [],  # noqa: B006
+    draws: Annotated[int, typer.Option(help="Base points per chain, a power of two.")] = 1024,
+    chains: ChainsOption = 8,
+    seed: SeedOption = None,
+    prob: ProbOption = 0.9,
+    set_: SetOption = [],  # noqa: B006
+    scenario: ScenarioOption = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out"),
+    format_: FormatOption = Format.TABLE,
+    locale: LocaleOption = LocaleName.EN,
+) -> None:
+    """Find out which assumptions matter: print tornado and shares of variance, write both as pictures."""
+    from demandsim import plots
+    from demandsim.errors import CorrelationError
+    from demandsim.estimates import check_prob
+    from demandsim.plots.wording import locale_of
+    from demandsim.sensitivity import shapley, sobol, tornado
+
+    check_prob(prob)
+    locale_of(locale.value)
+    model = _loaded(study, set_, scenario)
+    names = of or ["gross_margin" if "gross_margin" in model.equations else list(model.equations)[-1]]
+    check_known(names, model.quantities, "quantity")
+    folder = out / (model.notes.name or Path(study).stem)
+    _check_folder(folder)
+    moved = tornado(model, names, prob=prob)
+    drawn: Callable[..., Any] = plots.sobol
+    try:
+        shares = sobol(model, names, draws=draws, chains=chains, seed=seed, prob=prob)
+    except CorrelationError:
+        _say("note: assumptions are correlated, which Sobol' indices do not allow; Shapley effects are used instead")
+        drawn = plots.shapley
+        shares = shapley(model, names, draws=draws, chains=chains, seed=seed, prob=prob)
+    files = [folder / "tornado.png", folder / f"{drawn.__name__}.png"]
+    try:
+        plots.save(plots.tornado(_one_dim(moved, ("assumption", "end")), locale=locale.value), files[0])
+        plots.save(drawn(_one_dim(shares, ("quantity", "assumption", "assumption_2")), locale=locale.value), files[1])
+    except OSError as error:
+        raise OutputError(
+            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
+        ) from None
+    records = list(_matters(moved, shares))
+    if format_ is Format.JSON:
+        attrs = {k: v for k, v in shares.attrs.items() if isinstance(v, (str, int, float))}
+        sys.stdout.write(json.dumps({**attrs, "rows": records}, indent=2))
+    elif format_ is Format.CSV:
+        columns = list(dict.fromkeys(key for record in records for key in record))
+        writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    else:
+        labels = [str(dim) for dim in moved.dims if dim not in ("assumption", "end")]
+        _print_matters(model, records, labels, shares, prob)
+    _say(f"written: {', '.join(str(path) for path in files)}")
+    attrs = {**shares.attrs, "draws": draws, "chains": chains}
+    _say(f"replay:  {_replay('sensitivity', study, attrs, 'sobol', prob, set_, scenario, names)}")
+
+
+def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
+    """Leave one dim for panels to stand side by side; of the others, such as years, the last label."""
+    others = [str(dim) for dim in data.dims if dim not in inner]
+    for dim in others[1:]:
+        _say(f"note: the pictures show {dim} {data[dim].values[-1]}; the table has all")
+    return data.isel(dict.fromkeys(others[1:], -1))
+
+
+def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """One record per quantity, label and assumption, in the declared units, the widest swing first."""
+    import itertools
+
+    kinds = [str(n) for n in shares.data_vars if str(n) + "_lower" in shares and "assumption_2" not in shares[n].dims]
+    for name in map(str, shares.quantity.values):
+        array, unit = moved[name], str(moved[name].attrs.get("units", "1"))
+        dims = [str(d) for d in array.dims if d not in ("assumption", "end")]
+        for labels in itertools.product(*(array[d].values.tolist() for d in dims)):
+            place = dict(zip(dims, labels, strict=True))
+            here, share = array.sel(place), shares.sel({d: v for d, v in place.items() if d in shares.dims})
+            swing = here.max("end") - here.min("end")
+            for assumption in map(str, here.assumption.values[(-swing.values).argsort(kind="stable")]):
+                record: dict[str, Any] = {"quantity": name, **place, "assumption": assumption}
+                for end in ("low", "high"):
+                    setting = moved["setting"].sel(assumption=assumption, end=end)
+                    record[end] = str(setting.sel({d: v for d, v in place.items() if d in setting.dims}).item())
+                record["unit"] = unit
+                for end in ("low", "base", "high"):
+                    record[f"at_{end}"] = float(here.sel(assumption=assumption, end=end))
+                if assumption in shares.assumption.values:
+                    own = share.sel(quantity=name, assumption=assumption)
+                    for kind in kinds:
+                        for part in (kind, f"{kind}_lower", f"{kind}_upper", f"{kind}_mcse"):
+                            record[part] = float(own[part])
+                yield record
+
+
+def _print_matters(
+    model: Model, records: Sequence[dict[str, Any]], labels: Sequence[str], shares: xr.Dataset, prob: float
+) -> None:
+    from demandsim.plots.wording import locale_of
+    from demandsim.units import readable
+
+    english = locale_of("en")
+    heads = {"first_order": "alone", "total_order": "with interactions", "effect": "Shapley effect"}
+    kinds = [kind for kind in heads if kind in shares]
+    console = _console()
+    console.print(model.notes.title or model.notes.name or "model", style="bold", markup=False)
+    a = shares.attrs
+    console.print(
+        f"{int(a.get('model_runs', 0)):,} model runs in {a['chains']} chains, seed {a['seed']}; shares of "
+        f"variance with their {prob:.0%} interval; low and high are the ends of an assumption's {prob:.0%} interval",
+        markup=False,
+    )
+    tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in records:
+        key = (record["quantity"], *(record[dim] for dim in labels if dim in record))
+        tables.setdefault(key, []).append(record)
+    for key, members in tables.items():
+        ends = [abs(record[f"at_{end}"]) for record in members for end in ("low", "high")]
+        divisor, unit = readable(members[0]["unit"], max(ends))
+        console.print()
+        title = ", ".join(str(part) for part in key)
+        console.print(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip(), markup=False)
+        grid = Table(title=None)
+        grid.add_column("assumption", no_wrap=True)
+        for head in ("low", "result", "high", "result", *(heads[kind] for kind in kinds)):
+            grid.add_column(head, justify="right", no_wrap=True)
+        for record in members:
+            low, high = (english.setting(record[end]) for end in ("low", "high"))
+            cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
+            grid.add_row(record["assumption"], *cells, *(_share(record, kind) for kind in kinds))
+        _print_table(grid)
+
+
+def _share(record: dict[str, Any], kind: str) -> str:
+    share = record.get(kind, math.nan)
+    if math.isnan(share):
+        return "-"
+    return f"{share:.1%} ({100 * record[f'{kind}_lower']:.1f} to {100 * record[f'{kind}_upper']:.1f})"
 
 
 @app.command("list")

@@ -1,0 +1,26 @@
+"""Plots: one function a picture, readable without the code.
+
+Each takes labelled Datasets and returns the Axes of one matplotlib figure, which `save` writes.
+"""
+
+from demandsim.plots.canvas import save
+from demandsim.plots.maps import break_even
+from demandsim.plots.relations import scatter
+from demandsim.plots.settling import convergence
+from demandsim.plots.shares import shapley, sobol
+from demandsim.plots.spread import distributions, forest
+from demandsim.plots.steps import waterfall
+from demandsim.plots.swings import tornado
+
+__all__ = [
+    "break_even",
+    "convergence",
+    "distributions",
+    "forest",
+    "save",
+    "scatter",
+    "shapley",
+    "sobol",
+    "tornado",
+    "waterfall",
+]

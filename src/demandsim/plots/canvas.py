@@ -1,0 +1,304 @@
+"""Canvas: a figure that makes room for its title, key, panels and footer, so that nothing is cut or overlaps."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demandsim.files import written_whole
+from demandsim.plots.wording import Locale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+__all__ = ["BLUE", "GREEN", "GREY", "INK", "ORANGE", "SKY", "Canvas", "band", "dot", "line", "save", "wrapped"]
+
+# Okabe and Ito's palette, told apart with every common colour blindness.
+BLUE, ORANGE, SKY, GREEN = "#0072B2", "#D55E00", "#56B4E9", "#009E73"
+GREY, INK = "#666666", "#222222"
+
+_PAD = 0.12
+"""Inches between the edge of the figure and what is in it."""
+# A Chinese character, or a word with the spaces after it; a no-break space is part of its word.
+_WORDS = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]|[^ \n\u2e80-\u9fff\uff00-\uffef]+ *|[ \n]+")
+
+
+class Canvas:
+    """A figure of panels, with a title and key above them and a footer below.
+
+    The object-oriented interface of matplotlib: no global state, no window, safe in threads.
+
+    Parameters
+    ----------
+    heights : sequence of float
+        Of each row of panels, in inches; the figure grows around them.
+    columns : int
+    width : float
+        Of a panel, in inches.
+    locale : Locale
+    """
+
+    def __init__(self, heights: Sequence[float], columns: int, width: float, locale: Locale) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.locale = locale
+        self.body = float(sum(heights))
+        self.figure = Figure(figsize=(max(width * columns, 6.4), self.body), layout="constrained")
+        FigureCanvasAgg(self.figure)
+        self.figure.get_layout_engine().set(w_pad=_PAD, h_pad=0.06)  # type: ignore[union-attr, call-arg]
+        self.axes: Any = self.figure.subplots(len(heights), columns, squeeze=False, height_ratios=list(heights))
+        self.inside: list[tuple[Axes, Text]] = []
+        self.ranges: list[tuple[Axes, float, float]] = []
+        self.one_scale = False
+
+    def keep_inside(self, axes: Axes, text: Text) -> None:
+        """Remember a text that its panel must be wide enough for."""
+        self.inside.append((axes, text))
+
+    def keep_range(self, axes: Axes, low: float, high: float) -> None:
+        """Remember where the values of a panel lie: beyond them, where texts stand, the axis has no ticks."""
+        self.ranges.append((axes, low, high))
+
+    def finish(self, title: str, keys: Sequence[Any], notes: Iterable[str]) -> Any:
+        """Place title, key and footer, widen panels for their texts, thin ticks; return the Axes."""
+        self._speak()
+        figure, width = self.figure, self.figure.get_figwidth()
+        family = list(self._families())
+        head = figure.text(0, 0, title, fontsize=13, fontweight="bold", va="top", family=family)
+        foot = figure.text(
+            0,
+            0,
+            self.locale.say("separator").join(notes),
+            fontsize=8,
+            color=GREY,
+            va="bottom",
+            family=family,
+            linespacing=1.35,
+        )
+        heights = [self._fill(text, width - 2 * _PAD) for text in (head, foot)]
+        legend = self._legend(keys, width - 2 * _PAD) if keys else None
+        key = 0.0 if legend is None else self._size(legend)[1] + 0.04
+        top, bottom = heights[0] + key + 0.18, heights[1] + 0.20
+        total = self.body + top + bottom
+        figure.set_size_inches(width, total)
+        head.set_position((_PAD / width, 1 - 0.08 / total))
+        foot.set_position((_PAD / width, 0.08 / total))
+        if legend is not None:
+            legend.set_bbox_to_anchor((_PAD / width - 0.004, 1 - (heights[0] + 0.12) / total), figure.transFigure)
+        engine: Any = figure.get_layout_engine()
+        engine.set(rect=(0, bottom / total, 1, self.body / total))
+        self._settle()
+        return self.axes
+
+    def _families(self) -> tuple[str, ...]:
+        return (*self.locale.fonts, "DejaVu Sans")
+
+    def _speak(self) -> None:
+        """Give every text the font of the locale."""
+        from matplotlib.text import Text
+
+        family = list(self._families())
+        for text in self.figure.findobj(Text):
+            if self.locale.fonts:
+                # Chinese characters fill their line.
+                text.set_linespacing(1.35)
+            text.set_fontfamily(family)
+        for axes in self.figure.axes:
+            axes.tick_params(labelfontfamily=family)
+
+    def _size(self, artist: Any) -> tuple[float, float]:
+        box = artist.get_window_extent(self.figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        return box.width / self.figure.dpi, box.height / self.figure.dpi
+
+    def _fill(self, text: Text, width: float) -> float:
+        """Fold a text to a width in inches; Chinese folds between any two characters."""
+        if not text.get_text():
+            return 0.0
+        lines = [""]
+        for word in _WORDS.findall(text.get_text()):
+            text.set_text((lines[-1] + word).rstrip())
+            if lines[-1] and self._size(text)[0] > width and word not in ",.;:，。；：）":
+                lines.append("")
+            lines[-1] += word
+        text.set_text("\n".join(line.strip() for line in lines))
+        return self._size(text)[1]
+
+    def _legend(self, keys: Sequence[Any], width: float) -> Any:
+        for columns in range(len(keys), 0, -1):
+            legend = self.figure.legend(
+                handles=list(keys),
+                ncols=columns,
+                loc="upper left",
+                frameon=False,
+                fontsize=9,
+                borderpad=0.1,
+                columnspacing=1.4,
+                prop={"family": list(self._families()), "size": 9},
+            )
+            legend.set_in_layout(False)
+            if self._size(legend)[0] <= width or columns == 1:
+                return legend
+            legend.remove()
+        return None
+
+    def _settle(self) -> None:
+        for _ in range(8):
+            self.figure.draw_without_rendering()
+            widened = [_widen(axes, [t for a, t in self.inside if a is axes]) for axes in self.axes.flat]
+            if not any(widened):
+                break
+        if self.one_scale:
+            limits = [axes.get_xlim() for axes in self.axes.flat]
+            for axes in self.axes.flat:
+                axes.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
+        for axes in self.figure.axes:
+            _thin(axes)
+        for axes, low, high in self.ranges:
+            _bound(axes, low, high)
+        self.figure.draw_without_rendering()
+
+
+def _widen(axes: Axes, texts: Sequence[Text]) -> bool:
+    if not texts or not axes.get_visible():
+        return False
+    box = axes.get_window_extent()
+    extents = [text.get_window_extent() for text in texts]
+    left = max(box.x0 - min(e.x0 for e in extents), 0)
+    right = max(max(e.x1 for e in extents) - box.x1, 0)
+    if left <= 0.5 and right <= 0.5:
+        return False
+    to_data = axes.transData.inverted()
+    low, high = (
+        to_data.transform((x, box.y0))[0]
+        for x in (box.x0 - 1.3 * left - 2 * (left > 0), box.x1 + 1.3 * right + 2 * (right > 0))
+    )
+    axes.set_xlim(low, high)
+    return True
+
+
+def _thin(axes: Axes) -> None:
+    """Use fewer ticks on a horizontal axis whose labels touch."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    def shown() -> list[Any]:
+        # Asking for the labels brings them up to date, without drawing the whole figure.
+        low, high = sorted(axes.get_xlim())
+        labels = [label for label in axes.get_xticklabels() if label.get_text() and label.get_visible()]
+        inside = [label for label in labels if low <= label.get_position()[0] <= high]
+        return [label.get_window_extent() for label in sorted(inside, key=lambda label: label.get_position()[0])]
+
+    def touch() -> bool:
+        return any(one.x1 + 4 > other.x0 for one, other in pairwise(shown()))
+
+    if not axes.get_visible() or not axes.xaxis.get_visible() or not touch():
+        return
+    tries = (
+        [LogLocator(subs=subs, numticks=n) for subs, n in (((1, 3), 9), ((1,), 9), ((1,), 4), ((1,), 3))]
+        if isinstance(axes.xaxis.get_major_locator(), LogLocator)
+        else [MaxNLocator(n) for n in (6, 5, 4, 3, 2)]
+    )
+    for locator in tries:
+        axes.xaxis.set_major_locator(locator)
+        if not touch():
+            break
+
+
+def _bound(axes: Axes, low: float, high: float) -> None:
+    """End the horizontal axis at the ticks around its values."""
+    ticks = axes.get_xticks()
+    step = min(np.diff(ticks), default=0.0)
+    kept = [tick for tick in ticks.tolist() if low - step < tick < high + step and not tick < 0 <= low]
+    first, last = axes.get_xlim()
+    kept = [tick for tick in kept if first <= tick <= last]
+    axes.set_xlim(first, last)
+    axes.set_xticks(kept)
+    if len(kept) > 1:
+        axes.spines["bottom"].set_bounds(min(kept[0], low), max(kept[-1], high))
+
+
+def wrapped(text: str, width: int = 26) -> str:
+    """Fold a label between words."""
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def bare(axes: Axes, *sides: str) -> None:
+    """Hide sides of the frame."""
+    for side in sides:
+        axes.spines[side].set_visible(False)
+
+
+def plain_ticks(axes: Axes, *, log: bool = False, which: str = "x") -> None:
+    """Write ticks as people do: no exponents, thousands separated."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if log:
+        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def is_wide(low: float, high: float) -> bool:
+    """Tell whether a range is better shown on a logarithmic axis."""
+    return low > 0 and high / low > 30
+
+
+def line(colour: str, label: str, **looks: Any) -> Any:
+    """Key of a line."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, label=label, **({"linewidth": 2} | looks))
+
+
+def dot(colour: str, label: str, marker: str = "o", **looks: Any) -> Any:
+    """Key of a marker."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, label=label, marker=marker, linestyle="none", **looks)
+
+
+def band(colour: str, label: str, **looks: Any) -> Any:
+    """Key of an area."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=colour, label=label, **looks)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share: 0.9 is 90%, 0.995 is 99.5%."""
+    text = f"{100 * share:.{digits + 4}f}".rstrip("0").rstrip(".") if digits == 0 else f"{100 * share:.{digits}f}"
+    return f"{text}%"
+
+
+def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
+    """Write the figure of some Axes as a picture, whole or not at all.
+
+    Parameters
+    ----------
+    axes : Axes or array of Axes
+    path : str or Path
+        The suffix chooses the format: ``.png``, ``.svg``, ``.pdf``.
+    dpi : int, default 130
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import demandsim as ds
+    >>> draws = ds.load_study("guosen-2025-01").simulate(draws=256, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(ds.plots.distributions(draws, of=["cards"]), Path(folder) / "cards.png")
+    """
+    figure = np.ravel(axes)[0].figure
+    with written_whole(path) as unfinished:
+        figure.savefig(unfinished, dpi=dpi)
