@@ -107,7 +107,7 @@ class Canvas:
 
         family = list(self._families())
         for text in self.figure.findobj(Text):
-            if self.locale.fonts:
+            if self.locale.fonts and "\n" in text.get_text():
                 # Chinese characters fill their line.
                 text.set_linespacing(1.35)
             text.set_fontfamily(family)

@@ -148,7 +148,7 @@ def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray) -> None:
     shade = 0.0 if np.isnan(rho) else 0.85 * abs(rho)
     axes.set_facecolor((*(_rgb(BLUE) if rho >= 0 else _rgb(ORANGE)), shade))
     written = "0.00" if abs(rho) < 0.005 else f"{rho:+.2f}"
-    within = "< 0.0001" if error < 1e-4 else number(error, 1)
+    within = number(max(error, 1e-4), 1)
     text = "–" if np.isnan(rho) else f"ρ = {written}" + ("" if np.isnan(error) else f"\n± {within}")
     axes.text(
         0.5,

@@ -95,18 +95,18 @@ def waterfall(
 
 
 def _in_order(found: xr.Dataset) -> list[str]:
-    """Changes that move a quantity, the largest first, or the raising ones first where a level would change its sign."""
+    """Changes that move a quantity: the largest first; the raising ones, where a level would change its sign."""
     steps = found["contribution"].fillna(0.0)
     size = abs(steps).max([d for d in steps.dims if d != "change"])
     ranked = [str(change) for change in found.change.values[np.argsort(-size.values, kind="stable")]]
     least = 1e-9 * float(size.max())
     ranked = [change for change in ranked if float(size.sel(change=change)) > least] or ranked[:1]
     levels = found["before"] + steps.sel(change=ranked).cumsum("change")
-    ends = np.sign(found["before"]), np.sign(found["after"])
+    before, after = np.sign(found["before"]), np.sign(found["after"])
     # A number of cards that passes through minus a million on its way from one to two is no picture of anything.
-    if bool(((ends[0] == ends[1]) & (np.sign(levels) == -ends[0])).any()):
-        mean = steps.mean([d for d in steps.dims if d != "change"]) * float(ends[0].values.flat[0])
-        return sorted(ranked, key=lambda change: float(mean.sel(change=change)) < 0)
+    if ((before == after) & (np.sign(levels) == -before)).values.any():
+        towards = (steps * before).mean([d for d in steps.dims if d != "change"])
+        return sorted(ranked, key=lambda change: float(towards.sel(change=change)) < 0)
     return ranked
 
 

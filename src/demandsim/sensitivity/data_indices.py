@@ -19,16 +19,17 @@ _PARTS, _FEWEST = 32, 128
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """An estimate and those of resamples, whose spread about their mean is that of the estimate."""
+    """An estimate and those of resamples, whose spread is that of the estimate."""
 
     estimate: float
     resamples: Array
 
     def bounds(self, prob: float) -> tuple[float, float, float]:
-        """The estimate, and its interval: deviations of the resamples, turned round."""
-        apart = self.resamples - self.resamples.mean()
-        low, high = np.quantile(apart, [(1 - prob) / 2, (1 + prob) / 2])
-        return self.estimate, self.estimate - float(high), self.estimate - float(low)
+        """The estimate, and its normal interval; resamples are biased where an index is small."""
+        from scipy import special
+
+        half = float(special.ndtri((1 + prob) / 2) * self.resamples.std(ddof=1))
+        return self.estimate, self.estimate - half, self.estimate + half
 
 
 def rank_first_order(

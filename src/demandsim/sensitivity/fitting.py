@@ -15,7 +15,7 @@ from demandsim.sensitivity.points import Target
 from demandsim.sensitivity.surrogate import Space, Surrogate
 from demandsim.simulation import Array
 
-__all__ = ["Design", "constant", "fit", "products_behind", "space_for"]
+__all__ = ["Design", "constant", "fit", "products_behind", "solve", "space_for"]
 
 #: Most functions of one coordinate, most columns of main effects, and most products of two.
 _MOST, _MAIN, _PAIRS = 13, 300, 350
@@ -165,7 +165,7 @@ def _product(design: Design, values: Array) -> tuple[Array | None, bool]:
     return slopes, left <= _EXACT * total
 
 
-def _solve(gram: Array, right: Array) -> Array:
+def solve(gram: Array, right: Array) -> Array:
     """Least squares by normal equations: the columns are nearly orthogonal as they are."""
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
     scaled = gram / np.outer(scale, scale)
@@ -202,12 +202,12 @@ def fit(design: Design, y: Array, products: Sequence[Array]) -> Surrogate:
             crossed, columns = _products_of_mains(design, chosen.main)
             extra = np.hstack([extra, columns])
         (one, to_one), (other, to_other) = design.normal(level, extra, y)
-        by_one, by_other = _solve(one, to_one), _solve(other, to_other)
+        by_one, by_other = solve(one, to_one), solve(other, to_other)
         # Squared errors on the half that a fit has not seen, from sums of products alone.
         error = squares[1] - 2 * by_one @ to_other + by_one @ other @ by_one
         error += squares[0] - 2 * by_other @ to_one + by_other @ one @ by_other
         if error < best:
-            coefficients = _solve(one + other, to_one + to_other)
+            coefficients = solve(one + other, to_one + to_other)
             best, chosen = float(error), _made(design, coefficients, level, slopes, crossed)
         if best <= _EXACT * sum(squares):
             break

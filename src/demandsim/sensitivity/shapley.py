@@ -15,7 +15,7 @@ from demandsim.runs import BLOCK
 from demandsim.sensitivity.bases import features
 from demandsim.sensitivity.factors import Groups, Inputs, gather, positive
 from demandsim.sensitivity.fitting import constant
-from demandsim.sensitivity.gaussian import GaussianSurrogate, fit_gaussian
+from demandsim.sensitivity.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
 from demandsim.sensitivity.points import Event, Target, cube, read, scores, values_at
 from demandsim.sensitivity.sobol import chosen, piloted, seeded
 from demandsim.sensitivity.surrogate import Space, Surrogate
@@ -199,16 +199,10 @@ def _behind(inputs: Inputs, values: dict[str, Array], target: Target, element: i
 
 
 def _without_surrogates(inputs: Inputs, fitted: _Fitted, invalid: Sequence[Array]) -> _Fitted:
-    d = len(inputs.streams)
     kept: list[list[Surrogate | GaussianSurrogate]] = []
     for own, counts in zip(fitted.surrogates, invalid, strict=True):
         blank: Surrogate | GaussianSurrogate
-        if fitted.space is not None:
-            blank = constant(fitted.space)
-        else:
-            blank = GaussianSurrogate(
-                inputs.correlation, 0.0, np.zeros(d), np.zeros((d, d)), np.zeros(0), np.zeros((0, d))
-            )
+        blank = constant(fitted.space) if fitted.space is not None else blank_gaussian(inputs.correlation)
         kept.append([blank if count else s for s, count in zip(own, counts, strict=True)])
     return _Fitted(fitted.space, fitted.centres, fitted.scales, kept, fitted.draws)
 

@@ -84,7 +84,9 @@ def chosen(
         raise DemandsimError("an event is 0 or 1 and has no logarithm; leave out log=True")
     if of is None and isinstance(event, str):
         raise DemandsimError(f"of= is missing: which quantity is to be '{event}'?")
-    made = events(model, model.quantities if of is None else quantities(model, of), event)
+    # A function of the draws may look at any quantity.
+    names = model.quantities if of is None or callable(event) else quantities(model, of)
+    made = events(model, names, event)
     return made, tuple(dict.fromkeys(name for target in made for name in target.names)), "event"
 
 

@@ -18,6 +18,10 @@ from demandsim.simulation import Array, Layout
 __all__ = ["Rows", "chain_interval", "estimates_table", "labelled", "provenance"]
 
 
+#: Accuracy of integrals and rounding: no error is reported to be smaller, unless it is none.
+_COMMON = 2e-6
+
+
 @dataclass(frozen=True)
 class Rows:
     """One target of a result, and the dims over which it varies."""
@@ -45,8 +49,10 @@ def chain_interval(estimate: Array, chains: Array, prob: float) -> tuple[Array, 
 
     m = len(chains)
     spread = np.std(chains, axis=0, ddof=1) / math.sqrt(m)
-    half = float(special.stdtrit(m - 1, (1 + prob) / 2)) * spread
-    return estimate - half, estimate + half, spread_to_mcse(np.moveaxis(chains, 0, -1))
+    # What chains have in common, such as an integral on a grid, their spread does not show.
+    common = np.where(spread > 0, _COMMON, 0.0)
+    half = float(special.stdtrit(m - 1, (1 + prob) / 2)) * spread + common
+    return estimate - half, estimate + half, spread_to_mcse(np.moveaxis(chains, 0, -1)) + common
 
 
 def check_chains(chains: Any) -> None:
