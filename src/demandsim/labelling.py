@@ -73,7 +73,9 @@ def labelled(
     coords: dict[str, Any] = {dim: list(names) for dim, names in layout.coords.items() if dim in used}
     # The design travels on the coordinate: attributes of a Dataset do not survive a comparison.
     coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
-    coords["draw"] = np.arange(run.draws)
+    if all(isinstance(array, np.ndarray) for array in arrays.values()):
+        # Lazy draws go without: the index of a billion draws would take what laziness saves.
+        coords["draw"] = np.arange(run.draws)
     marked = [name for name in marks if name in variables]
     for name in marked:
         dims, array, _ = variables[name]

@@ -369,7 +369,6 @@ def _lazily(path: Path, identity: Any, attrs: Any, labels: Any, found: Any) -> x
         dim: values for dim, values in labels.items() if any(dim in d for d, *_ in found.values())
     }
     coords["chain"] = ("chain", np.arange(identity["chains"]), {"design": identity["design"]})
-    coords["draw"] = np.arange(identity["draws"])
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 

@@ -1,7 +1,7 @@
 """Streams: statistics of Dask-backed draws, block by block, never holding the draws.
 
-Each chain is folded into sketches by as many parallel folds as there are workers; a finished chain
-leaves its own statistics and is merged into the pool. Memory is that of a few blocks and sketches.
+Each chain is folded into sketches, block after block; a finished chain leaves its own statistics and is
+merged into the pool. Memory is that of a few blocks and sketches.
 """
 
 from __future__ import annotations
@@ -122,35 +122,61 @@ def stream_statistics(
     names = list(arrays)
     chains = next(iter(arrays.values())).sizes["chain"]
     levels = (0.5, (1 - prob) / 2, (1 + prob) / 2, *probs)
-    pool: dict[Place, Sketch] = {}
-    records: dict[Place, list[Sample]] = {}
-    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
     # Not optimised one by one: each variable would get a copy of the block that all of them share.
     parts = [data.to_delayed(optimize_graph=False) for data in _aligned([arrays[name] for name in names])]
-    fold = delayed(_fold, pure=False)
+    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
+    fold, merge, record, finish = (delayed(f, pure=False) for f in (_fold, _merge_all, _recorded, _finished))
+    pool: Any = None
+    records = []
     for chain in range(chains):
         columns = [
             np.moveaxis(part, (c, d), (-2, -1)).reshape(-1, *np.array(part.shape)[[c, d]])[0, chain]
             for part, (_, c, d) in zip(parts, axes, strict=True)
         ]
         blocks = [list(row) for row in zip(*columns, strict=True)]
-        lanes = min(_workers(), len(blocks))
+        # Whole chains side by side where there are enough of them: less to merge between workers.
+        lanes = min(-(-_workers() // chains), len(blocks))
         totals: list[Any] = [None] * lanes
-        # Contiguous runs of blocks, so that a resumed or repeated summary adds in the same order.
         for lane in range(lanes):
             for block in blocks[lane * len(blocks) // lanes : (lane + 1) * len(blocks) // lanes]:
                 totals[lane] = fold(totals[lane], axes, block)
-        (found,) = compute(delayed(_merge_all, pure=False)(totals))
-        for key, sketch in found.items():
-            if sketch.count:
-                table = dict(zip(levels, sketch.quantiles(levels), strict=True))
-                interval = sketch.narrowest(prob) if kind == "hdi" else (math.nan, math.nan)
-                records.setdefault(key, []).append(_ChainRecord(sketch.moments, table, interval))
-        pool = _merge_all([pool, found]) if pool else found
-        del found
+        found = merge(totals) if lanes > 1 else totals[0]
+        records.append(record(found, levels, prob, kind))
+        pool = found if pool is None else merge([pool, found])
+    rows: dict[Place, Row]
+    # Only statistics come back from the workers, not the sketches.
+    (rows,) = compute(finish(pool, records, prob, kind, probs, iid))
+    return rows
+
+
+def _recorded(
+    found: dict[Place, Sketch], levels: Sequence[float], prob: float, kind: Kind
+) -> dict[Place, _ChainRecord]:
+    """Statistics of one chain."""
+    return {
+        key: _ChainRecord(
+            sketch.moments,
+            dict(zip(levels, sketch.quantiles(levels), strict=True)),
+            sketch.narrowest(prob) if kind == "hdi" else (math.nan, math.nan),
+        )
+        for key, sketch in found.items()
+        if sketch.count
+    }
+
+
+def _finished(
+    pool: dict[Place, Sketch],
+    records: Sequence[dict[Place, _ChainRecord]],
+    prob: float,
+    kind: Kind,
+    probs: Sequence[float],
+    iid: bool,
+) -> dict[Place, Row]:
+    """Statistics of all chains together, with their errors."""
     rows: dict[Place, Row] = {}
     for key, sketch in pool.items():
-        row = statistics(records.get(key, []), sketch, prob, kind, probs, iid)
+        own: list[Sample] = [record[key] for record in records if key in record]
+        row = statistics(own, sketch, prob, kind, probs, iid)
         if sketch.count and sketch.smallest == sketch.largest:
             count = 5 + len(probs)
             row = [sketch.smallest, 0.0, *([sketch.smallest] * (count - 2)), *([0.0] * count)]

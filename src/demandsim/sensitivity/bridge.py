@@ -139,10 +139,24 @@ def bridge(
     size = np.abs(np.nan_to_num(tables[0])).mean(axis=0)
     out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", [a.unit for a in about]))
     settings = {"seed": entropy if entropy < 2**63 else str(entropy), "draws": draws, "chains": chains}
-    return out.assign_attrs(
-        {"statistic": statistic, "before_hash": before.hash, "after_hash": after.hash, "n_invalid": invalid},
-        **(settings if random else {}),
-    )
+    long_names = [_long_name(str(change), before, after) for change in out.change.values]
+    out = out.assign_coords(long_name=("change", long_names))
+    about_run = {
+        "study": after.notes.name or before.notes.name,
+        "statistic": statistic,
+        "before_hash": before.hash,
+        "after_hash": after.hash,
+        "n_invalid": invalid,
+    }
+    return out.assign_attrs(about_run | ({**settings, "design": "sobol"} if random else {}))
+
+
+def _long_name(change: str, before: Model, after: Model) -> str:
+    for model in (after, before):
+        made = model.assumptions.get(change) or model.equations.get(change)
+        if made is not None and made.long_name:
+            return str(made.long_name)
+    return change.replace("_", " ")
 
 
 def _errors(added: Array) -> Array:
