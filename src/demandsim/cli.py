@@ -161,6 +161,17 @@ def _progress(what: str) -> Iterator[Any]:
         bar.stop()
 
 
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """Show on a terminal that something is going on whose end cannot be told beforehand."""
+    console = _console(error=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
 def _check_folder(out: Path) -> None:
     """Find out before any work whether results can be written."""
     try:
@@ -215,10 +226,12 @@ def run(
             progress=advance,
             on_round=lambda reached: _say(str(reached)),
         )
-    summary = summarize(data, prob=prob)
+    with _busy("summarizing"):
+        summary = summarize(data, prob=prob)
     table = list(rows(summary, model.point()))
     covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
-    written = _write(model, data, table, folder, prob, locale)
+    with _busy("writing draws, summary and picture"):
+        written = _write(model, data, table, folder, prob, locale)
     if format_ is Format.JSON:
         attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
         sys.stdout.write(json.dumps({**attrs, "rows": as_records(table), **_covered(covers)}, indent=2))

@@ -16,7 +16,7 @@ from demandsim.estimates import spread_to_mcse
 from demandsim.sensitivity.factors import positive, quantities
 from demandsim.sensitivity.hybrids import Hybrids, changes
 from demandsim.sensitivity.sobol import seeded
-from demandsim.sensitivity.tables import Rows, check_chains, labelled
+from demandsim.sensitivity.tables import Rows, check_chains, labelled, named
 from demandsim.simulation import Array
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def bridge(
     out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", [a.unit for a in about]))
     settings = {"seed": entropy if entropy < 2**63 else str(entropy), "draws": draws, "chains": chains}
     long_names = [_long_name(str(change), before, after) for change in out.change.values]
-    out = out.assign_coords(long_name=("change", long_names))
+    out = named(out.assign_coords(long_name=("change", long_names)), after)
     about_run = {
         "study": after.notes.name or before.notes.name,
         "statistic": statistic,

@@ -19,7 +19,15 @@ from demandsim.sensitivity.gaussian import GaussianSurrogate, blank_gaussian, fi
 from demandsim.sensitivity.points import Event, Target, cube, read, scores, values_at
 from demandsim.sensitivity.sobol import chosen, piloted, seeded
 from demandsim.sensitivity.surrogate import Space, Surrogate
-from demandsim.sensitivity.tables import Rows, chain_interval, check_chains, estimates_table, labelled, provenance
+from demandsim.sensitivity.tables import (
+    Rows,
+    chain_interval,
+    check_chains,
+    estimates_table,
+    labelled,
+    named,
+    provenance,
+)
 from demandsim.sensitivity.walks import exact, orders_of, redrawn
 from demandsim.simulation import Array
 
@@ -125,7 +133,7 @@ def shapley(
     rows = [Rows(target.label, target.dims) for target in wanted]
     layout = inputs.program.layout
     out = estimates_table({"effect": found}, rows, layout, inputs.factors, {"effect": "Shapley effect"})
-    return out.assign(n_invalid=labelled(invalid, rows, layout, {})).assign_attrs(
+    return named(out.assign(n_invalid=labelled(invalid, rows, layout, {})), model).assign_attrs(
         provenance(
             model,
             design="sobol",

@@ -18,7 +18,7 @@ from demandsim.sensitivity.fitting import Design, constant, fit, products_behind
 from demandsim.sensitivity.pick_freeze import Points, Sums, add, indices
 from demandsim.sensitivity.points import Event, Target, cube, events, grades_of, read, targets, values_at
 from demandsim.sensitivity.surrogate import Space, Surrogate
-from demandsim.sensitivity.tables import Rows, chain_interval, check_chains, estimates_table, provenance
+from demandsim.sensitivity.tables import Rows, chain_interval, check_chains, estimates_table, named, provenance
 from demandsim.simulation import Array
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def sobol(
         for q, e in spoilt:
             pilot.surrogates[q][e] = constant(pilot.space)
         sums = _summed(inputs, wanted, pilot, entropy, draws, chains, second_order)
-    return _table(model, inputs, wanted, pilot, sums, prob).assign_attrs(
+    return named(_table(model, inputs, wanted, pilot, sums, prob), model).assign_attrs(
         provenance(
             model,
             design="sobol",

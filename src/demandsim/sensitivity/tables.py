@@ -15,7 +15,7 @@ from demandsim.estimates import spread_to_mcse
 from demandsim.sensitivity.factors import Factor
 from demandsim.simulation import Array, Layout
 
-__all__ = ["Rows", "chain_interval", "estimates_table", "labelled", "provenance"]
+__all__ = ["Rows", "chain_interval", "estimates_table", "labelled", "named", "provenance"]
 
 
 #: Accuracy of integrals and rounding: no error is reported to be smaller, unless it is none.
@@ -117,6 +117,15 @@ def estimates_table(
             label = long_names[name] + {"": "", "_lower": ", lower", "_upper": ", upper", "_mcse": ", error"}[suffix]
             out[name + suffix] = array.assign_attrs(units="1", long_name=label)
     return out.assign_coords(long_name=("assumption", [factor.long_name for factor in factors]))
+
+
+def named(out: xr.Dataset, model: Any) -> xr.Dataset:
+    """Give the quantities of a result their labels, as coordinate ``quantity_long_name``."""
+    names = []
+    for label in out["quantity"].values.tolist():
+        made = model.assumptions.get(label) or model.equations.get(label)
+        names.append((made.long_name if made is not None else None) or str(label).replace("_", " "))
+    return out.assign_coords(quantity_long_name=("quantity", names))
 
 
 def provenance(model: Any, **settings: Any) -> dict[str, Any]:
