@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from matplotlib.text import Text
 from scipy import stats
@@ -452,12 +454,36 @@ def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
     assert not {"median", "scenario", "draws", "card", "seed"} & set(re.findall(r"[a-z]+", words))
 
 
+@pytest.fixture(scope="module")
+def square_font(tmp_path_factory):
+    """A font whose every Chinese character is a full square: the widths of a real one, on any machine."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((60, -60))
+    for corner in ((60, 820), (940, 820), (940, -60)):
+        pen.lineTo(corner)
+    pen.closePath()
+    square = pen.glyph()
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "square"])
+    points = [*range(0x3000, 0x3040), *range(0x4E00, 0xA000), *range(0xFF00, 0xFFF0)]
+    builder.setupCharacterMap(dict.fromkeys(points, "square"))
+    builder.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "square": square})
+    builder.setupHorizontalMetrics({".notdef": (500, 0), "square": (1000, 60)})
+    builder.setupHorizontalHeader(ascent=880, descent=-120)
+    builder.setupNameTable({"familyName": "SimHei", "styleName": "Regular"})
+    builder.setupOS2(sTypoAscender=880, sTypoDescender=-120)
+    builder.setupPost()
+    path = tmp_path_factory.mktemp("font") / "square.ttf"
+    builder.save(path)
+    return path
+
+
 @pytest.mark.parametrize("name", ["forest", "break_even", "waterfall"])
-def test_chinese_pictures_fit_with_a_real_font(name, make):
-    try:
-        axes = make[name](locale="zh")
-    except DemandsimError:
-        pytest.skip("no font with Chinese characters is installed")
+def test_chinese_pictures_fit_with_characters_of_full_width(name, make, square_font, monkeypatch):
+    only_fonts(monkeypatch)
+    entry = font_manager.FontEntry(fname=str(square_font), name="SimHei")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, entry])
+    axes = make[name](locale="zh")
     figure = figure_of(axes)
     # A character that the font lacks is a warning, and with that an error.
     figure.canvas.draw()
