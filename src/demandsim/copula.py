@@ -111,8 +111,9 @@ def gaussian_copula(
 
 def _impossible(names: Sequence[str], pairs: Mapping[Pair, float], changed: Mapping[Pair, float]) -> str:
     def table(values: Mapping[Pair, float]) -> str:
-        rows = sorted(values.items())[:12]
-        return ", ".join(f"({names[a]}, {names[b]}): {rho:.3f}" for (a, b), rho in rows)
+        # By name, since the order of the streams is nothing that a reader knows.
+        rows = sorted((*sorted((names[a], names[b])), rho) for (a, b), rho in values.items())[:12]
+        return ", ".join(f"({a}, {b}): {rho:.3f}" for a, b, rho in rows)
 
     return (
         f"rank correlations are not positive definite together: {table(pairs)} (pairs that are not named are 0); "

@@ -502,8 +502,9 @@ class Model:
         >>> model.simulate(draws=1024, chains=4, seed=1).cards.dims
         ('scenario', 'chain', 'draw')
         >>> draws = model.simulate(rtol=0.01, of=["cards"], seed=1)
-        >>> draws.sizes["draw"]
-        1024
+        >>> mcse = ds.summarize(draws).cards.sel(statistic="mcse_mean", scenario="100T")
+        >>> bool(mcse < 0.01 * draws.cards.sel(scenario="100T").mean())
+        True
         """
         settings = Settings(chains, seed, design, keep, on_invalid, dtype)
         tolerance = Tolerance(rtol, atol, of, tuple(statistics), prob, max_draws)
