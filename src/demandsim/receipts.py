@@ -114,7 +114,7 @@ def written(total: Receipt, program: Program, requested: Mapping[str, Array]) ->
                 "achieved_prob": [round(int(n) / total.draws, 6) for n in counts[place]],
             }
     correlations = {
-        f"{_stream_label(program, one)}, {_stream_label(program, other)}": {
+        ", ".join(sorted((_stream_label(program, one), _stream_label(program, other)))): {
             "requested": float(f"{program.correlations[one, other]:.6g}"),
             "achieved": round(_rank_correlation(total.draws, total.moments[one, other]), 6),
         }
