@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -16,12 +17,28 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.errors import DemandsimError, check_known
+from demandsim.errors import DemandsimError, check_known, check_whole
 
-__all__ = ["DESIGNS", "Stream", "latin_hypercube", "random", "sobol", "uniforms"]
+__all__ = ["DESIGNS", "Stream", "entropy_of", "latin_hypercube", "random", "recorded_seed", "sobol", "uniforms"]
 
 Array = npt.NDArray[np.float64]
 _SMALLEST = 2.0**-54
+
+
+def entropy_of(seed: int | None) -> int:
+    """Return the seed, or fresh entropy in its place.
+
+    Raises
+    ------
+    DemandsimError
+        If it is neither None nor a whole number of at least 0.
+    """
+    return secrets.randbits(63) if seed is None else check_whole("seed", seed, 0, also=", or None")
+
+
+def recorded_seed(seed: int) -> int | str:
+    """Return the seed as attributes hold it: netCDF has no whole numbers beyond 64 bits."""
+    return seed if seed < 2**63 else str(seed)
 
 
 @dataclass(frozen=True)

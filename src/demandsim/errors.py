@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "CorrelationError",
@@ -24,6 +26,7 @@ __all__ = [
     "UnitError",
     "UnknownNameError",
     "check_known",
+    "check_whole",
     "did_you_mean",
 ]
 
@@ -122,3 +125,28 @@ def check_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
     for name in names:
         if name not in available:
             raise UnknownNameError(f"unknown {what} '{name}'{did_you_mean(name, available)}")
+
+
+def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: str = "") -> int:
+    """Return `value` as an int, or raise unless it is a whole number of at least `least`.
+
+    Parameters
+    ----------
+    name : str
+    value : int of Python or numpy
+    least : int, default 1
+    also, why : str
+        What else would do, and why there is a bound, for the message.
+
+    Examples
+    --------
+    >>> check_whole("draws", 8)
+    8
+    >>> check_whole("draws", 0.5)
+    Traceback (most recent call last):
+    ...
+    demandsim.errors.DemandsimError: draws must be a whole number of at least 1, not 0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise DemandsimError(f"{name} must be a whole number of at least {least}{also}, not {value!r}{why}")
+    return int(value)

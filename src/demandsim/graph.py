@@ -339,12 +339,23 @@ class Graph:
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return the given quantities and all that they are computed from."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                made = self.equations.get(name)
-                waiting.extend(made.inputs if made else ())
-        return found
+        return ancestors({name: made.inputs for name, made in self.equations.items()}, names)
+
+
+def ancestors(inputs: Mapping[str, Sequence[str]], names: Iterable[str]) -> set[str]:
+    """Return the given quantities and all that they are computed from.
+
+    Parameters
+    ----------
+    inputs : mapping of str to sequence of str
+        What each computed quantity is computed from.
+    names : iterable of str
+    """
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(inputs.get(name, ()))
+    return found

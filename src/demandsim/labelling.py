@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from demandsim.designs import recorded_seed
 from demandsim.runs import Run
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def labelled(
         # An event keeps the name of its quantity: of these, no draw has to be left out.
         coords["chain"][2]["finite"] = ", ".join(name for name in run.keep if name not in marked)
     attrs = dict(labels.dataset) | {
-        "seed": run.seed if run.seed < 2**63 else str(run.seed),
+        "seed": recorded_seed(run.seed),
         "design": run.design,
         "chains": run.chains,
         "draws": run.draws,

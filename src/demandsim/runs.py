@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError
+from demandsim.graph import ancestors
 from demandsim.machine import available_memory
 from demandsim.simulation import Array, Program
 
@@ -119,7 +120,7 @@ class Run:
     def causes(self, name: str, place: int, element: tuple[int, ...] | None = None) -> str:
         """Write the assumptions behind a quantity in one draw."""
         grades = self.program.grades(self.design, self.seed, place, place + 1, self.draws)
-        causes = _ancestors(self.program, name)
+        causes = ancestors({step.equation.name: step.equation.inputs for step in self.program.steps}, [name])
         words = []
         for cause, values in self.program.assume(grades, 1, causes).items():
             if element is not None:
@@ -214,18 +215,6 @@ class Faults:
             f"{', '.join([*labels, run.spot(place)])}, from {run.causes(origin, place, element)}. Mend the "
             "distributions (truncate them?), or pass on_invalid='keep' to keep and count such draws."
         )
-
-
-def _ancestors(program: Program, name: str) -> set[str]:
-    inputs = {step.equation.name: step.equation.inputs for step in program.steps}
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        item = waiting.pop()
-        if item not in found:
-            found.add(item)
-            waiting.extend(inputs.get(item, ()))
-    return found
 
 
 def stored_shape(run: Run, name: str) -> tuple[int, ...]:

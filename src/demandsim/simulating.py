@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy as np
 
 from demandsim.chunked import CHUNK, active_client, lazy_arrays, pilot_receipt
 from demandsim.conditioning import estimates
-from demandsim.designs import DESIGNS
-from demandsim.errors import DemandsimError, DesignWarning, check_known
+from demandsim.designs import DESIGNS, entropy_of
+from demandsim.errors import DemandsimError, DesignWarning, check_known, check_whole
 from demandsim.estimates import check_prob
 from demandsim.graph import Graph
 from demandsim.labelling import Labels, labelled
@@ -92,7 +91,7 @@ def simulated(
     run = checked_run(parts, begin, settings)
     for name, value in (("block", pace.block), ("threads", pace.threads), ("chunks", chunks)):
         if value is not None:
-            _positive(name, value)
+            check_whole(name, value)
     if goal is None and (chunks is not None or store is not None or active_client() is not None):
         return _lazily(parts, run, chunks or CHUNK, store, pace)
     if chunks is not None or store is not None:
@@ -123,7 +122,7 @@ def _goal(parts: Parts, asked: Tolerance) -> Goal | None:
     names = [asked.of] if isinstance(asked.of, str) else list(parts.computed if asked.of is None else asked.of)
     check_known(names, parts.quantities, "quantity in of:")
     check_prob(asked.prob)
-    _positive("max_draws", asked.max_draws)
+    check_whole("max_draws", asked.max_draws)
     unsure = tuple(name for name in names if parts.program.varying[name].random)
     return Goal(unsure, asked.statistics, float(asked.rtol), float(asked.atol), asked.prob, int(asked.max_draws))
 
@@ -139,10 +138,8 @@ def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
     check_known([settings.on_invalid], ("raise", "keep"), "on_invalid")
     check_known([settings.design], DESIGNS, "design")
     check_known([settings.dtype], ("float64", "float32"), "dtype")
-    draws, chains = _positive("draws", draws), _positive("chains", settings.chains)
-    seed = settings.seed
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-        raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
+    draws, chains = check_whole("draws", draws), check_whole("chains", settings.chains)
+    entropy = entropy_of(settings.seed)
     if settings.design == "sobol" and draws & (draws - 1):
         lower, upper = 1 << (draws.bit_length() - 1), 1 << draws.bit_length()
         warnings.warn(
@@ -156,15 +153,8 @@ def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
     wanted = tuple(parts.quantities if settings.keep is None else dict.fromkeys(settings.keep))
     check_known(wanted, parts.quantities, "quantity in keep:")
     needed = frozenset(parts.graph.ancestors(wanted))
-    entropy = secrets.randbits(63) if seed is None else int(seed)
     dtype = np.dtype(settings.dtype)
     return Run(parts.program, settings.design, entropy, chains, draws, wanted, needed, dtype, settings.on_invalid)
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise DemandsimError(f"{name} must be a whole number of at least 1, not {value!r}")
-    return int(value)
 
 
 def _lazily(parts: Parts, run: Run, chunk: int, store: str | Path | None, pace: Pace) -> xr.Dataset:

@@ -24,7 +24,6 @@ Counts = npt.NDArray[np.int64]
 
 MANTISSA_BITS = 14
 _SHIFT = np.int64(52 - MANTISSA_BITS)
-_MAGNITUDE = np.int64(2**63 - 1)
 #: Octaves below the largest magnitude that keep their own bins; what is smaller counts as zero.
 _OCTAVES = 64
 _STEP = 8_192

@@ -70,9 +70,9 @@ class Reached:
     @property
     def ratio(self) -> float:
         """Error over tolerance: 1 or less is good enough."""
-        if self.mcse <= self.tolerance:
-            return 0.0 if self.tolerance == 0 else self.mcse / self.tolerance
-        return math.inf if not self.tolerance or math.isnan(self.mcse) else self.mcse / self.tolerance
+        if math.isnan(self.mcse) or not self.tolerance:
+            return math.inf if self.mcse else 0.0
+        return self.mcse / self.tolerance
 
     def __str__(self) -> str:
         where = f" [{self.labels}]" if self.labels else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.errors import DemandsimError, ScenarioError, check_known
+from demandsim.errors import DemandsimError, ScenarioError, check_known, check_whole
 from demandsim.estimates import check_prob
 from demandsim.plots.canvas import (
     GREY,
@@ -103,8 +103,7 @@ def break_even(
     check_known([quantity], model.quantities, "quantity")
     if x == y:
         raise DemandsimError(f"x and y are both '{x}'; a map needs two assumptions")
-    if isinstance(points, bool) or points < 3:
-        raise DemandsimError(f"points must be a whole number of at least 3, not {points!r}")
+    check_whole("points", points, 3)
     grids = {name: _values(model, name, points, prob) for name in (x, y)}
     chances = _chances(model, grids, event, draws=draws, chains=chains, seed=seed, design=design)
     panels = lay_out({quantity: chances.probability}, (x, y), None)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from demandsim.designs import Stream, uniforms
-from demandsim.errors import check_known
+from demandsim.designs import Stream, entropy_of, recorded_seed, uniforms
+from demandsim.errors import check_known, check_whole
 from demandsim.estimates import spread_to_mcse
-from demandsim.sensitivity.factors import positive, quantities
+from demandsim.sensitivity.factors import quantities
 from demandsim.sensitivity.hybrids import Hybrids, changes
-from demandsim.sensitivity.sobol import seeded
 from demandsim.sensitivity.tables import Rows, check_chains, labelled, named
 from demandsim.simulation import Array
 
@@ -109,12 +108,12 @@ def bridge(
     import xarray as xr
 
     check_known([statistic], ("point", "mean"), "statistic")
-    positive("draws", draws)
-    positive("orders", orders, 2)
+    check_whole("draws", draws)
+    check_whole("orders", orders, 2)
     check_chains(chains)
     names = quantities(before, of)
     quantities(after, of)
-    entropy = seeded(seed)
+    entropy = entropy_of(seed)
     random = statistic == "mean"
     changed = changes(before, after, random)
     sizes = [(draws, chain) for chain in range(chains)] if random else [(0, 0)]
@@ -138,7 +137,7 @@ def bridge(
     invalid = sum(int(np.count_nonzero(~np.isfinite(table))) for table in tables)
     size = np.abs(np.nan_to_num(tables[0])).mean(axis=0)
     out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", [a.unit for a in about]))
-    settings = {"seed": entropy if entropy < 2**63 else str(entropy), "draws": draws, "chains": chains}
+    settings = {"seed": recorded_seed(entropy), "draws": draws, "chains": chains}
     long_names = [_long_name(str(change), before, after) for change in out.change.values]
     out = named(out.assign_coords(long_name=("change", long_names)), after)
     about_run = {

@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from demandsim.simulation import Array, Program
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["Factor", "Groups", "Inputs", "Places", "gather", "grouped", "positive", "quantities"]
+__all__ = ["Factor", "Groups", "Inputs", "Places", "gather", "grouped", "quantities"]
 
 Places = npt.NDArray[np.intp]
 Groups = Mapping[str, Sequence[str]]
@@ -99,12 +99,6 @@ class Inputs:
                     "variance cannot be divided among them in this way. Use sensitivity.shapley, or vary them "
                     f"together with groups={{'name': ['{one.members[0]}', '{other.members[0]}']}}"
                 )
-
-
-def positive(name: str, value: Any, least: int = 1) -> None:
-    """Raise unless `value` is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DemandsimError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def quantities(model: Model, of: str | Sequence[str]) -> tuple[str, ...]:

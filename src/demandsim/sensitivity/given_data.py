@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.errors import DemandsimError, check_known
+from demandsim.designs import entropy_of, recorded_seed
+from demandsim.errors import DemandsimError, check_known, check_whole
 from demandsim.estimates import check_prob
 from demandsim.sensitivity.data_indices import bins_of, classes, delta, pawn, rank_first_order, resampled
-from demandsim.sensitivity.factors import positive
 from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
-from demandsim.sensitivity.sobol import seeded
 from demandsim.simulation import Array
 
 if TYPE_CHECKING:
@@ -85,8 +84,8 @@ def given_data(
     'activated_parameters'
     """
     check_prob(prob)
-    positive("resamples", resamples, 10)
-    entropy = seeded(seed)
+    check_whole("resamples", resamples, 10)
+    entropy = entropy_of(seed)
     kept, names, assumptions = taken(draws, of)
 
     def one(data: Paired) -> Sequence[Mapping[str, tuple[float, ...]]]:
@@ -107,7 +106,7 @@ def given_data(
     out = _collected(kept, names, assumptions, one, _LONG_NAMES, ("", "_lower", "_upper"))
     return out.assign_attrs(
         _about(draws, kept),
-        seed=entropy if entropy < 2**63 else str(entropy),
+        seed=recorded_seed(entropy),
         prob=prob,
         resamples=resamples,
         method="rank-based first order, PAWN, delta",

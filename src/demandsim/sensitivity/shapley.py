@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demandsim.designs import entropy_of, recorded_seed
 from demandsim.distributions.law import normal_scores
-from demandsim.errors import DemandsimError
+from demandsim.errors import DemandsimError, check_whole
 from demandsim.estimates import check_prob
 from demandsim.runs import BLOCK
 from demandsim.sensitivity.bases import features
-from demandsim.sensitivity.factors import Groups, Inputs, gather, positive
+from demandsim.sensitivity.factors import Groups, Inputs, gather
 from demandsim.sensitivity.fitting import constant
 from demandsim.sensitivity.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
 from demandsim.sensitivity.points import Event, Target, cube, read, scores, values_at
-from demandsim.sensitivity.sobol import chosen, piloted, seeded
+from demandsim.sensitivity.sobol import chosen, piloted
 from demandsim.sensitivity.surrogate import Space, Surrogate
 from demandsim.sensitivity.tables import (
     Rows,
@@ -111,11 +112,11 @@ def shapley(
     array([[1., 1.]])
     """
     check_prob(prob)
-    positive("draws", draws)
+    check_whole("draws", draws)
     check_chains(chains)
     if draws & (draws - 1):
         raise DemandsimError(f"draws must be a power of two for Sobol' points, such as {1 << draws.bit_length()}")
-    entropy = seeded(seed)
+    entropy = entropy_of(seed)
     wanted, names, scale = chosen(model, of, log, event)
     inputs = gather(model, names, groups)
     runs = draws * chains * (len(inputs.factors) + 1)
@@ -137,7 +138,7 @@ def shapley(
         provenance(
             model,
             design="sobol",
-            seed=entropy if entropy < 2**63 else str(entropy),
+            seed=recorded_seed(entropy),
             draws=draws,
             chains=chains,
             model_runs=runs + fitted.draws,

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demandsim.errors import DemandsimError
+from demandsim.designs import entropy_of, recorded_seed
+from demandsim.errors import DemandsimError, check_whole
 from demandsim.estimates import check_prob
 from demandsim.runs import BLOCK
 from demandsim.sensitivity.bases import features
-from demandsim.sensitivity.factors import Groups, Inputs, gather, positive, quantities
+from demandsim.sensitivity.factors import Groups, Inputs, gather, quantities
 from demandsim.sensitivity.fitting import Design, constant, fit, products_behind, space_for
 from demandsim.sensitivity.pick_freeze import Points, Sums, add, indices
 from demandsim.sensitivity.points import Event, Target, cube, events, grades_of, read, targets, values_at
 from demandsim.sensitivity.surrogate import Space, Surrogate
-from demandsim.sensitivity.tables import Rows, chain_interval, check_chains, estimates_table, named, provenance
+from demandsim.sensitivity.tables import (
+    Rows,
+    chain_interval,
+    check_chains,
+    estimates_table,
+    labelled,
+    named,
+    provenance,
+)
 from demandsim.simulation import Array
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["Pilot", "chosen", "piloted", "seeded", "sobol"]
+__all__ = ["Pilot", "chosen", "piloted", "sobol"]
 
 _LONG_NAMES = {
     "first_order": "share of variance explained alone",
@@ -60,15 +68,6 @@ class Pilot:
     def standard(self, number: int, values: Array) -> Array:
         """Standardise the values of a target, shape (elements, draws)."""
         return (values - self.centres[number][:, None]) / self.scales[number][:, None]
-
-
-def seeded(seed: int | None) -> int:
-    """Return the seed, or fresh entropy."""
-    if seed is None:
-        return secrets.randbits(63)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise DemandsimError(f"seed must be a whole number of at least 0, or None, not {seed!r}")
-    return int(seed)
 
 
 def chosen(
@@ -235,11 +234,11 @@ def sobol(
     'activated_parameters'
     """
     check_prob(prob)
-    positive("draws", draws)
+    check_whole("draws", draws)
     check_chains(chains)
     if draws & (draws - 1):
         raise DemandsimError(f"draws must be a power of two for Sobol' points, such as {1 << draws.bit_length()}")
-    entropy = seeded(seed)
+    entropy = entropy_of(seed)
     wanted, names, scale = chosen(model, of, log, event)
     inputs = gather(model, names, groups)
     inputs.check_independent("sobol")
@@ -256,7 +255,7 @@ def sobol(
         provenance(
             model,
             design="sobol",
-            seed=entropy if entropy < 2**63 else str(entropy),
+            seed=recorded_seed(entropy),
             draws=draws,
             chains=chains,
             model_runs=runs + pilot.draws,
@@ -275,8 +274,6 @@ def _table(
     sums: Sequence[Sequence[Sums]],
     prob: float,
 ) -> xr.Dataset:
-    from demandsim.sensitivity.tables import labelled
-
     found: dict[str, list[tuple[Array, Array, Array, Array]]] = {}
     invalid = []
     for number, target in enumerate(wanted):

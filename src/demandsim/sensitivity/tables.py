@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from demandsim.errors import DemandsimError
+from demandsim.errors import check_whole
 from demandsim.estimates import spread_to_mcse
 from demandsim.sensitivity.factors import Factor
 from demandsim.simulation import Array, Layout
@@ -57,8 +57,7 @@ def chain_interval(estimate: Array, chains: Array, prob: float) -> tuple[Array, 
 
 def check_chains(chains: Any) -> None:
     """Raise unless there are chains whose spread can tell the error."""
-    if isinstance(chains, bool) or not isinstance(chains, (int, np.integer)) or chains < 2:
-        raise DemandsimError(f"chains must be a whole number of at least 2, not {chains!r}: their spread is the error")
+    check_whole("chains", chains, 2, why=": their spread is the error")
 
 
 def labelled(
