@@ -223,3 +223,11 @@ def test_readable_chooses_what_people_print(unit, magnitude, divisor, label):
 def test_readable_never_makes_a_number_longer_than_it_is(unit, magnitude):
     divisor, _ = readable(unit, magnitude)
     assert divisor == 1.0 or magnitude / divisor >= 0.1
+
+
+def test_bytes_are_a_dimension_of_their_own():
+    assert not same_dimension("byte", "1")
+    assert not same_dimension("GB/s", "Hz")
+    assert base_factor("TB/s/card") == 1e12
+    assert base_factor("GiB") == 2**30
+    assert base_factor("Gbit/s") == 1.25e8

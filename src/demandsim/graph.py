@@ -115,10 +115,14 @@ class Equation:
 
     @property
     def reference(self) -> str:
-        """Name for study files: ``inference.cards`` for a shipped equation, else the bare name."""
+        """Name for study files: ``inference.cards`` for a shipped equation, else the bare name.
+
+        A shipped one goes by its function: several may compute one quantity, in different ways.
+        """
         module = self.function.__module__
         prefix = "demandsim.equations."
-        return f"{module.removeprefix(prefix)}.{self.name}" if module.startswith(prefix) else self.name
+        room = module.removeprefix(prefix)
+        return f"{room}.{self.function.__name__}" if module.startswith(prefix) else self.name
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -31,6 +31,8 @@ yi = 1e8
 """
 #: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
 _YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day")
+#: pint counts bits as plain numbers; a bandwidth must not pass for a frequency.
+_DATA = ("byte = [information] = B = octet", "bit = byte / 8")
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
 
@@ -77,8 +79,10 @@ def _registry() -> Any:
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        for line in _YEARS:
+        for line in (*_YEARS, *_DATA):
             ureg.define(line)
+        # What pint worked out for gigabytes while a byte was a plain number is stale.
+        ureg._build_cache()
     finally:
         log.setLevel(level)
     ureg.formatter.default_format = "C"

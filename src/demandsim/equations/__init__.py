@@ -14,7 +14,7 @@ from demandsim.graph import Equation
 __all__ = ["MENU", "equation_named"]
 
 #: Rooms of this folder that hold equations.
-MENU = ("inference", "fleet", "economics")
+MENU = ("demand", "inference", "serving", "training", "fleet", "economics", "market")
 
 
 @cache
