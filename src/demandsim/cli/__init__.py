@@ -1,0 +1,49 @@
+"""Command line: ``demandsim run | sensitivity | list | show | explain``.
+
+Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
+error of the model, the data or the disk, 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+
+from demandsim.cli.looking import explain, list_, show
+from demandsim.cli.mattering import sensitivity
+from demandsim.cli.simulating import run
+from demandsim.cli.terminal import say
+from demandsim.errors import DemandsimError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Probabilistic models of AI compute demand: distributions on every assumption, intervals on every result.",
+)
+app.command()(run)
+app.command()(sensitivity)
+app.command("list")(list_)
+app.command()(show)
+app.command()(explain)
+
+
+def main() -> None:
+    """Run the command line, turning our own errors into one line and exit code 1."""
+    warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+    try:
+        app()
+    except DemandsimError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # typer turns Ctrl-C into exit code 130; ours are 0, 1 and 2.
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
+        say("interrupted; nothing half-written was left behind")
+        sys.exit(1)
