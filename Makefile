@@ -2,8 +2,10 @@
 #   make demo    set up, then simulate the report's model
 #   make test    set up, then tests, doctests, examples, lint, types
 #   make bench   ratios against numpy by hand and against peers (CONTRIBUTING.md)
+#   make docs    the documentation, in docs/_build/html
+#   make release build, check, install in an empty environment, run the demo from there
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint types format clean
+.PHONY: help demo test bench docs release lint types format clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 help:
-	@sed -n '2,4p' Makefile | sed 's/^# *//'
+	@sed -n '2,6p' Makefile | sed 's/^# *//'
 
 $(VENV)/.made: pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
@@ -50,9 +52,32 @@ bench: .venv-bench/.made
 	.venv-bench/bin/python benchmarks/side_by_side.py
 	.venv-bench/bin/python benchmarks/memory.py
 
+# Warnings are errors: a link that leads nowhere does not get in.
+.venv-docs/.made: pyproject.toml $(VENV)/.made
+	@"$(PYTHON)" -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dask]" --group docs --group test
+	@touch $@
+
+docs: .venv-docs/.made
+	.venv-docs/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+# What was built is what is tried: the wheel, in an environment that has nothing else of ours.
+release: $(VENV)/.made
+	rm -rf dist .venv-release
+	@"$(PYTHON)" -m venv .venv-release
+	@.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --group release
+	.venv-release/bin/python -m build --outdir dist .
+	.venv-release/bin/python -m twine check --strict dist/*
+	@"$(PYTHON)" -m venv --clear .venv-release
+	@.venv-release/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd dist && ../.venv-release/bin/demandsim run guosen-2025-01 --seed 20250127 --draws 1024
+
 format: $(VENV)/.made
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-bench out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-docs .venv-release docs/_build docs/gallery docs/reference/api docs/reference/equations.rst out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
 """At which price and utilization does the API business cover its compute?
+=======================================================================
 
 Run it: ``python examples/break_even.py``. It prints the chance at the published point and writes
 ``out/break_even.png``.

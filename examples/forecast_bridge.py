@@ -1,4 +1,5 @@
 """The forecast has moved: which changed assumption moved it, and by how much?
+===========================================================================
 
 From the report's assumptions to those that production data support. Run it:
 ``python examples/forecast_bridge.py``. It prints the steps and writes ``out/forecast_bridge.png``.

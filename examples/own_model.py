@@ -1,4 +1,5 @@
 """How do I write a model of my own, and ask it what-if questions?
+===============================================================
 
 Run it: ``python examples/own_model.py``. It prints tables and writes ``out/own_model.png``.
 """

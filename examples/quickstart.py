@@ -1,4 +1,5 @@
 """How sure can we be of the report's number of cards?
+===================================================
 
 Run it: ``python examples/quickstart.py``. It prints a table and writes ``out/quickstart.png``.
 """

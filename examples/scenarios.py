@@ -1,4 +1,5 @@
 """What if utilization is what production data say, prices fall, or both?
+======================================================================
 
 Run it: ``python examples/scenarios.py``. It prints the chance of covering the compute cost in each
 scenario and writes ``out/scenarios.png``.

@@ -1,4 +1,5 @@
 """What matters when assumptions move together?
+============================================
 
 Larger models run at a higher utilization, cheaper tokens are sold in larger numbers: Sobol' indices
 do not allow for that, Shapley effects do. Run it: ``python examples/sensitivity_correlated.py``. It

@@ -1,4 +1,5 @@
 """Where does the uncertainty come from, and which assumption is worth learning first?
+===================================================================================
 
 Run it: ``python examples/sensitivity_sobol.py``. It prints the shares of variance and writes
 ``out/sensitivity_sobol.png``, and how well the simulation has settled: ``out/convergence.png``.

@@ -1,4 +1,5 @@
 """Which assumption alone moves the report's results the most?
+===========================================================
 
 Run it: ``python examples/sensitivity_tornado.py``. It prints the swings and writes
 ``out/sensitivity_tornado.png``.
