@@ -1,0 +1,135 @@
+"""Growth: tokens a day from the top down, by curves over elapsed time, and the rates that drive them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from demandsim.errors import EquationError
+from demandsim.graph import constant, equation
+
+__all__ = [
+    "exponential_growth",
+    "gompertz_growth",
+    "logistic_growth",
+    "persistent_rate",
+    "rate_from_doubling",
+    "rate_from_factor",
+    "varying_growth",
+]
+
+_YEAR = constant(1, "year")
+_TWO = constant(2, "1")
+
+
+@equation(unit="1/year", name="growth_rate")
+def rate_from_factor(growth_factor: Any, growth_period: Any = _YEAR) -> Any:
+    r"""Growth rate: continuous, from the factor by which tokens grow in a period.
+
+    .. math:: r = \ln(f) / P
+
+    Source: definition; a rate is per unit of time, so growth of 100% a year is ln 2 per year.
+    """
+    return np.log(growth_factor) / growth_period
+
+
+@equation(unit="1/year", name="growth_rate")
+def rate_from_doubling(doubling_time: Any, doubling_factor: Any = _TWO) -> Any:
+    r"""Growth rate: continuous, from the time in which tokens double.
+
+    .. math:: r = \ln(2) / D
+
+    Source: definition.
+    """
+    return np.log(doubling_factor) / doubling_time
+
+
+@equation(unit="1/year", name="growth_rate")
+def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) -> Any:
+    r"""Growth rate: a mean, and shocks of which a part lives on in the next year.
+
+    .. math:: r_i = \bar r + d_i, \quad d_i = \rho \, d_{i-1} + \epsilon_i, \quad d_{-1} = 0
+
+    With persistence 0 years are independent, and good ones cancel bad ones; with 1 the rate is a random walk.
+
+    Source: autoregression of first order.
+    """
+    import xarray as xr
+
+    dim = _time_dim("persistent_rate", "rate_shock", rate_shock)
+    drift = [rate_shock.isel({dim: 0})]
+    for place in range(1, rate_shock.sizes[dim]):
+        drift.append(persistence * drift[-1] + rate_shock.isel({dim: place}))
+    # Labels of the dim, not those of the single steps, which arithmetic drops.
+    steps = xr.concat([step.drop_vars(dim, errors="ignore") for step in drift], dim=dim)
+    return mean_growth_rate + (steps.assign_coords({dim: rate_shock[dim]}) if dim in rate_shock.coords else steps)
+
+
+@equation(unit="token/day", name="top_down_tokens")
+def exponential_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> Any:
+    r"""Top-down tokens a day: exponential growth.
+
+    .. math:: T = T_0 e^{r t}
+
+    Source: solution of dT/dt = r T.
+
+    Examples
+    --------
+    >>> float(exponential_growth(1e12, growth_rate=0.0, elapsed_time=3.0))
+    1000000000000.0
+    """
+    return initial_tokens * np.exp(growth_rate * elapsed_time)
+
+
+@equation(unit="token/day", name="top_down_tokens")
+def logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
+    r"""Top-down tokens a day: logistic growth, at its fastest halfway to saturation.
+
+    .. math:: T = \frac{K}{1 + (K / T_0 - 1) \, e^{-r t}}
+
+    Source: P.-F. Verhulst, 1838: solution of dT/dt = r T (1 - T / K).
+
+    Examples
+    --------
+    >>> float(logistic_growth(1e12, growth_rate=1.0, elapsed_time=0.0, saturation_tokens=4e12))
+    1000000000000.0
+    """
+    return saturation_tokens / (1 + (saturation_tokens / initial_tokens - 1) * np.exp(-growth_rate * elapsed_time))
+
+
+@equation(unit="token/day", name="top_down_tokens")
+def gompertz_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
+    r"""Top-down tokens a day: Gompertz growth, whose relative rate falls from the start.
+
+    .. math:: T = K \exp\left(\ln(T_0 / K) \, e^{-r t}\right)
+
+    Here r is the rate at which the logarithmic distance to saturation closes, not the initial growth.
+
+    Source: B. Gompertz, 1825: solution of dT/dt = r T ln(K / T).
+    """
+    return saturation_tokens * np.exp(np.log(initial_tokens / saturation_tokens) * np.exp(-growth_rate * elapsed_time))
+
+
+@equation(unit="token/day", name="top_down_tokens")
+def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> Any:
+    r"""Top-down tokens a day: exponential growth at a rate that differs from year to year.
+
+    .. math:: T_i = T_0 \exp\Big(\sum_{j \le i} r_j \, (t_j - t_{j-1})\Big), \quad t_{-1} = 0
+
+    The rate of a label holds over the time that ends there. Drawn once (`shared`, or without the dim) it persists;
+    drawn anew each year, good years cancel bad ones; `persistent_rate` lies between.
+
+    Source: solution of dT/dt = r(t) T with r constant between labels.
+    """
+    dim = _time_dim("varying_growth", "elapsed_time", elapsed_time)
+    step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
+    return initial_tokens * np.exp((growth_rate * step).cumsum(dim))
+
+
+def _time_dim(called: str, name: str, value: Any) -> str:
+    """The dim along which time runs."""
+    for dim in ("year", "date"):
+        if dim in getattr(value, "dims", ()):
+            return dim
+    raise EquationError(f"{called} adds up over time: {name} needs a dim 'year' or 'date'")

@@ -1,0 +1,20 @@
+"""Series: published figures with unit, date, source and status, as CSV files; and the growth between them.
+
+The schema of the files, and what loading one gives, stand in ``docs/series.md``.
+"""
+
+from demandsim.series.growth import cagr, elapsed_years, growth, growth_on_quarter, growth_on_year, implied_earlier
+from demandsim.series.loader import list_series, load_series
+from demandsim.series.schema import STATUSES
+
+__all__ = [
+    "STATUSES",
+    "cagr",
+    "elapsed_years",
+    "growth",
+    "growth_on_quarter",
+    "growth_on_year",
+    "implied_earlier",
+    "list_series",
+    "load_series",
+]
