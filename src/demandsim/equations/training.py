@@ -2,4 +2,171 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any
+
+import numpy as np
+
+from demandsim.graph import constant, equation
+
+__all__ = [
+    "achieved_training_utilization",
+    "cards_for_deadline",
+    "communication_overhead",
+    "fleet_cards",
+    "lent_training_time",
+    "other_cards",
+    "training_card_hours",
+    "training_compute",
+    "training_cost",
+    "training_time",
+    "training_utilization",
+]
+
+_PER_PARAMETER = constant(6, "FLOP/parameter/token")
+
+
+@equation(unit="FLOP")
+def training_compute(
+    activated_parameters: Any, training_tokens: Any, training_flops_per_parameter: Any = _PER_PARAMETER
+) -> Any:
+    r"""Compute of training: a forward pass, and a backward pass of twice its size.
+
+    .. math:: C = 6 N_\text{active} D
+
+    Attention over the context is left out.
+
+    Source: Kaplan et al., "Scaling laws for neural language models" (2020).
+
+    Examples
+    --------
+    >>> f"{training_compute(37e9, 14.8e12):.3g}"
+    '3.29e+24'
+    """
+    return training_flops_per_parameter * activated_parameters * training_tokens
+
+
+@equation(unit="1")
+def communication_overhead(communication_ratio: Any, overlapped_share: Any) -> Any:
+    r"""Time that communication adds, over computation alone: what overlaps costs only where it is the longer.
+
+    .. math:: h = o \max(0, r - 1) + (1 - o) r
+
+    Source: DeepSeek-V3 technical report: communication : computation about 1 : 1, which DualPipe overlaps.
+
+    Examples
+    --------
+    >>> [float(communication_overhead(1, share)) for share in (0, 0.5, 1)]
+    [1.0, 0.5, 0.0]
+    """
+    return overlapped_share * np.maximum(communication_ratio - 1, 0) + (1 - overlapped_share) * communication_ratio
+
+
+@equation(unit="1")
+def training_utilization(compute_utilization: Any, communication_overhead: Any) -> Any:
+    r"""Training utilization: that of computation, diluted by the communication that nothing hides.
+
+    .. math:: u = u_c / (1 + h)
+
+    Source: definition of model FLOP utilization; median of 33 published runs: 0.375 (training-cost-trends, Epoch AI).
+    """
+    return compute_utilization / (1 + communication_overhead)
+
+
+@equation(unit="1", name="training_utilization")
+def achieved_training_utilization(training_compute: Any, training_card_hours: Any, card_flops: Any) -> Any:
+    r"""Training utilization: as the card-hours of a run imply, over the peak of the precision named.
+
+    .. math:: u = \frac{C}{H F}
+
+    Source: definition.
+    """
+    return training_compute / (training_card_hours * card_flops)
+
+
+@equation(unit="card*hour")
+def training_card_hours(training_compute: Any, card_flops: Any, training_utilization: Any) -> Any:
+    r"""Card-hours of training: compute over usable compute per card.
+
+    .. math:: H = \frac{C}{F u}
+
+    FP8 doubles the peak of BF16; a utilization belongs to the peak that it was measured against.
+
+    Source: definition.
+    """
+    return training_compute / (card_flops * training_utilization)
+
+
+@equation(unit="USD")
+def training_cost(training_card_hours: Any, card_hour_price: Any) -> Any:
+    r"""Cost of training: card-hours at a rent.
+
+    .. math:: K = H p
+
+    The final run only, as published: no research, failed runs, data or staff.
+
+    Source: DeepSeek-V3 technical report: 2.788 million H800-hours at 2 USD.
+    """
+    return training_card_hours * card_hour_price
+
+
+@equation(unit="day")
+def training_time(training_card_hours: Any, training_cards: Any) -> Any:
+    r"""Time of training: card-hours shared by the cards.
+
+    .. math:: t = H / N
+
+    Source: definition; utilization is taken not to depend on the number of cards.
+    """
+    return training_card_hours / training_cards
+
+
+@equation(unit="card", name="training_cards")
+def cards_for_deadline(training_card_hours: Any, training_deadline: Any) -> Any:
+    r"""Cards of training: those that are done by a deadline.
+
+    .. math:: N = H / t
+
+    Source: definition.
+    """
+    return training_card_hours / training_deadline
+
+
+@equation(unit="card")
+def fleet_cards(cards: Any, inference_share: Any) -> Any:
+    r"""Cards of the fleet: inference, with training and research on top.
+
+    .. math:: N = N_i / s
+
+    Source: Guosen, January 2025: inference took 67.7% of China's compute in 2024.
+
+    Examples
+    --------
+    >>> fleet_cards(600, 0.75)
+    800.0
+    """
+    return cards / inference_share
+
+
+@equation(unit="card")
+def other_cards(fleet_cards: Any, cards: Any) -> Any:
+    r"""Cards of training and research: the fleet without inference.
+
+    .. math:: N - N_i
+
+    Source: definition.
+    """
+    return fleet_cards - cards
+
+
+@equation(unit="day", name="training_time")
+def lent_training_time(training_card_hours: Any, training_cards: Any, lent_cards: Any) -> Any:
+    r"""Time of training: with the cards that inference lends helping the training cards.
+
+    .. math:: t = \frac{H}{N + N_\ell}
+
+    With a mean number of lent cards, as `capacity.lent_cards` gives it; a run can use them only so far as it can grow
+    and shrink.
+
+    Source: definition; DeepSeek, open-infra-index, day 6: at night nodes go to research and training.
+    """
+    return training_card_hours / (training_cards + lent_cards)
