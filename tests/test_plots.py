@@ -16,6 +16,7 @@ from scipy import stats
 
 import demandsim as ds
 from demandsim import plots
+from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, ScenarioError, UnknownNameError
 from demandsim.plots import wording
 
@@ -169,7 +170,33 @@ def bridge():
 
 
 @pytest.fixture(scope="module")
-def make(model, draws, moved, indices, effects, bridge):
+def stepped(model):
+    shares = xr.DataArray([0.1, 0.2, 0.4, 0.8], dims="step", coords={"step": range(4)})
+    return model.fix(utilization=shares).assume(peak_ratio="uniform(0.3, 0.5)").simulate(draws=256, seed=7)
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    """Four years of a fleet of which too little is for sale."""
+    years = range(2025, 2029)
+    time = xr.DataArray([0.0, 1.0, 2.0, 3.0], coords={"year": years}, dims="year")
+    names = ("cards_bought", "cards_surviving", "cards_in_service", "unmet_cards")
+    fleet = ds.Model(
+        [equation_named(f"fleet.{name}") for name in names],
+        {
+            "elapsed_time": ds.Assumption(ds.distributions.constant(time), unit="year"),
+            "cards_required": ds.Assumption(ds.distributions.uniform(3e5 + 1e5 * time, 6e5 + 2e5 * time), "card"),
+            "useful_life": ds.Assumption("uniform(1, 3)", unit="year"),
+            "supply_limit": ds.Assumption(9e5, unit="card"),
+            "initial_cards": ds.Assumption(2e5, unit="card"),
+        },
+    ).with_scenarios({"open": {}, "short": {"supply_limit": 3e5}})
+    draws = fleet.simulate(draws=256, seed=7)
+    return draws.assign_attrs(study=STUDY)
+
+
+@pytest.fixture(scope="module")
+def make(model, draws, fleet, stepped, moved, indices, effects, bridge):
     """Every picture by its name, in a language."""
     one = draws.sel(scenario="100T")
     alone = model.select(scenario="100T")
@@ -191,6 +218,19 @@ def make(model, draws, moved, indices, effects, bridge):
         "sobol_one": lambda **k: plots.sobol(indices.sel(scenario="100T"), of=["cards"], **k),
         "shapley": lambda **k: plots.shapley(effects, **k),
         "waterfall": lambda **k: plots.waterfall(bridge, **k),
+        "cohorts": lambda **k: plots.cohorts(fleet, **k),
+        "limits": lambda **k: plots.limits(draws, **k),
+        "limits_one": lambda **k: plots.limits(one, of="capex", against={"the market of a year": 178e9}, **k),
+        "roofline": lambda **k: plots.roofline(
+            stepped,
+            "utilization",
+            of=QUANTITIES,
+            limits=["capex"],
+            walls=["peak_ratio"],
+            measured=[("cards", 0.2, 5e5)],
+            levels={"cards": (8.6e5, "85.8")},
+            **k,
+        ),
     }
 
 
@@ -207,9 +247,12 @@ PICTURES = [
     "sobol_one",
     "shapley",
     "waterfall",
+    "cohorts",
+    "roofline",
 ]
 #: What a reader must find in the picture besides its provenance.
 SAYS = {
+    "cohorts": ["10,000 cards", "scenario short", "bought 2027", "initial fleet", "missing", "central 90% interval"],
     "distributions": ["10,000 cards", "bn CNY/year", "published point", "scenario 1000T", "central 90% interval"],
     "forest": ["10,000 cards", "bn CNY/year", "published points", "1000T", "central 50% interval"],
     "scatter": ["bn parameters", "10,000 cards", "scenario 100T", "Spearman rank correlation", "2,048 draws"],
@@ -229,6 +272,17 @@ SAYS = {
     "sobol": ["share of the variance", "alone", "with interactions", "90,112 model runs", "90% interval"],
     "sobol_one": ["share of the variance", "scenario 100T"],
     "shapley": ["Shapley effect", "correlations included", "scenario 100T"],
+    "roofline": [
+        "10,000 cards",
+        "bn CNY/year",
+        "scenario 1000T",
+        "measured",
+        "85.8",
+        "Utilization of a card",
+        "medians",
+    ],
+    "limits": ["bn CNY/year", "China's AI chip market of 2025: 178 (100T ", "1000T", "probability of more"],
+    "limits_one": ["bn CNY", "The market of a year: 178 (", "scenario 100T", "how often the limit is exceeded"],
     "waterfall": ["10,000 cards", "bn CNY/year", "Before", "After", "median forecast", "+150"],
 }
 
@@ -417,6 +471,34 @@ def test_forest_draws_every_scenario_of_a_grid(model):
     assert_readable(axes)
 
 
+def test_limits_stand_where_their_curves_say_how_often_they_are_exceeded(draws):
+    against = {"a": 85e9, "b": 178e9, "c": 20e9}
+    axes = plots.limits(draws, of="annualized_capex", against=against)[0, 0]
+    dots = {line.get_xdata()[0]: set() for line in axes.lines if line.get_marker() == "o"}
+    for line in axes.lines:
+        if line.get_marker() == "o":
+            dots[line.get_xdata()[0]].add(line.get_ydata()[0])
+    for limit in against.values():
+        expected = (draws.annualized_capex > limit).mean(["chain", "draw"]).values
+        assert sorted(dots[limit / 1e9]) == pytest.approx(sorted(expected))
+    curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    assert len(curves) == 2
+    for curve, scenario in zip(curves, ("100T", "1000T"), strict=True):
+        there = np.interp(85.0, curve.get_xdata(), curve.get_ydata())
+        assert there == pytest.approx(float((draws.annualized_capex.sel(scenario=scenario) > 85e9).mean()), abs=0.01)
+
+
+def test_limits_that_cannot_be_read_are_refused(draws):
+    yearly = draws.expand_dims(year=[2025, 2026, 2027])
+    with pytest.raises(DemandsimError, match=r"6 curves over .* are too many to read; select a label first"):
+        plots.limits(yearly)
+    apart = xr.DataArray([1e9, 2e9], dims="scenario", coords={"scenario": draws.scenario})
+    with pytest.raises(DemandsimError, match="a limit varies over"):
+        plots.limits(draws, of="revenue", against={"a": apart})
+    with pytest.raises(DemandsimError, match="not all with a limit"):
+        plots.limits(draws.assign(exceeds_power=draws.cards * 0))
+
+
 # Chinese
 
 
@@ -443,9 +525,9 @@ def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
     words = words_of(make[name](locale="zh"))
     assert f"研究 {STUDY}" in words
     assert "来源" in words
-    if name not in ("sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
+    if name not in ("cohorts", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
         assert "亿元/年" in words
-    if name in ("distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
+    if name in ("cohorts", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
         assert "万张" in words
     if name in ("break_even_above", "tornado_one"):
         assert "万元/张" in words
@@ -541,12 +623,12 @@ def test_units_are_words(unit, size, english, chinese):
 # Mistakes
 
 
-def refusals(model, draws, moved, indices, effects, bridge):
+def refusals(model, draws, stepped, moved, indices, effects, bridge):
     one = draws.sel(scenario="100T")
     yearly = draws.cards.expand_dims(year=[2025, 2026]).to_dataset()
     sure = model.select(scenario="100T").fix(card_price=1e5)
     tied = model.correlate({("utilization", "peak_ratio"): -0.5})
-    even = plots.break_even
+    even, roofline = plots.break_even, plots.roofline
     return [
         (lambda: plots.distributions(draws, of=["card"]), UnknownNameError, "unknown quantity 'card'; did you mean"),
         (lambda: plots.distributions(draws, of=[]), DemandsimError, "name at least one quantity"),
@@ -562,6 +644,25 @@ def refusals(model, draws, moved, indices, effects, bridge):
         (lambda: plots.tornado(indices), DemandsimError, r"no dim 'end'; pass what ds.sensitivity.tornado"),
         (lambda: plots.sobol(effects), DemandsimError, "draw it with ds.plots.shapley"),
         (lambda: plots.shapley(indices), DemandsimError, "draw it with ds.plots.sobol"),
+        (lambda: roofline(draws, "utilization", of=["cards"]), DemandsimError, "needs sure values along one dim"),
+        (lambda: roofline(stepped, "peak_ratio", of=["cards"]), DemandsimError, "needs sure values along one dim"),
+        (lambda: roofline(stepped, "utilization", of=["revenue"]), DemandsimError, "does not vary along 'step'"),
+        (
+            lambda: roofline(stepped, "utilization", of=[QUANTITIES]),
+            DemandsimError,
+            "share a panel, but have the units",
+        ),
+        (lambda: roofline(stepped, "utilization", of=["cards"], walls=["revenue"]), DemandsimError, "a wall needs '1'"),
+        (
+            lambda: roofline(stepped, "utilization", of=["cards"], walls=["revenue_to_cost"]),
+            DemandsimError,
+            "varies along 'step' itself",
+        ),
+        (
+            lambda: roofline(stepped, "utilization", of=["cards"], measured=[("card", 1, 1)]),
+            UnknownNameError,
+            "did you mean 'cards'",
+        ),
         (lambda: plots.waterfall(moved), DemandsimError, "no dim 'quantity'; pass what ds.sensitivity.bridge"),
         (lambda: plots.waterfall(bridge, of="revenue"), UnknownNameError, "unknown quantity 'revenue'"),
         (lambda: even(model, "utilisation", "peak_ratio"), UnknownNameError, "did you mean 'utilization'"),
@@ -578,7 +679,7 @@ def refusals(model, draws, moved, indices, effects, bridge):
     ]
 
 
-def test_mistakes_are_named(model, draws, moved, indices, effects, bridge):
-    for call, error, message in refusals(model, draws, moved, indices, effects, bridge):
+def test_mistakes_are_named(model, draws, stepped, moved, indices, effects, bridge):
+    for call, error, message in refusals(model, draws, stepped, moved, indices, effects, bridge):
         with pytest.raises(error, match=message):
             call()

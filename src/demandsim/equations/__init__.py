@@ -14,7 +14,26 @@ from demandsim.graph import Equation
 __all__ = ["MENU", "equation_named"]
 
 #: Rooms of this folder that hold equations.
-MENU = ("demand", "inference", "serving", "training", "fleet", "economics", "market")
+MENU = (
+    "demand",
+    "growth",
+    "inference",
+    "architecture",
+    "roofline",
+    "batching",
+    "serving",
+    "production",
+    "training",
+    "capacity",
+    "fleet",
+    "hardware",
+    "ownership",
+    "prices",
+    "economics",
+    "break_even",
+    "investment",
+    "market",
+)
 
 
 @cache

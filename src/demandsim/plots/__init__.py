@@ -4,19 +4,25 @@ Each takes labelled Datasets and returns the Axes of one matplotlib figure, whic
 """
 
 from demandsim.plots.canvas import save
+from demandsim.plots.limits import limits
 from demandsim.plots.maps import break_even
 from demandsim.plots.relations import scatter
+from demandsim.plots.roofs import roofline
 from demandsim.plots.settling import convergence
 from demandsim.plots.shares import shapley, sobol
 from demandsim.plots.spread import distributions, forest
+from demandsim.plots.stacks import cohorts
 from demandsim.plots.steps import waterfall
 from demandsim.plots.swings import tornado
 
 __all__ = [
     "break_even",
+    "cohorts",
     "convergence",
     "distributions",
     "forest",
+    "limits",
+    "roofline",
     "save",
     "scatter",
     "shapley",
