@@ -24,6 +24,8 @@ BLOCK = 65_536
 #: The same where the allocator gives every array of 128 KiB or more back to the system at once, as
 #: on Dask's workers: larger blocks would spend their time on page faults.
 _TRIMMED_BLOCK = 8_192
+#: Values of one quantity in one block: more would leave the caches where quantities have years and hardware.
+_BLOCK_VALUES = 2**21
 
 Stored = npt.NDArray[np.floating[Any]]
 
@@ -63,6 +65,15 @@ class Run:
     def total(self) -> int:
         """Draws of all chains together."""
         return self.chains * self.draws
+
+    @property
+    def block_size(self) -> int:
+        """Draws to compute at a time: fewer where quantities have many labels, so that caches hold a handful."""
+        layout, varying = self.program.layout, self.program.varying
+        labels = [math.prod(layout.size(dim) for dim in varying[name].dims) for name in self.needed if name in varying]
+        fitting = _BLOCK_VALUES // max(labels, default=1)
+        largest = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
+        return min(largest, max(1 << fitting.bit_length() >> 1, 1024))
 
     def block(self, start: int, stop: int) -> tuple[dict[str, Array], Callable[[int], Array]]:
         """Compute a range of the flat index ``chain * draws + draw``.
@@ -147,7 +158,7 @@ class Run:
         """
         out: dict[str, Array] = {}
         faults = Faults()
-        size = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
+        size = self.block_size
         for first in range(start, stop, size):
             last = min(first + size, stop)
             values, _ = self.block(chain * self.draws + first, chain * self.draws + last)

@@ -12,7 +12,7 @@ import numpy as np
 from demandsim.errors import InvalidDrawsError
 from demandsim.machine import cores
 from demandsim.receipts import Receipt, count, requested_quantiles
-from demandsim.runs import BLOCK, Faults, Run, Stored, guard_memory, stored_shape
+from demandsim.runs import Faults, Run, Stored, guard_memory, stored_shape
 from demandsim.simulation import Array
 
 __all__ = ["Progress", "Sampled", "run_in_memory"]
@@ -83,7 +83,7 @@ def run_in_memory(
             flat[name] = arrays[name].reshape(*arrays[name].shape[:-2], run.total)
             if before is not None:
                 arrays[name][..., :done] = before.arrays[name]
-    pieces = list(_pieces(run, done, block or BLOCK))
+    pieces = list(_pieces(run, done, block or run.block_size))
 
     def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
         start, stop = piece

@@ -18,7 +18,7 @@ from demandsim.estimates import check_prob
 from demandsim.graph import Graph
 from demandsim.labelling import Labels, labelled
 from demandsim.receipts import requested_quantiles, written
-from demandsim.runs import BLOCK, Run
+from demandsim.runs import Run
 from demandsim.scaling import Progress, run_in_memory
 from demandsim.simulation import Program
 from demandsim.stopping import Goal, Round, run_to_goal, written_goal
@@ -70,7 +70,7 @@ class Pace:
     """How to go about it; none of it changes a bit of the result."""
 
     threads: int | None = None
-    block: int = BLOCK
+    block: int | None = None
     progress: Progress | None = None
     on_round: Callable[[Round], None] | None = None
 

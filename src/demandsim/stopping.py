@@ -14,7 +14,6 @@ import numpy as np
 
 from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning, check_known
 from demandsim.estimates import array_statistics
-from demandsim.runs import BLOCK
 from demandsim.scaling import Progress, Sampled, run_in_memory
 
 __all__ = ["Goal", "Reached", "Round", "run_to_goal"]
@@ -121,7 +120,7 @@ def run_to_goal(
     goal: Goal,
     *,
     threads: int | None = None,
-    block: int = BLOCK,
+    block: int | None = None,
     progress: Progress | None = None,
     on_round: Callable[[Round], None] | None = None,
 ) -> tuple[Sampled, Round]:
