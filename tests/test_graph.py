@@ -490,3 +490,20 @@ def test_a_model_needs_neither_equations_nor_randomness():
     assert list(draws.data_vars) == ["x"]
     _, draws = simulated(cards, **{name: ds.Assumption(a.point, a.unit) for name, a in ASSUMED.items()})
     assert np.unique(draws.cards).size == 1
+
+
+def test_a_ratio_to_an_uncertain_power_passes_the_unit_check():
+    @ds.equation(unit="token/day")
+    def sold(base, price, reference, elasticity):
+        return base * (price / reference) ** elasticity
+
+    assumed = {
+        "base": ds.Assumption(1e12, unit="token/day"),
+        "price": ds.Assumption(2.0, unit="CNY/Mtoken"),
+        "reference": ds.Assumption(1.0, unit="CNY/Mtoken"),
+        "elasticity": ds.Assumption(dist.normal(mean=-1, sd=0.1)),
+    }
+    assert ds.Model([sold], assumed).point().sold.item() == pytest.approx(0.5e12)
+    wrong = ds.equation(sold.function, unit="card")
+    with pytest.raises(ds.DemandsimError, match="declares unit 'card' but returns 'token/s'"):
+        ds.Model([wrong], assumed)

@@ -100,7 +100,12 @@ def _run(made: Equation, inputs: Quantities) -> Any:
             # Not every function knows quantities (np.where on labels, scipy.special): numbers will do.
             return _run_rescaled(made, inputs)
     found = _bare(result)
-    if found.dimensionality != _base(made.unit).dimensionality:
+    try:
+        agrees = found.dimensionality == _base(made.unit).dimensionality
+    except TypeError:
+        # A ratio to the power of an array has, to pint, a unit that it cannot look up.
+        return _run_rescaled(made, inputs)
+    if not agrees:
         raise _MismatchError(f"declares unit '{made.unit}' but returns '{_pretty(found.units)}'")
     return result if is_labelled(result) else _relabelled(result, inputs, made.unit)
 
@@ -118,11 +123,15 @@ def _run_rescaled(made: Equation, inputs: Quantities) -> Any:
             raise
 
     given = {name: value.copy(data=quantities[name].magnitude) for name, value in inputs.items()}
-    # Where values are far apart one of them may not be felt, so numbers near 1 are tried as well.
-    near_one = {name: 0 * given[name] + 0.7 + 0.1 * place for place, name in enumerate(given)}
+    # Where values are far apart one of them may not be felt, so numbers near 1 are tried as well, and small and
+    # large ones: a result that is 0 or no number tells nothing.
+    trials = [given] + [
+        {name: 0 * given[name] + size * (0.7 + step * place) for place, name in enumerate(given)}
+        for size, step in ((1.0, 0.1), (1.0, -0.03), (0.1, 0.1), (10.0, 0.1))
+    ]
     declared = _base(made.unit).dimensionality
     dimensions = {dimension for quantity in quantities.values() for dimension in quantity.dimensionality}
-    for numbers in (given, near_one):
+    for numbers in trials:
         plain = np.asarray(run(numbers, None))
         for dimension in sorted(dimensions | set(declared)):
             expected = plain * 2.0 ** declared.get(dimension, 0)
