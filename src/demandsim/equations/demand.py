@@ -121,7 +121,7 @@ def bottom_up_tokens(product_tokens: Any) -> Any:
 
     Source: sum of the products.
     """
-    return product_tokens.sum("product")
+    return product_tokens.sum("product", skipna=False)
 
 
 @equation(unit="token/day", name="bottom_up_tokens")

@@ -124,7 +124,7 @@ def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> 
     """
     dim = _time_dim("varying_growth", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
-    return initial_tokens * np.exp((growth_rate * step).cumsum(dim))
+    return initial_tokens * np.exp((growth_rate * step).cumsum(dim, skipna=False))
 
 
 def _time_dim(called: str, name: str, value: Any) -> str:
