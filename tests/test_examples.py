@@ -43,6 +43,14 @@ def test_readme_runs_from_top_to_bottom(capsys):
     assert (round(low), round(high)) == (21, 370)
 
 
+def test_the_page_on_the_value_of_information_runs_and_says_what_comes_out(capsys):
+    namespace: dict = {}
+    page = "docs/explanation/value-of-information.md"
+    for block in snippets(page, "python"):
+        exec(compile(block, "<page>", "exec"), namespace)
+    assert capsys.readouterr().out.split() == ["[0.96", "0.04]", "[0.", "3.07]", "3.07", "2.7"]
+
+
 def test_the_study_file_of_the_documentation_loads(tmp_path):
     first, dims = snippets("docs/study-files.md", "toml")
     path = tmp_path / "study.toml"

@@ -196,7 +196,20 @@ def fleet():
 
 
 @pytest.fixture(scope="module")
-def make(model, draws, fleet, stepped, moved, indices, effects, bridge):
+def decided(draws):
+    """Orders of cards, bought or rented cards, and what is worth knowing before the order."""
+    orders = xr.DataArray(np.geomspace(3e4, 6e6, 12), dims="order", attrs={"units": "card"})
+    own = ds.decisions
+    rent = own.BuyOrRent(rent=2.0, operating_cost=2e4)
+    return {
+        "order": own.evaluate(draws, orders, own.OrderCards(salvage=1e4)),
+        "rent": own.evaluate(draws, ["buy", "rent"], rent),
+        "worth": own.value_of_information(draws, orders, own.OrderCards(salvage=1e4)),
+    }
+
+
+@pytest.fixture(scope="module")
+def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided):
     """Every picture by its name, in a language."""
     one = draws.sel(scenario="100T")
     alone = model.select(scenario="100T")
@@ -218,6 +231,11 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge):
         "sobol_one": lambda **k: plots.sobol(indices.sel(scenario="100T"), of=["cards"], **k),
         "shapley": lambda **k: plots.shapley(effects, **k),
         "waterfall": lambda **k: plots.waterfall(bridge, **k),
+        "payoffs": lambda **k: plots.payoffs(decided["order"], **k),
+        "payoffs_named": lambda **k: plots.payoffs(decided["rent"], **k),
+        "frontier": lambda **k: plots.frontier(decided["order"], **k),
+        "information": lambda **k: plots.information(decided["worth"], indices, of="gross_margin", **k),
+        "information_one": lambda **k: plots.information(decided["worth"].sel(scenario="1000T"), **k),
         "cohorts": lambda **k: plots.cohorts(fleet, **k),
         "limits": lambda **k: plots.limits(draws, **k),
         "limits_one": lambda **k: plots.limits(one, of="capex", against={"the market of a year": 178e9}, **k),
@@ -247,6 +265,11 @@ PICTURES = [
     "sobol_one",
     "shapley",
     "waterfall",
+    "payoffs",
+    "payoffs_named",
+    "frontier",
+    "information",
+    "information_one",
     "cohorts",
     "roofline",
 ]
@@ -283,6 +306,18 @@ SAYS = {
     ],
     "limits": ["bn CNY/year", "China's AI chip market of 2025: 178 (100T ", "1000T", "probability of more"],
     "limits_one": ["bn CNY", "The market of a year: 178 (", "scenario 100T", "how often the limit is exceeded"],
+    "payoffs": ["bn CNY", "Order [10,000 cards]", "Best:", "expected payoff", "mean of the worst 10%", "1000T"],
+    "payoffs_named": ["bn CNY", "buy", "rent", "Best: rent (scenario 100T)", "central 90% interval"],
+    "frontier": ["expected payoff [bn CNY]", "mean of the worst 10% [bn CNY]", "far outside", "no other pays"],
+    "information": [
+        "worth of knowing it",
+        "with interactions",
+        "bn CNY",
+        "share of the variance",
+        "Tokens a day",
+        "1000T",
+    ],
+    "information_one": ["knowing everything:", "± 1.96 MCSE", "scenario 1000T", "Mean API price"],
     "waterfall": ["10,000 cards", "bn CNY/year", "Before", "After", "median forecast", "+150"],
 }
 
@@ -395,6 +430,30 @@ def test_sobol_bars_are_the_indices_and_what_is_undefined_has_none(indices):
     assert [far for _, far in bars(axes)] == pytest.approx(expected)
     most = indices.total_order.sel(quantity="cards").max("scenario").fillna(0)
     assert labels[0] == indices.long_name.values[most.values.argmax()]
+
+
+def test_the_best_action_is_marked_where_it_pays_most(decided):
+    for column, scenario in enumerate(("100T", "1000T")):
+        own = decided["order"].sel(scenario=scenario)
+        for axes, x in ((plots.payoffs(own)[0, 0], own.best / 1e4), (plots.frontier(own)[0, 0], own.cvar.max() * 0)):
+            marked = next(line for line in axes.lines if line.get_marker() == "D")
+            assert marked.get_ydata()[0] == pytest.approx(own["mean"].max().item() / 1e9)
+            if axes.get_xlabel().startswith("Order"):
+                assert marked.get_xdata()[0] == pytest.approx(float(x))
+        whole = plots.payoffs(decided["order"])[0, column]
+        mean = next(line for line in whole.lines if line.get_marker() == "o")
+        np.testing.assert_allclose(mean.get_ydata(), own["mean"] / 1e9)
+
+
+def test_bars_of_worth_are_the_values_next_to_the_index_of_the_same_row(decided, indices):
+    left, right = plots.information(decided["worth"], indices, of="gross_margin")[1]
+    own = decided["worth"].sel(scenario="1000T")
+    labels = [label.get_text().replace("\n", " ") for label in left.get_yticklabels()]
+    found = own.set_index(assumption="long_name").sel(assumption=labels).evppi / 1e9
+    assert [far for _, far in bars(left)] == pytest.approx(found.values.tolist())
+    shares = indices.total_order.sel(quantity="gross_margin", scenario="1000T").set_index(assumption="long_name")
+    expected = shares.sel(assumption=labels).values
+    assert [far for _, far in bars(right)] == pytest.approx(expected[np.isfinite(expected)].tolist())
 
 
 def test_invalid_draws_are_mentioned(indices):
@@ -525,7 +584,9 @@ def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
     words = words_of(make[name](locale="zh"))
     assert f"研究 {STUDY}" in words
     assert "来源" in words
-    if name not in ("cohorts", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
+    if name.startswith(("payoffs", "frontier", "information")):
+        assert "亿元" in words
+    elif name not in ("cohorts", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
         assert "亿元/年" in words
     if name in ("cohorts", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
         assert "万张" in words
@@ -664,6 +725,9 @@ def refusals(model, draws, stepped, moved, indices, effects, bridge):
             "did you mean 'cards'",
         ),
         (lambda: plots.waterfall(moved), DemandsimError, "no dim 'quantity'; pass what ds.sensitivity.bridge"),
+        (lambda: plots.payoffs(draws), DemandsimError, "pass what ds.decisions.evaluate"),
+        (lambda: plots.frontier(indices), DemandsimError, "pass what ds.decisions.evaluate"),
+        (lambda: plots.information(draws), DemandsimError, "pass what ds.decisions.value_of_information"),
         (lambda: plots.waterfall(bridge, of="revenue"), UnknownNameError, "unknown quantity 'revenue'"),
         (lambda: even(model, "utilisation", "peak_ratio"), UnknownNameError, "did you mean 'utilization'"),
         (lambda: even(model, "utilization", "utilization"), DemandsimError, "needs two assumptions"),

@@ -4,6 +4,7 @@ Each takes labelled Datasets and returns the Axes of one matplotlib figure, whic
 """
 
 from demandsim.plots.canvas import save
+from demandsim.plots.choices import frontier, payoffs
 from demandsim.plots.limits import limits
 from demandsim.plots.maps import break_even
 from demandsim.plots.relations import scatter
@@ -14,6 +15,7 @@ from demandsim.plots.spread import distributions, forest
 from demandsim.plots.stacks import cohorts
 from demandsim.plots.steps import waterfall
 from demandsim.plots.swings import tornado
+from demandsim.plots.worth import information
 
 __all__ = [
     "break_even",
@@ -21,7 +23,10 @@ __all__ = [
     "convergence",
     "distributions",
     "forest",
+    "frontier",
+    "information",
     "limits",
+    "payoffs",
     "roofline",
     "save",
     "scatter",

@@ -138,8 +138,8 @@ class Locale:
         return float(divisor), f"{scale}{head}{slash}{tail}".strip()
 
 
-def locale_of(code: str) -> Locale:
-    """Read a language, and check that the machine has a font for it.
+def locale_of(code: str, *, drawn: bool = True) -> Locale:
+    """Read a language, and check that the machine has a font for it, unless nothing is `drawn` here.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def locale_of(code: str) -> Locale:
     """
     check_known([code], LOCALES, "locale")
     made = _read(code)
-    if not made.fonts:
+    if not made.fonts or not drawn:
         return made
     found = _installed(made.fonts)
     if not found:
