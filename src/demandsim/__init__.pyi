@@ -1,14 +1,19 @@
+from . import decisions as decisions
 from . import distributions as distributions
 from . import equations as equations
 from . import plots as plots
 from . import sensitivity as sensitivity
 from .assumptions import Assumption as Assumption
+from .cross_checks import cross_check as cross_check
 from .errors import DemandsimError as DemandsimError
 from .graph import Equation as Equation
 from .graph import constant as constant
 from .graph import equation as equation
 from .model import Model as Model
 from .receipts import receipt as receipt
+from .report import write_report as write_report
+from .series import list_series as list_series
+from .series import load_series as load_series
 from .stores import open_draws as open_draws
 from .studies import list_studies as list_studies
 from .studies import load_study as load_study
@@ -24,10 +29,14 @@ __all__ = [
     "Model",
     "constant",
     "convert",
+    "cross_check",
+    "decisions",
     "distributions",
     "equation",
     "equations",
+    "list_series",
     "list_studies",
+    "load_series",
     "load_study",
     "open_draws",
     "plots",
@@ -36,4 +45,5 @@ __all__ = [
     "sensitivity",
     "summarize",
     "to_datatree",
+    "write_report",
 ]

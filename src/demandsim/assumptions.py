@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.adapters import as_distribution
 from demandsim.distributions.law import Distribution, is_labelled
+from demandsim.distributions.wording import labels_along
 from demandsim.errors import DistributionError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _labels(point: Any) -> dict[str, tuple[Any, ...]]:
     """Labels of a point along each of its dims, as a distribution holds them."""
     if not is_labelled(point):
         return {}
-    return {str(dim): tuple(point[dim].values.tolist()) for dim in point.dims}
+    return {str(dim): labels_along(point, dim) for dim in point.dims}
 
 
 def _checked_point(distribution: Distribution, point: Any) -> Any:

@@ -13,6 +13,7 @@ from demandsim.assumptions import Assumption
 from demandsim.copula import gaussian_copula
 from demandsim.designs import Stream
 from demandsim.distributions.law import Distribution, is_labelled
+from demandsim.distributions.wording import labels_along
 from demandsim.errors import CorrelationError, EquationError, ScenarioError
 from demandsim.graph import Equation, Graph
 from demandsim.scenarios import Scenarios
@@ -91,7 +92,7 @@ def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layo
         for variant in scenarios.variants(name, assumptions[name]):
             labelled = [variant.distribution.coords]
             if is_labelled(variant.point):
-                labelled.append({dim: tuple(variant.point[dim].values.tolist()) for dim in variant.point.dims})
+                labelled.append({dim: labels_along(variant.point, dim) for dim in variant.point.dims})
             for dim, labels in itertools.chain.from_iterable(found.items() for found in labelled):
                 if coords.setdefault(dim, tuple(labels)) != tuple(labels):
                     raise ScenarioError(

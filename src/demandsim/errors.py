@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "ConvergenceError",
     "CorrelationError",
     "CycleError",
     "DemandsimError",
@@ -15,16 +16,23 @@ __all__ = [
     "DimensionError",
     "DistributionError",
     "EquationError",
+    "EvidenceConflictError",
+    "EvidenceError",
+    "EvidenceWarning",
+    "ImpossibleEvidenceError",
     "InvalidDrawsError",
     "MemoryGuardError",
     "MissingAssumptionError",
     "OutputError",
     "ScenarioError",
+    "SeriesError",
     "StoreError",
     "StudyError",
     "ToleranceWarning",
     "UnitError",
     "UnknownNameError",
+    "WorkbookError",
+    "WorkbookWarning",
     "check_known",
     "check_whole",
     "did_you_mean",
@@ -71,8 +79,16 @@ class ScenarioError(DemandsimError, ValueError):
     """Scenarios that contradict each other or the model."""
 
 
+class SeriesError(DemandsimError, ValueError):
+    """A series file that does not follow the schema, or figures that have no growth."""
+
+
 class StudyError(DemandsimError, ValueError):
     """A study file that does not follow the schema."""
+
+
+class WorkbookError(StudyError):
+    """A workbook with a cell that cannot be read, or that cannot be written."""
 
 
 class InvalidDrawsError(DemandsimError, ArithmeticError):
@@ -81,6 +97,22 @@ class InvalidDrawsError(DemandsimError, ArithmeticError):
 
 class MemoryGuardError(DemandsimError, MemoryError):
     """Draws that would not fit in memory."""
+
+
+class EvidenceError(DemandsimError, ValueError):
+    """Evidence that nothing can be learned from, or that does not fit the model."""
+
+
+class EvidenceConflictError(EvidenceError):
+    """Evidence that contradicts the prior, or other evidence."""
+
+
+class ImpossibleEvidenceError(EvidenceError):
+    """Evidence that no draw of the prior agrees with."""
+
+
+class ConvergenceError(EvidenceError):
+    """Draws of a posterior that cannot be trusted."""
 
 
 class OutputError(DemandsimError, OSError):
@@ -93,6 +125,14 @@ class StoreError(DemandsimError, OSError):
 
 class DesignWarning(UserWarning):
     """A design used where it loses what it is chosen for."""
+
+
+class WorkbookWarning(UserWarning):
+    """A workbook that is read or written, with something in it that its reader should know."""
+
+
+class EvidenceWarning(UserWarning):
+    """A posterior that was asked for although something is wrong with it."""
 
 
 class ToleranceWarning(UserWarning):

@@ -18,11 +18,12 @@ from demandsim.assumptions import Assumption
 from demandsim.compilation import compile_program
 from demandsim.distributions.law import is_labelled
 from demandsim.errors import CorrelationError, DemandsimError, UnknownNameError, check_known
+from demandsim.evidence.inferring import Request, inferred
+from demandsim.evidence.observations import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.explanation import Explanation, explain
 from demandsim.graph import Equation, Graph
 from demandsim.labelling import Labels
 from demandsim.notes import StudyNotes
-from demandsim.runs import BLOCK
 from demandsim.scaling import Progress
 from demandsim.scenarios import Scenarios
 from demandsim.simulating import Pace, Parts, Settings, Tolerance, estimated, simulated
@@ -58,6 +59,8 @@ class Model:
         Order in which assumptions take dimensions of a low-discrepancy sequence; by name by default.
     nearest : bool, default False
         Use the nearest possible correlations where the given ones are impossible.
+    evidence : sequence of observations, optional
+        Made by `observe`.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class Model:
     notes: StudyNotes
     dimensions: tuple[str, ...]
     nearest: bool
+    evidence: tuple[Evidence, ...]
     graph: Graph = field(repr=False)
     program: Program = field(repr=False)
 
@@ -107,6 +111,7 @@ class Model:
         notes: StudyNotes | None = None,
         dimensions: Sequence[str] | None = None,
         nearest: bool = False,
+        evidence: Sequence[Evidence] = (),
     ) -> None:
         given = list(equations.values() if isinstance(equations, Mapping) else equations)
         assumed = {
@@ -125,6 +130,7 @@ class Model:
         order = _dimension_order(graph, assumed, dimensions)
         check_units(graph, _unit_probe(assumed), {name: a.unit for name, a in assumed.items()})
         program = compile_program(graph, assumed, scenarios=grid, correlations=pairs, dimensions=order, nearest=nearest)
+        check_evidence(evidence, program, _declared(assumed, graph.equations))
         for name, value in {
             "equations": MappingProxyType({made.name: made for made in given}),
             "assumptions": MappingProxyType(assumed),
@@ -133,6 +139,7 @@ class Model:
             "notes": notes or StudyNotes(),
             "dimensions": order,
             "nearest": nearest,
+            "evidence": tuple(evidence),
             "graph": graph,
             "program": program,
         }.items():
@@ -148,6 +155,7 @@ class Model:
             "notes": self.notes,
             "dimensions": self.dimensions,
             "nearest": self.nearest,
+            "evidence": self.evidence,
         }
         parts |= changes
         return Model(**parts)
@@ -159,6 +167,7 @@ class Model:
             "notes": self.notes,
             "dimensions": self.dimensions,
             "nearest": self.nearest,
+            "evidence": self.evidence,
         }
         return functools.partial(Model, **parts), (list(self.equations.values()), dict(self.assumptions))
 
@@ -174,6 +183,8 @@ class Model:
         name = f" '{self.notes.name}'" if self.notes.name else ""
         size = f"{len(self.assumptions)} assumptions, {len(self.equations)} equations"
         dims = "".join(f", {dim}: {len(labels)}" for dim, labels in self.program.layout.coords.items())
+        pieces = len(self.evidence)
+        dims += f", {pieces} piece{'s' if pieces > 1 else ''} of evidence" if pieces else ""
         return f"<demandsim.Model{name}: {size}{dims}>"
 
     def canonical(self) -> dict[str, Any]:
@@ -195,6 +206,8 @@ class Model:
             },
             "dimensions": list(self.dimensions),
             "nearest": self.nearest,
+            # Only where there is some, so that a model without keeps its hash.
+            **({"evidence": [piece.canonical() for piece in self.evidence]} if self.evidence else {}),
         }
 
     @functools.cached_property
@@ -207,6 +220,11 @@ class Model:
     def quantities(self) -> tuple[str, ...]:
         """Names of all assumptions and computed quantities."""
         return (*self.assumptions, *self.equations)
+
+    @property
+    def declared_units(self) -> dict[str, str]:
+        """Unit of every quantity, as declared."""
+        return _declared(self.assumptions, self.equations)
 
     def assume(self, **distributions: Any) -> Model:
         """Return a model with assumptions replaced or added.
@@ -346,7 +364,56 @@ class Model:
 
     def select(self, **labels: str) -> Model:
         """Return a model with only the named scenario of a dim: ``model.select(scenario="100T")``."""
-        return self._with(scenarios=self.scenarios.only(labels))
+        chosen = self.scenarios.only(labels)
+        return self._with(scenarios=chosen, evidence=tuple(narrowed(self.evidence, labels)))
+
+    def observe(self, event: Any = None, **quantities: Any) -> Model:
+        r"""Return a model that knows of evidence; `infer` conditions on it, `simulate` does not.
+
+        Parameters
+        ----------
+        event : (quantity, comparison, value), str, function of the draws, or a list of them, optional
+            What is known to have happened, such as ``("gross_margin", "<", 0)`` or ``"gross_margin < 0"``.
+            Of a quantity with dims of its own it must hold at every label.
+        **quantities : distribution, str, scipy distribution or Assumption
+            What was measured: a distribution around what was read, as wide as the measurement errs, in the
+            quantity's unit, or in that of an `Assumption`. DataArray parameters observe it label by label;
+            a scenario dim among them gives evidence on some scenarios only.
+
+        Returns
+        -------
+        Model
+            Evidence adds up: a quantity that is observed twice is weighed by both.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such quantity, dim or label.
+        EvidenceError
+            If the quantity does not vary, or it is not clear for which labels the evidence holds.
+
+        Notes
+        -----
+        A draw with the value q of the quantity is weighed by the density :math:`f(q)`. For families that are
+        natural on the log scale (lognormal, loguniform) it is the density of the logarithm, :math:`q f(q)`:
+        a measurement that errs by a factor. ``beta(k + 1, n - k + 1)`` is k successes in n trials.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> from demandsim import distributions as dist
+        >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+        >>> model.observe(capex=dist.normal(mean=80e9, sd=15e9))
+        <demandsim.Model 'guosen-2025-01': ... 1 piece of evidence>
+        >>> model.observe(capex=ds.Assumption("lognormal(600, 1000)", unit="yi*CNY"), event="gross_margin < 0")
+        <demandsim.Model 'guosen-2025-01': ... 2 pieces of evidence>
+        """
+        units = self.declared_units
+        return self.with_evidence([*observed(quantities, units), *happened(event, units)])
+
+    def with_evidence(self, evidence: Iterable[Evidence]) -> Model:
+        """Return a model with pieces of evidence added that were read before; users call `observe`."""
+        return self._with(evidence=(*self.evidence, *evidence))
 
     def point(self) -> xr.Dataset:
         """Compute the model at the published points.
@@ -427,7 +494,7 @@ class Model:
         chunks: int | None = None,
         store: str | Path | None = None,
         threads: int | None = None,
-        block: int = BLOCK,
+        block: int | None = None,
         progress: Progress | None = None,
         on_round: Callable[[Round], None] | None = None,
     ) -> xr.Dataset:
@@ -469,8 +536,8 @@ class Model:
             return them lazily from there. An interrupted run goes on where it stopped.
         threads : int, optional
             All cores by default. Neither it nor `block` or `chunks` changes a bit of the result.
-        block : int
-            Draws computed at a time.
+        block : int, optional
+            Draws computed at a time; 65,536, or fewer where quantities have many labels.
         progress : callable, optional
             Called with (draws done, draws in total).
         on_round : callable, optional
@@ -510,6 +577,71 @@ class Model:
         tolerance = Tolerance(rtol, atol, of, tuple(statistics), prob, max_draws)
         pace = Pace(threads, block, progress, on_round)
         return simulated(self._parts(), draws, settings, tolerance, pace, chunks=chunks, store=store)
+
+    def infer(
+        self,
+        draws: int = 2048,
+        *,
+        chains: int = 8,
+        seed: int | None = None,
+        method: Literal["auto", "importance", "ensemble"] = "auto",
+        design: Design = "sobol",
+        keep: Sequence[str] | None = None,
+        on_failure: Literal["raise", "warn"] = "raise",
+        threads: int | None = None,
+        block: int | None = None,
+    ) -> xr.Dataset:
+        r"""Draw from the posterior: what the assumptions are, given the evidence of `observe`.
+
+        Parameters
+        ----------
+        draws : int, default 2048
+            Draws per chain, of equal weight.
+        chains : int, default 8
+            Independent runs; their spread tells the Monte Carlo error.
+        seed, design, keep, threads, block
+            As for `simulate`.
+        method : {"auto", "importance", "ensemble"}, default "auto"
+            Draws of the prior resampled by Pareto-smoothed weights, up to 64 for each that is asked for; or
+            populations that move from prior to posterior. By default the second where k-hat is above 0.7, or
+            the weights are worth fewer than a quarter of `draws`.
+        on_failure : {"raise", "warn"}, default "raise"
+            What to do when evidence contradicts the prior (more than 6 sd off) or the draws have not
+            converged: raise, or return them with a warning.
+
+        Returns
+        -------
+        Dataset
+            Like simulate's. Evidence that differs between scenarios makes each a world of its own, and what
+            varies then has their dim. Attributes hold the evidence in words, the method and why, ``khat``,
+            ``ess_weights`` (Kish), ``ess`` and ``rhat`` (ArviZ, the worst), ``prior_draws``,
+            ``log_marginal_likelihood``, ``prior_distance`` (of the evidence, in sd), and of the sampler
+            ``acceptance``, ``memory`` (correlation left with the start) and ``steps``.
+            ``log_prior`` and ``log_likelihood_NAME`` are coordinates of the draws. The receipt compares the
+            posterior with the quantiles of the prior.
+
+        Raises
+        ------
+        EvidenceError
+            If there is no evidence.
+        EvidenceConflictError, ImpossibleEvidenceError
+            If evidence contradicts the prior or itself; if no draw of the prior agrees with it.
+        ConvergenceError
+            If the draws cannot be trusted; with what to try.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+        >>> posterior = model.observe(capex="normal(mean=80e9, sd=15e9)").infer(draws=512, seed=1)
+        >>> posterior.attrs["method"]
+        'importance'
+        >>> round(float(posterior.capex.mean()) / 1e9)
+        79
+        """
+        request = Request(self.evidence, self.declared_units, draws, method, on_failure, threads, block)
+        parts = dataclasses.replace(self._parts(), labels=self._labels())
+        return inferred(parts, Settings(chains, seed, design, keep), request)
 
     def estimate(
         self,
@@ -569,8 +701,15 @@ class Model:
         return estimated(self._parts(), of, over, draws, settings, prob=prob, probs=probs)
 
     def _parts(self) -> Parts:
-        labels = Labels({name: self._attrs(name) for name in self.quantities}, self._provenance())
+        labels = self._labels()
+        if self.evidence:
+            # Draws of the prior say so, or they would pass for the posterior.
+            ignored = f"{'; '.join(map(str, self.evidence))}: these draws are of the prior; condition with model.infer"
+            labels = dataclasses.replace(labels, dataset={**labels.dataset, "evidence_ignored": ignored})
         return Parts(self.program, self.graph, self.quantities, tuple(self.equations), labels)
+
+    def _labels(self) -> Labels:
+        return Labels({name: self._attrs(name) for name in self.quantities}, self._provenance())
 
     def _attrs(self, name: str) -> dict[str, str]:
         made: Any = self.assumptions.get(name) or self.equations[name]
@@ -635,6 +774,10 @@ def _check_name(name: str) -> None:
         raise UnknownNameError(
             f"assumption '{name}' must be named by an identifier, since equations ask for it by name"
         )
+
+
+def _declared(assumptions: Mapping[str, Assumption], equations: Mapping[str, Equation]) -> dict[str, str]:
+    return {name: a.unit for name, a in assumptions.items()} | {name: made.unit for name, made in equations.items()}
 
 
 def _same_pair(pair: tuple[str, str], pairs: Pairs) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
+from demandsim.datatree import to_datatree
 from demandsim.errors import DemandsimError, DesignWarning, check_known
 from demandsim.estimates import Array, Kind, array_statistics, check_prob, share_and_error
 from demandsim.machine import cores
@@ -226,34 +227,3 @@ def _marked_invalid(event: xr.DataArray) -> xr.DataArray | None:
         return None
     # Of an event made from several quantities only the marks tell which draws were not numbers.
     return None if not marks else cast(xr.DataArray, sum(marks.values()) > 0)
-
-
-def to_datatree(draws: xr.Dataset) -> xr.DataTree:
-    """Put draws into ArviZ's schema, so that its functions and plots run on them.
-
-    Parameters
-    ----------
-    draws : Dataset
-        Made by ``model.simulate``.
-
-    Returns
-    -------
-    DataTree
-        Group ``prior`` holds the assumptions, ``prior_predictive`` the computed quantities, both
-        with dims ``chain`` and ``draw`` first.
-
-    Examples
-    --------
-    >>> import demandsim as ds
-    >>> draws = ds.load_study("guosen-2025-01").simulate(draws=64, seed=1)
-    >>> sorted(to_datatree(draws).children)
-    ['prior', 'prior_predictive']
-    """
-    ordered = draws.transpose("chain", "draw", ...)
-    groups = {"prior": "assumption", "prior_predictive": "derived"}
-    parts = {}
-    for group, role in groups.items():
-        names = [name for name, array in ordered.data_vars.items() if array.attrs.get("role") == role]
-        if names:
-            parts[group] = ordered[names]
-    return xr.DataTree.from_dict(parts, name="demandsim")

@@ -211,6 +211,23 @@ ROWS = [
         mean=1,
         sd=math.sqrt(0.75 * 1 + 0.25 * 4 + 0.75 + 0.25 * 9),
     ),
+    Row(
+        "pooled",
+        lambda: dist.pooled([dist.normal(mean=0, sd=1), dist.normal(mean=4, sd=2)], weights=[3, 1]),
+        mean=1.0,
+        sd=math.sqrt(0.75 * 1 + 0.25 * 4 + 0.75 * 1 + 0.25 * 9),
+    ),
+    Row(
+        "pooled, logarithmic",
+        lambda: dist.pooled([dist.normal(mean=0, sd=1), dist.normal(mean=4, sd=2)], [3, 1], kind="logarithmic"),
+        # Precision 3/4 + 1/16.
+        lambda: stats.norm(4 / 13, math.sqrt(16 / 13)),
+    ),
+    Row(
+        "pooled, logarithmic, lognormal",
+        lambda: dist.pooled([stats.lognorm(0.5, scale=2), stats.lognorm(0.5, scale=8)], kind="logarithmic"),
+        lambda: stats.lognorm(0.5, scale=4),
+    ),
     Row("mixture with a gap", gap, mean=(0.5 + 3 * 10.5) / 4, sd=math.sqrt(1 / 12 + 100 * 3 / 16)),
     Row("mixture with an atom", with_atom, density=False),
     Row(

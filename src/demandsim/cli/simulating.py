@@ -87,7 +87,11 @@ def run(
         written = _write(model, data, table, folder, prob, locale)
     if format_ is Format.JSON:
         attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
-        sys.stdout.write(json.dumps({**attrs, "rows": as_records(table), **_covered(covers)}, indent=2))
+        sys.stdout.write(
+            json.dumps(
+                {**attrs, "rows": as_records(table), **_covered(covers), "cross_checks": _cross_checked(data)}, indent=2
+            )
+        )
     elif format_ is Format.CSV:
         sys.stdout.write(as_csv(table))
     else:
@@ -175,6 +179,17 @@ def _print_summary(model: Model, data: xr.Dataset, table: list[Row], covers: xr.
             p, e = float(covers.probability.sel(place)), float(covers.mcse.sel(place))
             label = ", ".join(str(v) for v in place.values())
             console.print(f"  {label + ': ' if label else ''}{p:.1%} (MCSE {100 * e:.2g} points)", markup=False)
+    if verdicts := _cross_checked(data):
+        console.print()
+        console.print("Held against published limits:", markup=False)
+        for verdict in verdicts:
+            console.print(f"  {verdict}", markup=False)
+
+
+def _cross_checked(data: xr.Dataset) -> list[str]:
+    from demandsim.cross_checks import can_cross_check, cross_check
+
+    return cross_check(data).attrs["verdict"].splitlines() if can_cross_check(data) else []
 
 
 def _places(covers: xr.Dataset) -> Iterator[dict[str, Any]]:

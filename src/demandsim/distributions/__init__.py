@@ -13,6 +13,7 @@ from demandsim.distributions.grammar import parse_distribution
 from demandsim.distributions.law import Distribution
 from demandsim.distributions.metalog import metalog
 from demandsim.distributions.normals import lognormal, normal, student_t
+from demandsim.distributions.pooling import pooled
 from demandsim.distributions.truncation import truncated
 from demandsim.distributions.uniforms import loguniform, uniform
 
@@ -31,6 +32,7 @@ __all__ = [
     "normal",
     "parse_distribution",
     "pert",
+    "pooled",
     "scipy_distribution",
     "student_t",
     "triangular",

@@ -38,7 +38,7 @@ def check_interval(low: float, high: float, prob: float) -> None:
     """Raise unless the numbers make a central interval."""
     check_finite(low=low, high=high, prob=prob)
     if not low < high:
-        raise DistributionError("low must be below high")
+        raise DistributionError("low must be below high; a mean and an sd are given by name, as mean= and sd=")
     if not 0.0 < prob < 1.0:
         raise DistributionError("prob must lie between 0 and 1 (for example 0.9 for P5 to P95)")
     if not math.isfinite(high - low):

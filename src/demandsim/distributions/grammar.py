@@ -28,6 +28,7 @@ from demandsim.distributions.data import constant, discrete, empirical
 from demandsim.distributions.law import Distribution
 from demandsim.distributions.metalog import metalog
 from demandsim.distributions.normals import lognormal, normal, student_t
+from demandsim.distributions.pooling import pooled
 from demandsim.distributions.truncation import truncated
 from demandsim.distributions.uniforms import loguniform, uniform
 from demandsim.distributions.wording import shorten
@@ -48,6 +49,7 @@ MENU: dict[str, Callable[..., Distribution]] = {
     "mixture": mixture,
     "normal": normal,
     "pert": pert,
+    "pooled": pooled,
     "scipy": scipy_distribution,
     "student_t": student_t,
     "triangular": triangular,

@@ -7,13 +7,20 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["format_value", "is_labelled", "shorten"]
+__all__ = ["format_value", "is_labelled", "labels_along", "shorten"]
 
 
 def is_labelled(value: Any) -> bool:
     """Tell a DataArray from numbers, without importing xarray."""
     xarray = sys.modules.get("xarray")
     return xarray is not None and isinstance(value, xarray.DataArray)
+
+
+def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
+    """Labels of a DataArray along a dim: numbers and texts of Python, dates as numpy has them."""
+    labels = array.coords[dim].values
+    # In a plain list dates become whole numbers.
+    return tuple(labels if labels.dtype.kind in "mM" else labels.tolist())
 
 
 def shorten(text: str, longest: int = 80) -> str:

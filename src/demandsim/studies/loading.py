@@ -12,11 +12,12 @@ from demandsim.assumptions import Assumption
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.distributions.law import Distribution
 from demandsim.equations import equation_named
-from demandsim.errors import DemandsimError, StudyError, UnknownNameError, did_you_mean
+from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
+from demandsim.evidence.observations import Happened, Observation, happened
 from demandsim.graph import Equation
 from demandsim.model import Model
 from demandsim.notes import Published, StudyNotes
-from demandsim.studies.schema import AssumptionTable, ScenarioTable, Study, validated
+from demandsim.studies.schema import AssumptionTable, EvidenceTable, ScenarioTable, Study, validated
 
 __all__ = ["list_studies", "load_study", "model_from_toml"]
 
@@ -133,6 +134,8 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         dimensions=study.dimensions or None,
         nearest=study.nearest_correlations,
     )
+    for place, table in enumerate(study.evidence):
+        model = _observing(model, table, study.coords, f"{where}: [evidence.{place}]")
     for row in study.published:
         if row.quantity not in model.quantities:
             raise StudyError(
@@ -179,6 +182,22 @@ def _assumption(table: AssumptionTable, coords: Mapping[str, Sequence[Any]], whe
             source=table.source,
             shared=table.shared,
         )
+    except DemandsimError as error:
+        raise StudyError(f"{where}: {error}") from None
+
+
+def _observing(model: Model, table: EvidenceTable, coords: Mapping[str, Sequence[Any]], where: str) -> Model:
+    try:
+        if table.event is not None:
+            (event,) = happened(table.event, model.declared_units)
+            unit = table.unit or event.unit
+            return model.with_evidence([Happened(event.event, unit, table.source)])
+        name = str(table.quantity)
+        check_known([name], model.quantities, "quantity")
+        read = _read(str(table.distribution), {**coords, **table.coords}, where, "distribution")
+        return model.with_evidence([Observation(name, read, table.unit or model.declared_units[name], table.source)])
+    except StudyError:
+        raise
     except DemandsimError as error:
         raise StudyError(f"{where}: {error}") from None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from demandsim.errors import StudyError
 
@@ -50,6 +50,25 @@ class PublishedTable(_Table):
     values: dict[str, float] = Field(description="value per scenario; the key '' where there are none")
 
 
+class EvidenceTable(_Table):
+    """One ``[[evidence]]``: a quantity that was measured, or an event that happened."""
+
+    quantity: str | None = Field(default=None, description="name of the quantity that was measured")
+    distribution: str | None = Field(default=None, description="text such as 'normal(mean=80e9, sd=15e9)'")
+    event: str | None = Field(default=None, description="what happened, such as 'gross_margin < 0'")
+    unit: str | None = Field(default=None, description="unit; the quantity's by default")
+    source: str | None = Field(default=None, description="where it comes from")
+    coords: dict[str, list[int | float | str]] = Field(
+        default_factory=dict, description="labels that were observed, of each dim in by(...)"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.quantity is None) != (self.distribution is None) or (self.quantity is None) == (self.event is None):
+            raise ValueError("either quantity and distribution, or event")
+        return self
+
+
 class ScenarioTable(_Table):
     """One override in full, where a number or a text is not enough."""
 
@@ -74,6 +93,7 @@ class Study(_Table):
     nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
     assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
     correlations: list[CorrelationTable] = Field(default_factory=list, description="rank correlations")
+    evidence: list[EvidenceTable] = Field(default_factory=list, description="tables of what was observed")
     published: list[PublishedTable] = Field(default_factory=list, description="printed rows")
     scenarios: dict[str, dict[str, dict[str, Value | ScenarioTable]]] = Field(
         default_factory=dict, description="[scenarios.DIM.LABEL] with NAME = value"
@@ -105,6 +125,8 @@ def _line(item: Any) -> str:
         near = difflib.get_close_matches(str(key), fields, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(fields)}"
         return f"{place}: unknown key '{key}'{hint}"
+    if item["type"] == "value_error":
+        return f"[{'.'.join(str(part) for part in path)}]: expected {item['ctx']['error']}"
     if item["type"] == "missing":
         return f"{place}: key '{key}' is missing; expected {_expected(table, str(key))}"
     found = repr(item["input"])
@@ -116,6 +138,7 @@ def _table_class(table: list[Any]) -> type[_Table]:
     tables: dict[str, type[_Table]] = {
         "assumptions": AssumptionTable,
         "correlations": CorrelationTable,
+        "evidence": EvidenceTable,
         "published": PublishedTable,
     }
     if table and table[0] == "scenarios" and len(table) >= 4:

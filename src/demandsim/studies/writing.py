@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim.assumptions import Assumption
 from demandsim.distributions.law import format_value, is_labelled
 from demandsim.errors import OutputError, StudyError
+from demandsim.evidence.observations import Evidence, Observation
 from demandsim.files import written_whole
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def model_to_toml(model: Model, path: str | Path | None = None) -> str:
             | ({"source": reason} if (reason := notes.reasons.get(tuple(sorted(pair)))) else {})
             for pair, rho in model.correlations.items()
         ]
+    if model.evidence:
+        data["evidence"] = [_evidence(piece) for piece in model.evidence]
     if notes.published:
         data["published"] = [
             {"quantity": p.quantity, "row": p.row, "unit": p.unit, "digits": p.digits, "values": dict(p.values)}
@@ -68,6 +71,24 @@ def model_to_toml(model: Model, path: str | Path | None = None) -> str:
         except OSError as error:
             raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     return text
+
+
+def _evidence(piece: Evidence) -> dict[str, Any]:
+    if isinstance(piece, Observation):
+        distribution = piece.distribution
+        if distribution.family in ("scipy object", "object"):
+            raise StudyError(f"evidence on '{piece.quantity}': {distribution} cannot be written as text")
+        table: dict[str, Any] = {"quantity": piece.quantity, "distribution": str(distribution), "unit": piece.unit}
+        if distribution.dims:
+            table["coords"] = {dim: list(labels) for dim, labels in distribution.coords.items()}
+    elif isinstance(piece.event, tuple):
+        name, sign, value = piece.event
+        table = {"event": f"{name} {sign} {value!r}", "unit": piece.unit}
+    else:
+        raise StudyError(
+            f"evidence '{piece}' is a function, which a study file does not hold; write it as a comparison"
+        )
+    return table | ({"source": piece.source} if piece.source else {})
 
 
 def _text(name: str, assumption: Assumption) -> Any:
