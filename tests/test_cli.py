@@ -214,3 +214,29 @@ def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(tmp_pat
     made = json.loads(demandsim("sensitivity", "tied.toml", *words, "--format", "json", cwd=tmp_path).stdout)
     assert made["seed"] == 7
     assert len(made["rows"]) == len(rows)
+
+
+def test_a_study_goes_to_excel_and_comes_back_edited(tmp_path):
+    import openpyxl
+
+    written = demandsim("export", STUDY, "model.xlsx", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    book = openpyxl.load_workbook(tmp_path / "model.xlsx")
+    (cell,) = (c for row in book["assumptions"].iter_rows() for c in row if c.value == "beta(mean=0.451386, sd=0.1)")
+    cell.value = "beta(0.08, 0.28, prob=0.8)"
+    book.save(tmp_path / "model.xlsx")
+    edited = demandsim("run", "model.xlsx", "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    assert edited.returncode == 0, edited.stderr
+    same = ["--set", "utilization=beta(0.08, 0.28, prob=0.8)"]
+    asked = demandsim("run", STUDY, *same, "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    assert edited.stdout == asked.stdout
+    cell.value = "beta(0.08, 2.8)"
+    book.save(tmp_path / "model.xlsx")
+    bad = demandsim("run", "model.xlsx", cwd=tmp_path)
+    assert bad.returncode == 1
+    assert f"cell {cell.coordinate}" in bad.stderr
+
+
+def test_published_limits_are_held_against_the_run(done):
+    _, result = done
+    assert "Annual compute cost of 1000T exceeds China's AI chip market of 2025 in" in result.stdout

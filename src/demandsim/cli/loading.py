@@ -21,7 +21,12 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
     from demandsim.distributions.grammar import parse_distribution
     from demandsim.studies import load_study
 
-    model = load_study(study)
+    if study.lower().endswith(".xlsx"):
+        from demandsim.workbook import read_workbook
+
+        model = read_workbook(study)
+    else:
+        model = load_study(study)
     changes: dict[str, Any] = {}
     for item in sets:
         name, equals, value = item.partition("=")

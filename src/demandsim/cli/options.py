@@ -45,7 +45,7 @@ class LocaleName(enum.StrEnum):
     ZH = "zh"
 
 
-StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml file.")]
+StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml or .xlsx file.")]
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace an assumption: a number or a distribution.")
 ]

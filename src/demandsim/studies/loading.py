@@ -66,6 +66,8 @@ def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Mode
     9
     """
     name = str(study)
+    if name.lower().endswith(".xlsx"):
+        raise StudyError(f"{name}: is a workbook; read it with ds.read_workbook")
     if name.endswith(".toml") or isinstance(study, Path) or "/" in name:
         path = Path(study)
         if not path.is_file():

@@ -1,0 +1,205 @@
+"""Opening: an .xlsx file becomes rows of plain cells, within bounds; nothing in it is run, no link is followed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+from demandsim.errors import UnknownNameError, WorkbookError, did_you_mean
+
+__all__ = ["Cell", "Opened", "Row", "opened"]
+
+_LARGEST_FILE = 16 * 2**20
+_LARGEST_WHOLE = 64 * 2**20
+_MOST_PARTS = 500
+#: In one part of the file: what is parsed takes a hundred times its size in memory.
+_MOST_TAGS = 1_000_000
+_MOST_ROWS, _MOST_COLUMNS = 20_000, 200
+_ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as it is read.
+
+    Parameters
+    ----------
+    value : object
+        None, a number, a text, true or false, or what else a workbook can hold.
+    kind : str
+        ``"formula"``, ``"error"``, ``"date"``, or ``""`` for plain values.
+    column, row : int
+    """
+
+    value: Any
+    kind: str
+    column: int
+    row: int
+
+    @property
+    def name(self) -> str:
+        """Name of the cell: ``D7``."""
+        letters, rest = "", self.column
+        while rest:
+            rest, letter = divmod(rest - 1, 26)
+            letters = chr(65 + letter) + letters
+        return f"{letters}{self.row}"
+
+
+Row = list[Cell]
+
+
+@dataclass
+class Opened:
+    """A workbook whose sheets can be read.
+
+    Parameters
+    ----------
+    path : str
+        As it is named in errors.
+    data : bytes
+    """
+
+    path: str
+    data: bytes
+    _books: dict[bool, Any] = field(default_factory=dict)
+    _computed: dict[str, dict[str, Cell]] = field(default_factory=dict)
+
+    @property
+    def sheets(self) -> tuple[str, ...]:
+        """Names of the sheets that have cells."""
+        return tuple(self._guarded(lambda: [sheet.title for sheet in self._book(False).worksheets]))
+
+    def rows(self, sheet: str) -> list[Row]:
+        """Rows of a sheet that are not empty; formulas are told apart from values."""
+        return self._guarded(lambda: list(self._read(sheet, computed=False)))
+
+    def computed(self, sheet: str, cell: str) -> Cell | None:
+        """What a formula came to when the workbook was last saved; None if nobody has computed it."""
+        if sheet not in self._computed:
+            rows = self._guarded(lambda: list(self._read(sheet, computed=True)))
+            self._computed[sheet] = {one.name: one for row in rows for one in row}
+        return self._computed[sheet].get(cell)
+
+    def _book(self, computed: bool) -> Any:
+        if computed not in self._books:
+            import openpyxl
+
+            self._books[computed] = openpyxl.load_workbook(
+                BytesIO(self.data), read_only=True, data_only=computed, keep_links=False, keep_vba=False
+            )
+        return self._books[computed]
+
+    def _read(self, sheet: str, *, computed: bool) -> Iterator[Row]:
+        found = self._book(computed)[sheet]
+        # What a file says of its size is not believed.
+        found.reset_dimensions()
+        rows = found.iter_rows(min_row=1, min_col=1, max_col=_MOST_COLUMNS)
+        kinds = {"f": "formula", "e": "error", "d": "date"}
+        for number, cells in enumerate(rows, start=1):
+            row = [
+                Cell(cell.value, kinds.get(cell.data_type, ""), column, number)
+                for column, cell in enumerate(cells, start=1)
+                if cell.value is not None
+            ]
+            if number > _MOST_ROWS:
+                raise WorkbookError(
+                    f"{self.path}, sheet '{sheet}': there are rows below row {_MOST_ROWS:,}; delete what stands there"
+                )
+            if row:
+                yield row
+
+    def _guarded(self, read: Callable[[], Result]) -> Result:
+        """Read, and say of whatever goes wrong that the file is damaged."""
+        try:
+            with warnings.catch_warnings():
+                # openpyxl warns of what it leaves out: pictures, validations, extensions.
+                warnings.simplefilter("ignore")
+                return read()
+        except WorkbookError:
+            raise
+        except Exception as error:
+            # A damaged file makes it raise nearly anything.
+            raise WorkbookError(
+                f"{self.path}: cannot be read as a workbook ({type(error).__name__}: {str(error)[:80]}); "
+                "open it in Excel or LibreOffice and save it again as .xlsx"
+            ) from None
+
+
+def opened(path: str | Path) -> Opened:
+    """Open a workbook.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file.
+    WorkbookError
+        If it is no .xlsx file, is damaged, or is too large.
+    """
+    file, where = Path(path), str(path)
+    if not file.is_file():
+        near = did_you_mean(file.name, (p.name for p in file.parent.glob("*.xlsx"))) if file.parent.is_dir() else ""
+        raise UnknownNameError(f"there is no workbook '{where}'{near if near.startswith('; did') else ''}")
+    try:
+        size = file.stat().st_size
+        if size > _LARGEST_FILE:
+            raise WorkbookError(f"{where}: has {size / 2**20:.0f} MiB; at most {_LARGEST_FILE // 2**20} are read")
+        data = file.read_bytes()
+    except OSError as error:
+        raise WorkbookError(f"{where}: cannot be read: {error.strerror}") from None
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        raise WorkbookError(f"{where}: is an old .xls file, or has a password; save it as .xlsx without a password")
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as parts:
+            _check_parts(where, parts)
+    except WorkbookError:
+        raise
+    except Exception as error:
+        raise WorkbookError(
+            f"{where}: is no .xlsx workbook ({str(error)[:80] or type(error).__name__}); "
+            "write one with demandsim export"
+        ) from None
+    return Opened(where, data)
+
+
+def _check_parts(where: str, parts: zipfile.ZipFile) -> None:
+    """Unpack every part once, within bounds, before anything is parsed."""
+    listed = parts.infolist()
+    if len(listed) > _MOST_PARTS:
+        raise WorkbookError(f"{where}: has {len(listed):,} parts; at most {_MOST_PARTS} are read")
+    if len({part.filename for part in listed}) < len(listed):
+        raise WorkbookError(f"{where}: has two parts of one name; save it again as .xlsx")
+    if "[Content_Types].xml" not in parts.namelist() or "xl/workbook.xml" not in parts.namelist():
+        raise WorkbookError(f"{where}: is a zip file, but no .xlsx workbook; write one with demandsim export")
+    left = _LARGEST_WHOLE
+    for part in listed:
+        with parts.open(part) as stream:
+            content = stream.read(left + 1)
+        left -= len(content)
+        if left < 0:
+            raise WorkbookError(f"{where}: unpacks to more than {_LARGEST_WHOLE // 2**20} MiB")
+        if part.filename.startswith("xl/media/"):
+            continue
+        declared = _ENCODING.search(content[:400])
+        plain = declared is None or declared[1].lower() in (b"utf-8", b"us-ascii")
+        if (
+            b"<!DOCTYPE" in content
+            or b"<!ENTITY" in content
+            or (declared and not plain)
+            or content[:2]
+            in (
+                b"\xff\xfe",
+                b"\xfe\xff",
+            )
+        ):
+            raise WorkbookError(f"{where}: part '{part.filename}' holds what no workbook needs; it is not read")
+        if content.count(b"<") > _MOST_TAGS:
+            raise WorkbookError(f"{where}: part '{part.filename}' has more than {_MOST_TAGS:,} tags")
