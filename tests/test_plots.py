@@ -216,6 +216,7 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided)
     summary = ds.summarize(draws, probs=(0.25, 0.75))
     pair = ("utilization", "token_price")
     some = ["activated_parameters", "utilization", "cards", "gross_margin"]
+    bought = xr.DataArray([60.0], dims="year", coords={"year": [2026]}, attrs={"units": "wan*card"})
     return {
         "distributions": lambda **k: plots.distributions(draws, model.point(), of=QUANTITIES, **k),
         "forest": lambda **k: plots.forest(summary, model.point(), of=QUANTITIES, **k),
@@ -237,6 +238,7 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided)
         "information": lambda **k: plots.information(decided["worth"], indices, of="gross_margin", **k),
         "information_one": lambda **k: plots.information(decided["worth"].sel(scenario="1000T"), **k),
         "cohorts": lambda **k: plots.cohorts(fleet, **k),
+        "fan": lambda **k: plots.fan(fleet, "cards_in_service", published={"cards_in_service": bought}, **k),
         "limits": lambda **k: plots.limits(draws, **k),
         "limits_one": lambda **k: plots.limits(one, of="capex", against={"the market of a year": 178e9}, **k),
         "roofline": lambda **k: plots.roofline(
@@ -271,10 +273,19 @@ PICTURES = [
     "information",
     "information_one",
     "cohorts",
+    "fan",
     "roofline",
 ]
 #: What a reader must find in the picture besides its provenance.
 SAYS = {
+    "fan": [
+        "10,000 cards",
+        "scenario short",
+        "median",
+        "central 50% interval",
+        "central 90% interval",
+        "published figures",
+    ],
     "cohorts": ["10,000 cards", "scenario short", "bought 2027", "initial fleet", "missing", "central 90% interval"],
     "distributions": ["10,000 cards", "bn CNY/year", "published point", "scenario 1000T", "central 90% interval"],
     "forest": ["10,000 cards", "bn CNY/year", "published points", "1000T", "central 50% interval"],
@@ -586,9 +597,9 @@ def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
     assert "来源" in words
     if name.startswith(("payoffs", "frontier", "information")):
         assert "亿元" in words
-    elif name not in ("cohorts", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
+    elif name not in ("cohorts", "fan", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
         assert "亿元/年" in words
-    if name in ("cohorts", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
+    if name in ("cohorts", "fan", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
         assert "万张" in words
     if name in ("break_even_above", "tornado_one"):
         assert "万元/张" in words

@@ -22,6 +22,7 @@ __all__ = [
     "paid_share_of_sales",
     "revenue",
     "revenue_of_parts",
+    "revenue_of_served",
     "revenue_of_tiers",
     "revenue_per_token",
     "revenue_to_cost",
@@ -45,6 +46,19 @@ def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
     Source: Guosen, January 2025, Fig. 28, rows "daily API revenue" and "annual revenue".
     """
     return daily_tokens * token_price * paid_share
+
+
+@equation(unit="CNY/year", name="revenue")
+def revenue_of_served(daily_tokens: Any, served_share: Any, token_price: Any, paid_share: Any) -> Any:
+    r"""API revenue: what is served of the tokens that are asked for, times the paid share and the price.
+
+    .. math:: R = T \, v \, p \, s
+
+    Where supply falls short, tokens that no card can serve earn nothing.
+
+    Source: as `revenue`, for a fleet that may be too small.
+    """
+    return daily_tokens * served_share * token_price * paid_share
 
 
 @equation(unit="CNY/year")

@@ -3,6 +3,7 @@
 Each takes labelled Datasets and returns the Axes of one matplotlib figure, which `save` writes.
 """
 
+from demandsim.plots.bands import fan
 from demandsim.plots.canvas import save
 from demandsim.plots.choices import frontier, payoffs
 from demandsim.plots.limits import limits
@@ -22,6 +23,7 @@ __all__ = [
     "cohorts",
     "convergence",
     "distributions",
+    "fan",
     "forest",
     "frontier",
     "information",
