@@ -25,6 +25,9 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "equations_reference",
+    "study_tables",
+    "command_help",
+    "rooms",
 ]
 exclude_patterns = ["_build", "images", "gallery/GALLERY_HEADER.rst", "**/README.txt"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -57,5 +60,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_show_sourcelink = False
 suppress_warnings = ["config.cache"]

@@ -1,4 +1,5 @@
 """Where would the report's 45% utilization have to come from?
+===========================================================
 
 Run it: ``python examples/serving_roofline.py``. It holds the roofline of serving against DeepSeek's published day,
 prints both, and writes ``out/serving_roofline.png`` (decoding over batch, for three contexts) and

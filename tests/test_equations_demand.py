@@ -41,6 +41,7 @@ INPUTS = {
     "definition_ratio": ("1", 0.5),
     "initial_tokens": ("token/day", 1e12),
     "saturation_tokens": ("token/day", 1e15),
+    "saturation_multiple": ("1", 20.0),
     "growth_rate": ("1/year", 0.7),
     "growth_factor": ("1", 2.5),
     "growth_period": ("year", 1.0),
@@ -54,7 +55,12 @@ INPUTS = {
 YEARS = [2025, 2026, 2028]
 ELAPSED = xr.DataArray([0.0, 1.0, 3.0], coords={"year": YEARS}, dims="year")
 #: Those that add up along a dim take labelled arrays only.
-LABELLED = {"demand.bottom_up_tokens", "growth.varying_growth", "growth.persistent_rate"}
+LABELLED = {
+    "demand.bottom_up_tokens",
+    "growth.varying_growth",
+    "growth.varying_logistic_growth",
+    "growth.persistent_rate",
+}
 ELEMENTWISE = sorted(set(EQUATIONS) - LABELLED)
 
 amounts = st.floats(1e-3, 1e3)
@@ -127,7 +133,7 @@ def test_floats_arrays_and_labelled_arrays_give_the_same_numbers(reference):
     np.testing.assert_allclose(one_by_one, bare, rtol=1e-14)
 
 
-@pytest.mark.parametrize("reference", ["growth.varying_growth", "growth.persistent_rate", "demand.bottom_up_tokens"])
+@pytest.mark.parametrize("reference", sorted(LABELLED))
 def test_blocks_threads_and_chunks_change_no_bit(reference):
     made = EQUATIONS[reference]
     model = ds.Model([made], assumed(made, labelled=True))
@@ -286,13 +292,48 @@ def test_varying_growth_solves_its_differential_equation(initial, by_year):
     np.testing.assert_allclose(found, reached, rtol=1e-6)
 
 
+@settings(max_examples=15)
+@given(initial=amounts, by_year=st.lists(st.floats(-1, 2), min_size=3, max_size=3), above=st.floats(1.1, 1e3))
+def test_varying_growth_with_saturation_solves_its_differential_equation(initial, by_year, above):
+    ceiling = initial * above
+    found = growth.varying_logistic_growth(initial, year(by_year), ELAPSED, ceiling)
+    reached = [initial]
+    for rate, start, stop in ((by_year[1], 0.0, 1.0), (by_year[2], 1.0, 3.0)):
+        solved = solve_ivp(
+            lambda _, x, r=rate: r * x * (1 - x / ceiling),
+            (start, stop),
+            [reached[-1]],
+            rtol=1e-9,
+            atol=1e-12 * initial,
+        )
+        reached.append(solved.y[0, -1])
+    np.testing.assert_allclose(found, reached, rtol=1e-6)
+    assert (found <= ceiling * (1 + 1e-12)).all()
+    # At one rate it is the curve of Verhulst, and far below saturation that without it.
+    steady = growth.varying_logistic_growth(initial, 0.7, ELAPSED, ceiling)
+    np.testing.assert_allclose(steady, growth.logistic_growth(initial, 0.7, ELAPSED, ceiling), rtol=1e-12)
+    free = growth.varying_logistic_growth(initial, year(by_year), ELAPSED, initial * 1e12)
+    np.testing.assert_allclose(free, growth.varying_growth(initial, year(by_year), ELAPSED), rtol=1e-6)
+
+
+def test_from_above_saturation_tokens_fall_to_it_or_have_no_value():
+    falling = growth.varying_logistic_growth(4.0, year([1.0, 1.0, 1.0]), ELAPSED, 2.0)
+    assert (np.diff(falling) < 0).all()
+    assert (falling > 2.0).all()
+    # dx/dt = -x (1 - x / 2) from 4 reaches infinity after ln 2 years: never a negative number of tokens.
+    lost = growth.varying_logistic_growth(4.0, year([-1.0, -1.0, -1.0]), ELAPSED, 2.0)
+    np.testing.assert_array_equal(np.isnan(lost), [False, True, True])
+
+
 def test_varying_growth_runs_along_dates_too():
     elapsed = ELAPSED.rename(year="date")
     np.testing.assert_array_equal(growth.varying_growth(1.0, 0.7, elapsed), growth.varying_growth(1.0, 0.7, ELAPSED))
 
 
 @pytest.mark.parametrize(
-    "made", [growth.varying_growth, growth.persistent_rate], ids=lambda made: made.function.__name__
+    "made",
+    [growth.varying_growth, growth.varying_logistic_growth, growth.persistent_rate],
+    ids=lambda made: made.function.__name__,
 )
 def test_what_adds_up_over_time_asks_for_a_dim_of_time(made):
     with pytest.raises(EquationError, match="needs a dim 'year' or 'date'"):

@@ -1,6 +1,8 @@
 """Examples and documents do what they say: every script runs, every snippet is executed."""
 
+import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -30,17 +32,36 @@ def snippets(path, language):
     )
 
 
-def test_readme_runs_from_top_to_bottom(capsys):
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_readme_runs_from_top_to_bottom(readme, capsys):
     namespace: dict = {}
-    blocks = snippets("README.md", "python")
+    blocks = snippets(readme, "python")
     assert len(blocks) >= 2
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+        exec(compile(block, readme, "exec"), namespace)
     assert "857,772" in capsys.readouterr().out
     assert namespace["covers"].probability.sel(scenario="100T").item() == pytest.approx(0.48, abs=0.01)
     low, high = (namespace["summary"].cards.sel(scenario="100T", statistic=s).item() / 1e4 for s in ("lower", "upper"))
     # The interval that the README states in words.
     assert (round(low), round(high)) == (21, 370)
+
+
+def test_both_readmes_have_the_same_commands_and_snippets():
+    def code(readme):
+        """Snippets without what is translated: comments, docstrings, sources."""
+        tree = ast.parse("".join(snippets(readme, "python")))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                node.body = node.body[1:]
+            elif isinstance(node, ast.keyword) and node.arg == "source":
+                node.value = ast.Constant("")
+        return ast.dump(tree)
+
+    def commands(readme):
+        return [shlex.split(line, comments=True) for line in "".join(snippets(readme, "console")).splitlines()]
+
+    assert code("README.md") == code("README.zh.md")
+    assert commands("README.md") == commands("README.zh.md")
 
 
 def test_the_page_on_the_value_of_information_runs_and_says_what_comes_out(capsys):
@@ -52,8 +73,10 @@ def test_the_page_on_the_value_of_information_runs_and_says_what_comes_out(capsy
 
 
 def test_the_study_file_of_the_documentation_loads(tmp_path):
-    first, dims = snippets("docs/study-files.md", "toml")
+    first, dims, evidence = snippets("docs/reference/study-files.md", "toml")
     path = tmp_path / "study.toml"
+    path.write_text(f"{first}\n{evidence}", encoding="utf-8")
+    assert len(ds.load_study(path).evidence) == 3
     path.write_text(first, encoding="utf-8")
     model = ds.load_study(path)
     for row in model.notes.published:

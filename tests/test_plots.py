@@ -209,7 +209,13 @@ def decided(draws):
 
 
 @pytest.fixture(scope="module")
-def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided):
+def learned(model):
+    """What the study's assumptions are if capex was read off a balance sheet."""
+    return model.observe(capex="lognormal(median=60e9, factor=1.2)").infer(draws=256, seed=7)
+
+
+@pytest.fixture(scope="module")
+def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided, learned):
     """Every picture by its name, in a language."""
     one = draws.sel(scenario="100T")
     alone = model.select(scenario="100T")
@@ -241,6 +247,7 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided)
         "fan": lambda **k: plots.fan(fleet, "cards_in_service", published={"cards_in_service": bought}, **k),
         "limits": lambda **k: plots.limits(draws, **k),
         "limits_one": lambda **k: plots.limits(one, of="capex", against={"the market of a year": 178e9}, **k),
+        "posterior": lambda **k: plots.posterior(learned, draws, of=["capex", "utilization"], **k),
         "roofline": lambda **k: plots.roofline(
             stepped,
             "utilization",
@@ -274,6 +281,7 @@ PICTURES = [
     "information_one",
     "cohorts",
     "fan",
+    "posterior",
     "roofline",
 ]
 #: What a reader must find in the picture besides its provenance.
@@ -306,6 +314,7 @@ SAYS = {
     "sobol": ["share of the variance", "alone", "with interactions", "90,112 model runs", "90% interval"],
     "sobol_one": ["share of the variance", "scenario 100T"],
     "shapley": ["Shapley effect", "correlations included", "scenario 100T"],
+    "posterior": ["bn CNY", "what the evidence changes", "prior", "observed", "scenario 100T", "median: prior 0.45"],
     "roofline": [
         "10,000 cards",
         "bn CNY/year",
@@ -595,7 +604,7 @@ def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
     words = words_of(make[name](locale="zh"))
     assert f"研究 {STUDY}" in words
     assert "来源" in words
-    if name.startswith(("payoffs", "frontier", "information")):
+    if name.startswith(("payoffs", "posterior", "frontier", "information")):
         assert "亿元" in words
     elif name not in ("cohorts", "fan", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
         assert "亿元/年" in words

@@ -63,7 +63,7 @@ def test_a_derived_figure_says_from_what(name):
 
 
 def test_names_of_series_and_their_description_go_together():
-    page = Path(__file__).parents[1] / "docs" / "series.md"
+    page = Path(__file__).parents[1] / "docs" / "reference" / "series.md"
     described = {line.split("`")[1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")}
     described -= {*REQUIRED, *OPTIONAL, *STATUSES}
     assert described == set(ds.list_series())

@@ -3,6 +3,7 @@ from . import distributions as distributions
 from . import equations as equations
 from . import plots as plots
 from . import sensitivity as sensitivity
+from . import testing as testing
 from .assumptions import Assumption as Assumption
 from .cross_checks import cross_check as cross_check
 from .errors import DemandsimError as DemandsimError
@@ -21,6 +22,8 @@ from .summary import probability as probability
 from .summary import summarize as summarize
 from .summary import to_datatree as to_datatree
 from .units import convert as convert
+from .workbook import read_workbook as read_workbook
+from .workbook import write_workbook as write_workbook
 
 __all__ = [
     "Assumption",
@@ -41,9 +44,12 @@ __all__ = [
     "open_draws",
     "plots",
     "probability",
+    "read_workbook",
     "receipt",
     "sensitivity",
     "summarize",
+    "testing",
     "to_datatree",
     "write_report",
+    "write_workbook",
 ]

@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import re
 import textwrap
+import tokenize
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -150,7 +151,7 @@ class Equation:
         """The right-hand side as written in the source: ``peak_compute / (card_flops * utilization)``."""
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(self.function)))
-        except (OSError, TypeError, SyntaxError):
+        except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # none, or not that which was run
             return self._signature
         body = tree.body[0]
         if isinstance(body, ast.FunctionDef):

@@ -112,6 +112,27 @@ class Scenarios:
         for overrides in self.grid[dim].values():
             yield overrides.get(name, base)
 
+    def changed(self, name: str, label: str, distribution: Any) -> dict[str, dict[str, dict[str, Assumption]]]:
+        """Return the grid with another distribution of assumption `name` in the scenarios called `label`.
+
+        Unit, point and source stay those of the scenario.
+
+        Raises
+        ------
+        UnknownNameError
+            If no scenario of that label sets the assumption.
+        """
+        setting = [known for labels in self.grid.values() for known, own in labels.items() if name in own]
+        check_known([label], setting, f"scenario that sets '{name}' itself:")
+        return {
+            dim: {
+                known: dict(own)
+                | ({name: own[name].with_distribution(distribution)} if known == label and name in own else {})
+                for known, own in labels.items()
+            }
+            for dim, labels in self.grid.items()
+        }
+
     def only(self, labels: Mapping[str, str]) -> Scenarios:
         """Keep one scenario of each dim named in `labels`.
 

@@ -1,4 +1,4 @@
-"""Command line: ``demandsim run | sensitivity | list | show | explain``.
+"""Command line: ``demandsim run | sensitivity | infer | decide | list | show | explain | explore``.
 
 Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
 error of the model, the data or the disk, 2 a wrong call.
@@ -11,8 +11,13 @@ import warnings
 
 import typer
 
+from demandsim.cli.deciding import decide
+from demandsim.cli.exploring import explore
+from demandsim.cli.exporting import export
+from demandsim.cli.inferring import infer
 from demandsim.cli.looking import explain, list_, show
 from demandsim.cli.mattering import sensitivity
+from demandsim.cli.reporting import report
 from demandsim.cli.simulating import run
 from demandsim.cli.terminal import say
 from demandsim.errors import DemandsimError
@@ -28,6 +33,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(sensitivity)
+app.command()(infer)
+app.command()(decide)
+app.command()(report)
+app.command()(export)
+app.command()(explore)
 app.command("list")(list_)
 app.command()(show)
 app.command()(explain)

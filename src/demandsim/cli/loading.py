@@ -29,15 +29,21 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
         model = load_study(study)
     changes: dict[str, Any] = {}
     for item in sets:
-        name, equals, value = item.partition("=")
-        name = name.strip()
-        if not equals or not value.strip():
-            raise typer.BadParameter(f"'{item}' is not NAME=VALUE, such as utilization=0.3", param_hint="--set")
+        target, equals, value = item.partition("=")
+        name, at, label = (part.strip() for part in target.partition("@"))
+        if not equals or not value.strip() or (at and not label):
+            raise typer.BadParameter(
+                f"'{item}' is not NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE", param_hint="--set"
+            )
         check_known([name], model.assumptions, "assumption")
         try:
-            changes[name] = parse_distribution(value.strip(), model.program.layout.coords)
+            made = parse_distribution(value.strip(), model.program.layout.coords)
         except DemandsimError as error:
-            raise type(error)(f"--set {name}: {error}") from None
+            raise type(error)(f"--set {target.strip()}: {error}") from None
+        if at:
+            model = model.with_scenarios(**model.scenarios.changed(name, label, made))
+        else:
+            changes[name] = made
     if changes:
         model = model.assume(**changes)
         for name in changes:

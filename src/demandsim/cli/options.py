@@ -47,7 +47,12 @@ class LocaleName(enum.StrEnum):
 
 StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml or .xlsx file.")]
 SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace an assumption: a number or a distribution.")
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Replace an assumption by a number or a distribution; NAME@SCENARIO=VALUE within one scenario.",
+    ),
 ]
 ScenarioOption = Annotated[
     list[str], typer.Option("--scenario", metavar="[DIM=]LABEL", help="Keep one scenario; all by default.")

@@ -16,7 +16,9 @@ __all__ = [
     "persistent_rate",
     "rate_from_doubling",
     "rate_from_factor",
+    "saturation_by_multiple",
     "varying_growth",
+    "varying_logistic_growth",
 ]
 
 _YEAR = constant(1, "year")
@@ -125,6 +127,36 @@ def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> 
     dim = _time_dim("varying_growth", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     return initial_tokens * np.exp((growth_rate * step).cumsum(dim, skipna=False))
+
+
+@equation(unit="token/day", name="top_down_tokens")
+def varying_logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
+    r"""Top-down tokens a day: growth at a rate that differs from year to year, on the way to saturation.
+
+    .. math:: T_i = \frac{K}{1 + (K / T_0 - 1) \, e^{-R_i}}, \quad R_i = \sum_{j \le i} r_j \, (t_j - t_{j-1})
+
+    The rate of a label, which holds over the time that ends there, is that far below saturation: what is left
+    to grow slows it down. `varying_growth` is its limit without saturation. Tokens that begin above saturation
+    fall towards it; where a negative rate would take them beyond all bounds the result is NaN, which is reported.
+
+    Source: solution of dT/dt = r(t) T (1 - T / K) with r constant between labels.
+    """
+    dim = _time_dim("varying_logistic_growth", "elapsed_time", elapsed_time)
+    step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
+    grown = (growth_rate * step).cumsum(dim, skipna=False)
+    filled = 1 + (saturation_tokens / initial_tokens - 1) * np.exp(-grown)
+    return saturation_tokens / filled.where(filled > 0)
+
+
+@equation(unit="token/day", name="saturation_tokens")
+def saturation_by_multiple(initial_tokens: Any, saturation_multiple: Any) -> Any:
+    r"""Tokens a day at saturation: a multiple of those at the beginning.
+
+    .. math:: K = m \, T_0
+
+    Source: definition; drawn apart from the beginning, saturation could lie below it.
+    """
+    return initial_tokens * saturation_multiple
 
 
 def _time_dim(called: str, name: str, value: Any) -> str:

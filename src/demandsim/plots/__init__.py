@@ -16,6 +16,7 @@ from demandsim.plots.spread import distributions, forest
 from demandsim.plots.stacks import cohorts
 from demandsim.plots.steps import waterfall
 from demandsim.plots.swings import tornado
+from demandsim.plots.updates import posterior
 from demandsim.plots.worth import information
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "information",
     "limits",
     "payoffs",
+    "posterior",
     "roofline",
     "save",
     "scatter",

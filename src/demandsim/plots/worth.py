@@ -38,7 +38,7 @@ def information(
     found : Dataset
         Of ``ds.decisions.value_of_information``.
     indices : Dataset, optional
-        Of ``ds.sensitivity.sobol``, or of ``ds.sensitivity.shapley`` with correlated assumptions.
+        Of ``ds.sensitivity.sobol``; with correlated assumptions of ``shapley``; of a posterior ``given_data``.
     of : str, optional
         Quantity of `indices`; the first by default.
     dim : str, optional
@@ -85,7 +85,7 @@ def information(
             _indices(canvas, canvas.axes[row, 1], shares, indices, panels, row, order, said)
     keys = [band(BLUE, said.say("evppi"))]
     if shares is not None:
-        keys.append(band(ORANGE, said.say("total_order" if shares.name == "total_order" else "effect")))
+        keys.append(band(ORANGE, said.say(str(shares.name))))
     keys.append(line(INK, said.say("band"), linewidth=1.2, marker="|"))
     left = max(found.sizes["assumption"] - MOST, 0)
     left_out = [said.say("tornado_most", count=left)] if left else []
@@ -95,9 +95,11 @@ def information(
 
 
 def _shares(indices: xr.Dataset, of: str | None) -> xr.DataArray:
-    kind = next((name for name in ("total_order", "effect") if name in indices), None)
+    kind = next((name for name in ("total_order", "effect", "first_order") if name in indices), None)
     if kind is None or "quantity" not in indices.dims:
-        raise DemandsimError("indices holds no total-order indices; pass what ds.sensitivity.sobol or shapley returns")
+        raise DemandsimError(
+            "indices holds no shares of variance; pass what ds.sensitivity.sobol, shapley or given_data returns"
+        )
     names = [str(name) for name in indices.quantity.values]
     if of is not None:
         check_known([of], names, "quantity")

@@ -15,6 +15,7 @@ Source: Janson, "Gaussian Hilbert spaces" (1997), chapters 3 and 4.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class GaussianSurrogate:
         r = self.correlation
         out = self.mean + self.linear @ z
         out += np.einsum("in,in->n", self.quadratic @ z, z) - np.sum(self.quadratic * r)
-        if self.cubic.any():
+        if (own := self._own_cubes) is not None:
+            out += own @ (z**3 - 3 * np.diag(r)[:, None] * z)
+        else:
             inner = np.einsum("ijk,kn->ijn", self.cubic, z, optimize=True)
             out += np.einsum("in,in->n", np.einsum("ijn,jn->in", inner, z), z)
             out -= 3 * np.einsum("ijk,ij->k", self.cubic, r) @ z
@@ -80,18 +83,27 @@ class GaussianSurrogate:
         """
         return np.array([self._explained(np.flatnonzero(mask)) for mask in masks])
 
+    @functools.cached_property
+    def _own_cubes(self) -> Array | None:
+        """Coefficients of the cubes, where no products of different scores stand beside them: with many scores."""
+        own = np.einsum("iii->i", self.cubic)
+        return own.copy() if np.count_nonzero(own) == np.count_nonzero(self.cubic) else None
+
     def _explained(self, given: Places) -> float:
         if not given.size:
             return 0.0
         known = self.correlation[given]
         c = known.T @ np.linalg.solve(known[:, given], known)
         total = self.linear @ c @ self.linear + 2 * np.sum((self.quadratic @ c) * (self.quadratic @ c).T)
-        pulled = np.einsum("ijk,il,jm,kn->lmn", self.cubic, c, c, c, optimize=True) if self.cubic.any() else None
-        total += 6 * np.sum(pulled * self.cubic) if pulled is not None else 0.0
         pull = self.slopes @ c
-        for weight, p in zip(self.weights, pull, strict=True):
-            cross = self.linear @ p + p @ self.quadratic @ p + np.einsum("ijk,i,j,k", self.cubic, p, p, p)
-            total += 2 * weight * cross
+        cross = pull @ self.linear + np.sum((pull @ self.quadratic) * pull, axis=1)
+        if (own := self._own_cubes) is not None:
+            total += 6 * own @ c**3 @ own
+            cross += pull**3 @ own
+        else:
+            total += 6 * np.sum(np.einsum("ijk,il,jm,kn->lmn", self.cubic, c, c, c, optimize=True) * self.cubic)
+            cross += np.einsum("ijk,ri,rj,rk->r", self.cubic, pull, pull, pull, optimize=True)
+        total += 2 * self.weights @ cross
         total += self.weights @ np.expm1(pull @ self.slopes.T) @ self.weights
         return float(total)
 

@@ -1,6 +1,6 @@
 """Series: published figures with unit, date, source and status, as CSV files; and the growth between them.
 
-The schema of the files, and what loading one gives, stand in ``docs/series.md``.
+The schema of the files, and what loading one gives, stand in ``docs/reference/series.md``.
 """
 
 from demandsim.series.growth import cagr, elapsed_years, growth, growth_on_quarter, growth_on_year, implied_earlier

@@ -44,7 +44,7 @@ def load_series(series: str | Path) -> xr.Dataset:
     ----------
     series : str or Path
         A name of `list_series`, or a path that ends in ``.csv``; its columns are described in
-        ``docs/series.md``.
+        ``docs/reference/series.md``.
 
     Returns
     -------

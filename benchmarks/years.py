@@ -1,0 +1,129 @@
+"""10 years x 5 kinds of hardware x 3 scenarios x 65,536 draws: how long, and how much memory.
+
+Run it: ``python benchmarks/years.py``. The study `doubao-2025-2030` is carried on to 2034 at its last year's values.
+Each measurement runs in a fresh process, whose peak resident memory the operating system tells.
+"""
+
+import argparse
+import ast
+import json
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from importlib import resources
+
+# This process imports nothing large: until it runs its own program, a child counts its parent's memory.
+
+STUDY = "doubao-2025-2030"
+YEARS, HARDWARE, SCENARIOS, DRAWS, CHAINS = 10, 5, 3, 65_536, 8
+#: Results that people look at; everything they need is computed, and only they are stored.
+KEEP = [
+    "daily_tokens",
+    "cards_bought",
+    "cards_in_service",
+    "purchase_capex",
+    "total_cost_of_ownership",
+    "revenue",
+    "gross_margin",
+    "served_share",
+    "exceeds_market",
+]
+MEMORY_GIB, SECONDS = 2.0, 5.0
+
+
+def longer(text: str, years: int) -> str:
+    """Carry every table over years of a study file on, its last entry repeated; elapsed time and labels count on."""
+
+    def more(found: re.Match[str]) -> str:
+        values = ast.literal_eval(found[2])
+        missing = years - len(values)
+        steady = values == list(range(values[0], values[0] + len(values))) if isinstance(values[0], int) else False
+        added = [values[-1] + 1 + i for i in range(missing)] if steady else [values[-1]] * missing
+        return f"{found[1]}{values + added}"
+
+    text = re.sub(r"(?m)^(year = )(\[[^\]]*\])", more, text)
+    return re.sub(r"(by\(\"year\", (?:\"hardware\", )?)(\[\[.*?\]\]|\[[^\[\]]*\])", more, text)
+
+
+def model() -> object:
+    """The study over ten years, its first three scenarios."""
+    from demandsim.studies.loading import model_from_toml
+
+    text = (resources.files("demandsim.studies") / f"{STUDY}.toml").read_text(encoding="utf-8")
+    made = model_from_toml(longer(text, YEARS))
+    grid = made.scenarios.grid["scenario"]
+    made = made.with_scenarios({label: grid[label] for label in list(grid)[:SCENARIOS]})
+    sizes = {dim: len(labels) for dim, labels in made.program.layout.coords.items()}
+    assert sizes == {"year": YEARS, "hardware": HARDWARE, "scenario": SCENARIOS}, sizes
+    return made
+
+
+def measure(how: str, rounds: int) -> dict:
+    """Simulate in this process, in memory or in chunks, and look at the results: seconds and peak memory."""
+    import demandsim as ds
+
+    made = model()
+    seconds, looking = [], []
+    for seed in range(rounds):
+        draws = None  # those of the round before are not to be counted
+        start = time.perf_counter()
+        chunks = None if how == "memory" else DRAWS // CHAINS
+        draws = made.simulate(DRAWS // CHAINS, chains=CHAINS, seed=seed, keep=KEEP, chunks=chunks)
+        simulated = time.perf_counter()
+        if how == "chunks":
+            draws.mean(("chain", "draw")).compute()
+        else:
+            ds.summarize(draws)
+        seconds.append(simulated - start)
+        looking.append(time.perf_counter() - simulated)
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    return {"how": how, "simulate": seconds, "look": looking, "peak_gib": peak}
+
+
+def measured_apart(how: str, rounds: int) -> dict:
+    """`measure` in a fresh process."""
+    command = [sys.executable, __file__, "--inside", json.dumps([how, rounds])]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def verdict(value: float, bar: float) -> str:
+    """The value over its bar: held up to 1."""
+    return f"{value / bar:5.2f} of the bar of {bar:g}   {'held' if value <= bar else 'MISSED'}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="rounds in each process; the first warms up")
+    parser.add_argument("--sketches", action="store_true", help="also summarize what is chunked")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside:
+        print(json.dumps(measure(*json.loads(given.inside))))
+        return
+    print(
+        f"{YEARS} years x {HARDWARE} kinds of hardware x {SCENARIOS} scenarios x {DRAWS:,} draws, {len(KEEP)} results"
+    )
+    kinds = {"memory": "keep=, then ds.summarize", "chunks": "keep= and chunks=, then means"}
+    if given.sketches:
+        kinds["sketches"] = "keep= and chunks=, then ds.summarize (its sketches take about 1 MiB a label)"
+    for how, said in kinds.items():
+        found = measured_apart(how, given.rounds)
+        # The first round warms up.
+        simulate, look = (statistics.median(found[part][1:] or found[part]) for part in ("simulate", "look"))
+        print(said)
+        print(f"  peak memory   {found['peak_gib']:6.2f} GiB  {verdict(found['peak_gib'], MEMORY_GIB)}")
+        if how == "memory":
+            print(f"  simulate      {simulate:6.2f} s    {verdict(simulate, SECONDS)}")
+            print(f"  summarize     {look:6.2f} s")
+        else:
+            # Lazy: the work is done when it is asked for.
+            print(f"  together      {simulate + look:6.2f} s    {verdict(simulate + look, SECONDS)}")
+
+
+if __name__ == "__main__":
+    main()

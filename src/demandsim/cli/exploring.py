@@ -1,0 +1,37 @@
+"""``demandsim explore``: a page on this machine to play with the assumptions of a study."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from demandsim.cli.loading import loaded
+from demandsim.cli.options import ProbOption, SetOption, StudyArgument
+from demandsim.cli.terminal import say
+
+__all__ = ["explore"]
+
+
+def explore(
+    study: StudyArgument,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any that is free.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 1024,
+    seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
+    prob: ProbOption = 0.9,
+    set_: SetOption = [],  # noqa: B006
+) -> None:
+    """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
+    from demandsim.estimates import check_prob
+    from demandsim.explorer.exploring import Explorer
+    from demandsim.explorer.serving import serve
+
+    check_prob(prob)
+    explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob)
+
+    def ready(address: str) -> None:
+        say(f"serving: {address}")
+        say("Ctrl-C ends it")
+
+    serve(explorer, study, set_, port=port, browser=browser, ready=ready)

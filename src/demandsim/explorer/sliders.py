@@ -1,0 +1,196 @@
+"""Sliders: where the handles of each assumption may stand, what they mean there, and what is fixed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from demandsim.assumptions import Assumption
+from demandsim.distributions.law import Distribution
+from demandsim.explorer.intervals import central, is_wide, scaled, shifted, why_fixed, with_interval
+from demandsim.report.wording import Words, percent
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["Fixed", "Handles", "Slider", "fixed_ones", "sliders"]
+
+#: Where the handles stand: one number each.
+type Handles = tuple[int, ...]
+
+#: Steps within the study's interval, and beyond either end of it.
+_WITHIN, _BEYOND = 80, 60
+#: Steps to either side, and the largest factor, where one handle moves all labels.
+_STEPS, _FACTOR = 80, 4.0
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One assumption in one scenario, and the values that its handles can take.
+
+    Parameters
+    ----------
+    name : str
+        Of the assumption.
+    key : str
+        What ``--set`` calls it: its name, with ``@LABEL`` where a scenario has its own distribution.
+    label, note : str
+        Its long name, and what is being moved, in words.
+    way : {"interval", "factor", "shift"}
+        Two handles for a central interval; one for a factor, or a shift, of all labels.
+    values : tuple of float
+        By position: ends of the interval in the assumption's unit, factors, or shifts.
+    texts : tuple of str
+        The same as people read them.
+    start : tuple of int
+        Where the study has the handles.
+    assumption : Assumption
+        As the study has it.
+    """
+
+    name: str
+    key: str
+    label: str
+    note: str
+    way: str
+    values: tuple[float, ...]
+    texts: tuple[str, ...]
+    start: Handles
+    assumption: Assumption
+
+    def distribution(self, handles: Handles, prob: float) -> Distribution:
+        """Return the distribution that the handles ask for; the study's own where they have not been moved.
+
+        Raises
+        ------
+        DistributionError
+            If its family has none like that.
+        """
+        own = self.assumption.distribution
+        if handles == self.start:
+            return own
+        chosen = [self.values[place] for place in handles]
+        if self.way == "interval":
+            return with_interval(own, chosen[0], chosen[1], prob)
+        return scaled(own, chosen[0]) if self.way == "factor" else shifted(own, chosen[0])
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An assumption that no slider moves: its name and distribution in words, and why."""
+
+    label: str
+    told: str
+    why: str
+
+
+def sliders(assumptions: Mapping[str, tuple[str, Assumption]], prob: float, words: Words) -> tuple[Slider, ...]:
+    """Make a slider of every assumption that has an interval to move.
+
+    Parameters
+    ----------
+    assumptions : mapping of name to (key, Assumption)
+    """
+    made = (
+        _of_labels(name, key, own, prob, words) if own.distribution.dims else _of_interval(name, key, own, prob, words)
+        for name, (key, own) in assumptions.items()
+        if not why_fixed(own.distribution)
+    )
+    return tuple(made)
+
+
+def fixed_ones(model: Model, words: Words) -> tuple[Fixed, ...]:
+    """List the assumptions that no slider moves."""
+    found = []
+    for name, own in model.assumptions.items():
+        if why := why_fixed(own.distribution):
+            found.append(Fixed(_label(name, own, words), _told(own, words), why))
+    return tuple(found)
+
+
+def _told(own: Assumption, words: Words) -> str:
+    law = own.distribution
+    if law.is_constant and not law.dims:
+        return words.scale(own.unit, float(law.ppf(0.5))).measure(float(law.ppf(0.5)), 4)
+    text = str(law)
+    return (text if len(text) <= 60 else f"{text[:57]}...") + (f" {own.unit}" if own.unit != "1" else "")
+
+
+def _label(name: str, own: Assumption, words: Words) -> str:
+    return words.locale.name(name, own.long_name)
+
+
+def _family(own: Assumption, words: Words) -> str:
+    return words.families.get(own.distribution.family, own.distribution.family)
+
+
+def _of_interval(name: str, key: str, own: Assumption, prob: float, words: Words) -> Slider:
+    law = own.distribution
+    low, high = central(law, prob)
+    wide = is_wide(law)
+    start, stop = (math.log(low), math.log(high)) if wide else (low, high)
+    step = (stop - start) / _WITHIN
+    places = start + step * np.arange(-_BEYOND, _WITHIN + _BEYOND + 1)
+    values = np.exp(places) if wide else places
+    floor, ceiling = _limits(own)
+    inside = (values >= floor) & (values <= ceiling)
+    first = int(np.argmax(inside))
+    # The study's ends are kept to the last bit; other values get as many digits as tell steps apart.
+    kept = tuple(_short(v, step * (v if wide else 1.0)) for v in values[inside].tolist())
+    scale = words.scale(own.unit, low, high)
+    digits = max(3, 1 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low) * _WITHIN / 2)))
+    texts = tuple(scale.value(v, min(digits, 12)) for v in kept)
+    at_start = (_BEYOND - first, _BEYOND + _WITHIN - first)
+    told = words.say("to", low=texts[at_start[0]], high=texts[at_start[1]])
+    note = f"{_family(own, words)}. Study: {told}"
+    title = _label(name, own, words) + (f" ({_unit(scale.unit)})" if scale.unit else "")
+    return Slider(name, key, title, note, "interval", kept, texts, at_start, own)
+
+
+def _unit(unit: str) -> str:
+    return f"× {unit}" if unit[:1].isdigit() and not unit.startswith("1/") else unit
+
+
+def _limits(own: Assumption) -> tuple[float, float]:
+    """What the study's own values stay within: a share stays one, what is never negative stays so."""
+    bottom, top = own.distribution.laws[0].support()
+    if own.distribution.family in ("beta", "metalog"):
+        # Never reaches its bounds; they themselves are left out.
+        return np.nextafter(bottom, math.inf), np.nextafter(top, -math.inf)
+    return (0.0 if bottom >= 0 else -math.inf), (1.0 if own.unit == "1" and top <= 1 else math.inf)
+
+
+def _short(value: float, step: float) -> float:
+    """Round to two digits more than the step between neighbours has."""
+    return float(f"{value:.{max(2, 2 + math.ceil(math.log10(abs(value) / step)))}g}") if value else 0.0
+
+
+def _of_labels(name: str, key: str, own: Assumption, prob: float, words: Words) -> Slider:
+    """One handle for all labels: a factor where all values are positive, or else a shift."""
+    law = own.distribution
+    dims = " and ".join(words.locale.dim(dim) for dim in law.dims)
+    lows, highs = np.asarray(law.ppf((1 - prob) / 2)), np.asarray(law.ppf((1 + prob) / 2))
+    title = _label(name, own, words)
+    low, high = float(lows.min()), float(highs.max())
+    scale = words.scale(own.unit, low, high)
+    between = scale.with_unit(words.say("to", low=scale.value(low), high=scale.value(high)))
+    if (np.asarray(law.median()) > 0).all() and low >= 0:
+        values = [float(f"{_FACTOR ** (i / _STEPS):.4g}") for i in range(-_STEPS, _STEPS + 1)]
+        texts = [f"× {value:.3g}" for value in values]
+        note = f"{_family(own, words)} by {dims}, {percent(prob, 0)} within {between}. One factor for all labels."
+        return Slider(name, key, title, note, "factor", tuple(values), tuple(texts), (_STEPS,), own)
+    step = _round_step(float((highs - lows).max()) / 40)
+    values = [float(f"{i * step:.6g}") for i in range(-_STEPS, _STEPS + 1)]
+    texts = [("+" if v > 0 else "") + scale.value(v) for v in values]
+    note = f"{_family(own, words)} by {dims}, {percent(prob, 0)} within {between}. One shift for all labels."
+    title += f" ({_unit(scale.unit)})" if scale.unit else ""
+    return Slider(name, key, title, note, "shift", tuple(values), tuple(texts), (_STEPS,), own)
+
+
+def _round_step(raw: float) -> float:
+    size = 10.0 ** math.floor(math.log10(raw))
+    return next(size * f for f in (1, 2, 2.5, 5, 10) if size * f >= raw * (1 - 1e-9))

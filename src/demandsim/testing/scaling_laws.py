@@ -1,0 +1,275 @@
+"""Scaling laws: how a result moves when an assumption is scaled, or raised."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from demandsim.errors import DemandsimError, check_known
+from demandsim.simulation import Array, Values
+from demandsim.testing.comparing import Tried, check_tolerance, compare, try_at
+from demandsim.testing.counter_examples import amount, fail, rounded, varying, worst_cell
+from demandsim.testing.evaluation import Bench, bench_of, names_of
+from demandsim.testing.searching import search
+from demandsim.testing.values import ends_of, values_within
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["assert_homogeneous", "assert_monotone"]
+
+_FARTHEST = 16.0
+#: Easily read ones come first.
+_FACTORS = (2.0, 0.5, 10.0, 0.1, 3.0, 1.5, 0.8, 1.25, 1.1, 0.9)
+
+
+def assert_homogeneous(
+    model: Model,
+    of: Sequence[str] | str,
+    *,
+    by: Sequence[str] | str,
+    degree: float,
+    values: st.SearchStrategy[dict[str, Any]] | None = None,
+    rtol: float = 1e-9,
+    max_examples: int | None = None,
+    seed: int | None = None,
+) -> None:
+    r"""Assert that scaling assumptions scales a result by a power of the same factor.
+
+    Parameters
+    ----------
+    model : Model
+    of : str or sequence of str
+        Quantities; every scenario and label of each.
+    by : str or sequence of str
+        Assumptions that are scaled together. They stay within what a draw of theirs can reach.
+    degree : float
+        1 for proportional, -1 for inversely, 0 for not at all (where it cancels).
+    values : strategy, optional
+        Of dicts of assumption to value; `values_within` by default.
+    rtol : float, default 1e-9
+        Relative tolerance. Differences that rounding explains are let pass.
+    max_examples, seed : int, optional
+        Those of the active hypothesis profile by default.
+
+    Raises
+    ------
+    AssertionError
+        With the simplest counter-example found; also if the result is not finite, or always 0.
+    UnknownNameError, DemandsimError
+        Before anything runs, if a name is unknown, or a quantity does not depend on `by`.
+
+    Notes
+    -----
+    .. math:: f(\lambda x) = \lambda^k f(x)
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01")
+    >>> assert_homogeneous(model, "cards", by="daily_tokens", degree=1, max_examples=5)
+    >>> assert_homogeneous(model, "cards", by="peak_ratio", degree=2, max_examples=5, seed=1)
+    Traceback (most recent call last):
+    ...
+    AssertionError: cards is not homogeneous of degree 2 in peak_ratio
+      scaled by: 2
+      expected:  34310881.5401 card
+      found:     17155440.7701 card
+      at:        scenario=1000T
+      with:
+        ...
+    """
+    bench, scaled = _prepared(model, of, by, rtol)
+    if not math.isfinite(degree):
+        raise DemandsimError(f"degree must be a finite number, not {degree!r}")
+    reach = {name: _reach(model, name) for name in scaled}
+    drawn = values if values is not None else values_within(model, of=bench.of)
+
+    @st.composite
+    def cases(draw: st.DrawFn) -> tuple[Values, float]:
+        world = bench.arrays(draw(drawn))
+        low, high = _factors({name: world[name] for name in scaled}, reach)
+        easy = [factor for factor in _FACTORS if low <= factor <= high]
+        any_factor = st.floats(low, high)
+        factor = draw(st.sampled_from(easy) | any_factor if easy else any_factor)
+        assume(abs(factor - 1) > 1e-4)
+        return world, factor
+
+    def check(case: tuple[Values, float]) -> bool:
+        world, factor = case
+        before, after = try_at(bench, [world, world | {name: world[name] * factor for name in scaled}])
+        power = factor**degree
+        for name in bench.of:
+            expected = before.found[name] * power
+            claim = f"{name} is not homogeneous of degree {degree:g} in {' and '.join(scaled)}"
+            compare(
+                Tried(bench, before.world, after.found),
+                name,
+                expected,
+                claim,
+                [("scaled by", f"{factor:g}")],
+                size=np.abs(expected),
+                rtol=rtol,
+                noise=lambda name: power * before.noise(name) + after.noise(name),
+            )
+        return any(np.any(before.found[name]) for name in bench.of)
+
+    idle = f"{_and(bench.of)} was 0"
+    search(cases(), check, max_examples=max_examples, seed=seed, idle=idle)
+
+
+def assert_monotone(
+    model: Model,
+    of: Sequence[str] | str,
+    *,
+    by: Sequence[str] | str,
+    direction: Literal["increasing", "decreasing"],
+    strict: bool = False,
+    values: st.SearchStrategy[dict[str, Any]] | None = None,
+    rtol: float = 1e-9,
+    max_examples: int | None = None,
+    seed: int | None = None,
+) -> None:
+    r"""Assert that a result never falls (or never rises) when assumptions rise.
+
+    Parameters
+    ----------
+    model : Model
+    of : str or sequence of str
+        Quantities; every scenario and label of each.
+    by : str or sequence of str
+        Assumptions that are raised together, at every label. A sure value is raised by up to its size.
+    direction : {"increasing", "decreasing"}
+    strict : bool, default False
+        Staying the same is a fault too.
+    values, rtol, max_examples, seed
+        As for `assert_homogeneous`.
+
+    Raises
+    ------
+    AssertionError
+        With the simplest counter-example found; also if the result never changed at all.
+    UnknownNameError, DemandsimError
+        Before anything runs, if a name is unknown, or a quantity does not depend on `by`.
+
+    Notes
+    -----
+    .. math:: x \le x' \implies f(x) \le f(x')
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01")
+    >>> assert_monotone(model, "cards", by="utilization", direction="decreasing", strict=True, max_examples=5)
+    """
+    bench, raised = _prepared(model, of, by, rtol)
+    if direction not in ("increasing", "decreasing"):
+        raise DemandsimError(f"direction must be 'increasing' or 'decreasing', not {direction!r}")
+    sign = 1.0 if direction == "increasing" else -1.0
+    drawn = values if values is not None else values_within(model, of=bench.of)
+    middle = {name: _reach(model, name, 0.9) for name in raised}
+
+    @st.composite
+    def cases(draw: st.DrawFn) -> tuple[Values, Values]:
+        world, other = bench.arrays(draw(drawn)), bench.arrays(draw(drawn))
+        stretch = draw(st.sampled_from([1.0, 0.5, 0.01]))
+        pairs = {name: _apart(world[name], other[name], middle[name], stretch) for name in raised}
+        gap = np.concatenate([np.ravel(high - low > 1e-4 * np.abs(low)) for low, high in pairs.values()])
+        assume(gap.all() if strict else gap.any())
+        lower, upper = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
+        return world | lower, world | upper
+
+    def check(case: tuple[Values, Values]) -> bool:
+        lower, upper = try_at(bench, case)
+        for name in bench.of:
+            change = sign * (upper.found[name] - lower.found[name])
+            size = np.maximum(np.abs(lower.found[name]), np.abs(upper.found[name]))
+            wrong = change <= 0 if strict else change < -rtol * size
+            if wrong.any() and not strict:
+                wrong &= -change > lower.noise(name) + upper.noise(name)
+            if wrong.any():
+                cell = worst_cell(np.where(wrong, -change, -np.inf))
+                claim = f"{name} is not {'strictly ' if strict else ''}{direction} in {' and '.join(raised)}"
+                rows = [("before", rounded(bench, name, lower.found[name][cell]))]
+                rows += [("after", rounded(bench, name, upper.found[name][cell]))]
+                rows += [(f"{by_name} to", _at(bench, by_name, upper.world[by_name], cell)) for by_name in raised]
+                fail(bench, claim, rows, lower.world, cell, varying(bench, name))
+        return any(np.any(upper.found[name] != lower.found[name]) for name in bench.of)
+
+    idle = f"{_and(bench.of)} did not change with {_and(raised)}"
+    search(cases(), check, max_examples=max_examples, seed=seed, idle=idle)
+
+
+def _prepared(
+    model: Model, of: Sequence[str] | str, by: Sequence[str] | str, rtol: float
+) -> tuple[Bench, tuple[str, ...]]:
+    """The model under test, and the names of `by`, all of which every quantity hangs on."""
+    names = names_of(model, of)
+    moved = (by,) if isinstance(by, str) else tuple(by)
+    for name in moved:
+        if name in model.equations:
+            roots = sorted(model.graph.ancestors([name]) & model.assumptions.keys())
+            raise DemandsimError(f"by='{name}' is computed; name assumptions: it depends on {', '.join(roots)}")
+    check_known(moved, model.assumptions, "assumption in by:")
+    check_tolerance(rtol)
+    if not moved:
+        raise DemandsimError("by= names no assumption")
+    for name in names:
+        roots = sorted(model.graph.ancestors([name]) & model.assumptions.keys())
+        for other in moved:
+            if other not in roots:
+                raise DemandsimError(
+                    f"'{name}' does not depend on '{other}', so that there is nothing to test; "
+                    f"it depends on {', '.join(roots)}"
+                )
+    return bench_of(model, names), moved
+
+
+def _reach(model: Model, name: str, prob: float = 1.0) -> tuple[Array, Array]:
+    """Lowest and highest values of an assumption over a central interval, with all axes."""
+    sampler, layout = model.program.samplers[name], model.program.layout
+    dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
+    count = math.prod(layout.size(dim) for dim in sampler.dims)
+    ends = [
+        [ends_of(variant.laws[place if variant.dims else 0], prob) for place in range(count)]
+        for variant in sampler.variants
+    ]
+    low, high = np.moveaxis(np.array(ends if sampler.scenario_dim else ends[0]), -1, 0)
+    return layout.spread(low[..., None], dims), layout.spread(high[..., None], dims)
+
+
+def _factors(world: Values, reach: dict[str, tuple[Array, Array]]) -> tuple[float, float]:
+    """Factors that keep the values within reach; a sure value may go anywhere."""
+    least, most = 1 / _FARTHEST, _FARTHEST
+    for name, values in world.items():
+        low, high = np.broadcast_arrays(*reach[name])
+        free = (low < high) & (values != 0)
+        for x, bottom, top in zip(values[free], low[free], high[free], strict=True):
+            one, other = sorted((bottom / x, top / x))
+            least, most = max(least, one), min(most, other)
+    # Values that a strategy of the user's draws may lie out of reach.
+    return min(least, 1.0), max(most, 1.0)
+
+
+def _apart(one: Array, other: Array, middle: tuple[Array, Array], stretch: float) -> tuple[Array, Array]:
+    """A lower and an upper value, kept apart where the same was drawn twice."""
+    lower, upper = np.minimum(one, other), np.maximum(one, other)
+    low, high = middle
+    same, sure = lower == upper, low == high
+    upper = np.where(same & ~sure & (upper < high), high, upper)
+    lower = np.where(same & ~sure & (lower >= high), low, lower)
+    return lower, np.where(same & sure, lower + stretch * np.where(lower == 0, 1.0, np.abs(lower)), upper)
+
+
+def _at(bench: Bench, name: str, values: Array, cell: tuple[int, ...]) -> str:
+    place = tuple(min(index, size - 1) for index, size in zip(cell, values.shape[:-1], strict=True))
+    return amount(bench, name, values[place][0])
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(names)

@@ -1,0 +1,44 @@
+"""Chromium for the pages: one for all tests, and a page that remembers what went wrong on it."""
+
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium. Its absence is a failure, not a skip: a page that nobody opened is not tested."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.fail("no Chromium: install it ('apt install chromium'), or set CHROMIUM to its path", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watched(chromium):
+    """Open an address at a width: the page, what it logged as wrong, and the addresses that it asked for."""
+    contexts = []
+
+    def opened(address, width=1280, height=900, **settings):
+        context = chromium.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        seen = SimpleNamespace(page=page, problems=[], requests=[])
+        page.on("console", lambda said: said.type in ("error", "warning") and seen.problems.append(said.text))
+        page.on("pageerror", lambda error: seen.problems.append(str(error)))
+        page.on("dialog", lambda dialog: (seen.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        page.goto(address)
+        return seen
+
+    yield opened
+    for context in contexts:
+        context.close()

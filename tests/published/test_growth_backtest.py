@@ -1,0 +1,109 @@
+"""Doubao's growth against what was published: the study's evidence is the series', and forecasts of 2024 meet 2025."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import demandsim as ds
+from demandsim.equations import growth
+from demandsim.errors import EvidenceConflictError
+from demandsim.series import elapsed_years
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return ds.load_study("doubao-growth")
+
+
+@pytest.fixture(scope="module")
+def series():
+    found = ds.load_series("doubao-daily-tokens").daily_tokens
+    return found[found.status != "unverified"]
+
+
+def test_the_evidence_is_every_figure_with_a_source_and_no_other(study, series):
+    read = [piece.distribution.median().item() for piece in study.evidence]
+    lower_bounds = [str(note).startswith(("over", "passed")) for note in series.note.values]
+    # "Over" and "passed" are taken as a tenth more; all else as it stands.
+    expected = series.values * np.where(lower_bounds, 1.1, 1.0)
+    np.testing.assert_allclose(read, expected, rtol=1e-12)
+
+
+def test_time_is_that_of_the_dates(study, series):
+    labels = np.array([piece.distribution.coords["year"][0] for piece in study.evidence])
+    elapsed = study.point().elapsed_time.sel(year=labels).values
+    days = elapsed_years(series, "2024-05-15").values
+    whole_month = np.array([len(str(period)) == 7 for period in series.period.values])
+    # A month stands for its middle, a day for itself; labels are exact to half a week.
+    np.testing.assert_allclose(elapsed[~whole_month], days[~whole_month], atol=0.006)
+    np.testing.assert_allclose(elapsed[whole_month], days[whole_month] + 14 / 365, atol=0.006)
+    np.testing.assert_allclose(study.point().elapsed_time.values, study.point().year.values - 2024.37, atol=1e-9)
+
+
+def test_exponential_growth_contradicts_the_figures(study):
+    with pytest.raises(EvidenceConflictError, match="standard deviations from what all evidence together allows"):
+        study.with_equations(growth.exponential_growth).infer(draws=512, seed=3)
+
+
+def test_the_figures_prefer_gompertz_growth_and_pass_100t_under_it(study):
+    found = {
+        name: study.with_equations(curve).infer(draws=512, seed=3)
+        for name, curve in (("logistic", growth.logistic_growth), ("gompertz", growth.gompertz_growth))
+    }
+    logs = {name: one.attrs["log_marginal_likelihood"] for name, one in found.items()}
+    assert logs["gompertz"] - logs["logistic"] == pytest.approx(11.8, abs=1)
+    chance = {name: ds.probability(one.top_down_tokens > 1e14).probability for name, one in found.items()}
+    assert chance["logistic"].max() < 0.001
+    passed = np.interp(0.5, chance["gompertz"].values, chance["gompertz"].year.values)
+    assert 2026.6 < passed < 2026.9
+    assert 1 - chance["gompertz"].sel(year=2031.0).item() == pytest.approx(0.04, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def backtest(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("backtest"))
+        return runpy.run_path(str(EXAMPLES / "growth_backtest.py"))
+
+
+def test_the_backtest_knows_nothing_of_2025(backtest):
+    known = [piece.distribution.coords["year"][0] for piece in backtest["early"].evidence]
+    assert known == [2024.37, 2024.71, 2024.96]
+    assert [backtest["year_of"][piece] for piece in backtest["later"]] == [2025.41, 2025.75, 2025.96, 2026.0]
+
+
+def test_what_was_published_lies_where_the_example_says(backtest):
+    for name, inside in (("exponential", False), ("logistic", True), ("Gompertz", True)):
+        found = backtest["posteriors"][name].top_down_tokens
+        for piece in backtest["later"]:
+            tokens = found.sel(year=backtest["year_of"][piece]).values.ravel()
+            # By simulation, another way than the example's: what would be read is tokens times an error.
+            rng = np.random.default_rng(5)
+            factor = np.ravel(piece.distribution.ppf(rng.random(tokens.size))) / piece.distribution.median().item()
+            grade = np.mean(tokens * factor < piece.distribution.median().item())
+            assert (abs(2 * grade - 1) < 0.5) == inside, (name, piece, grade)
+    scores = backtest["scores"]
+    assert scores["Gompertz"] > scores["logistic"] > scores["exponential"]
+    assert scores["Gompertz"] == pytest.approx(-3.6, abs=0.2)
+
+
+def test_the_report_meets_deepseek_s_day_as_the_example_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path(str(EXAMPLES / "deepseek_evidence.py"))
+    said = capsys.readouterr().out
+    assert "Counted at the peak: 2,224." in said
+    # The report's own chain at the day's tokens, by hand.
+    by_hand = 2 * 37e9 * (608e9 + 168e9) / 86400 * 3 / (1979e12 * 0.45)
+    assert by_hand == pytest.approx(2239, abs=1)
+    assert found["prior"].cards.sel(fleet=found["DAY"]).median().item() == pytest.approx(by_hand, rel=0.03)
+    medians = {name: one.utilization.median().item() for name, one in found["cases"].items()}
+    kept = "the same, the report's peak kept for 100T"
+    assert medians[kept] == pytest.approx(0.24, abs=0.01)
+    cards = {name: one.cards.sel(fleet="100T").median().item() for name, one in found["cases"].items()}
+    assert cards[kept] / cards["the report's assumptions"] == pytest.approx(2.2, abs=0.15)
+    common = "the day's cards and peak, and that peak for all"
+    assert cards[common] / cards["the report's assumptions"] == pytest.approx(0.9, abs=0.06)
