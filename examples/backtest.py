@@ -78,7 +78,7 @@ print(
   {dates["Dec 2025"] / 4e12:.0f}-fold from December 2024 to December 2025, so most of the fleet should be of that year.
 - Capex includes training, research, buildings and what is bought ahead for 2026. The second part adds the first two
   and hosts and network, by judgement; buildings, and tokens that no one publishes (images, video), are in neither.
-- The {chips / 1e9:.0f} bn for processors are derived: {processors / planned:.0%}, their share in the plan for 2026, of the capex of 2025.
+- The {chips / 1e9:.0f} bn for processors are derived: {processors / planned:.0%} of capex, as planned for 2026.
 - One company in one year. The report takes three times the parameters that released models have and three times the
   utilization that is measured: two mistakes that cancel. A median near the published figure does not prove a chain."""
 )

@@ -5,6 +5,7 @@ import io
 import json
 import shlex
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import xarray as xr
 from scipy import stats
 
 import demandsim as ds
+from demandsim import plots
 from demandsim.cli import main
 
 STUDY = "guosen-2025-01"
@@ -27,9 +29,10 @@ class Done:
 
 
 @pytest.fixture
-def demandsim(monkeypatch, tmp_path, capsys):
+def pictured(monkeypatch, tmp_path, capsys):
     """Run a command in this process: starting Python and scipy anew takes longer than the command."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["demandsim", *words])
@@ -44,6 +47,15 @@ def demandsim(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.fixture
+def demandsim(pictured, monkeypatch):
+    """Run a command without its pictures, which take longer than the rest."""
+    for name in ("posterior", "fan", "payoffs", "information"):
+        monkeypatch.setattr(plots, name, lambda *_, **__: None)
+    monkeypatch.setattr(plots, "save", lambda _, path: path.touch())
+    return pictured
+
+
 def rows_of(done):
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
@@ -51,8 +63,8 @@ def rows_of(done):
 # infer
 
 
-def test_infer_prints_prior_against_posterior_and_how_far_it_is_to_be_trusted(demandsim, tmp_path):
-    done = demandsim("infer", STUDY, "--observe", CAPEX, "--seed", "1", "--draws", "256", "--scenario", "100T")
+def test_infer_prints_prior_against_posterior_and_how_far_it_is_to_be_trusted(pictured, tmp_path):
+    done = pictured("infer", STUDY, "--observe", CAPEX, "--seed", "1", "--draws", "256", "--scenario", "100T")
     assert done.returncode == 0, done.stderr
     assert "evidence: capex ~ normal(mean=8e10, sd=1.5e10) CNY, scenario 100T" in done.stdout
     assert "method importance, k-hat" in done.stdout
@@ -88,7 +100,7 @@ def test_the_shift_is_that_of_the_prior_s_own_scores(demandsim):
 
 
 def test_evidence_of_the_study_and_of_the_command_line_add_up(demandsim):
-    common = ("infer", "doubao-growth", "--seed", "1", "--draws", "512", "--format", "csv")
+    common = ("infer", "doubao-growth", "--seed", "1", "--draws", "128", "--format", "csv")
     own = {(row["quantity"], row["year"]): row for row in rows_of(demandsim(*common))}
     more = {
         (row["quantity"], row["year"]): row
@@ -100,8 +112,8 @@ def test_evidence_of_the_study_and_of_the_command_line_add_up(demandsim):
     assert own["initial_tokens", ""]["unit"] == "token/day"
 
 
-def test_a_series_over_years_gets_a_fan_and_a_short_table(demandsim, tmp_path):
-    done = demandsim("infer", "doubao-growth", "--seed", "1", "--draws", "256")
+def test_a_series_over_years_gets_a_fan_and_a_short_table(pictured, tmp_path):
+    done = pictured("infer", "doubao-growth", "--seed", "1", "--draws", "128")
     printed = [line for line in done.stdout.splitlines() if line.startswith("top_down_tokens, ")]
     assert 5 <= len(printed) <= 8
     assert printed[-1].startswith("top_down_tokens, 2031.0")
@@ -121,7 +133,7 @@ def test_an_event_holds_in_every_draw(demandsim, tmp_path):
 
 def test_the_printed_command_replays_the_same_posterior(demandsim):
     done = demandsim(
-        "infer", STUDY, "--observe", CAPEX, "--event", "gross_margin < 0", "--draws", "128", "--method", "ensemble",
+        "infer", STUDY, "--observe", CAPEX, "--event", "gross_margin < 0", "--draws", "64", "--method", "importance",
         "--format", "csv",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -156,23 +168,22 @@ def test_infer_refuses_with_a_reason(demandsim, words, code, said):
 
 
 def test_a_contradiction_can_be_looked_at_on_request(demandsim):
-    with pytest.warns(match="standard deviations from"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
         done = demandsim(
             "infer", STUDY, "--scenario", "100T", "--observe", "peak_ratio=normal(mean=15, sd=1)", "--draws", "256",
             "--seed", "1", "--on-failure", "warn", "--format", "json",
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "warning: the evidence on 'peak_ratio' lies" in done.stderr
     assert json.loads(done.stdout)["prior_distance"] > 6
 
 
-@pytest.mark.parametrize("study", ds.list_studies())
-def test_every_study_can_be_learned_from_or_says_what_to_give_it(demandsim, study):
-    done = demandsim("infer", study, "--draws", "64", "--seed", "1", "--on-failure", "warn")
-    if ds.load_study(study).evidence:
-        assert done.returncode == 0, done.stderr
-    else:
-        assert done.returncode == 2
-        assert "--observe" in done.stderr
+@pytest.mark.parametrize("study", sorted({*ds.list_studies()} - {"doubao-growth"}))
+def test_a_study_without_evidence_says_what_to_give_it(demandsim, study):
+    done = demandsim("infer", study)
+    assert done.returncode == 2
+    assert "--observe" in done.stderr
 
 
 # decide
@@ -180,8 +191,8 @@ def test_every_study_can_be_learned_from_or_says_what_to_give_it(demandsim, stud
 FEW = ("--actions", "100000:900000:9", "--draws", "256", "--seed", "1", "--scenario", "100T")
 
 
-def test_decide_says_what_to_order_and_what_is_worth_knowing(demandsim, tmp_path):
-    done = demandsim("decide", EVIDENCE, *FEW, "--salvage", "20%")
+def test_decide_says_what_to_order_and_what_is_worth_knowing(pictured, tmp_path):
+    done = pictured("decide", EVIDENCE, *FEW, "--salvage", "20%")
     assert done.returncode == 0, done.stderr
     assert "100T: best 300,000 cards: expected" in done.stdout
     for word in ("worst 10%", "regret", "best in hindsight", "everything (EVPI)", "share of variance of gross_margin"):
@@ -213,12 +224,12 @@ def test_decide_prints_what_the_library_computes(demandsim):
 
 def test_numbers_for_the_economics_give_the_critical_fractile(demandsim):
     done = demandsim(
-        "decide", STUDY, "--scenario", "100T", "--seed", "1", "--draws", "1024", "--unit-cost", "150000",
+        "decide", STUDY, "--scenario", "100T", "--seed", "1", "--draws", "512", "--unit-cost", "150000",
         "--value", "200000", "--salvage", "50000", "--format", "csv",
     )  # fmt: skip
     paying = [row for row in rows_of(done) if row["row"] == "action"]
     best = float(max(paying, key=lambda row: float(row["mean"]))["order"])
-    cards = ds.load_study(STUDY).select(scenario="100T").simulate(1024, seed=1).cards
+    cards = ds.load_study(STUDY).select(scenario="100T").simulate(512, seed=1).cards
     # (v - c) / (v - s) = 1/3; orders are tried about 10% apart.
     assert best == pytest.approx(float(cards.quantile(1 / 3)), rel=0.1)
 

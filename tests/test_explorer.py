@@ -399,6 +399,31 @@ def test_the_page_follows_its_widgets_without_a_browser():
     assert "Cards needed, base" in page.tornado.object
 
 
+def test_a_slow_tornado_follows_the_last_possible_setting(monkeypatch):
+    from demandsim.explorer.page import Page
+
+    page = Page(explorer(), GUOSEN)
+    waiting = []
+    monkeypatch.setattr(page, "_later", lambda then, milliseconds: waiting.append(then))
+
+    def set_(value):
+        waiting.clear()
+        widget.value = value
+        waiting.pop()()  # the numbers; the tornado waits
+
+    widget = next(w for w in page.handles.objects if getattr(w, "label", "").startswith("Utilization"))
+    monkeypatch.setattr(page, "_slow", 10.0)
+    before = page.tornado.object
+    set_((60, 150))
+    assert page.tornado.object == before
+    (follows,) = waiting
+    set_((90, 90))
+    assert waiting == []
+    follows()
+    high = slider(page.explorer, "utilization", page.setting.scenario).texts[150]
+    assert f"at {high}" in page.tornado.object
+
+
 def test_names_of_a_study_are_text_on_the_page():
     from demandsim.explorer.page import Page
 

@@ -507,3 +507,17 @@ def test_a_ratio_to_an_uncertain_power_passes_the_unit_check():
     wrong = ds.equation(sold.function, unit="card")
     with pytest.raises(ds.DemandsimError, match="declares unit 'card' but returns 'token/s'"):
         ds.Model([wrong], assumed)
+
+
+def test_an_equation_whose_file_has_changed_since_still_works(tmp_path):
+    path = tmp_path / "changing.py"
+    text = "def doubled(price):\n    return 2 * price\n"
+    path.write_text(text, encoding="utf-8")
+    namespace = {}
+    exec(compile(text, path, "exec"), namespace)
+    # An editor that is open on the file: what stands there now is half of a string.
+    path.write_text('def doubled(price):\n    return "2 * price\n', encoding="utf-8")
+    made = ds.equation(namespace["doubled"], unit="CNY")
+    assert made.formula == "doubled(price)"
+    assert made.fingerprint
+    assert made(3) == 6

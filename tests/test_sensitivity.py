@@ -11,6 +11,7 @@ import demandsim as ds
 from demandsim import distributions as dist
 from demandsim import sensitivity
 from demandsim.errors import CorrelationError, DemandsimError, UnknownNameError
+from demandsim.sensitivity.gaussian import GaussianSurrogate
 
 STUDY = ds.load_study("guosen-2025-01")
 ONE = STUDY.select(scenario="100T")
@@ -363,3 +364,27 @@ def test_a_bridge_says_what_is_wrong():
         sensitivity.bridge(ONE, ONE, "card")
     with pytest.raises(UnknownNameError, match="statistic"):
         sensitivity.bridge(ONE, ONE, "cards", statistic="median")
+
+
+def test_many_scores_have_cubes_of_their_own_and_explain_the_same():
+    # With many scores a surrogate has no products of three different ones: a shorter sum, the same numbers.
+    rng = np.random.default_rng(5)
+    n = 6
+    root = rng.normal(size=(n, 2 * n))
+    correlation = root @ root.T
+    correlation /= np.sqrt(np.outer(np.diag(correlation), np.diag(correlation)))
+    quadratic, own = rng.normal(size=(n, n)), np.zeros((n, n, n))
+    own[range(n), range(n), range(n)] = rng.normal(size=n)
+    mixed = own.copy()
+    # Nothing beside the others, but no zero: the longer sum is taken.
+    mixed[0, 1, 2] = 1e-200
+
+    def surrogate(cubic):
+        parts = correlation, 0.3, linear, quadratic + quadratic.T, cubic, np.array([0.4, -0.2]), slopes
+        return GaussianSurrogate(*parts)
+
+    linear, slopes = rng.normal(size=n), 0.3 * rng.normal(size=(2, n))
+    masks = np.array(list(itertools.product((0, 1), repeat=n)))
+    np.testing.assert_allclose(surrogate(own).explained(masks), surrogate(mixed).explained(masks), rtol=1e-10)
+    z = rng.normal(size=(n, 50))
+    np.testing.assert_allclose(surrogate(own).value(z), surrogate(mixed).value(z), rtol=1e-9, atol=1e-9)

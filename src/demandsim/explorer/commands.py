@@ -44,6 +44,7 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     words += [word for key, law in changes.items() for word in ("--set", f"{key}={law}")]
     words += ["--seed", str(explorer.seed), "--draws", str(explorer.draws)]
     words += ["--chains", str(explorer.chains)] if explorer.chains != 8 else []
+    words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
     return shlex.join(words)
 
 

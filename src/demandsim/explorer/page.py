@@ -49,6 +49,8 @@ class Page:
     def __init__(self, explorer: Explorer, study: str, sets: Sequence[str] = ()) -> None:
         self.explorer, self.study, self.sets = explorer, study, sets
         self.setting: Setting = explorer.start()
+        # What is shown: the last setting that was possible.
+        self._good = self.setting
         self._css = [panes.style()]
         self._prob = percent(explorer.prob, 0)
         self._waiting = False
@@ -189,7 +191,6 @@ class Page:
 
     def _show(self) -> None:
         self._waiting = False
-        self._turn += 1
         settled = self.explorer.settled(self.setting)
         for key, (slider, own) in self._notes.items():
             own.object = panes.note(slider, settled.problems.get(key, ""), key in settled.changes)
@@ -204,6 +205,7 @@ class Page:
                 self.tiles.object = panes.tiles(scene, self._study(), words, self._prob)
                 self.lead.object = panes.lead(scene, self.of.value, words, self._prob)
                 self.details.object = panes.details(scene, self.of.value, words, self._prob)
+                self._good = self.setting
                 self._explain_soon()
             except DemandsimError as error:
                 problems = [f"Results stand still: {error}"]
@@ -218,6 +220,7 @@ class Page:
 
     def _explain_soon(self) -> None:
         """A tornado takes many runs: a slow one waits until the handles rest."""
+        self._turn += 1
         turn = self._turn
         if self._slow <= _QUICK:
             self._explain()
@@ -227,7 +230,7 @@ class Page:
     def _explain(self) -> None:
         began = time.monotonic()
         try:
-            moves = self.explorer.moves(self.setting, self.of.value)
+            moves = self.explorer.moves(self._good, self.of.value)
             self.tornado.object = panes.tornado(moves, self.explorer.words, self._prob)
         except DemandsimError as error:
             self.tornado.object = panes.status([str(error)])

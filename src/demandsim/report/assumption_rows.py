@@ -92,7 +92,9 @@ def ends_in_words(model: Model, name: str, place: Mapping[str, Any], prob: float
             value = float(value.isel(dict.fromkeys(value.dims, -1)))
         ends.append(float(value))
     scale = words.scale(made.unit, *ends)
-    low, high = scale.value(ends[0]), scale.value(ends[1])
+    # As many digits as it takes to tell them apart.
+    digits = next((n for n in (3, 4, 5) if scale.value(ends[0], n) != scale.value(ends[1], n)), 6)
+    low, high = scale.value(ends[0], digits), scale.value(ends[1], digits)
     return low, high, scale.with_unit(words.say("to", low=low, high=high))
 
 
@@ -111,7 +113,7 @@ def _point(assumption: Assumption, words: Words) -> str:
     scale = words.scale(assumption.unit, *flat.tolist())
     if np.all(flat == flat[0]):
         return scale.measure(float(flat[0]), 4)
-    ends = words.say("first_to_last", first=scale.value(float(flat[0])), last=scale.value(float(flat[-1])))
+    ends = words.say("to", low=scale.value(float(flat.min()), 4), high=scale.value(float(flat.max()), 4))
     return scale.with_unit(ends)
 
 

@@ -50,7 +50,7 @@ class Axis:
         Examples
         --------
         >>> Axis(0, 97, 0, 1).ticks(), Axis(0.7, 230, 0, 1, wide=True).ticks()
-        ([0.0, 25.0, 50.0, 75.0], [1.0, 10.0, 100.0])
+        ([0.0, 20.0, 40.0, 60.0, 80.0], [1.0, 3.0, 10.0, 30.0, 100.0])
         """
         if self.wide:
             return self._powers(most)

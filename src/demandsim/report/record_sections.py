@@ -129,7 +129,8 @@ def _printed(record: Record, page: Page, words: Words) -> Markup:
                 verdict = tag("span", f" {sign}", class_=look, role="img", aria_label=say(word))
             cells += [printed, [computed, verdict]]
         # Chinese reports count in 1e4 and 1e8.
-        unit = row.unit.replace("wan*", f"{say('wan')} ").replace("yi*", f"{say('yi')} ")
+        unit = row.unit.replace("wan*yi*", f"{say('wan_yi')} ").replace("wan*", f"{say('wan')} ")
+        unit = unit.replace("yi*", f"{say('yi')} ")
         rows.append([*cells, unit if unit != "1" else say("ratio")])
     return join([tag("p", say("printed_note"), class_="quiet"), table(columns, rows)])
 

@@ -31,10 +31,10 @@ def scene_sections(page: Page, words: Words) -> Iterator[Section]:
     """Make the sections that have a version per scene; one that could not be computed says why."""
     say, prob = words.say, percent(page.prob, 0)
 
-    def section(name: str, note: Child, body: Callable[[Scene], Child]) -> Section:
+    def section(name: str, note: Child, body: Callable[[Scene], Child], time: str | None = None) -> Section:
         if name in page.absent:
             return Section(name, say(name), tag("p", say("absent", why=page.absent[name]), class_="quiet"))
-        return Section(name, say(name), join([note, _switched(page, body)]))
+        return Section(name, say(name), join([note, _switched(page, body, time, words)]))
 
     def quiet(phrase: str) -> Markup:
         return tag("p", phrase, class_="quiet")
@@ -56,7 +56,7 @@ def scene_sections(page: Page, words: Words) -> Iterator[Section]:
     if page.read_at is not None:
         note = say("read_note", prob=prob, place=page.read_at)
     about = [quiet(note), key({LOOKS[kind]: say(kind) for kind in kinds})]
-    yield section("shares", about, lambda scene: _columns(shares_table(c, words) for c in scene.charts))
+    yield section("shares", about, lambda scene: _columns(shares_table(c, words) for c in scene.charts), page.read_at)
     yield section("information", quiet(say("information_note")), lambda scene: information(scene.information, words))
 
 
@@ -68,20 +68,26 @@ def _columns(parts: Iterator[Markup]) -> Markup:
     return tag("div", list(parts), class_="columns")
 
 
-def _switched(page: Page, body: Callable[[Scene], Child]) -> list[Markup]:
-    """One block per scene, of which the first is shown."""
-    several, moving = len(page.scenarios) > 1, len(page.times) > 1
+def _switched(page: Page, body: Callable[[Scene], Child], time: str | None, words: Words) -> list[Markup]:
+    """One block per scene, of which the first is shown; one per scenario where all is of one time."""
+    several, moving = len(page.scenarios) > 1, len(page.times) > 1 and time is None
     return [
         tag(
             "div",
-            tag("p", scene.title, class_="place") if scene.title else None,
+            tag("p", title, class_="place") if title else None,
             body(scene),
             data_scenario=str(scene.scenario) if several else None,
             data_time=str(scene.time) if scene.time is not None and moving else None,
             hidden=number > 0,
         )
         for number, scene in enumerate(page.scenes)
+        if time is None or not scene.time
+        for title in [scene.title if time is None else _joined(page.titles[scene.scenario], time, words)]
     ]
+
+
+def _joined(scenario: str, time: str, words: Words) -> str:
+    return words.say("comma").join(part for part in (scenario, time) if part)
 
 
 def _fans(page: Page, prob: str, words: Words) -> Iterator[Markup]:

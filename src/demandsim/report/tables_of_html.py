@@ -37,7 +37,9 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Child]], caption: s
         made = [tag("th", first, scope="row", role="rowheader")]
         for column, cell in zip(columns[1:], cells, strict=True):
             kinds = " ".join(word for word, on in (("number", column.numeric), ("wide", column.long)) if on)
-            made.append(tag("td", cell, role="cell", class_=kinds or None, data_label=column.heading))
+            # One box, however many parts: on a phone the cell stands beside the name of its column.
+            whole = cell if isinstance(cell, str) else tag("span", cell)
+            made.append(tag("td", whole, role="cell", class_=kinds or None, data_label=column.heading))
         body.append(tag("tr", made, role="row"))
     return _table(caption, kind, head, body)
 

@@ -44,15 +44,17 @@ class Scale:
         return number(value / self.divisor, digits).replace("-", "−")
 
     def with_unit(self, value: str) -> str:
-        """Put the unit behind a written value; a unit that begins with a number is multiplied.
+        """Put the unit behind a written value; one that begins with a number is multiplied, unless it divides.
 
         Examples
         --------
-        >>> Scale(1e4, "10,000 cards").with_unit("85.8"), Scale(1.0, "").with_unit("0.45")
-        ('85.8 × 10,000 cards', '0.45')
+        >>> Scale(1e4, "10,000 cards").with_unit("85.8"), Scale(1.0, "1/year").with_unit("0.45")
+        ('85.8 × 10,000 cards', '0.45/year')
         """
         if not self.unit:
             return value
+        if self.unit.startswith("1/"):
+            return value + self.unit[1:]
         return f"{value} × {self.unit}" if self.unit[0].isdigit() else f"{value} {self.unit}"
 
     def measure(self, value: float, digits: int = 3) -> str:

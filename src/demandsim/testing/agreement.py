@@ -163,11 +163,12 @@ def assert_same(
     varying = {**other.program.varying, **{name: model.program.varying[name] for name in needed}}
     program = dataclasses.replace(other.program, layout=one, varying=varying)
     second = Bench(other, names, frozenset(other.graph.ancestors(names)), {})
+    asked = dataclasses.replace(bench, of=names)
 
     def check(world: Values) -> bool:
         (tried,) = try_at(bench, [world])
         handed = {name: tried.found[name][..., None] * factor for name, factor in factors.items()}
-        (again,) = try_at(bench, [handed], told=world, run=lambda worlds: second.run(worlds, program))
+        (again,) = try_at(asked, [handed], told=world, run=lambda worlds: second.run(worlds, program))
         for name in names:
             found = Tried(bench, world, {name: again.found[name] * back[name]})
             expected = tried.found[name]

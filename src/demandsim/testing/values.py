@@ -37,7 +37,7 @@ class _Element:
 
     def short(self, values: Array) -> list[float]:
         """Values in as few digits as leave them values that the law can have."""
-        out = values.tolist()
+        out: list[float] = values.tolist()
         if self.law.kind != "continuous":
             return out
         for digits in (6, 3):
@@ -63,7 +63,8 @@ class _Element:
             first = math.ceil(self.low / step)
             found = [float(f"{place * step:.12g}") for place in range(first, first + 40)]
         numbers = np.array([x for x in found if self.low <= x <= self.high])
-        return numbers[np.isfinite(self.law.logpdf(numbers))].tolist()[:20] if numbers.size else []
+        # Not every number between the ends needs to be a value: a mixture may have gaps.
+        return [x for x in numbers[:20].tolist() if np.isfinite(self.law.logpdf(np.array([x]))[0])]
 
     def candidates(self) -> list[float]:
         """Values to try, the most readable first: the point, then by the number of digits."""

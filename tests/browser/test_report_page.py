@@ -1,0 +1,215 @@
+"""The report page in Chromium: it renders, switches, reads on a phone, in the dark and from the keyboard."""
+
+import pytest
+
+import demandsim as ds
+
+#: Contrast of every text that is seen against what is painted behind it; and its size.
+READABLE = """
+() => {
+  const shade = (text) => {
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    return { rgb: parts.slice(0, 3), alpha: parts.length > 3 ? parts[3] : 1 };
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const found = shade(getComputedStyle(at).backgroundColor);
+      if (found.alpha === 1) return found.rgb;
+    }
+    return [255, 255, 255];
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const out = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || node.closest("script, style, noscript, option")) continue;
+    const box = node.getBoundingClientRect();
+    const look = getComputedStyle(node);
+    if (!box.width || !box.height || look.visibility === "hidden") continue;
+    const svg = node.closest("svg");
+    const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    const [ink, paper] = [light(shade(svg ? look.fill : look.color).rgb), light(behind(node))];
+    const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    out.push([walker.currentNode.textContent.trim().slice(0, 40), contrast, parseFloat(look.fontSize) * scale]);
+  }
+  return out;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    file = tmp_path_factory.mktemp("report") / "page.html"
+    ds.write_report(ds.load_study("guosen-2025-01"), file, draws=256, seed=1)
+    return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def yearly(tmp_path_factory):
+    """Years, scenarios, a hostile name, and more labels than buttons."""
+    from demandsim.distributions.grammar import parse_distribution
+
+    @ds.equation(unit="CNY/year")
+    def revenue(price, volume):
+        """<b onclick=alert(1)>Revenue</b>: price times volume."""
+        return price * volume
+
+    years = tuple(range(2025, 2033))
+    volume = parse_distribution(
+        f'lognormal(by("year", {[1e9 * 2**i for i in range(8)]}), by("year", {[4e9 * 2**i for i in range(8)]}))',
+        {"year": years},
+    )
+    model = ds.Model(
+        [revenue],
+        {
+            "price": ds.Assumption(
+                "lognormal(1, 2, prob=0.9)", unit="CNY/token", long_name="<script>alert(1)</script>"
+            ),
+            "volume": ds.Assumption(volume, unit="token/year", shared=True),
+        },
+        scenarios={"scenario": {"a long name of a scenario that a phone has to fold": {}, "$& dear": {"price": 5}}},
+    )
+    file = tmp_path_factory.mktemp("yearly") / "page.html"
+    ds.write_report(model, file, draws=64, seed=1)
+    return file.as_uri()
+
+
+def tiles(page):
+    return page.locator(".tiles:visible dd.value").all_inner_texts()
+
+
+def test_it_renders_without_a_complaint_and_asks_for_nothing(watched, report):
+    seen = watched(report)
+    assert seen.page.locator("h1").inner_text().startswith("AI inference demand")
+    assert seen.page.locator("figure svg:visible").count() >= 6
+    assert seen.page.locator("table:visible").count() >= 8
+    seen.page.wait_for_timeout(200)
+    assert seen.problems == []
+    assert seen.requests == [report]
+
+
+def test_the_policy_forbids_connections(watched, report):
+    seen = watched(report)
+    blocked = seen.page.evaluate("() => fetch('https://example.org/').then(() => false, () => true)")
+    assert blocked
+    assert any("Content Security Policy" in problem for problem in seen.problems)
+
+
+def test_the_switch_changes_every_section(watched, report):
+    page = watched(report).page
+    before = tiles(page)
+    places = page.locator(".place:visible").all_inner_texts()
+    assert set(places) == {"Scenario 100T"}
+    page.get_by_label("1000T").check()
+    after = tiles(page)
+    assert len(before) == len(after) == 4
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    assert page.locator(".place:visible").all_inner_texts() == ["Scenario 1000T"] * len(places)
+    assert page.locator("#told").inner_text() == "Showing 1000T"
+    # The assumption that the scenario changes follows as well.
+    assert page.get_by_text("lognormal(median=1e15, factor=2, prob=0.9)").is_visible()
+    assert not page.get_by_text("lognormal(median=1e14, factor=2, prob=0.9)").is_visible()
+
+
+def test_keyboard_alone_switches_and_reads_values(watched, report):
+    page = watched(report).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("input[name=scenario]").first.focus()
+    before = tiles(page)
+    page.keyboard.press("ArrowRight")
+    assert tiles(page) != before
+    figure = page.locator("figure:visible").first
+    slider = figure.get_by_role("slider")
+    slider.focus()
+    said = figure.locator("output").inner_text()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    moved = figure.locator("output").inner_text()
+    assert moved != said
+    assert slider.get_attribute("aria-valuetext") == moved
+    page.keyboard.press("Home")
+    assert figure.locator("output").inner_text().endswith("0.4%")
+    page.keyboard.press("End")
+    assert figure.locator("output").inner_text().endswith("99.6%")
+
+
+def test_pointing_at_a_chart_reads_it(watched, report):
+    page = watched(report).page
+    figure = page.locator("figure:visible").first
+    drawing = figure.locator("svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    said = []
+    for share in (0.2, 0.5, 0.8):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        said.append(float(figure.locator("output").inner_text().rsplit(" ", 1)[1].rstrip("%")))
+    assert said == sorted(said)
+    assert said[0] < said[2]
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280])
+@pytest.mark.parametrize("which", ["report", "yearly"])
+def test_nothing_is_wider_than_the_screen(watched, request, which, width):
+    page = watched(request.getfixturevalue(which), width).page
+    for closed in page.locator("details:visible > summary").all():
+        closed.click()
+    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wide) <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_every_text_is_large_and_clear_enough(watched, report, scheme, width):
+    page = watched(report, width, color_scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = page.evaluate(READABLE)
+    assert len(found) > 300
+    assert [text for text, contrast, _ in found if contrast < 4.5] == []
+    assert [text for text, _, size in found if size < 12] == []
+
+
+def test_dark_is_dark(watched, report):
+    colours = {
+        scheme: watched(report, color_scheme=scheme).page.evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    }
+    assert colours == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 26)"}
+
+
+def test_without_javascript_the_first_scenario_is_there(watched, report):
+    page = watched(report, java_script_enabled=False).page
+    assert len(tiles(page)) == 4
+    assert page.locator(".switch").is_hidden()
+    assert page.locator("noscript").inner_text().startswith("This page shows Scenario 100T")
+    assert page.locator("figure input:visible").count() == 0
+
+
+def test_on_paper_there_are_no_controls_and_everything_is_open(watched, report):
+    page = watched(report, color_scheme="dark").page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".switch, nav, figure input, output").filter(visible=True).count() == 0
+    assert page.locator("details:not([open])").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_years_are_chosen_and_hostile_names_do_nothing(watched, yearly):
+    seen = watched(yearly)
+    page = seen.page
+    assert page.locator(".place:visible").first.inner_text().endswith(", 2025")
+    before = tiles(page)
+    page.locator("select[name=time]").select_option("2032")
+    assert page.locator(".place:visible").first.inner_text().endswith(", 2032")
+    assert tiles(page) != before
+    page.get_by_label("$& dear").check()
+    assert page.locator("#told").inner_text() == "Showing $& dear, 2032"
+    assert page.locator("#fans figure:visible").count() == 1
+    page.get_by_text("<b onclick=alert(1)>Revenue</b>").filter(visible=True).first.click()
+    assert page.get_by_text("<script>alert(1)</script>").filter(visible=True).count() > 1
+    assert seen.problems == []
+    assert seen.requests == [yearly]
