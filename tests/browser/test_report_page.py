@@ -210,6 +210,6 @@ def test_years_are_chosen_and_hostile_names_do_nothing(watched, yearly):
     assert page.locator("#told").inner_text() == "Showing $& dear, 2032"
     assert page.locator("#fans figure:visible").count() == 1
     page.get_by_text("<b onclick=alert(1)>Revenue</b>").filter(visible=True).first.click()
-    assert page.get_by_text("<script>alert(1)</script>").filter(visible=True).count() > 1
+    assert page.get_by_text("<script>alert(1)</script>").filter(visible=True).count() == 1
     assert seen.problems == []
     assert seen.requests == [yearly]

@@ -57,15 +57,7 @@ def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) ->
 
     Source: autoregression of first order.
     """
-    import xarray as xr
-
-    dim = _time_dim("persistent_rate", "rate_shock", rate_shock)
-    drift = [rate_shock.isel({dim: 0})]
-    for place in range(1, rate_shock.sizes[dim]):
-        drift.append(persistence * drift[-1] + rate_shock.isel({dim: place}))
-    # Labels of the dim, not those of the single steps, which arithmetic drops.
-    steps = xr.concat([step.drop_vars(dim, errors="ignore") for step in drift], dim=dim)
-    return mean_growth_rate + (steps.assign_coords({dim: rate_shock[dim]}) if dim in rate_shock.coords else steps)
+    return mean_growth_rate + persisted(rate_shock, persistence, _time_dim("persistent_rate", "rate_shock", rate_shock))
 
 
 @equation(unit="token/day", name="top_down_tokens")
@@ -159,9 +151,23 @@ def saturation_by_multiple(initial_tokens: Any, saturation_multiple: Any) -> Any
     return initial_tokens * saturation_multiple
 
 
+def persisted(shock: Any, persistence: Any, dim: str) -> Any:
+    """Shocks and what lives on of earlier ones, along a dim."""
+    import xarray as xr
+
+    drift = [shock.isel({dim: 0})]
+    for place in range(1, shock.sizes[dim]):
+        drift.append(persistence * drift[-1] + shock.isel({dim: place}))
+    # Labels of the dim, not those of the single steps, which arithmetic drops.
+    steps = xr.concat([step.drop_vars(dim, errors="ignore") for step in drift], dim=dim)
+    return steps.assign_coords({dim: shock[dim]}) if dim in shock.coords else steps
+
+
 def _time_dim(called: str, name: str, value: Any) -> str:
     """The dim along which time runs."""
-    for dim in ("year", "date"):
-        if dim in getattr(value, "dims", ()):
-            return dim
+    dims = getattr(value, "dims", ())
+    return "year" if "year" in dims else "date" if "date" in dims else _no_time(called, name)
+
+
+def _no_time(called: str, name: str) -> str:
     raise EquationError(f"{called} adds up over time: {name} needs a dim 'year' or 'date'")

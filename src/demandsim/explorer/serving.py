@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from demandsim.explorer.exploring import Explorer
 __all__ = ["free_port", "serve"]
 
 _HOST = "127.0.0.1"
+_SERVER_LOGS = ("bokeh", "bokeh.server.views.ws", "tornado.application", "tornado.general", "tornado.access", "asyncio")
 
 
 def free_port(port: int) -> int:
@@ -93,6 +95,8 @@ def serve(
         show=False,
         verbose=False,
     )
+    # A closed tab is no fault; what goes wrong in the page itself is still told.
+    _quieten("bokeh.server.views.ws", least=logging.ERROR)
     address = f"http://{_HOST}:{taken}/"
     server.start()
     if ready is not None:
@@ -104,4 +108,11 @@ def serve(
     except KeyboardInterrupt:
         pass
     finally:
+        # Visitors who wait for an answer are cut off, which is no news to whoever ended it.
+        _quieten(*_SERVER_LOGS, least=logging.CRITICAL + 1)
         server.stop()
+
+
+def _quieten(*names: str, least: int) -> None:
+    for name in names:
+        logging.getLogger(name).setLevel(least)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, percent
+from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, percent, wrapped
 from demandsim.plots.canvas import plain_ticks as ticks
 from demandsim.plots.panels import captioned, lay_out, provenance, study_of
 from demandsim.plots.wording import Locale, locale_of
@@ -89,7 +89,7 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
         axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
         own = found.sel(where)
         _payoffs(axes, own, action, said, first=column == 0)
-        axes.set_title(_caption(own, where, said), fontsize=10, loc="left")
+        axes.set_title(wrapped(_caption(own, where, said), 54), fontsize=10, loc="left")
     prob, tail = percent(float(found.attrs.get("prob", 0.9))), percent(float(found.attrs.get("tail", 0.1)))
     keys = [
         line(BLUE, said.say("payoff_mean"), marker="o", markersize=4),
@@ -176,7 +176,7 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
         axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
         own = found.sel(where)
         outside += _frontier(canvas, axes, own, action, said)
-        axes.set_title(_caption(own, where, said), fontsize=10, loc="left")
+        axes.set_title(wrapped(_caption(own, where, said), 54), fontsize=10, loc="left")
     worst = said.say("payoff_worst", tail=tail)
     for axes in canvas.axes.flat:
         axes.set_xlabel(said.say("with_unit", name=worst, unit=axes.get_xlabel()), fontsize=9)

@@ -15,7 +15,7 @@ from demandsim.testing.comparing import Tried, check_tolerance, try_at
 from demandsim.testing.counter_examples import fail, rounded, varying, worst_cell
 from demandsim.testing.evaluation import bench_of, names_of
 from demandsim.testing.searching import search
-from demandsim.testing.values import values_within
+from demandsim.testing.values import edges_within, values_within
 from demandsim.units import conversion_factor
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def assert_bounded(
     units = model.declared_units
     drawn = values
     if drawn is None:
-        drawn = values_within(model, of=bench.of) | values_within(model, of=bench.of, prob=1)
+        reach = values_within(model, of=bench.of, prob=1) | edges_within(model, bench.of)
+        drawn = values_within(model, of=bench.of) | reach
 
     def check(world: Values) -> bool:
         (tried,) = try_at(bench, [world])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from demandsim.distributions.law import Law
+from demandsim.distributions.law import Law, format_value
 from demandsim.errors import DemandsimError, check_known
 from demandsim.simulation import Array, Sampler
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["ends_of", "values_within"]
+__all__ = ["edges_within", "ends_of", "values_within"]
 
 #: Grades as far out as a draw can reach.
 _FIRST, _LAST = 2.0**-54, 2.0**-53
@@ -69,7 +69,7 @@ class _Element:
     def candidates(self) -> list[float]:
         """Values to try, the most readable first: the point, then by the number of digits."""
         others = {self.low, self.high, *self.round_numbers(), *self.grid()}
-        return [self.centre, *sorted(others, key=lambda x: (len(f"{x:.17g}"), abs(x - self.centre), x))]
+        return [self.centre, *sorted(others, key=lambda x: (len(format_value(x)), abs(x - self.centre), x))]
 
 
 def ends_of(law: Law, prob: float) -> tuple[float, float]:
@@ -87,7 +87,16 @@ def _element(law: Law, point: float, prob: float) -> _Element:
     return _Element(law, middle.short(law.ppf(np.array([0.5])))[0], low, high, prob)
 
 
-def _together(elements: Sequence[_Element]) -> st.SearchStrategy[tuple[float, ...]]:
+type Together = Callable[[Sequence[_Element]], st.SearchStrategy[tuple[float, ...]]]
+
+
+def _at_edges(elements: Sequence[_Element]) -> st.SearchStrategy[tuple[float, ...]]:
+    """The point, or an end of the range."""
+    rows = [[e.centre, e.low, e.high] for e in elements]
+    return st.sampled_from(list(zip(*rows, strict=True)))
+
+
+def _anywhere(elements: Sequence[_Element]) -> st.SearchStrategy[tuple[float, ...]]:
     """Values of elements that one random number decides."""
     first, count = elements[0], len(elements)
     if all(element.low == element.high for element in elements):
@@ -109,10 +118,10 @@ def _groups(sampler: Sampler, points: Array, prob: float) -> dict[int, list[tupl
     return groups
 
 
-def _of_assumption(sampler: Sampler, point: Any, prob: float) -> st.SearchStrategy[Any]:
+def _of_assumption(sampler: Sampler, point: Any, prob: float, together: Together) -> st.SearchStrategy[Any]:
     points = np.reshape(point.values, (len(sampler.variants) if sampler.scenario_dim else 1, -1))
     groups = _groups(sampler, points, prob)
-    drawn = [_together([element for _, _, element in group]) for group in groups.values()]
+    drawn = [together([element for _, _, element in group]) for group in groups.values()]
     if not point.dims:
         return drawn[0].map(lambda values: values[0])
 
@@ -169,13 +178,24 @@ def values_within(
     """
     if not 0 < prob <= 1:
         raise DemandsimError(f"prob must be above 0 and at most 1, not {prob!r}")
+    return _drawn(model, prob, of, _anywhere)
+
+
+def edges_within(model: Model, of: Sequence[str] | str | None) -> st.SearchStrategy[dict[str, Any]]:
+    """Values as far out as a draw can reach, each at one end, at the other, or at its point."""
+    return _drawn(model, 1.0, of, _at_edges)
+
+
+def _drawn(
+    model: Model, prob: float, of: Sequence[str] | str | None, together: Together
+) -> st.SearchStrategy[dict[str, Any]]:
     names = [of] if isinstance(of, str) else list(model.quantities if of is None else of)
     check_known(names, model.quantities, "quantity")
     needed = model.graph.ancestors(names)
     points = model.point()
     return st.fixed_dictionaries(
         {
-            name: _of_assumption(sampler, points[name], prob)
+            name: _of_assumption(sampler, points[name], prob, together)
             for name, sampler in model.program.samplers.items()
             if name in needed
         }

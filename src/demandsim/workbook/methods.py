@@ -44,6 +44,8 @@ def method(own: Expression, name: str, positional: list[Any], keywords: dict[str
     keywords.pop("skipna", None)
     keywords.pop("keep_attrs", None)
     drop = keywords.pop("drop", None)
+    if name in ("shift", "isel") and positional and isinstance(positional[0], dict):
+        keywords |= positional.pop(0)
     if name in JOINS or name in ("cumsum", "cumprod"):
         dims = _dims(keywords.pop("dim", None) or (positional.pop(0) if positional else None))
         _check_empty(name, positional, keywords)

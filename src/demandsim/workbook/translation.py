@@ -16,6 +16,7 @@ from demandsim.graph import Equation
 from demandsim.workbook.cohort_formulas import cohorts
 from demandsim.workbook.excel_functions import joined, known_functions
 from demandsim.workbook.expressions import Expression, combined
+from demandsim.workbook.growth_formulas import persisting
 from demandsim.workbook.methods import as_expression, method, plain_number
 from demandsim.workbook.stepwise import Workspace, wright_omega
 from demandsim.workbook.terms import Term, UntranslatableError
@@ -61,7 +62,7 @@ def translated(equation: Equation, inputs: Mapping[str, Expression], work: Works
         If it does something that has no formula; the message says what.
     """
     result = _Reader(equation.function, dict(inputs), work, 0).result()
-    return result.each(Term.as_number)
+    return as_expression(result).each(Term.as_number)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -93,10 +94,12 @@ class _Reader:
     work: Workspace
     depth: int
 
-    def result(self) -> Expression:
+    def result(self) -> Any:
+        """What it returns: formulas, or the name of a dim."""
         for line in _definition(self.function).body:
             if isinstance(line, ast.Return) and line.value is not None:
-                return as_expression(self.value(line.value))
+                found = self.value(line.value)
+                return found if isinstance(found, str) else as_expression(found)
             self.statement(line)
         raise UntranslatableError("it returns nothing")
 
@@ -119,6 +122,8 @@ class _Reader:
             self.names[line.target.id] = self.value(line.value)
         elif isinstance(line, ast.AugAssign) and isinstance(line.target, ast.Name):
             self.names[line.target.id] = self.operation(line.op, self.names.get(line.target.id), self.value(line.value))
+        elif isinstance(line, ast.Raise):
+            raise UntranslatableError("it raises an error for inputs of these dims")
         else:
             raise UntranslatableError(f"'{_shown(line)}' has no formula")
 
@@ -144,6 +149,10 @@ class _Reader:
 
     def _tuple(self, node: ast.Tuple) -> Any:
         return tuple(self.value(item) for item in node.elts)
+
+    def _dict(self, node: ast.Dict) -> Any:
+        keys = [self.value(key) for key in node.keys if key is not None]
+        return dict(zip(keys, (self.value(value) for value in node.values), strict=True))
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self.names:
@@ -216,9 +225,11 @@ class _Reader:
             return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
         if (result := cohorts(called, positional, self.work)) is not None:
             return result
+        if (result := persisting(called, positional)) is not None:
+            return result
         return self._inlined(called, positional, keywords, node)
 
-    def _inlined(self, called: Any, positional: list[Any], keywords: dict[str, Any], node: ast.Call) -> Expression:
+    def _inlined(self, called: Any, positional: list[Any], keywords: dict[str, Any], node: ast.Call) -> Any:
         """The formula of another plain function of Python, read in the same way."""
         plain = called.function if isinstance(called, Equation) else called
         if not isinstance(plain, types.FunctionType) or plain.__module__.partition(".")[0] in (
