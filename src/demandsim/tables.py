@@ -81,12 +81,13 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
         dims = [dim for dim in array.dims if dim != "statistic"]
         published = point[name] if name in point.data_vars else None
         for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
-            labels = {str(dim): array.coords[dim].values[i].item() for dim, i in zip(dims, place, strict=True)}
-            values = array.sel(labels)
+            spot = dict(zip(map(str, dims), place, strict=True))
+            labels = {dim: _label(array.coords[dim].values[i]) for dim, i in spot.items()}
+            values = array.isel(spot)
             found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
             value = math.nan
             if published is not None:
-                value = float(published.sel({d: v for d, v in labels.items() if d in published.dims}))
+                value = float(published.isel({d: i for d, i in spot.items() if d in published.dims}))
             size = value if math.isfinite(value) and value else found["median"]
             unit = str(array.attrs.get("units", "1"))
             # The largest number of a row sets the scale: a margin's point can be near zero.
@@ -102,6 +103,11 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
                 divisor,
                 shown,
             )
+
+
+def _label(value: Any) -> Any:
+    """A label as Python has it; a date as its day, since a plain number would be nanoseconds."""
+    return str(np.datetime_as_string(value, unit="D")) if value.dtype.kind == "M" else value.item()
 
 
 def as_records(table: Sequence[Row]) -> list[dict[str, Any]]:

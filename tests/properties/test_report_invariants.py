@@ -10,6 +10,13 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim import distributions as dist
+from demandsim.testing import (
+    assert_bounded,
+    assert_conserved,
+    assert_homogeneous,
+    assert_monotone,
+    assert_unit_invariant,
+)
 from demandsim.units import conversion_factor
 
 DESIGNS = ["random", "latin_hypercube", "sobol"]
@@ -26,92 +33,73 @@ NAMES = (
     "useful_life",
 )
 
-factors = st.floats(0.05, 20)
-#: How far each assumption is from the report's point.
-worlds = st.fixed_dictionaries({name: st.floats(0.2, 2.0) for name in NAMES})
-
 
 @functools.cache
 def report():
     return ds.load_study("guosen-2025-01").select(scenario="100T")
 
 
-def computed(world):
-    """The chain at points that are moved from the report's, as plain floats in declared units."""
-    points = {name: report().assumptions[name].point * world[name] for name in NAMES}
-    points["daily_tokens"] = 1e14 * world["daily_tokens"]
-    # With the scenario's own daily tokens taken away, since a scenario has the last word.
-    base = report()._with(scenarios={})
-    return {name: float(value) for name, value in base.fix(**points).point().data_vars.items()}
+@functools.cache
+def anywhere():
+    """The chain far from the report's points too: each assumption within a factor of 20, shares above 1 as well."""
+    points = {name: dist.lognormal(median=report().assumptions[name].point, factor=20) for name in NAMES}
+    return report().with_scenarios().assume(**points)
+
+
+#: How far each assumption is from the report's point.
+worlds = st.fixed_dictionaries(
+    {name: st.floats(0.2, 2.0).map(lambda away, name=name: away * report().assumptions[name].point) for name in NAMES}
+)
+holds = {"values": worlds, "rtol": 1e-12, "max_examples": 15}
 
 
 DEGREES = {
-    "cards": {
-        "daily_tokens": 1,
-        "activated_parameters": 1,
-        "peak_ratio": 1,
-        "utilization": -1,
-        "card_flops": -1,
-        "token_price": 0,
-        "paid_share": 0,
-        "card_price": 0,
-        "useful_life": 0,
-    },
-    "revenue": {
-        "daily_tokens": 1,
-        "token_price": 1,
-        "paid_share": 1,
-        # What the tokens earn has nothing to do with the hardware that makes them.
-        "activated_parameters": 0,
-        "peak_ratio": 0,
-        "utilization": 0,
-        "card_flops": 0,
-        "card_price": 0,
-        "useful_life": 0,
-    },
-    "annualized_capex": {"card_price": 1, "useful_life": -1, "daily_tokens": 1, "utilization": -1, "token_price": 0},
+    "cards": {"daily_tokens": 1, "activated_parameters": 1, "peak_ratio": 1, "utilization": -1, "card_flops": -1},
+    "revenue": {"daily_tokens": 1, "token_price": 1, "paid_share": 1},
+    "annualized_capex": {"card_price": 1, "useful_life": -1, "daily_tokens": 1, "utilization": -1},
     # Demand cancels out of the break-even price: a bigger business is no cheaper per token.
-    "break_even_price": {"daily_tokens": 0, "paid_share": -1, "card_price": 1, "utilization": -1, "token_price": 0},
+    "break_even_price": {"daily_tokens": 0, "paid_share": -1, "card_price": 1, "utilization": -1},
     "revenue_to_cost": {"daily_tokens": 0, "token_price": 1, "utilization": 1, "useful_life": 1, "card_price": -1},
 }
 
 
-@settings(max_examples=8)
-@given(world=worlds, factor=factors)
-def test_every_result_is_homogeneous_in_every_assumption(world, factor):
-    before = computed(world)
-    for name in NAMES:
-        after = computed({**world, name: world[name] * factor})
-        for quantity, degrees in DEGREES.items():
-            if name in degrees:
-                assert after[quantity] == pytest.approx(before[quantity] * factor ** degrees[name], rel=1e-12)
+@pytest.mark.parametrize(("quantity", "name"), [(q, name) for q, degrees in DEGREES.items() for name in degrees])
+def test_every_result_is_homogeneous_in_every_assumption(quantity, name):
+    assert_homogeneous(anywhere(), quantity, by=name, degree=DEGREES[quantity][name], **holds)
 
 
-@settings(max_examples=15)
-@given(world=worlds, factor=st.floats(1.001, 20))
-def test_margin_moves_the_way_that_the_business_does(world, factor):
-    before = computed(world)["gross_margin"]
-    better, worse = (
-        ("token_price", "paid_share", "useful_life", "utilization", "card_flops"),
-        ("card_price", "peak_ratio"),
-    )
-    for name in better:
-        assert computed({**world, name: world[name] * factor})["gross_margin"] > before
-    for name in worse:
-        assert computed({**world, name: world[name] * factor})["gross_margin"] < before
+@pytest.mark.parametrize("quantity", ["cards", "revenue"])
+def test_what_is_sold_and_what_makes_it_know_nothing_of_each_other(quantity):
+    assert report().graph.ancestors([quantity]) & set(NAMES) == DEGREES[quantity].keys()
+    assert "token_price" not in report().graph.ancestors(["annualized_capex", "break_even_price"])
 
 
-@settings(max_examples=30)
-@given(world=worlds)
-def test_the_business_covers_its_compute_exactly_when_the_price_is_above_break_even(world):
-    result = computed(world)
-    # At the threshold itself the last bit decides.
-    if abs(result["token_price"] / result["break_even_price"] - 1) > 1e-12:
-        assert (result["gross_margin"] >= 0) == (result["token_price"] >= result["break_even_price"])
-        assert (result["revenue_to_cost"] >= 1) == (result["gross_margin"] >= 0)
-    assert result["gross_margin"] == pytest.approx(result["revenue"] - result["annualized_capex"])
-    at_break_even = computed({**world, "token_price": result["break_even_price"] / 1.5})
-    assert at_break_even["revenue_to_cost"] == pytest.approx(1, rel=1e-12)
+@pytest.mark.parametrize("name", ["token_price", "paid_share", "useful_life", "utilization", "card_flops"])
+def test_margin_rises_with_what_is_good_for_the_business(name):
+    assert_monotone(anywhere(), "gross_margin", by=name, direction="increasing", strict=True, **holds)
+
+
+@pytest.mark.parametrize("name", ["card_price", "peak_ratio"])
+def test_margin_falls_with_what_is_bad_for_the_business(name):
+    assert_monotone(anywhere(), "gross_margin", by=name, direction="decreasing", strict=True, **holds)
+
+
+def test_the_business_covers_its_compute_exactly_when_the_price_is_above_break_even():
+    @ds.equation(unit="CNY**2/year/Mtoken")
+    def dear_and_covered(gross_margin, token_price, break_even_price):
+        return gross_margin * (token_price - break_even_price)
+
+    @ds.equation(unit="CNY/year")
+    def covered_and_in_profit(gross_margin, revenue_to_cost):
+        return gross_margin * (revenue_to_cost - 1)
+
+    both = anywhere().with_equations(dear_and_covered, covered_and_in_profit)
+    # Of one sign, or one of them is nothing.
+    assert_bounded(both, ["dear_and_covered", "covered_and_in_profit"], low=0, **holds)
+    assert_conserved(both, total="revenue", parts=["gross_margin", "annualized_capex"], **holds)
+    at_break_even = ds.equation(lambda break_even_price: break_even_price, unit="CNY/Mtoken", name="token_price")
+    sold = {"values": worlds.map(lambda world: {name: x for name, x in world.items() if name != "token_price"})}
+    assert_bounded(anywhere().with_equations(at_break_even), "revenue_to_cost", low=1, high=1, **holds | sold)
 
 
 def test_the_same_holds_draw_by_draw():
@@ -119,6 +107,10 @@ def test_the_same_holds_draw_by_draw():
     covered, dear_enough = xr.broadcast(draws.gross_margin >= 0, draws.token_price >= draws.break_even_price)
     xr.testing.assert_equal(covered.drop_attrs(), dear_enough.drop_attrs())
     assert 0 < covered.mean() < 1
+
+
+def test_writing_an_assumption_in_another_unit_changes_no_result():
+    assert_unit_invariant(report(), rtol=1e-12, max_examples=30)
 
 
 UNITS = {
@@ -133,51 +125,34 @@ UNITS = {
 }
 
 
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_writing_an_assumption_in_another_unit_changes_no_result(data):
-    base = report()._with(scenarios={})
-    rewritten = {}
-    for name, units in UNITS.items():
-        assumption = base.assumptions[name]
-        unit = data.draw(st.sampled_from([assumption.unit, *units]))
-        factor = conversion_factor(assumption.unit, unit)
-        low, high = (float(assumption.distribution.ppf(u)) * factor for u in (0.05, 0.95))
-        rewritten[name] = ds.Assumption(dist.uniform(low, high), unit, point=assumption.point * factor)
-    plain = {}
-    for name in UNITS:
-        assumption = base.assumptions[name]
-        low, high = (float(assumption.distribution.ppf(u)) for u in (0.05, 0.95))
-        plain[name] = ds.Assumption(dist.uniform(low, high), assumption.unit, point=assumption.point)
-    one, other = base.assume(**plain), base.assume(**rewritten)
-    xr.testing.assert_allclose(*(m.point().drop_vars(list(UNITS)) for m in (one, other)), rtol=1e-12)
+def between(unit, name):
+    """An assumption of the report as a uniform distribution, written in a unit."""
+    given_ = report().assumptions[name]
+    factor = conversion_factor(given_.unit, unit)
+    low, high = (float(given_.distribution.ppf(u)) * factor for u in (0.05, 0.95))
+    return ds.Assumption(dist.uniform(low, high), unit, point=given_.point * factor)
+
+
+@settings(max_examples=8)
+@given(chosen=st.fixed_dictionaries({name: st.sampled_from(units) for name, units in UNITS.items()}))
+def test_nor_does_a_distribution_in_another_unit_change_a_draw(chosen):
+    base = report().with_scenarios()
+    plain = {name: between(base.assumptions[name].unit, name) for name in UNITS}
+    rewritten = {name: between(unit, name) for name, unit in chosen.items()}
+    one, other = (base.assume(**named) for named in (plain, rewritten))
     draws = [m.simulate(draws=64, seed=1).drop_vars(list(UNITS)) for m in (one, other)]
     # A margin is a difference of near equals: its error is measured against what was subtracted.
     tolerance = 1e-11 * float(abs(draws[0].revenue).max())
     for name in draws[0].data_vars:
-        np.testing.assert_allclose(
-            draws[1][name], draws[0][name], rtol=1e-11, atol=tolerance if name == "gross_margin" else 0
-        )
+        atol = tolerance if name == "gross_margin" else 0
+        np.testing.assert_allclose(draws[1][name], draws[0][name], rtol=1e-11, atol=atol)
 
 
-@settings(max_examples=10)
-@given(rate=st.floats(0.01, 1000))
-def test_a_change_of_currency_changes_no_ratio(rate):
-    base = report()
-    priced = {
-        name: base.assumptions[name].with_distribution(
-            dist.lognormal(median=base.assumptions[name].point * rate, factor=2)
-        )
-        for name in ("token_price", "card_price")
-    }
-    same = {
-        name: base.assumptions[name].with_distribution(dist.lognormal(median=base.assumptions[name].point, factor=2))
-        for name in ("token_price", "card_price")
-    }
-    one, other = (base.assume(**named).simulate(draws=64, seed=1) for named in (same, priced))
-    np.testing.assert_allclose(other.revenue_to_cost, one.revenue_to_cost, rtol=1e-9)
-    np.testing.assert_allclose(other.revenue, one.revenue * rate, rtol=1e-9)
-    np.testing.assert_array_equal(other.cards, one.cards)
+def test_a_change_of_currency_changes_no_ratio():
+    prices = ["token_price", "card_price"]
+    assert_homogeneous(anywhere(), "revenue_to_cost", by=prices, degree=0, **holds)
+    assert_homogeneous(anywhere(), "gross_margin", by=prices, degree=1, **holds)
+    assert not report().graph.ancestors(["cards"]) & set(prices)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

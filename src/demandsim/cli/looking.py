@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,6 +26,16 @@ def list_() -> None:
     print_table(grid)
 
 
+def _numbers(point: Any) -> str:
+    """Write a point: a number, or those of an indexed assumption in brackets."""
+    import numpy as np
+
+    values = np.asarray(point, dtype=np.float64)
+    if values.ndim == 0:
+        return number(float(values))
+    return "[" + ", ".join(_numbers(part) for part in values) + "]"
+
+
 def show(study: StudyArgument) -> None:
     """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
     model = loaded(study)
@@ -34,11 +44,7 @@ def show(study: StudyArgument) -> None:
         if line:
             console.print(line, markup=False)
     for name, assumption in model.assumptions.items():
-        point = (
-            number(float(assumption.point))
-            if not getattr(assumption.point, "dims", ())
-            else str(assumption.point.values)
-        )
+        point = _numbers(assumption.point)
         unit = "" if assumption.unit == "1" else f" {assumption.unit}"
         console.print(f"\n{name}: {assumption.distribution}{unit}", markup=False, soft_wrap=True)
         console.print(f"  {assumption.long_name or name}; point {point}{unit}", markup=False, soft_wrap=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from demandsim.cli.loading import loaded
 from demandsim.cli.options import (
@@ -25,7 +23,8 @@ from demandsim.cli.options import (
     SetOption,
     StudyArgument,
 )
-from demandsim.cli.terminal import busy, check_folder, open_console, print_table, progress, replay, say
+from demandsim.cli.summary_tables import TIME, print_summary
+from demandsim.cli.terminal import busy, check_folder, progress, replay, say
 from demandsim.errors import OutputError
 from demandsim.files import written_whole
 from demandsim.tables import Row, as_csv, as_records, rows
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
     from demandsim.model import Model
 
 __all__ = ["run"]
+
+#: Bytes of draws up to which everything is kept.
+_LARGEST = 2**29
 
 
 def run(
@@ -52,6 +54,9 @@ def run(
     max_draws: Annotated[int, typer.Option(help="Draws at which --rtol is given up.")] = 2**26,
     set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
     scenario: ScenarioOption = [],  # noqa: B006
+    keep: Annotated[
+        list[str], typer.Option(help="Quantities to keep; all by default, but for those by label that fill memory.")
+    ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
     format_: FormatOption = Format.TABLE,
     locale: LocaleOption = LocaleName.EN,
@@ -73,6 +78,7 @@ def run(
             seed=seed,
             design=design.value,
             prob=prob,
+            keep=keep or _fitting(model, draws, chains),
             rtol=rtol,
             of=of or None,
             max_draws=max_draws,
@@ -83,21 +89,37 @@ def run(
         summary = summarize(data, prob=prob)
     table = list(rows(summary, model.point()))
     covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
+    verdicts = _cross_checked(data)
     with busy("writing draws, summary and picture"):
         written = _write(model, data, table, folder, prob, locale)
     if format_ is Format.JSON:
         attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
         sys.stdout.write(
-            json.dumps(
-                {**attrs, "rows": as_records(table), **_covered(covers), "cross_checks": _cross_checked(data)}, indent=2
-            )
+            json.dumps({**attrs, "rows": as_records(table), **_covered(covers), "cross_checks": verdicts}, indent=2)
         )
     elif format_ is Format.CSV:
         sys.stdout.write(as_csv(table))
     else:
-        _print_summary(model, data, table, covers, prob)
+        print_summary(model, data, table, covers, verdicts, prob)
     say(f"written: {', '.join(str(path) for path in written)}")
     say(f"replay:  {replay('run', study, data.attrs, design.value, prob, set_, scenario)}")
+
+
+def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
+    """Quantities to keep: all, or where they would fill the disk, those that vary over no dim such as hardware."""
+    import math
+
+    layout, varying = model.program.layout, model.program.varying
+    plain = {*layout.scenario_dims, *TIME}
+    values = {n: math.prod(layout.size(d) for d in varying[n].dims) for n in model.quantities if varying[n].random}
+    if 8 * sum(values.values()) * (draws or 8192) * chains <= _LARGEST:
+        return None
+    left_out = [name for name in values if varying[name].dims - plain]
+    if not left_out:
+        return None
+    dims = ", ".join(sorted(set(layout.model_dims) - plain))
+    say(f"note: {len(left_out)} quantities by {dims} are not kept; name them with --keep")
+    return [name for name in model.quantities if name not in left_out]
 
 
 def _covered(covers: xr.Dataset | None) -> dict[str, Any]:
@@ -146,55 +168,7 @@ def _pictured(data: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     return data, chosen
 
 
-def _print_summary(model: Model, data: xr.Dataset, table: list[Row], covers: xr.Dataset | None, prob: float) -> None:
-    tail = 100 * (1 - prob) / 2
-    heads = ("published", "mean", f"P{tail:g}", "P50", f"P{100 - tail:g}", "MCSE of mean", "unit")
-    groups: dict[str, list[Row]] = {}
-    for row in table:
-        groups.setdefault(", ".join(str(v) for v in row.labels.values()), []).append(row)
-    console = open_console()
-    title = model.notes.title or model.notes.name or "model"
-    console.print(f"{title}", style="bold", markup=False)
-    total = data.sizes["chain"] * data.sizes["draw"]
-    console.print(
-        f"{total:,} draws in {data.sizes['chain']} chains, design {data.attrs['design']}, seed {data.attrs['seed']}",
-        markup=False,
-    )
-    # Quantities that are the same in every scenario come first, once.
-    for label, members in sorted(groups.items(), key=lambda item: item[0] != ""):
-        console.print()
-        grid = Table(title=None)
-        grid.add_column(label or "in every scenario", no_wrap=True, style="bold" if console.is_terminal else "")
-        for head in heads:
-            grid.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
-        for row in members:
-            s = row.statistics
-            cells = [row.shown(v) for v in (row.point, s["mean"], s["lower"], s["median"], s["upper"])]
-            grid.add_row(row.quantity, *cells, row.shown(s["mcse_mean"], 2), row.readable_unit)
-        print_table(grid)
-    if covers is not None:
-        console.print()
-        console.print("Probability that the API business covers its compute cost:", markup=False)
-        for place in _places(covers):
-            p, e = float(covers.probability.sel(place)), float(covers.mcse.sel(place))
-            label = ", ".join(str(v) for v in place.values())
-            console.print(f"  {label + ': ' if label else ''}{p:.1%} (MCSE {100 * e:.2g} points)", markup=False)
-    if verdicts := _cross_checked(data):
-        console.print()
-        console.print("Held against published limits:", markup=False)
-        for verdict in verdicts:
-            console.print(f"  {verdict}", markup=False)
-
-
 def _cross_checked(data: xr.Dataset) -> list[str]:
     from demandsim.cross_checks import can_cross_check, cross_check
 
     return cross_check(data).attrs["verdict"].splitlines() if can_cross_check(data) else []
-
-
-def _places(covers: xr.Dataset) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
-    dims = [str(dim) for dim in covers.probability.dims]
-    for spot in np.ndindex(*covers.probability.shape):
-        yield {dim: covers.coords[dim].values[i] for dim, i in zip(dims, spot, strict=True)}

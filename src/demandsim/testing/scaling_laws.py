@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assert_homogeneous", "assert_monotone"]
 
-_FARTHEST = 16.0
+_FARTHEST = 20.0
 #: Easily read ones come first.
 _FACTORS = (2.0, 0.5, 10.0, 0.1, 3.0, 1.5, 0.8, 1.25, 1.1, 0.9)
 
