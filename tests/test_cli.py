@@ -240,3 +240,26 @@ def test_a_study_goes_to_excel_and_comes_back_edited(tmp_path):
 def test_published_limits_are_held_against_the_run(done):
     _, result = done
     assert "Annual compute cost of 1000T exceeds China's AI chip market of 2025 in" in result.stdout
+
+
+def test_a_run_over_years_prints_a_column_a_year(tmp_path):
+    result = demandsim("run", "doubao-2025-2030", "--draws", "64", "--seed", "1", "--scenario", "base", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (head,) = (line for line in result.stdout.splitlines() if line.startswith("base ") and "2030" in line)
+    assert head.split() == ["base", "2025", "2026", "2027", "2028", "2029", "2030", "unit"]
+    (row,) = (line for line in result.stdout.splitlines() if line.startswith("chip_market "))
+    assert row.count("(") == 6
+    assert "by further labels, in summary.csv: " in result.stdout
+    assert len(result.stdout.splitlines()) < 120
+
+
+def test_what_would_fill_the_disk_is_left_out_and_said(capsys):
+    from demandsim.cli.simulating import _fitting
+
+    model = ds.load_study("doubao-2025-2030")
+    kept = _fitting(model, None, 8)
+    assert "gross_margin" in kept
+    assert "cards_in_service" not in kept
+    assert "quantities by hardware are not kept; name them with --keep" in capsys.readouterr().err
+    assert _fitting(model, 64, 8) is None
+    assert _fitting(ds.load_study(STUDY), 8192, 8) is None

@@ -1,4 +1,4 @@
-"""Command line: ``demandsim run | sensitivity | infer | decide | list | show | explain | explore``.
+"""Command line: ``demandsim run | sensitivity | infer | decide | report | export | explore | list | show | explain``.
 
 Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
 error of the model, the data or the disk, 2 a wrong call.

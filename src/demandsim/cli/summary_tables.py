@@ -64,7 +64,9 @@ def print_summary(
 
 def _sorted(model: Model, table: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows without further labels, those over time, and those over anything else."""
-    plain, timed, others = [], [], []
+    plain: list[Row] = []
+    timed: list[Row] = []
+    others: list[Row] = []
     scenarios = set(model.scenarios.dims)
     for row in table:
         further = set(row.labels) - scenarios
