@@ -271,3 +271,20 @@ def test_the_menu_is_complete_and_sorted():
 def test_every_file_is_part_of_the_package():
     found = {name.removeprefix("demandsim.") for _, name, _ in pkgutil.walk_packages([str(SOURCE)], "demandsim.")}
     assert set(MODULES) - {"__main__"} <= found
+
+
+def _numbers_of_equations():
+    """Every number in the body of a shipped equation: room, function, value."""
+    for path in sorted((SOURCE / "equations").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any("equation(" in ast.unparse(d) for d in node.decorator_list):
+                for inner in (n for line in node.body for n in ast.walk(line)):
+                    if isinstance(inner, ast.Constant) and type(inner.value) in (int, float):
+                        yield path.stem, node.name, inner.value
+
+
+def test_no_equation_holds_a_unit_factor():
+    found = list(_numbers_of_equations())
+    assert len(found) > 30
+    # 0 and 1 are of mathematics, and a billionth is what rounding may leave.
+    assert [each for each in found if each[2] not in (0, 1, 1e-9)] == []
