@@ -52,15 +52,15 @@ def same_bits(one, other):
 
 
 @given(
-    block=st.integers(1, 3000),
+    block=st.integers(1, 800),
     threads=st.integers(1, 4),
-    chunks=st.none() | st.integers(1, 700),
+    chunks=st.none() | st.integers(1, 200),
     design=st.sampled_from(["sobol", "latin_hypercube", "random"]),
 )
 @settings(max_examples=25)
 def test_bits_depend_on_neither_blocks_nor_threads_nor_chunks(block, threads, chunks, design):
-    whole = MODEL.simulate(512, chains=3, seed=5, design=design, threads=1)
-    pieces = MODEL.simulate(512, chains=3, seed=5, design=design, threads=threads, block=block, chunks=chunks)
+    whole = MODEL.simulate(128, chains=3, seed=5, design=design, threads=1)
+    pieces = MODEL.simulate(128, chains=3, seed=5, design=design, threads=threads, block=block, chunks=chunks)
     same_bits(whole, pieces)
     if chunks is None:
         assert whole.attrs["receipt"] == pieces.attrs["receipt"]
