@@ -54,14 +54,19 @@ def _named(path: Path, doing: str) -> Iterator[None]:
     """Turn faults of the disk and of the formats into one clear error."""
     try:
         yield
-    except StoreError:
-        raise
     except OSError as error:
+        if isinstance(error, DemandsimError):
+            raise
         reason = error.strerror or str(error)
         raise OutputError(
             f"cannot {doing} store '{path}': {reason}; blocks that are whole stay, run again to go on"
         ) from error
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+    except DemandsimError:
+        raise
+    except Exception as error:
+        # A damaged file makes the libraries below raise nearly anything; what an equation raised is its own fault.
+        if doing != "read" and not isinstance(error, (ValueError, KeyError, RuntimeError, TypeError)):
+            raise
         raise StoreError(
             f"store '{path}' is damaged ({type(error).__name__}: {error}); delete it and run again"
         ) from error
@@ -312,12 +317,17 @@ def open_draws(path: str | Path) -> xr.Dataset:
             attrs = {k: _plain(v) for k, v in dict(group.attrs).items() if k not in (_IDENTITY, "labels")}
             labels = json.loads(dict(group.attrs)["labels"])
             found = {name: _described(group, target, name) for name in identity["keep"]}
+        sizes = {"chain": identity["chains"], "draw": identity["draws"]} | {d: len(v) for d, v in labels.items()}
+        for name, (dims, shape, *_) in found.items():
+            if {"chain", "draw"} - set(dims) or shape != tuple(sizes[dim] for dim in dims):
+                raise StoreError(f"store '{target}' is damaged: '{name}' has the wrong shape; delete it and run again")
+        opened = _lazily(target, identity, attrs, labels, found)
     if not marks.all():
         raise StoreError(
             f"store '{target}' is unfinished: {int(marks.sum())} of {marks.size} blocks are whole; "
             "run the same simulate again to finish it"
         )
-    return _lazily(target, identity, attrs, labels, found)
+    return opened
 
 
 def _described(group: Any, path: Path, name: str) -> tuple[tuple[str, ...], tuple[int, ...], Any, dict[str, Any]]:

@@ -201,3 +201,36 @@ def test_an_equation_that_fails_leaves_no_finished_store(tmp_path):
         model.simulate(256, seed=1, chunks=64, store=tmp_path / "draws.zarr")
     with pytest.raises(StoreError, match="unfinished"):
         ds.open_draws(tmp_path / "draws.zarr")
+
+
+def spoil_the_references(file):
+    # A damaged reference: where dims are looked up, the library below raises IndexError.
+    file["cards"].attrs["DIMENSION_LIST"] = np.arange(3)
+
+
+def spoil_the_shape(file):
+    del file["cards"]
+    file["cards"] = np.zeros((2, 2))
+
+
+def spoil_the_number_of_draws(file):
+    file.attrs["demandsim_run"] = file.attrs["demandsim_run"].replace('"draws": 1024', '"draws": 17')
+
+
+def spoil_the_chunk(file):
+    file.attrs["demandsim_run"] = file.attrs["demandsim_run"].replace('"chunk": 256', '"chunk": 0')
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [spoil_the_references, spoil_the_shape, spoil_the_number_of_draws, spoil_the_chunk],
+    ids=lambda f: f.__name__,
+)
+def test_a_file_whose_parts_contradict_each_other_is_damaged(spoil, tmp_path):
+    import h5py
+
+    MODEL.simulate(**SETTINGS, store=tmp_path / "draws.nc")
+    with h5py.File(tmp_path / "draws.nc", "r+") as file:
+        spoil(file)
+    with pytest.raises(StoreError, match="damaged"):
+        ds.open_draws(tmp_path / "draws.nc")

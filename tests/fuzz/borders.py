@@ -1,0 +1,213 @@
+"""Borders: every way in which text and files of others come in, a seed corpus for each, and one input tried."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import mutating
+
+import demandsim as ds
+from demandsim.distributions import parse_distribution
+from demandsim.studies.loading import model_from_toml
+
+ROOT = Path(__file__).parent.parent.parent
+STUDY = "guosen-2025-01"
+#: Large enough to run everything, small enough to run thousands.
+FEW = {"draws": 8, "chains": 1, "seed": 1}
+
+
+class Corpus:
+    """Valid inputs to begin with, made once, in the folder that the worker runs in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.files = folder, 0
+        self.model = ds.load_study(STUDY)
+        shipped = sorted((Path(ds.__file__).parent / "studies").glob("*.toml"))
+        page = (ROOT / "docs" / "reference" / "study-files.md").read_text(encoding="utf-8")
+        self.studies = [path.read_text(encoding="utf-8") for path in shipped if path.stat().st_size < 20_000]
+        # Small ones, over and over: most of a long file is words that change nothing.
+        self.studies += [page.split("```toml\n")[1].split("```")[0], _YEARS, _YEARS]
+        self.settings = [str(a.distribution) for a in self.model.assumptions.values()] + mutating.WORDS[:17]
+        self.model.simulate(draws=16, chains=2, seed=1, store=folder / "seed.nc", chunks=8)
+        self.netcdf = (folder / "seed.nc").read_bytes()
+        small = model_from_toml(self.studies[-3])
+        ds.write_workbook(small, folder / "seed.xlsx")
+        with zipfile.ZipFile(folder / "seed.xlsx") as book:
+            self.workbook = {name: book.read(name) for name in book.namelist()}
+
+
+_YEARS = """
+schema = 1
+equations = ["inference.cards"]
+[coords]
+year = [2025, 2026]
+[assumptions.peak_compute]
+distribution = 'lognormal(by("year", [500, 800]), by("year", [1200, 2000]), prob=0.9)'
+unit = "EFLOP/s"
+shared = true
+[assumptions.card_flops]
+distribution = 1979
+unit = "TFLOP/s/card"
+[assumptions.utilization]
+distribution = "beta(mean=0.45, sd=0.1)"
+[[correlations]]
+between = ["utilization", "peak_compute"]
+spearman = -0.5
+[scenarios.policy.slow]
+utilization = 0.3
+"""
+
+
+def _exercised(model: ds.Model) -> None:
+    """What people do with a model that has come in."""
+    model.simulate(**FEW, on_invalid="keep")
+    model.point()
+    if model.quantities:
+        str(model.explain(model.quantities[-1]))
+    model.to_toml()
+
+
+def _study(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    text = mutating.text(made, made.choice(corpus.studies))
+    # As `--set` and study files are read, surrogates and all.
+    path = corpus.folder / "input.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    return text, lambda: _exercised(ds.load_study(path))
+
+
+def _set(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    text = mutating.text(made, made.choice(corpus.settings))
+
+    def enter() -> None:
+        distribution = parse_distribution(text, {"year": [2025, 2026]})
+        distribution.median(), distribution.mean(), distribution.sd(), str(distribution)
+        corpus.model.assume(utilization=distribution).simulate(**FEW, on_invalid="keep", keep=["cards"])
+
+    return text, enter
+
+
+def _netcdf(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    # A name of its own: a damaged file may stay open for a while in the library below.
+    corpus.files += 1
+    path = corpus.folder / f"input-{corpus.files}.nc"
+    if made.random() < 0.5:
+        path.write_bytes(mutating.raw(made, corpus.netcdf))
+    else:
+        path.write_bytes(corpus.netcdf)
+        _edit(made, path)
+
+    def enter() -> None:
+        ds.summarize(ds.open_draws(path).load())
+
+    return path.read_bytes().hex(), enter
+
+
+def _edit(made: Random, path: Path) -> None:
+    """Change a well-formed file: attributes, names and types of its parts."""
+    import h5py
+    import numpy as np
+
+    with h5py.File(path, "r+") as file:
+        owner = made.choice([file, file, file, *(file[name] for name in file)])
+        names = list(owner.attrs)
+        how = made.choice(["attribute", "attribute", "attribute", "remove", "rename", "retype", "payload"])
+        if how in ("attribute", "payload") and names:
+            name = made.choice(names)
+            old = owner.attrs[name]
+            try:
+                if how == "payload":
+                    owner.attrs[name] = np.void(b"cos\nsystem\n(S'touch PWNED'\ntR.")
+                elif isinstance(old, str | bytes):
+                    owner.attrs[name] = mutating.text(
+                        made, old if isinstance(old, str) else old.decode("utf-8", "replace")
+                    )
+                else:
+                    owner.attrs[name] = made.choice([-1, 2**40, float("nan"), "text", [1, 2, 3]])
+            except (TypeError, ValueError, OSError, RuntimeError):
+                # What HDF5 would not write is left out.
+                if name in owner.attrs:
+                    del owner.attrs[name]
+        elif how == "remove":
+            del file[made.choice(list(file))]
+        elif how == "rename":
+            file.move(made.choice(list(file)), "renamed")
+        else:
+            name = made.choice(list(file))
+            del file[name]
+            file[name] = made.choice(
+                [np.array(["a", "b"], dtype="S1"), np.zeros((2, 2)), np.int64(3), np.full(4, np.nan)]
+            )
+
+
+def _workbook(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    parts = dict(corpus.workbook)
+    name = made.choice([n for n in parts if n.startswith("xl/worksheets")] * 3 + list(parts))
+    if made.random() < 0.8:
+        parts[name] = mutating.text(made, parts[name].decode("utf-8", "replace")).encode("utf-8", "replace")
+    else:
+        parts[name] = mutating.raw(made, parts[name])
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as book:
+        for part, content in parts.items():
+            book.writestr(part, content)
+    data = mutating.raw(made, held.getvalue()) if made.random() < 0.15 else held.getvalue()
+    path = corpus.folder / "input.xlsx"
+    path.write_bytes(data)
+    return data.hex(), lambda: _exercised(ds.read_workbook(path))
+
+
+_CALLS = [
+    ["run", STUDY, "--draws", "8", "--chains", "1", "--seed", "1", "--set", "utilization=0.3", "--format", "json"],
+    ["run", STUDY, "--draws", "8", "--chains", "1", "--keep", "cards", "--scenario", "100T", "--format", "csv"],
+    ["show", STUDY],
+    ["explain", STUDY, "cards", "--set", "utilization=beta(0.1, 0.3)", "--scenario", "scenario=100T"],
+    ["export", STUDY, "input.xlsx", "--set", "utilization@100T=0.3"],
+    ["list", "studies"],
+]
+#: They ask for work, which then takes its time: only values that cannot be are put there.
+_AMOUNTS = {
+    "--draws": ["0", "-8", "3", "1.5", "nan", "", "9" * 30, "eight"],
+    "--chains": ["0", "-1", "", "9" * 30, "x"],
+}
+
+
+def _cli(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    words = list(made.choice(_CALLS))
+    # Results go where the worker runs; a picture takes a second, and is drawn from what is tested elsewhere.
+    place = made.randrange(1, len(words)) if len(words) > 1 else 0
+    before = words[place - 1]
+    if before in _AMOUNTS:
+        words[place] = made.choice(_AMOUNTS[before])
+    elif words[place] not in _AMOUNTS:
+        words[place] = made.choice([mutating.text(made, words[place]), mutating.nasty(made)])
+    if made.random() < 0.2:
+        words.insert(made.randrange(len(words) + 1), mutating.nasty(made))
+
+    def enter() -> None:
+        import typer.testing
+
+        from demandsim.cli import app
+
+        result = typer.testing.CliRunner().invoke(app, words)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        if result.exit_code not in (0, 1, 2):
+            raise AssertionError(f"exit code {result.exit_code}")
+
+    return json.dumps(words), enter
+
+
+#: Of each hundred inputs, how many go to which border.
+BORDERS = {"study": (_study, 47), "set": (_set, 36), "netcdf": (_netcdf, 8), "cli": (_cli, 5), "xlsx": (_workbook, 4)}
+_TURNS = [name for name, (_, share) in BORDERS.items() for _ in range(share)]
+
+
+def input_of(seed: int, number: int, corpus: Corpus, border: str | None) -> tuple[str, str, Callable[[], None]]:
+    """Border, text and trial of an input: the same for the same seed and number."""
+    made = Random(f"{seed}:{number}")
+    name = border or made.choice(_TURNS)
+    told, enter = BORDERS[name][0](made, corpus)
+    return name, told, enter
