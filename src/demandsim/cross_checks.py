@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, UnitError, check_known
-from demandsim.summary import probability, summarize
+from demandsim.summary import probability, run_attrs, summarize
 from demandsim.tables import number
 from demandsim.units import conversion_factor, readable, same_dimension
 
@@ -123,8 +123,7 @@ def cross_check(
     found = found.assign_coords(check=found.check.values.astype(str))
     if "n_invalid" in found:
         found["n_invalid"] = found.n_invalid.fillna(0).astype(np.int64)
-    kept = ("study", "model_hash", "seed", "design", "chains", "draws")
-    found.attrs = {key: draws.attrs[key] for key in kept if key in draws.attrs}
+    found.attrs = run_attrs(draws)
     found.attrs["verdict"] = "\n".join(line for check in checks for line in _verdicts(check, draws))
     return found
 

@@ -16,7 +16,7 @@ from demandsim.estimates import Array, Kind, array_statistics, check_prob, share
 from demandsim.machine import cores
 from demandsim.streams import stream_shares, stream_statistics
 
-__all__ = ["probability", "summarize", "to_datatree"]
+__all__ = ["design_of", "probability", "run_attrs", "summarize", "to_datatree", "warn_one_chain"]
 
 #: Values from which on sorting is shared out to threads.
 _WORTH_THREADS = 200_000
@@ -78,11 +78,11 @@ def summarize(
     for level in probs:
         check_prob(level)
     data = _as_dataset(draws)
-    design = _design(data)
+    design = design_of(data)
     kept = {name: array for name, array in data.data_vars.items() if {"chain", "draw"} <= set(array.dims)}
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
-    _warn_one_chain(design, data.sizes["chain"])
+    warn_one_chain(design, data.sizes["chain"])
     lazy = {name for name, array in kept.items() if array.chunks is not None}
     streamed = stream_statistics({str(n): kept[n] for n in lazy}, prob, kind, probs, design == "random") if lazy else {}
     jobs = [(str(name), place, values) for name in kept if name not in lazy for place, values in _elements(kept[name])]
@@ -105,8 +105,7 @@ def summarize(
         coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
         out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs))
     summary = xr.Dataset(out, coords=coords)
-    kept_attrs = ("study", "model_hash", "seed", "design", "chains", "draws")
-    summary.attrs = {k: data.attrs[k] for k in kept_attrs if k in data.attrs} | {"prob": prob, "kind": kind}
+    summary.attrs = run_attrs(data) | {"prob": prob, "kind": kind}
     return summary
 
 
@@ -127,13 +126,20 @@ def _as_dataset(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
     return draws
 
 
-def _design(data: xr.Dataset | xr.DataArray) -> str:
+def run_attrs(data: xr.Dataset) -> dict[str, Any]:
+    """Attributes by which a result says what draws it is of."""
+    names = ("study", "model_hash", "seed", "design", "chains", "draws")
+    return {name: data.attrs[name] for name in names if name in data.attrs}
+
+
+def design_of(data: xr.Dataset | xr.DataArray) -> str:
     """The design of the draws, which the coordinate ``chain`` carries through every comparison."""
     found = data.coords["chain"].attrs.get("design") if "chain" in data.coords else None
     return str(found or data.attrs.get("design", "unknown"))
 
 
-def _warn_one_chain(design: str, chains: int) -> None:
+def warn_one_chain(design: str, chains: int) -> None:
+    """Warn that one chain of a design whose draws depend on each other cannot tell its error."""
     if chains < 2 and design != "random":
         warnings.warn(
             f"one chain of design '{design}' cannot tell its Monte Carlo error, which is left NaN; use chains=8",
@@ -192,8 +198,8 @@ def probability(event: xr.DataArray) -> xr.Dataset:
     array = next(iter(data.data_vars.values()))
     if array.dtype != np.bool_:
         raise DemandsimError("an event is a comparison, such as draws.gross_margin > 0; this array holds numbers")
-    design = _design(array)
-    _warn_one_chain(design, array.sizes["chain"])
+    design = design_of(array)
+    warn_one_chain(design, array.sizes["chain"])
     invalid = _marked_invalid(event)
     others = [dim for dim in array.dims if dim not in ("chain", "draw")]
     shape = _other_shape(array)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import xarray as xr
 
 from demandsim.units import readable
 
-__all__ = ["Row", "as_csv", "as_records", "number", "rows"]
+__all__ = ["Row", "as_csv", "as_records", "csv_text", "number", "places", "rows"]
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,20 @@ def as_csv(table: Sequence[Row]) -> str:
     # Labels first, also those that only some quantities have.
     labels = [key for key in columns if any(key in row.labels for row in table)]
     ordered = ["quantity", *labels, *(c for c in columns if c not in ("quantity", *labels))]
+    return csv_text(records, ordered)
+
+
+def csv_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Records as CSV text, one line each; columns in the order in which they are met, unless given."""
+    found = dict.fromkeys(key for record in records for key in record) if columns is None else columns
     out = io.StringIO()
-    writer = csv.DictWriter(out, ordered, restval="", lineterminator="\n")
+    writer = csv.DictWriter(out, list(found), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return out.getvalue()
+
+
+def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Every combination of labels along some dims, to select by."""
+    for spot in np.ndindex(*(data.sizes[dim] for dim in dims)):
+        yield {dim: data.coords[dim].values[i].item() for dim, i in zip(dims, spot, strict=True)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import sys
@@ -28,10 +26,10 @@ from demandsim.cli.options import (
     SetOption,
     StudyArgument,
 )
-from demandsim.cli.terminal import busy, check_folder, replay, say
+from demandsim.cli.terminal import busy, check_folder, finite_or_null, replay, say, writing
 from demandsim.cli.weighing import print_decision
-from demandsim.errors import OutputError
 from demandsim.files import written_whole
+from demandsim.tables import csv_text, places
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,10 +108,10 @@ def decide(
     if format_ is Format.JSON:
         attrs = {k: v for k, v in paid.attrs.items() if isinstance(v, (str, int, float))}
         sys.stdout.write(
-            json.dumps({**attrs, "decision": made.title, "rows": _plain(records)}, indent=2, allow_nan=False)
+            json.dumps({**attrs, "decision": made.title, "rows": finite_or_null(records)}, indent=2, allow_nan=False)
         )
     elif format_ is Format.CSV:
-        sys.stdout.write(_as_csv(records))
+        sys.stdout.write(csv_text(records))
     else:
         print_decision(model, found, paid, records, made, prob, tail)
     say(f"written: {', '.join(str(path) for path in written)}")
@@ -138,13 +136,10 @@ _PAID = ("mean", "mcse_mean", "median", "lower", "upper", "cvar", "regret", "pro
 
 def _paid_records(paid: xr.Dataset) -> list[dict[str, Any]]:
     """One record per label and action."""
-    import numpy as np
-
     dim = str(paid.attrs["action"])
     dims = [str(d) for d in paid["mean"].dims if d != dim]
     records = []
-    for spot in np.ndindex(*(paid.sizes[d] for d in dims)):
-        place = {d: paid[d].values[i].item() for d, i in zip(dims, spot, strict=True)}
+    for place in places(paid, dims):
         for action in paid[dim].values:
             here = paid.sel({**place, dim: action})
             records.append(
@@ -160,8 +155,7 @@ def _worth_records(worth: xr.Dataset, shares: xr.Dataset, made: Chosen) -> list[
 
     dims = [str(d) for d in worth.evpi.dims]
     records = []
-    for spot in np.ndindex(*(worth.sizes[d] for d in dims)):
-        place = {d: worth[d].values[i].item() for d, i in zip(dims, spot, strict=True)}
+    for place in places(worth, dims):
         here = worth.sel(place)
         unit = str(worth.evpi.attrs["units"])
         records.append(
@@ -180,23 +174,6 @@ def _worth_records(worth: xr.Dataset, shares: xr.Dataset, made: Chosen) -> list[
     return records
 
 
-def _plain(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What JSON can hold: numbers that are none become null."""
-    return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-        for record in records
-    ]
-
-
-def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return buffer.getvalue()
-
-
 def _write(
     paid: xr.Dataset,
     worth: xr.Dataset,
@@ -212,13 +189,9 @@ def _write(
     # An order of nothing has no place on a logarithmic axis; it stays where it is the best.
     drawn = paid.sel({dim: paid[dim] > 0}) if bool((paid.best > 0).all()) else paid
     files = [folder / "decision.csv", folder / "payoffs.png", folder / "information.png"]
-    try:
+    with writing(folder):
         with written_whole(files[0]) as unfinished:
-            unfinished.write_text(_as_csv(records), encoding="utf-8")
+            unfinished.write_text(csv_text(records), encoding="utf-8")
         plots.save(plots.payoffs(drawn, locale=locale.value), files[1])
         plots.save(plots.information(worth, shares, of=made.index, locale=locale.value), files[2])
-    except OSError as error:
-        raise OutputError(
-            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
-        ) from None
     return files

@@ -6,7 +6,7 @@ import enum
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,8 +28,7 @@ from demandsim.cli.options import (
     SetOption,
     StudyArgument,
 )
-from demandsim.cli.terminal import busy, check_folder, open_console, print_table, replay, say
-from demandsim.errors import OutputError
+from demandsim.cli.terminal import busy, check_folder, finite_or_null, open_console, print_table, replay, say, writing
 from demandsim.files import written_whole
 from demandsim.tables import number
 from demandsim.units import conversion_factor
@@ -109,7 +108,9 @@ def infer(
         attrs |= {"evidence": json.loads(attrs["evidence"]), "receipt": json.loads(attrs["receipt"])}
         sys.stdout.write(
             json.dumps(
-                _plain({**attrs, "prob": prob, "rows": [one.record for one in records]}), indent=2, allow_nan=False
+                finite_or_null({**attrs, "prob": prob, "rows": [one.record for one in records]}),
+                indent=2,
+                allow_nan=False,
             )
         )
     elif format_ is Format.CSV:
@@ -123,15 +124,6 @@ def infer(
     say(f"replay:  {again(words, observe, event, extra)}")
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can hold: numbers that are none become null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _write(
     prior: xr.Dataset,
     posterior: xr.Dataset,
@@ -143,7 +135,7 @@ def _write(
     from demandsim import plots
 
     files = [folder / "draws.nc", folder / "summary.csv", folder / "posterior.png"]
-    try:
+    with writing(folder):
         with written_whole(files[0]) as unfinished:
             posterior.to_netcdf(unfinished, engine="h5netcdf")
         with written_whole(files[1]) as unfinished:
@@ -153,10 +145,6 @@ def _write(
         for name, seen in _series(posterior):
             files.append(folder / f"{name}.png")
             plots.save(plots.fan(posterior, name, published={name: seen}, locale=locale.value), files[-1])
-    except OSError as error:
-        raise OutputError(
-            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
-        ) from None
     return files
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from demandsim.tables import csv_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,8 +63,4 @@ def as_csv(records: Sequence[Learned]) -> str:
     """Rows as CSV text, labels first."""
     labels = list(dict.fromkeys(name for one in records for name in one.labels))
     numbers = list(dict.fromkeys(name for one in records for name in one.numbers))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["quantity", *labels, "role", "unit", *numbers], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(one.record for one in records)
-    return buffer.getvalue()
+    return csv_text([one.record for one in records], ["quantity", *labels, "role", "unit", *numbers])

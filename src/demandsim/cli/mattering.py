@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import sys
@@ -26,9 +25,9 @@ from demandsim.cli.options import (
     SetOption,
     StudyArgument,
 )
-from demandsim.cli.terminal import check_folder, open_console, print_table, replay, say
-from demandsim.errors import OutputError, check_known
-from demandsim.tables import number
+from demandsim.cli.terminal import check_folder, open_console, print_table, replay, say, writing
+from demandsim.errors import check_known
+from demandsim.tables import csv_text, number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,22 +73,15 @@ def sensitivity(
         drawn = plots.shapley
         shares = shapley(model, names, draws=draws, chains=chains, seed=seed, prob=prob)
     files = [folder / "tornado.png", folder / f"{drawn.__name__}.png"]
-    try:
+    with writing(folder):
         plots.save(plots.tornado(_one_dim(moved, ("assumption", "end")), locale=locale.value), files[0])
         plots.save(drawn(_one_dim(shares, ("quantity", "assumption", "assumption_2")), locale=locale.value), files[1])
-    except OSError as error:
-        raise OutputError(
-            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
-        ) from None
     records = list(_matters(moved, shares))
     if format_ is Format.JSON:
         attrs = {k: v for k, v in shares.attrs.items() if isinstance(v, (str, int, float))}
         sys.stdout.write(json.dumps({**attrs, "rows": records}, indent=2))
     elif format_ is Format.CSV:
-        columns = list(dict.fromkeys(key for record in records for key in record))
-        writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+        sys.stdout.write(csv_text(records))
     else:
         labels = [str(dim) for dim in moved.dims if dim not in ("assumption", "end")]
         _print_matters(model, records, labels, shares, prob)

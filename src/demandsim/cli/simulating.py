@@ -24,8 +24,7 @@ from demandsim.cli.options import (
     StudyArgument,
 )
 from demandsim.cli.summary_tables import TIME, print_summary
-from demandsim.cli.terminal import busy, check_folder, progress, replay, say
-from demandsim.errors import OutputError
+from demandsim.cli.terminal import busy, check_folder, progress, replay, say, writing
 from demandsim.files import written_whole
 from demandsim.tables import Row, as_csv, as_records, rows
 
@@ -140,7 +139,7 @@ def _write(
     from demandsim import plots
 
     files = [folder / "draws.nc", folder / "summary.csv", folder / "distributions.png"]
-    try:
+    with writing(folder):
         with written_whole(files[0]) as unfinished:
             data.to_netcdf(unfinished, engine="h5netcdf")
         with written_whole(files[1]) as unfinished:
@@ -148,10 +147,6 @@ def _write(
         drawn, names = _pictured(data)
         axes = plots.distributions(drawn, model.point(), of=names, prob=prob, locale=locale.value)
         plots.save(axes, files[2])
-    except OSError as error:
-        raise OutputError(
-            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
-        ) from None
     return files
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from demandsim.cli.terminal import open_console, print_table
-from demandsim.tables import Row, number
+from demandsim.tables import Row, number, places
 from demandsim.units import readable
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _cell(row: Row | None, divisor: float) -> str:
 def _chances(covers: xr.Dataset) -> Iterator[str]:
     """The probability of each scenario; over time, of all years in one line."""
     time = next((dim for dim in TIME if dim in covers.dims), None)
-    for place in _places(covers, time):
+    for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):
         here = covers.sel(place)
         label = ", ".join(str(value) for value in place.values())
         head = f"{label}: " if label else ""
@@ -146,11 +146,3 @@ def _chances(covers: xr.Dataset) -> Iterator[str]:
             continue
         parts = [f"{t} {float(here.probability.sel({time: t})):.1%}" for t in here[time].values]
         yield f"{head}{', '.join(parts)} (MCSE at most {100 * float(here.mcse.max()):.2g} points)"
-
-
-def _places(covers: xr.Dataset, time: str | None) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
-    dims = [str(dim) for dim in covers.probability.dims if dim != time]
-    for spot in np.ndindex(*(covers.sizes[dim] for dim in dims)):
-        yield {dim: covers.coords[dim].values[i] for dim, i in zip(dims, spot, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import tempfile
@@ -17,7 +18,17 @@ from rich.table import Table
 
 from demandsim.errors import OutputError
 
-__all__ = ["busy", "check_folder", "open_console", "print_table", "progress", "replay", "say"]
+__all__ = [
+    "busy",
+    "check_folder",
+    "finite_or_null",
+    "open_console",
+    "print_table",
+    "progress",
+    "replay",
+    "say",
+    "writing",
+]
 
 
 def open_console(error: bool = False) -> Console:
@@ -111,3 +122,23 @@ def replay(
     words += [word for item in sets for word in ("--set", item)]
     words += [word for item in scenarios for word in ("--scenario", item)]
     return shlex.join(words)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn a fault of the disk, while results are written to a folder, into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
+        ) from None
+
+
+def finite_or_null(value: Any) -> Any:
+    """What JSON can hold: numbers that are none become null."""
+    if isinstance(value, Mapping):
+        return {key: finite_or_null(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite_or_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from demandsim.cli.choosing import Chosen
 from demandsim.cli.terminal import open_console, print_table
-from demandsim.tables import number
+from demandsim.tables import number, places
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,8 +45,7 @@ def print_decision(
     for note in made.notes:
         console.print(note, markup=False, soft_wrap=True)
     dims = [str(d) for d in paid.best.dims]
-    for spot in np.ndindex(*(paid.sizes[d] for d in dims)):
-        place = {d: paid[d].values[i].item() for d, i in zip(dims, spot, strict=True)}
+    for place in places(paid, dims):
         here = paid.sel(place)
         mine = [r for r in records if all(r.get(d) == v for d, v in place.items())]
         best, labels = here.best.item(), here[dim].values

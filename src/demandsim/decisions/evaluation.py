@@ -10,9 +10,10 @@ import xarray as xr
 
 from demandsim.decisions.asking import Actions, Payoff
 from demandsim.decisions.risk import frontier, tail_statistics
-from demandsim.decisions.table import Table, carried, table_of, unit_of, warn_one_chain
+from demandsim.decisions.table import Table, table_of, unit_of
 from demandsim.errors import DemandsimError
 from demandsim.estimates import Array, array_statistics, check_prob, share_and_error
+from demandsim.summary import design_of, run_attrs, warn_one_chain
 
 __all__ = ["evaluate"]
 
@@ -102,7 +103,7 @@ def evaluate(
     if not 0 < tail <= 1:
         raise DemandsimError(f"tail must lie between 0 and 1, not {tail!r}; 0.1 is the mean of the worst tenth")
     tables = table_of(draws, actions, payoff, dim, on_invalid)
-    warn_one_chain(draws)
+    warn_one_chain(design_of(draws), draws.sizes["chain"])
     shown = unit_of(unit, payoff)
     chosen = tables[0].actions
     own = str(chosen.dims[0])
@@ -127,7 +128,7 @@ def evaluate(
     out["n_invalid"] = (dims, np.array([table.n_invalid for table in tables]).reshape(shape))
     coords[own] = chosen[own].variable.copy()
     coords[own].attrs = {**chosen[own].attrs, **chosen.attrs}
-    return xr.Dataset(out, coords=coords, attrs=carried(draws) | {"prob": prob, "tail": tail, "action": own})
+    return xr.Dataset(out, coords=coords, attrs=run_attrs(draws) | {"prob": prob, "tail": tail, "action": own})
 
 
 def _evaluated(table: Table, prob: float, tail: float) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from demandsim.decisions.asking import Actions, Payoff
 from demandsim.decisions.sample_information import Evidence, Measurement, summaries
 from demandsim.decisions.smoothing import Fit, given_one
 from demandsim.decisions.surfaces import given_several
-from demandsim.decisions.table import Table, carried, table_of, unit_of, warn_one_chain
+from demandsim.decisions.table import Table, table_of, unit_of
 from demandsim.designs import entropy_of, recorded_seed
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.estimates import Array
+from demandsim.summary import design_of, run_attrs, warn_one_chain
 
 __all__ = ["value_of_information"]
 
@@ -90,7 +91,7 @@ def value_of_information(
     (True, 0.0)
     """
     tables = table_of(draws, actions, payoff, dim, on_invalid, _MOST)
-    warn_one_chain(draws)
+    warn_one_chain(design_of(draws), draws.sizes["chain"])
     draws = tables[0].draws
     groups, planned = _groups(draws, of), dict(evidence or {})
     entropy = entropy_of(seed)
@@ -101,7 +102,7 @@ def value_of_information(
         simulated[name] = summaries(name, source, draws, np.random.Generator(np.random.PCG64DXSM(sequence)))
     lines = [_informed(table, groups, planned, simulated) for table in tables]
     return _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff)).assign_attrs(
-        carried(draws)
+        run_attrs(draws)
         | {"draws": int(draws.sizes["draw"])}
         | ({"seed_of_evidence": recorded_seed(entropy)} if planned else {})
     )

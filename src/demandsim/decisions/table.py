@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +13,12 @@ import xarray as xr
 
 from demandsim.decisions.asking import Actions, Paid, Payoff, labelled_actions
 from demandsim.decisions.folds import Folds, folds_of
-from demandsim.errors import DemandsimError, DesignWarning, InvalidDrawsError, check_known
+from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.estimates import Array
+from demandsim.summary import design_of
 from demandsim.units import check_unit
 
-__all__ = ["Table", "carried", "table_of", "unit_of", "warn_one_chain"]
+__all__ = ["Table", "table_of", "unit_of"]
 
 #: Payoffs of one label that are held at once; of more, they are computed block by block, at each pass again.
 _BYTES = 1 << 29
@@ -95,22 +95,6 @@ def _step(draws: xr.Dataset) -> int:
     return max(_BYTES // (8 * draws.sizes["chain"] * draws.sizes["draw"]), 1)
 
 
-def _design(draws: xr.Dataset) -> str:
-    own = draws["chain"].attrs.get("design") if "chain" in draws.coords else None
-    return str(own or draws.attrs.get("design", "unknown"))
-
-
-def warn_one_chain(draws: xr.Dataset) -> None:
-    """Warn that one chain of a design whose draws depend on each other cannot tell its error."""
-    if draws.sizes["chain"] < 2 and _design(draws) != "random":
-        warnings.warn(
-            f"one chain of design '{_design(draws)}' cannot tell its Monte Carlo error, which is "
-            "left NaN; use chains=8",
-            DesignWarning,
-            stacklevel=3,
-        )
-
-
 def unit_of(unit: str | None, payoff: Payoff) -> str:
     """Unit of a payoff: as asked, as a ready-made payoff says, or CNY."""
     if unit is not None:
@@ -118,12 +102,6 @@ def unit_of(unit: str | None, payoff: Payoff) -> str:
     if isinstance(payoff, xr.DataArray):
         return str(payoff.attrs.get("units", "CNY"))
     return str(getattr(payoff, "unit", "CNY"))
-
-
-def carried(draws: xr.Dataset) -> dict[str, Any]:
-    """Attributes by which a result says what draws it is of."""
-    names = ("study", "model_hash", "seed", "design", "chains", "draws")
-    return {name: draws.attrs[name] for name in names if name in draws.attrs}
 
 
 def table_of(
@@ -157,7 +135,7 @@ def table_of(
             payoff = payoff.isel(draw=slice(0, length))
         draws = draws.isel(draw=slice(0, length))
     paid = Paid(draws, chosen, payoff)
-    independent = _design(draws) == "random"
+    independent = design_of(draws) == "random"
     nothing = folds_of(1, 1, None, independent=False)
     tables = []
     for place in paid.places():

@@ -12,7 +12,7 @@ from demandsim.errors import DemandsimError, check_known
 from demandsim.estimates import check_prob
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, percent, plain_ticks
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.wording import Locale, locale_of
+from demandsim.plots.wording import locale_of
 from demandsim.units import conversion_factor
 
 if TYPE_CHECKING:
@@ -115,16 +115,14 @@ def fan(
     keys = [line(BLUE, said.say("median"))]
     keys += [band(_tint(i, len(probs)), said.say("interval", prob=percent(p))) for i, p in enumerate(probs)]
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
-    return canvas.finish(said.say("fan", study=study_of(draws.attrs, said)), keys, _notes(draws, arrays, said))
+    return canvas.finish(
+        said.say("fan", study=study_of(draws.attrs, said)), keys, provenance(draws, arrays.values(), said)
+    )
 
 
 def _plain(draws: xr.Dataset) -> set[Any]:
     """Dims that a fan chart can show: no hardware, which has to be summed or selected."""
     return set(draws.dims) - {"hardware"}
-
-
-def _notes(draws: xr.Dataset, arrays: Mapping[str, xr.DataArray], said: Locale) -> list[str]:
-    return provenance(draws, arrays.values(), said)
 
 
 def _tint(place: int, count: int) -> Any:

@@ -83,13 +83,9 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
     (1, 2)
     """
     said, action = locale_of(locale), _evaluated(found)
-    panels = lay_out({"mean": found["mean"]}, (action,), dim)
-    canvas = Canvas([3.1], len(panels.labels), 5.2, said)
-    for column in range(len(panels.labels)):
-        axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
-        own = found.sel(where)
+    canvas, panels = _panels(found, action, dim, 3.1, said)
+    for column, (axes, own) in enumerate(panels):
         _payoffs(axes, own, action, said, first=column == 0)
-        axes.set_title(wrapped(_caption(own, where, said), 54), fontsize=10, loc="left")
     prob, tail = percent(float(found.attrs.get("prob", 0.9))), percent(float(found.attrs.get("tail", 0.1)))
     keys = [
         line(BLUE, said.say("payoff_mean"), marker="o", markersize=4),
@@ -98,6 +94,20 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
         dot(GREEN, said.say("payoff_best"), "D"),
     ]
     return canvas.finish(said.say("payoffs", study=study_of(found.attrs, said)), keys, notes(found, said))
+
+
+def _panels(
+    found: xr.Dataset, action: str, dim: str | None, height: float, locale: Locale
+) -> tuple[Canvas, list[tuple[Axes, xr.Dataset]]]:
+    """Make a row of panels, a label each, with its best action above; and what each is to show."""
+    panels = lay_out({"mean": found["mean"]}, (action,), dim)
+    canvas, shown = Canvas([height], len(panels.labels), 5.2, locale), []
+    for column in range(len(panels.labels)):
+        axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
+        own = found.sel(where)
+        axes.set_title(wrapped(_caption(own, where, locale), 54), fontsize=10, loc="left")
+        shown.append((axes, own))
+    return canvas, shown
 
 
 def _caption(own: xr.Dataset, where: dict[str, Any], locale: Locale) -> str:
@@ -168,15 +178,9 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
     (1, 2)
     """
     said, action = locale_of(locale), _evaluated(found)
-    panels = lay_out({"mean": found["mean"]}, (action,), dim)
-    canvas = Canvas([3.3], len(panels.labels), 5.2, said)
-    outside = 0
+    canvas, panels = _panels(found, action, dim, 3.3, said)
     tail = percent(float(found.attrs.get("tail", 0.1)))
-    for column in range(len(panels.labels)):
-        axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
-        own = found.sel(where)
-        outside += _frontier(canvas, axes, own, action, said)
-        axes.set_title(wrapped(_caption(own, where, said), 54), fontsize=10, loc="left")
+    outside = sum(_frontier(canvas, axes, own, action, said) for axes, own in panels)
     worst = said.say("payoff_worst", tail=tail)
     for axes in canvas.axes.flat:
         axes.set_xlabel(said.say("with_unit", name=worst, unit=axes.get_xlabel()), fontsize=9)
