@@ -599,3 +599,55 @@ def test_names_must_be_what_an_equation_can_ask_for():
 def test_repr_tells_the_size(model):
     assert repr(model) == "<demandsim.Model: 4 assumptions, 2 equations>"
     assert "scenario: 2" in repr(CHANGES["with_scenarios"](model))
+
+
+def anew(model):
+    """The same model, built from its parts as if for the first time."""
+    return ds.Model(
+        model.equations.values(),
+        model.assumptions,
+        correlations=model.correlations,
+        scenarios=model.scenarios,
+        notes=model.notes,
+        dimensions=model.dimensions,
+        nearest=model.nearest,
+        evidence=model.evidence,
+    )
+
+
+@pytest.mark.parametrize("name", ["guosen-2025-01", "doubao-2025-2030", "deepseek-2025-02"])
+def test_a_model_that_differs_in_a_distribution_is_the_one_that_was_never_anything_else(name):
+    model = ds.load_study(name)
+    uncertain = [n for n, a in model.assumptions.items() if not a.distribution.dims and not a.distribution.is_constant]
+    changed = uncertain[0]
+    point = float(model.assumptions[changed].point)
+    for value in (f"uniform({0.9 * point}, {1.1 * point})", point):
+        taken_over = model.assume(**{changed: value})
+        fresh = anew(taken_over)
+        assert (taken_over, taken_over.hash) == (fresh, fresh.hash)
+        assert taken_over.program.varying == fresh.program.varying
+        steps = [[(s.equation.name, s.elementwise) for s in m.program.steps] for m in (taken_over, fresh)]
+        assert steps[0] == steps[1]
+        keep = list(model.equations)[-3:]
+        assert taken_over.simulate(draws=8, chains=1, seed=1, keep=keep).identical(
+            fresh.simulate(draws=8, chains=1, seed=1, keep=keep)
+        )
+
+
+def test_only_what_could_differ_is_tried_again(monkeypatch):
+    model = ds.load_study("guosen-2025-01")
+    calls = []
+    counted = dataclasses.replace(
+        model.equations["cards"],
+        function=lambda peak_compute, card_flops, utilization: (
+            calls.append(1) or peak_compute / (card_flops * utilization)
+        ),
+    )
+    model = model.with_equations(counted)
+    calls.clear()
+    model = model.assume(utilization="beta(mean=0.2, sd=0.05)")
+    assert not calls
+    model.assume(utilization=0.2)
+    assert calls
+    with pytest.raises(DimensionError, match="cards"):
+        model.assume(utilization=ds.Assumption("uniform(1, 2)", unit="card"))

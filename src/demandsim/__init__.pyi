@@ -5,10 +5,10 @@ from . import plots as plots
 from . import sensitivity as sensitivity
 from . import testing as testing
 from .assumptions import Assumption as Assumption
+from .constants import constant as constant
 from .cross_checks import cross_check as cross_check
 from .errors import DemandsimError as DemandsimError
 from .graph import Equation as Equation
-from .graph import constant as constant
 from .graph import equation as equation
 from .model import Model as Model
 from .receipts import receipt as receipt

@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import graphlib
-import hashlib
 import inspect
-import re
-import textwrap
-import tokenize
-import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from demandsim.constants import Constant
 from demandsim.errors import CycleError, EquationError, MissingAssumptionError, did_you_mean
-from demandsim.units import base_factor, check_unit
+from demandsim.formulas import code_digest, formula_of, held_values, label_and_source
+from demandsim.units import check_unit
 
-__all__ = ["Constant", "Equation", "Graph", "constant", "equation"]
-
-
-class Constant(float):
-    """A number of nature or of definition with a unit, as the default of an equation's parameter.
-
-    It is a float in base units, so that the equation stays a plain callable; in a model, an
-    assumption or equation of the parameter's name takes its place.
-    """
-
-    unit: str
-    value: float
-
-    def __new__(cls, value: float, unit: str) -> Constant:  # noqa: D102 - the class docstring says it
-        made = super().__new__(cls, value * base_factor(unit))
-        made.unit, made.value = unit, float(value)
-        return made
-
-    def __reduce__(self) -> Any:
-        return Constant, (self.value, self.unit)
-
-    def __repr__(self) -> str:
-        return f"{self.value:g} {self.unit}"
-
-
-def constant(value: float, unit: str) -> Constant:
-    """Make a constant with a unit for the default of an equation's parameter.
-
-    Parameters
-    ----------
-    value : float
-    unit : str
-
-    Returns
-    -------
-    Constant
-        A float in base units.
-
-    Examples
-    --------
-    >>> def flops_per_token(parameters, per_parameter=constant(2, "FLOP/parameter/token")):
-    ...     return per_parameter * parameters
-    >>> flops_per_token(110e9)
-    220000000000.0
-    """
-    return Constant(value, unit)
+__all__ = ["Equation", "Graph", "equation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +79,9 @@ class Equation:
     @functools.cached_property
     def fingerprint(self) -> str:
         """What the equation computes, as text that differs when it does."""
-        code = getattr(self.function, "__code__", None)
-        body = self.formula if self.has_source or code is None else _code_digest(code)
-        cells = getattr(self.function, "__closure__", None) or ()
-        held = [cell.cell_contents for cell in cells]
-        # Numbers that a function holds from where it was made are part of the formula.
-        numbers = [repr(value) for value in held if isinstance(value, (int, float, str))]
+        body = self.formula if self.has_source else code_digest(self.function) or self.formula
         constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
-        return "; ".join([body, *numbers, *constants])
+        return "; ".join([body, *held_values(self.function), *constants])
 
     @property
     def has_source(self) -> bool:
@@ -149,28 +95,7 @@ class Equation:
     @functools.cached_property
     def formula(self) -> str:
         """The right-hand side as written in the source: ``peak_compute / (card_flops * utilization)``."""
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(self.function)))
-        except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # none, or not that which was run
-            return self._signature
-        body = tree.body[0]
-        if isinstance(body, ast.FunctionDef):
-            lines = [line for line in body.body if not _is_docstring(line)]
-            if len(lines) == 1 and isinstance(lines[0], ast.Return) and lines[0].value is not None:
-                return ast.unparse(lines[0].value)
-            return "; ".join(" ".join(ast.unparse(line).split()) for line in lines)
-        return self._signature
-
-
-def _code_digest(code: types.CodeType) -> str:
-    """Fingerprint of compiled code, for a function whose source cannot be read."""
-    constants = [_code_digest(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
-    text = repr((code.co_code, constants, code.co_names, code.co_varnames))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _is_docstring(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+        return formula_of(self.function) or self._signature
 
 
 def _named(module: str, qualname: str) -> Any:
@@ -263,24 +188,13 @@ def equation(
                 f"equation '{called}': the default of '{parameter.name}' has no unit; "
                 f"write {parameter.name}=ds.constant({parameter.default!r}, unit)"
             )
-    first, cited = _from_docstring(function.__doc__)
+    first, cited = label_and_source(function.__doc__)
     made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants)
     # A decorated function keeps its name, docstring and signature for help() and doctest.
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         object.__setattr__(made, attribute, getattr(function, attribute, None))
     object.__setattr__(made, "__wrapped__", function)
     return made
-
-
-def _from_docstring(doc: str | None) -> tuple[str | None, str | None]:
-    if not doc:
-        return None, None
-    text = inspect.cleandoc(doc)
-    first = text.split("\n\n")[0].replace("\n", " ").strip().rstrip(".")
-    cited = re.search(r"^Source: (.+?)(?:\n\s*\n|\Z)", text, re.MULTILINE | re.DOTALL)
-    # A caption may go on after a colon; the label is what stands before it.
-    label = first.partition(":")[0].strip()
-    return label or None, " ".join(cited.group(1).split()).rstrip(".") if cited else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from demandsim.assumptions import Assumption
 from demandsim.compilation import compile_program
+from demandsim.correlations import Pairs, checked_pairs, replaced
+from demandsim.dimension_order import dimension_order
 from demandsim.distributions.law import is_labelled
-from demandsim.errors import CorrelationError, DemandsimError, UnknownNameError, check_known
+from demandsim.errors import DemandsimError, UnknownNameError, check_known
 from demandsim.evidence.inferring import Request, inferred
 from demandsim.evidence.observations import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.explanation import Explanation, explain
+from demandsim.fingerprints import canonical, fingerprint
 from demandsim.graph import Equation, Graph
 from demandsim.labelling import Labels
 from demandsim.notes import StudyNotes
+from demandsim.point_values import point_values
 from demandsim.scaling import Progress
 from demandsim.scenarios import Scenarios
 from demandsim.simulating import Pace, Parts, Settings, Tolerance, estimated, simulated
@@ -31,6 +31,7 @@ from demandsim.simulation import Program
 from demandsim.stopping import Round
 from demandsim.unit_check import check_units
 from demandsim.units import base_factor, check_unit
+from demandsim.versions import versions
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,7 +39,17 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 Design = Literal["random", "latin_hypercube", "sobol"]
-Pairs = Mapping[tuple[str, str], float]
+#: What a model is made of.
+_PARTS = (
+    "equations",
+    "assumptions",
+    "correlations",
+    "scenarios",
+    "notes",
+    "dimensions",
+    "nearest",
+    "evidence",
+)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -113,6 +124,20 @@ class Model:
         nearest: bool = False,
         evidence: Sequence[Evidence] = (),
     ) -> None:
+        parts: dict[str, Any] = {
+            "correlations": correlations or {},
+            "scenarios": scenarios or {},
+            "notes": notes or StudyNotes(),
+            "dimensions": dimensions,
+            "nearest": nearest,
+            "evidence": evidence,
+        }
+        self._build(equations, assumptions, **parts)
+
+    def _build(
+        self, equations: Any, assumptions: Mapping[str, Any], *, before: Model | None = None, **parts: Any
+    ) -> None:
+        """Check all parts, and compile them; what was found out about the equations `before` is not done again."""
         given = list(equations.values() if isinstance(equations, Mapping) else equations)
         assumed = {
             str(name): value if isinstance(value, Assumption) else Assumption(value)
@@ -122,59 +147,56 @@ class Model:
             _check_name(name)
             check_unit(assumption.unit)
         graph = Graph.of(given, assumed)
-        pairs = _checked_pairs(correlations or {}, assumed)
+        pairs = checked_pairs(parts["correlations"], assumed)
+        scenarios = parts["scenarios"]
         # Scenarios that were made before still have to fit, when assumptions have changed since.
-        grid = (
-            scenarios.checked(assumed) if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios or {}, assumed)
+        grid = scenarios.checked(assumed) if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios, assumed)
+        order = dimension_order(graph, assumed, parts["dimensions"])
+        if before is None or not _same_dimensions(before, graph, assumed):
+            points = {name: a.point * base_factor(a.unit) for name, a in assumed.items()}
+            check_units(graph, points, {name: a.unit for name, a in assumed.items()})
+        program = compile_program(
+            graph,
+            assumed,
+            scenarios=grid,
+            correlations=pairs,
+            dimensions=order,
+            nearest=parts["nearest"],
+            before=before.program if before is not None else None,
         )
-        order = _dimension_order(graph, assumed, dimensions)
-        check_units(graph, _unit_probe(assumed), {name: a.unit for name, a in assumed.items()})
-        program = compile_program(graph, assumed, scenarios=grid, correlations=pairs, dimensions=order, nearest=nearest)
-        check_evidence(evidence, program, _declared(assumed, graph.equations))
+        check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
         for name, value in {
             "equations": MappingProxyType({made.name: made for made in given}),
             "assumptions": MappingProxyType(assumed),
             "correlations": MappingProxyType(pairs),
             "scenarios": grid,
-            "notes": notes or StudyNotes(),
+            "notes": parts["notes"],
             "dimensions": order,
-            "nearest": nearest,
-            "evidence": tuple(evidence),
+            "nearest": parts["nearest"],
+            "evidence": tuple(parts["evidence"]),
             "graph": graph,
             "program": program,
         }.items():
             object.__setattr__(self, name, value)
 
     def _with(self, **changes: Any) -> Model:
-        """Build the model again with some parts changed; all checks run again."""
-        parts: dict[str, Any] = {
-            "equations": self.equations,
-            "assumptions": self.assumptions,
-            "correlations": self.correlations,
-            "scenarios": self.scenarios,
-            "notes": self.notes,
-            "dimensions": self.dimensions,
-            "nearest": self.nearest,
-            "evidence": self.evidence,
-        }
-        parts |= changes
-        return Model(**parts)
+        """Make a model with some parts changed."""
+        made = object.__new__(type(self))
+        made._build(**{name: getattr(self, name) for name in _PARTS} | changes, before=self)
+        return made
 
     def __reduce__(self) -> Any:
-        parts: dict[str, Any] = {
-            "correlations": dict(self.correlations),
-            "scenarios": self.scenarios,
-            "notes": self.notes,
-            "dimensions": self.dimensions,
-            "nearest": self.nearest,
-            "evidence": self.evidence,
+        parts = {name: getattr(self, name) for name in _PARTS}
+        # Read-only mappings cannot be pickled.
+        made: dict[str, Any] = {
+            name: dict(part) if isinstance(part, MappingProxyType) else part for name, part in parts.items()
         }
-        return functools.partial(Model, **parts), (list(self.equations.values()), dict(self.assumptions))
+        return functools.partial(Model, **made), ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model):
             return NotImplemented
-        return self.canonical() == other.canonical() and self.notes == other.notes
+        return canonical(self) == canonical(other) and self.notes == other.notes
 
     def __hash__(self) -> int:
         return int(self.hash[:15], 16)
@@ -187,34 +209,14 @@ class Model:
         dims += f", {pieces} piece{'s' if pieces > 1 else ''} of evidence" if pieces else ""
         return f"<demandsim.Model{name}: {size}{dims}>"
 
-    def canonical(self) -> dict[str, Any]:
-        """Everything that determines the draws, independent of the order in which it was given."""
-
-        def of(assumption: Assumption) -> list[Any]:
-            point = assumption.point
-            flat = point.values.tolist() if is_labelled(point) else point
-            coords = {dim: list(labels) for dim, labels in assumption.distribution.coords.items()}
-            return [str(assumption.distribution), coords, assumption.unit, flat, assumption.shared]
-
-        return {
-            "assumptions": {name: of(a) for name, a in sorted(self.assumptions.items())},
-            "equations": {name: [e.unit, e.fingerprint, list(e.inputs)] for name, e in sorted(self.equations.items())},
-            "correlations": sorted([*sorted(pair), rho] for pair, rho in self.correlations.items()),
-            "scenarios": {
-                dim: {label: {n: of(a) for n, a in sorted(over.items())} for label, over in labels.items()}
-                for dim, labels in self.scenarios.grid.items()
-            },
-            "dimensions": list(self.dimensions),
-            "nearest": self.nearest,
-            # Only where there is some, so that a model without keeps its hash.
-            **({"evidence": [piece.canonical() for piece in self.evidence]} if self.evidence else {}),
-        }
-
     @functools.cached_property
     def hash(self) -> str:
         """Fingerprint of everything that determines the draws."""
-        text = json.dumps(self.canonical(), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(self)
+
+    def canonical(self) -> dict[str, Any]:
+        """Everything that determines the draws, independent of the order in which it was given."""
+        return canonical(self)
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -303,9 +305,8 @@ class Model:
         >>> dict(model.correlations)
         {('utilization', 'peak_ratio'): -0.5}
         """
-        new = _checked_pairs(correlations, self.assumptions)
-        kept = {pair: rho for pair, rho in self.correlations.items() if not _same_pair(pair, new)}
-        return self._with(correlations={**kept, **new}, nearest=nearest or self.nearest)
+        new = checked_pairs(correlations, self.assumptions)
+        return self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
 
     def with_equations(self, *equations: Equation) -> Model:
         """Return a model with equations replaced or added; assumptions they compute give way.
@@ -430,14 +431,7 @@ class Model:
         857772.0
         """
         layout = self.program.layout
-        values = {}
-        for name, sampler in self.program.samplers.items():
-            variants = list(self.scenarios.variants(name, self.assumptions[name]))
-            shape = tuple(layout.size(dim) for dim in sampler.dims)
-            rows = [_point_values(variant, sampler.dims, shape) for variant in variants]
-            dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
-            stacked = np.stack(rows) if sampler.scenario_dim else rows[0]
-            values[name] = layout.spread(stacked[..., None], dims)
+        values = point_values(self.program, self.assumptions, self.scenarios)
         values |= self.program.derive(values)
         sure = {name: dataclasses.replace(v, random=False) for name, v in self.program.varying.items()}
         import xarray as xr
@@ -721,7 +715,7 @@ class Model:
         }
 
     def _provenance(self) -> dict[str, Any]:
-        return {"study": self.notes.name, "model_hash": self.hash, **_versions()}
+        return {"study": self.notes.name, "model_hash": self.hash, **versions()}
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Write the model as a study file.
@@ -752,23 +746,6 @@ class Model:
         return model_to_toml(self, path)
 
 
-@functools.cache
-def _versions() -> dict[str, str]:
-    import importlib.metadata
-    import platform
-
-    packages = ("demandsim", "numpy", "scipy", "xarray")
-    found = {f"{name}_version": _version(importlib.metadata, name) for name in packages}
-    return found | {"python_version": platform.python_version()}
-
-
-def _version(metadata: Any, name: str) -> str:
-    try:
-        return str(metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return "source"
-
-
 def _check_name(name: str) -> None:
     if not name.isidentifier():
         raise UnknownNameError(
@@ -780,63 +757,12 @@ def _declared(assumptions: Mapping[str, Assumption], equations: Mapping[str, Equ
     return {name: a.unit for name, a in assumptions.items()} | {name: made.unit for name, made in equations.items()}
 
 
-def _same_pair(pair: tuple[str, str], pairs: Pairs) -> bool:
-    return pair in pairs or pair[::-1] in pairs
+def _same_dimensions(before: Model, graph: Graph, assumptions: Mapping[str, Assumption]) -> bool:
+    """Whether equations, units and dims are those of a model whose units were checked: so would these be."""
 
+    def shape(assumption: Assumption) -> tuple[Any, ...]:
+        return assumption.unit, assumption.point.dims if is_labelled(assumption.point) else ()
 
-def _checked_pairs(correlations: Pairs, assumptions: Mapping[str, Assumption]) -> dict[tuple[str, str], float]:
-    pairs: dict[tuple[str, str], float] = {}
-    for pair, rho in correlations.items():
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise CorrelationError(f"a correlation is given as {{('one', 'other'): 0.5}}, not for {pair!r}")
-        check_known(pair, assumptions, "assumption in a correlation:")
-        if pair[0] == pair[1]:
-            raise CorrelationError(f"'{pair[0]}' cannot be correlated with itself")
-        if not -1 < float(rho) < 1:
-            raise CorrelationError(f"the rank correlation of {pair} must lie between -1 and 1, not {rho!r}")
-        if _same_pair(pair, pairs):
-            raise CorrelationError(f"the pair {pair} is given twice")
-        pairs[pair] = float(rho)
-    return pairs
-
-
-def _dimension_order(
-    graph: Graph, assumptions: Mapping[str, Assumption], given: Sequence[str] | None
-) -> tuple[str, ...]:
-    """What has a dimension keeps it; what is new takes the next.
-
-    The first dimensions of a Sobol' sequence are the most even together, so they go to what is used
-    and wide; the name settles the rest, so that the order in which they were given does not matter.
-    """
-    used = graph.ancestors(graph.equations)
-    if given is not None:
-        check_known(given, assumptions, "assumption in dimensions:")
-    kept = list(dict.fromkeys(given or ()))
-    new = sorted(
-        (name for name in assumptions if name not in kept),
-        key=lambda name: (name not in used, -_relative_spread(assumptions[name]), name),
-    )
-    return (*kept, *new)
-
-
-def _relative_spread(assumption: Assumption) -> float:
-    low, middle, high = assumption.distribution.laws[0].ppf(np.array([0.05, 0.5, 0.95])).tolist()
-    # Rounded, so that the last bits of another platform do not change the order.
-    return round(float((high - low) / (abs(middle) or 1.0)), 6)
-
-
-def _unit_probe(assumptions: Mapping[str, Assumption]) -> dict[str, Any]:
-    """One value of each assumption in base units; any will do, only dimensions are looked at."""
-    return {name: a.point * base_factor(a.unit) for name, a in assumptions.items()}
-
-
-def _point_values(variant: Assumption, dims: tuple[str, ...], shape: tuple[int, ...]) -> Any:
-    point = variant.point
-    if not is_labelled(point):
-        return np.full(shape, float(point))
-    missing = [dim for dim in dims if dim not in point.dims]
-    ordered = point.transpose(*(dim for dim in dims if dim in point.dims)).values
-    for axis, dim in enumerate(dims):
-        if dim in missing:
-            ordered = np.expand_dims(ordered, axis)
-    return np.broadcast_to(ordered, shape)
+    return before.graph.equations == graph.equations and {name: shape(a) for name, a in before.assumptions.items()} == {
+        name: shape(a) for name, a in assumptions.items()
+    }

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from demandsim.graph import constant, equation
+from demandsim.constants import constant
+from demandsim.graph import equation
 
 __all__ = [
     "decode_attention_cost",

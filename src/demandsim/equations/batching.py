@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from demandsim.graph import constant, equation
+from demandsim.constants import constant
+from demandsim.graph import equation
 
 __all__ = [
     "batch_size",

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.graph import constant, equation
+from demandsim.constants import constant
+from demandsim.graph import equation
 
 __all__ = [
     "bottom_up_tokens",

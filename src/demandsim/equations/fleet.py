@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from demandsim.constants import constant
 from demandsim.equations.cohorts import fallen_due, over_years, purchases, retirements, survivors
-from demandsim.graph import constant, equation
+from demandsim.graph import equation
 
 __all__ = [
     "annualized_capex",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from demandsim.constants import constant
 from demandsim.errors import EquationError
-from demandsim.graph import constant, equation
+from demandsim.graph import equation
 
 __all__ = [
     "exponential_growth",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.graph import constant, equation
+from demandsim.constants import constant
+from demandsim.graph import equation
 
 __all__ = ["cards", "flops_per_token", "peak_compute", "token_rate"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from demandsim.constants import constant
 from demandsim.equations.cohorts import over_years, written_off
-from demandsim.graph import constant, equation
+from demandsim.graph import equation
 
 __all__ = [
     "book_value",

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.graph import constant, equation
+from demandsim.constants import constant
+from demandsim.graph import equation
 
 __all__ = [
     "cached_price_from_usd",

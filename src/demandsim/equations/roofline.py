@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from demandsim.constants import constant
 from demandsim.equations.training import communication_overhead
-from demandsim.graph import constant, equation
+from demandsim.graph import equation
 
 __all__ = [
     "bandwidth_time",

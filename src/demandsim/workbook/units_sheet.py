@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from demandsim.graph import Constant
+from demandsim.constants import Constant
 from demandsim.units import base_factor, registry, same_dimension
 from demandsim.workbook.page import FIRST_ROW, Page
 from demandsim.workbook.terms import LARGEST

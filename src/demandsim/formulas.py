@@ -1,0 +1,64 @@
+"""Formulas: what the source of an equation says, and a fingerprint of what it computes."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import textwrap
+import tokenize
+import types
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["code_digest", "formula_of", "held_values", "label_and_source"]
+
+
+def formula_of(function: Callable[..., Any]) -> str | None:
+    """Read the right-hand side of a function from its source, where there is one that was run."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return None
+    body = tree.body[0]
+    if not isinstance(body, ast.FunctionDef):
+        return None
+    lines = [line for line in body.body if not _is_docstring(line)]
+    if len(lines) == 1 and isinstance(lines[0], ast.Return) and lines[0].value is not None:
+        return ast.unparse(lines[0].value)
+    return "; ".join(" ".join(ast.unparse(line).split()) for line in lines)
+
+
+def _is_docstring(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+
+
+def code_digest(function: Callable[..., Any]) -> str | None:
+    """Fingerprint the compiled code of a function whose source cannot be read, where it has any."""
+    code = getattr(function, "__code__", None)
+    return None if code is None else _digest(code)
+
+
+def _digest(code: types.CodeType) -> str:
+    constants = [_digest(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    text = repr((code.co_code, constants, code.co_names, code.co_varnames))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def held_values(function: Callable[..., Any]) -> list[str]:
+    """Return the numbers and texts that a function holds from where it was made: part of what it computes."""
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return [repr(value) for value in held if isinstance(value, (int, float, str))]
+
+
+def label_and_source(doc: str | None) -> tuple[str | None, str | None]:
+    """Read the label and the ``Source:`` of an equation from its docstring."""
+    if not doc:
+        return None, None
+    text = inspect.cleandoc(doc)
+    first = text.split("\n\n")[0].replace("\n", " ").strip().rstrip(".")
+    cited = re.search(r"^Source: (.+?)(?:\n\s*\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    # A caption may go on after a colon; the label is what stands before it.
+    label = first.partition(":")[0].strip()
+    return label or None, " ".join(cited.group(1).split()).rstrip(".") if cited else None
