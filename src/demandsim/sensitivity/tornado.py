@@ -11,7 +11,7 @@ from demandsim.errors import DemandsimError, check_known
 from demandsim.estimates import check_prob
 from demandsim.sensitivity.factors import Groups, grouped, quantities
 from demandsim.sensitivity.tables import provenance
-from demandsim.simulation import Array, Values
+from demandsim.simulation import Array, Program, Values
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,14 +98,8 @@ def tornado(
         grade = np.array([(1 - prob) / 2 if place == 0 else (1 + prob) / 2])
         return program.samplers[name].values(program.layout, lambda stream: grade, 1)
 
-    def run(settings: Values) -> Values:
-        # Copies: a run seals its inputs.
-        assumed = {name: settings.get(name, middle[name]).copy() for name in middle}
-        return {**assumed, **program.derive(assumed, set(needed))}
-
     ends = {label: [{name: end(name, place) for name in own} for place in (0, 1)] for label, own in members.items()}
-    still = run({})
-    results = {label: [run(ends[label][0]), still, run(ends[label][1])] for label in members}
+    results = _results(program, middle, ends, set(needed))
     swing = {label: _swing(results[label], names[0]) for label in members}
     order = sorted(members, key=lambda label: -swing[label])
     out = xr.Dataset(attrs=provenance(model, prob=prob, base=base))
@@ -140,6 +134,34 @@ def tornado(
         setting=(("assumption", "end"), [[text(label, place) for place in range(3)] for label in order]),
         long_name=("assumption", [long_name(label) for label in order]),
     )
+
+
+def _results(
+    program: Program, middle: Values, ends: Mapping[str, Sequence[Values]], needed: set[str]
+) -> dict[str, list[Values]]:
+    """Everything at the low, middle and high setting of each label, all settings as draws of one run."""
+    random = {name for name in middle if program.samplers[name].varying.random}
+    settings: list[tuple[str, int]] = [(label, place) for label in ends for place in (0, 1)]
+    # The rest are given ends of sure values: an equation does not expect those to vary from draw to draw.
+    together = [(label, place) for label, place in settings if random.issuperset(ends[label][place])]
+    columns = {
+        name: np.concatenate(
+            [middle[name], *(ends[label][place].get(name, middle[name]) for label, place in together)], -1
+        )
+        for name in random
+    }
+    assumed = {name: columns.get(name, middle[name].copy()) for name in middle}
+    found = {**assumed, **program.derive(assumed, needed)}
+
+    def at(column: int) -> Values:
+        return {name: v[..., column : column + 1] if v.shape[-1] > 1 else v for name, v in found.items()}
+
+    moved = {setting: at(1 + column) for column, setting in enumerate(together)}
+    for label, place in settings:
+        if (label, place) not in moved:
+            alone = {name: ends[label][place].get(name, middle[name]).copy() for name in middle}
+            moved[label, place] = {**alone, **program.derive(alone, needed)}
+    return {label: [moved[label, 0], at(0), moved[label, 1]] for label in ends}
 
 
 def _checked(model: Model, values: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
