@@ -67,6 +67,7 @@ ORDER = [
     "sensitivity",
     "decisions",
     "tables",
+    "published_limits",
     "cross_checks",
     "plots",
     "workbook",

@@ -539,3 +539,41 @@ def test_evidence_of_a_study_file_is_checked(tmp_path, table, words):
 def test_a_function_is_not_written(single):
     with pytest.raises(ds.DemandsimError, match="is a function"):
         single.observe(event=lambda d: d.cards > 1).to_toml()
+
+
+def test_dates_are_told_as_dates_and_a_second_observation_is_numbered():
+    days = np.array(["2025-01-01", "2026-01-01"], dtype="datetime64[ns]")
+
+    def on(values, days):
+        return xr.DataArray(values, coords={"date": days}, dims="date")
+
+    @ds.equation(unit="token/day")
+    def tokens(initial, growth):
+        return initial * growth
+
+    model = ds.Model(
+        [tokens],
+        {
+            "initial": ds.Assumption(dist.lognormal(1e12, 4e12), unit="token/day"),
+            "growth": ds.Assumption(dist.normal(mean=on([1.0, 3.0], days), sd=0.2)),
+        },
+    )
+    for at, median in ((slice(0, 1), 2e12), (slice(1, 2), 7e12)):
+        model = model.observe(tokens=dist.lognormal(median=on([median], days[at]), factor=1.2, prob=0.9))
+    posterior = model.infer(draws=64, chains=4, seed=1)
+    assert [piece["coords"] for piece in json.loads(posterior.attrs["evidence"])] == [
+        {"date": ["2025-01-01"]},
+        {"date": ["2026-01-01"]},
+    ]
+    assert posterior.attrs["prior_distance_of"] in ("tokens, date=2025-01-01", "tokens, date=2026-01-01")
+    assert {"log_likelihood_tokens", "log_likelihood_tokens_2"} < set(posterior.coords)
+    observed = ds.to_datatree(posterior).observed_data
+    assert (observed.tokens.dropna("date_observed").item(), observed.tokens_2.dropna("date_observed").item()) == (
+        pytest.approx(2e12),
+        pytest.approx(7e12),
+    )
+
+
+def test_a_label_that_is_a_number_stays_one():
+    evidence = json.loads(ds.load_study("doubao-growth").infer(draws=64, seed=1).attrs["evidence"])
+    assert evidence[-1]["coords"] == {"year": [2026]}

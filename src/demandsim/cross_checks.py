@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, UnitError, check_known
+from demandsim.published_limits import Limit, published_limits
 from demandsim.summary import probability, run_attrs, summarize
 from demandsim.tables import number
 from demandsim.units import conversion_factor, readable, same_dimension
 
-__all__ = ["PUBLISHED", "Limit", "can_cross_check", "cross_check"]
+__all__ = ["can_cross_check", "cross_check"]
 
-
-@dataclass(frozen=True)
-class Limit:
-    """A published figure that a result should not pass without a reason.
-
-    Parameters
-    ----------
-    value : float
-    unit, source : str
-    """
-
-    value: float
-    unit: str
-    source: str
-
-
-_REPORT = "Guosen Securities, computer industry monthly, January 2025"
-_FT = "Financial Times, 23 December 2025, as carried by digitimes.com"
-
-#: What a year of spending on chips is held against unless the caller says otherwise.
-PUBLISHED: Mapping[str, Limit] = {
-    "China's AI chip market of 2025": Limit(178.0e9, "CNY/year", _REPORT),
-    "ByteDance's capex of 2025": Limit(150e9, "CNY/year", _FT + " (about)"),
-    "ByteDance's chip budget of 2026": Limit(85e9, "CNY/year", _FT + " (planned, of 160 bn CNY of capex)"),
-    "the capex of Alibaba, Tencent and Baidu, 2024Q3 times 4": Limit(
-        4 * (17.491e9 + 17.094e9 + 1.645e9), "CNY/year", _REPORT
-    ),
-}
 
 #: Result and limit of the indicators that ship in ``equations.market``.
 _INDICATORS = {
@@ -156,7 +128,7 @@ def _compared(
     """The checks of a quantity against limits, published or given."""
     values = draws[quantity]
     unit = str(values.attrs.get("units", "1"))
-    limits: Mapping[str, Any] = PUBLISHED if against is None else against
+    limits: Mapping[str, Any] = published_limits() if against is None else against
     if not limits:
         raise DemandsimError("nothing to check against: name at least one limit")
     median = _median(draws, quantity)

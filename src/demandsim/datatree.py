@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
+from demandsim.labelling import numbered
 
 __all__ = ["to_datatree"]
 
@@ -112,9 +113,7 @@ def _observed(draws: xr.Dataset) -> xr.Dataset:
     found: dict[str, xr.DataArray] = {}
     for piece in json.loads(draws.attrs["evidence"]):
         if "quantity" in piece:
-            name, coords = piece["quantity"], piece["coords"]
-            while name in found:
-                name += "_again"
+            name, coords = numbered(piece["quantity"], found), piece["coords"]
             # Under dims of their own: what was observed need not have all labels.
             own = {f"{dim}_observed": labels for dim, labels in coords.items()}
             values = np.reshape(piece["observed"], [len(labels) for labels in own.values()])

@@ -30,6 +30,7 @@ from demandsim.cli.options import (
 )
 from demandsim.cli.terminal import busy, check_folder, finite_or_null, open_console, print_table, replay, say, writing
 from demandsim.files import written_whole
+from demandsim.labelling import written_label
 from demandsim.tables import number
 from demandsim.units import conversion_factor
 
@@ -160,21 +161,13 @@ def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
         if along is None or len(array.dims) > 4:
             continue
         seen = xr.DataArray(np.full(array.sizes[along], np.nan), coords={along: array[along].values}, dims=along)
-        # Labels are written as texts: 2026 is 2026.0.
-        places = {_key(label): place for place, label in enumerate(array[along].values)}
+        places = {written_label(label): place for place, label in enumerate(array[along].values)}
         for piece in pieces:
             if piece["quantity"] == name and list(piece["coords"]) == [along]:
                 values = zip(piece["coords"][along], np.ravel(piece["observed"]), strict=True)
                 for label, value in values:
-                    seen[places[_key(label)]] = value * conversion_factor(piece["unit"], array.attrs["units"])
+                    seen[places[label]] = value * conversion_factor(piece["unit"], array.attrs["units"])
         yield name, seen.assign_attrs(units=array.attrs["units"])
-
-
-def _key(label: Any) -> float | str:
-    try:
-        return float(label)
-    except (TypeError, ValueError):
-        return str(label)
 
 
 def _few(posterior: xr.Dataset, scenarios: Sequence[str]) -> xr.Dataset:

@@ -15,6 +15,7 @@ import numpy as np
 
 from demandsim.evidence.likelihood import Element, Likelihood, Term
 from demandsim.evidence.weights import keyed
+from demandsim.labelling import written_label
 from demandsim.simulation import Array, Layout
 
 __all__ = ["LIMIT", "Distance", "distances", "worst"]
@@ -106,7 +107,7 @@ def _of_element(
         expected = float(np.median(row))
         read = float(np.exp(centre)) if term.log else centre
         off = abs(centre - middle) / unit if unit > 0 else (0.0 if centre == middle else np.inf)
-        where = "".join(f", {dim}={label}" for dim, label in element.labels.items())
+        where = "".join(f", {dim}={written_label(label)}" for dim, label in element.labels.items())
         found.append(Distance(f"{term.label}{where}", float(off), read, expected, outside))
     return found
 

@@ -20,7 +20,7 @@ from demandsim.evidence.observations import Evidence, Observation
 from demandsim.evidence.pool import Pool
 from demandsim.evidence.sampler import Population
 from demandsim.evidence.weights import arviz_kernels
-from demandsim.labelling import labelled
+from demandsim.labelling import labelled, numbered, written_label
 from demandsim.receipts import requested_quantiles, written
 from demandsim.runs import Run
 from demandsim.scaling import Sampled
@@ -147,7 +147,7 @@ class Outcome:
 def _in_words(piece: Evidence) -> dict[str, Any]:
     words: dict[str, Any] = {"evidence": str(piece), "unit": piece.unit, "source": piece.source or ""}
     if isinstance(piece, Observation):
-        coords = {dim: [str(label) for label in labels] for dim, labels in piece.distribution.coords.items()}
+        coords = {dim: [written_label(label) for label in labels] for dim, labels in piece.distribution.coords.items()}
         medians = [float(law.ppf(np.array([0.5]))[0]) for law in piece.distribution.laws]
         words |= {"quantity": piece.quantity, "observed": medians, "coords": coords}
     return words
@@ -208,9 +208,7 @@ def _densities(outcome: Outcome, run: Run, likelihood: Likelihood) -> tuple[dict
     for term in likelihood.terms:
         # An event weighs all that is left the same.
         if term.elements:
-            name = f"log_likelihood_{term.label}"
-            while name in found:
-                name += "_again"
+            name = numbered(f"log_likelihood_{term.label}", found)
             parts = [term.value(read_values(one, term.names), one.run.program.layout) for one in outcome.sampled]
             found[name] = _over_worlds(parts, outcome, run, layout, likelihood.world_dims)
     return found, left_out

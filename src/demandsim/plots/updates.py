@@ -11,6 +11,7 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
 from demandsim.estimates import Array
+from demandsim.labelling import written_label
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.wording import Locale, locale_of
@@ -137,20 +138,12 @@ def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> lis
             continue
         medians = np.reshape(piece["observed"], [len(labels) for labels in piece["coords"].values()])
         for axis, (name, labels) in enumerate(piece["coords"].items()):
-            here = after.coords[name].item() if name in after.coords else ""
+            here = written_label(after.coords[name].values[()]) if name in after.coords else ""
             # What is kept on its axis has one label or none.
-            medians = medians.take([i for i, label in enumerate(labels) if _same(label, here)], axis=axis)
+            medians = medians.take([i for i, label in enumerate(labels) if label == here], axis=axis)
         factor = conversion_factor(piece["unit"], str(after.attrs.get("units", "1")))
         values += (medians * factor).ravel().tolist()
     return values
-
-
-def _same(written: str, label: Any) -> bool:
-    """Whether a label is the one that was written: 2026 is 2026.0."""
-    try:
-        return float(written) == float(label)
-    except ValueError:
-        return written == str(label)
 
 
 def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequence[float], locale: Locale) -> None:
