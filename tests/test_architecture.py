@@ -23,6 +23,7 @@ MODULES = sorted(
 #: Rooms in import order: each imports only from rooms above it. A folder is one room.
 ORDER = [
     "errors",
+    "unit_registry",
     "units",
     "files",
     "series",

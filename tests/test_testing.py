@@ -20,7 +20,8 @@ from demandsim.errors import UnitError, UnknownNameError
 from demandsim.testing.alternative_units import POOLS, powers_of, written
 from demandsim.testing.drawn_assumptions import UNITS
 from demandsim.testing.drawn_distributions import FAMILIES
-from demandsim.units import registry, same_dimension
+from demandsim.unit_registry import registry
+from demandsim.units import same_dimension
 
 nested = settings(suppress_health_check=list(HealthCheck), deadline=None)
 

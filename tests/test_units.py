@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demandsim.errors import UnitError
-from demandsim.units import base_factor, check_unit, conversion_factor, convert, readable, registry, same_dimension
+from demandsim.unit_registry import CURRENCIES, registry
+from demandsim.units import base_factor, check_unit, conversion_factor, convert, parsed, readable, same_dimension
 
 #: Groups of units that measure the same thing, from the smallest to the largest.
 FAMILIES = [
@@ -50,6 +51,11 @@ quantities = st.floats(min_value=1e-200, max_value=1e200)
         ("token/day", 1 / 86400),
         ("CNY/Mtoken", 1e-6),
         ("wan*card", 1e4),
+        ("GPU", 1.0),
+        ("FLOP/s/GPU", 1.0),
+        ("kEUR/GPU", 1e3),
+        ("M{image}/day", 1e6 / 86400),
+        ("{image}*FLOP/{frame}**2", 1.0),
         ("yi*CNY", 1e8),
         ("kWh", 3.6e6),
         ("1/s", 1.0),
@@ -60,9 +66,12 @@ def test_base_units_are_coherent(unit, factor):
     assert base_factor(unit) == pytest.approx(factor, rel=1e-15)
 
 
-@pytest.mark.parametrize("one", ["FLOP", "token", "parameter", "card", "node", "query", "user", "CNY", "USD"])
+APART = ["FLOP", "token", "parameter", "card", "node", "query", "user", *CURRENCIES, "{image}", "{frame}", "{张图}"]
+
+
+@pytest.mark.parametrize("one", APART)
 def test_what_is_counted_cancels_against_nothing_else(one):
-    for other in ["FLOP", "token", "parameter", "card", "node", "query", "user", "CNY", "USD", "s", "1"]:
+    for other in [*APART, "s", "1", "byte"]:
         assert same_dimension(one, other) == (one == other)
 
 
@@ -85,7 +94,9 @@ def test_larger_units_have_larger_factors(family):
     assert factors == sorted(set(factors))
 
 
-@pytest.mark.parametrize(("unit", "to"), [("CNY", "USD"), ("USD/year", "CNY/year"), ("CNY/card", "USD/token")])
+@pytest.mark.parametrize(
+    ("unit", "to"), [("CNY", "USD"), ("USD/year", "CNY/year"), ("CNY/card", "USD/token"), ("MEUR", "kGBP")]
+)
 def test_currencies_convert_only_by_an_assumption(unit, to):
     with pytest.raises(UnitError, match="exchange_rate"):
         conversion_factor(unit, to)
@@ -102,7 +113,11 @@ def test_a_mismatch_names_both_units():
     [
         ("tokn/day", "unknown unit 'tokn/day'.*did you mean 'token'.*write it like 'token/day'"),
         ("TFLOP/s/carrd", "did you mean 'card'"),
-        ("gibberish", "unknown unit 'gibberish'"),
+        ("gibberish", "unknown unit 'gibberish'.*a thing of your own that is counted stands in braces"),
+        ("{two words}", "braces hold one word"),
+        ("{}/day", "braces hold one word"),
+        ("{image", "unknown unit"),
+        ("{" + "x" * 41 + "}", "braces hold one word"),
         ("TFLOPS/card", "a rate of compute is written FLOP/s"),
         ("degC", "offset"),
         ("card/", "unknown unit"),
@@ -156,7 +171,7 @@ def test_nothing_in_a_unit_is_run(tmp_path):
 
 def test_threads_that_ask_first_share_one_registry():
     code = (
-        "import threading\nfrom demandsim.units import registry\nfound = []\n"
+        "import threading\nfrom demandsim.unit_registry import registry\nfound = []\n"
         "threads = [threading.Thread(target=lambda: found.append(registry())) for _ in range(4)]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\nprint(len({id(r) for r in found}))"
     )
@@ -231,3 +246,12 @@ def test_bytes_are_a_dimension_of_their_own():
     assert base_factor("TB/s/card") == 1e12
     assert base_factor("GiB") == 2**30
     assert base_factor("Gbit/s") == 1.25e8
+
+
+@given(name=st.text(st.characters(categories=("L", "Nd")), min_size=1, max_size=12).filter(str.isidentifier))
+def test_what_somebody_counts_is_read_again_as_pint_writes_it(name):
+    unit = f"k{{{name}}}/day"
+    assert base_factor(unit) == pytest.approx(1000 / 86400, rel=1e-15)
+    written = format(registry().Quantity(1.0, parsed(unit)).to_base_units().units, "~C")
+    assert same_dimension(written, unit)
+    assert not same_dimension(f"{{{name}}}", "1")

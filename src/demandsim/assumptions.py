@@ -27,7 +27,7 @@ class Assumption:
     distribution : distribution, number, DataArray or str
         Anything that has a quantile function; a number is a sure value. In `unit`.
     unit : str, default "1"
-        Unit of the values, such as ``"token/day"``.
+        Unit of the values, such as ``"token/day"``; what you count yourself stands in braces, ``"M{image}/day"``.
     point : float or DataArray, optional
         The published or best single value, in `unit`; the median by default.
     long_name : str, optional

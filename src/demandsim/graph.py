@@ -144,7 +144,7 @@ def equation(
         Its parameters name the quantities it needs. It receives them in base units (FLOP, token,
         card, CNY, second, ...) and returns its result in base units: no 86,400, no 1e6, no "/100".
     unit : str
-        Unit in which the result is reported.
+        Unit in which the result is reported, such as ``"CNY/year"`` or ``"FLOP/{image}"``.
     name : str, optional
         Quantity computed; the function's own name by default.
     long_name, source : str, optional

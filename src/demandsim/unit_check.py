@@ -12,7 +12,8 @@ import numpy as np
 from demandsim.distributions.law import is_labelled
 from demandsim.errors import DimensionError
 from demandsim.graph import Equation, Graph
-from demandsim.units import registry
+from demandsim.unit_registry import registry
+from demandsim.units import parsed
 
 __all__ = ["check_units"]
 
@@ -49,7 +50,7 @@ class _MismatchError(Exception):
 
 
 def _base(unit: str) -> Any:
-    return registry().Quantity(1.0, "" if unit == "1" else unit).to_base_units().units
+    return registry().Quantity(1.0, parsed(unit)).to_base_units().units
 
 
 def _quantity(value: Any, unit: str) -> Any:
@@ -178,11 +179,25 @@ def _hint(made: Equation, inputs: Quantities) -> str:
     ratio = (
         (registry().Quantity(1.0, _base(made.unit)) / registry().Quantity(1.0, returned.units)).to_base_units().units
     )
-    for power in (1, -1):
-        for name, value in inputs.items():
-            if name not in made.constants and _mends(made, inputs, name, _bare(value).units * ratio**power):
-                return f" Did you mean {name} in {_pretty(_bare(value).units * ratio**power)}?"
+    tried = [
+        (name, _bare(value).units * ratio**power)
+        for power in (1, -1)
+        for name, value in inputs.items()
+        if name not in made.constants
+    ]
+
+    def strange(one: tuple[str, Any]) -> float:
+        return abs(_powers(one[1]) - _powers(_bare(inputs[one[0]]).units))
+
+    # Any input could be the one that is wrong; likeliest is what would mend it with a unit much like its own.
+    for name, units in sorted(tried, key=strange):
+        if _mends(made, inputs, name, units):
+            return f" Did you mean {name} in {_pretty(units)}?"
     return ""
+
+
+def _powers(units: Any) -> float:
+    return float(sum(map(abs, units.dimensionality.values())))
 
 
 def _hint_by_neighbours(made: Equation, inputs: Quantities) -> str:

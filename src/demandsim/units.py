@@ -1,96 +1,47 @@
-"""Units at the border: one pint registry, coherent base units, a 365-day year."""
+"""Units at the border: read, checked, converted to coherent base units and back, and written so that they read well."""
 
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import re
-import threading
 from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import UnitError, did_you_mean
+from demandsim.unit_registry import CURRENCIES, counted, registry
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "readable", "registry", "same_dimension"]
+__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "parsed", "readable", "same_dimension"]
 
-_DEFINITIONS = """
-FLOP = [compute]
-token = [token]
-parameter = [parameter]
-card = [card]
-node = [node]
-query = [query]
-user = [user]
-CNY = [currency_cny]
-USD = [currency_usd]
-wan = 1e4
-yi = 1e8
-"""
-#: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
-_YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day")
-#: pint counts bits as plain numbers; a bandwidth must not pass for a frequency.
-_DATA = ("byte = [information] = B = octet", "bit = byte / 8")
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
-
-#: Without it, two threads that ask first would get two registries, whose units do not mix.
-_MAKING = threading.Lock()
 
 _LONGEST = 200
 _LARGEST_POWER = 16
 _POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
 #: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
 _ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
-
-
-def registry() -> Any:
-    """Return the pint registry in which every unit of demandsim is read.
-
-    Compute (``FLOP``), ``token``, ``parameter``, ``card``, ``CNY`` and ``USD`` are base
-    dimensions of their own, so that none of them cancels against another; currencies convert
-    only by an explicit exchange rate. A ``year`` is 365 days, as in the source report. ``wan``
-    (1e4) and ``yi`` (1e8) are the multipliers that Chinese reports print.
-
-    Returns
-    -------
-    pint.UnitRegistry
-
-    Examples
-    --------
-    >>> registry()("1 year").to("day").magnitude == 365
-    True
-    """
-    with _MAKING:
-        return _registry()
-
-
-@functools.cache
-def _registry() -> Any:
-    import pint
-
-    ureg: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=False, cache_folder=None)
-    for line in _DEFINITIONS.strip().splitlines():
-        ureg.define(line)
-    # pint warns that 'year' is redefined: that is what we want, once and silently.
-    log = logging.getLogger("pint.util")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        for line in (*_YEARS, *_DATA):
-            ureg.define(line)
-        # What pint worked out for gigabytes while a byte was a plain number is stale.
-        ureg._build_cache()
-    finally:
-        log.setLevel(level)
-    ureg.formatter.default_format = "C"
-    return ureg
+_COUNTED = re.compile(r"\{([^{}]*)\}")
 
 
 @functools.lru_cache(maxsize=4096)
-def _unit(unit: str) -> Any:
+def parsed(unit: str) -> Any:
+    """Read a unit; what somebody counts that has no unit here stands in braces.
+
+    Raises
+    ------
+    UnitError
+        If it cannot be read, or has an offset (such as degrees Celsius).
+
+    Examples
+    --------
+    >>> parsed("M{image}/day").dimensionality == parsed("{image}/s").dimensionality
+    True
+    >>> parsed("token/day").dimensionality == parsed("{image}/day").dimensionality
+    False
+    """
     if not isinstance(unit, str):
         raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
     text = unit.strip()
@@ -102,11 +53,11 @@ def _unit(unit: str) -> Any:
     if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
         raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
     try:
-        parsed = registry().Unit(text)
-        powers = [abs(power) for _, power in parsed._units.items()]
+        made = registry().Unit(_COUNTED.sub(lambda found: counted(found[1]), text))
+        powers = [abs(power) for _, power in made._units.items()]
         if not all(power <= _LARGEST_POWER for power in powers):
             raise UnitError(f"unit '{shown}' has a power above {_LARGEST_POWER}")
-        one = registry().Quantity(1.0, parsed)
+        one = registry().Quantity(1.0, made)
         if not one._is_multiplicative:
             raise UnitError(f"unit '{shown}' has an offset; use one that only scales, such as 'kelvin'")
         factor = float(one.to_base_units().magnitude)
@@ -118,12 +69,12 @@ def _unit(unit: str) -> Any:
         # pint raises half a dozen types, some of them Python's own parser's.
         said = str(error) if len(str(error)) <= 100 else type(error).__name__
         raise UnitError(
-            f"unknown unit '{shown}' ({said}){_meant(error)}; "
-            "write it like 'token/day', 'TFLOP/s/card', 'CNY/Mtoken', or '1' for none"
+            f"unknown unit '{shown}' ({said}){_meant(error)}; write it like 'token/day', 'TFLOP/s/card', "
+            "'CNY/Mtoken', or '1' for none; a thing of your own that is counted stands in braces: 'M{image}/day'"
         ) from None
     if not (math.isfinite(factor) and factor > 0):
         raise UnitError(f"unit '{shown}' is too large or too small for a double")
-    return parsed
+    return made
 
 
 def _meant(error: Exception) -> str:
@@ -144,7 +95,7 @@ def check_unit(unit: str) -> str:
     UnitError
         If it cannot be read, or has an offset (such as degrees Celsius).
     """
-    _unit(unit)
+    parsed(unit)
     return unit
 
 
@@ -161,13 +112,13 @@ def base_factor(unit: str) -> float:
     >>> base_factor("token/day") * 86400
     1.0
     """
-    quantity = registry().Quantity(1.0, _unit(unit)).to_base_units()
+    quantity = registry().Quantity(1.0, parsed(unit)).to_base_units()
     return float(quantity.magnitude)
 
 
 def same_dimension(one: str, other: str) -> bool:
     """Tell whether two units measure the same dimension."""
-    return bool(_unit(one).dimensionality == _unit(other).dimensionality)
+    return bool(parsed(one).dimensionality == parsed(other).dimensionality)
 
 
 def conversion_factor(unit: str, to: str) -> float:
@@ -185,16 +136,18 @@ def conversion_factor(unit: str, to: str) -> float:
     """
     if not same_dimension(unit, to):
         hint = ""
-        if {"CNY", "USD"} <= {*_names(unit), *_names(to)}:
-            hint = "; convert currencies with an explicit assumption such as exchange_rate [CNY/USD]"
+        ours, theirs = _currency(unit), _currency(to)
+        if ours and theirs and ours != theirs:
+            hint = f"; convert currencies with an explicit assumption such as exchange_rate [{ours}/{theirs}]"
         raise UnitError(f"cannot convert '{unit}' to '{to}': different dimensions{hint}")
     if unit == to:
         return 1.0
-    return float(registry().Quantity(1.0, _unit(unit)).to(_unit(to)).magnitude)
+    return float(registry().Quantity(1.0, parsed(unit)).to(parsed(to)).magnitude)
 
 
-def _names(unit: str) -> list[str]:
-    return [name for name, _ in _unit(unit)._units.items()]
+def _currency(unit: str) -> str:
+    names = [name for name, _ in parsed(unit)._units.items()]
+    return next((currency for currency in CURRENCIES for name in names if name.endswith(currency)), "")
 
 
 def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
@@ -231,6 +184,8 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     return converted
 
 
+_SCALED = {"token", "parameter", "card", "GPU", *CURRENCIES}
+_NO_BRACES = str.maketrans("", "", "{}")
 _MONEY_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "million"), (1e3, "thousand"))
 
 
@@ -257,18 +212,22 @@ def readable(unit: str, magnitude: float) -> tuple[float, str]:
     (10000.0, '10,000 cards')
     >>> readable("CNY/year", 2.1e10)
     (1000000000.0, 'bn CNY/year')
+    >>> readable("{image}/day", 2.5e7)
+    (1000000.0, 'million image/day')
     >>> readable("CNY/Mtoken", 1.5)
     (1.0, 'CNY/Mtoken')
     """
     size = abs(magnitude) if math.isfinite(magnitude) else 0.0
+    own = unit.startswith("{")
+    unit = unit.translate(_NO_BRACES)
     head, slash, tail = unit.partition("/")
-    if head in ("CNY", "USD") and size >= 1e8:
+    if head in CURRENCIES and size >= 1e8:
         return 1e9, f"bn {unit}"
     if head == "FLOP" and size >= 1e9:
         return 1e9, f"G{unit}"
-    if unit == "card" and size >= 1e4:
-        return 1e4, "10,000 cards"
-    if head in ("token", "parameter", "CNY", "USD", "card") and "*" not in unit:
+    if unit in ("card", "GPU") and size >= 1e4:
+        return 1e4, f"10,000 {unit}s"
+    if (own or head in _SCALED) and "*" not in unit:
         for scale, word in _MONEY_SCALES:
             if size >= scale * (10 if word == "thousand" else 1):
                 return scale, f"{word} {head}{slash}{tail}"

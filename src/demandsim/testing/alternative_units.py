@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from demandsim.units import registry
+from demandsim.unit_registry import CURRENCIES
+from demandsim.units import parsed
 
-__all__ = ["COUNTED", "POOLS", "powers_of", "written"]
+__all__ = ["POOLS", "comes_whole", "pool", "powers_of", "written"]
 
 #: Units of each base dimension; the first is the one of `demandsim.units`.
 POOLS: dict[str, tuple[str, ...]] = {
@@ -18,8 +19,7 @@ POOLS: dict[str, tuple[str, ...]] = {
     "[node]": ("node", "knode"),
     "[query]": ("query", "Mquery"),
     "[user]": ("user", "Muser"),
-    "[currency_cny]": ("CNY", "MCNY", "GCNY"),
-    "[currency_usd]": ("USD", "MUSD", "GUSD"),
+    **{f"[currency_{name.lower()}]": (name, f"M{name}", f"G{name}") for name in CURRENCIES},
     "[information]": ("byte", "GB", "TB", "bit"),
     "[time]": ("second", "hour", "day", "year"),
     "[mass]": ("kilogram", "gram", "tonne"),
@@ -30,17 +30,35 @@ POOLS: dict[str, tuple[str, ...]] = {
     "[luminosity]": ("candela", "millicandela"),
 }
 
-#: What comes whole, and may be rounded up: half a node does not serve.
-COUNTED = ("[card]", "[node]", "[query]", "[user]")
+_WHOLE = ("[card]", "[node]", "[query]", "[user]")
+_OWN = "[counted_"
 
 type Powers = Mapping[str, float]
+
+
+def comes_whole(dimension: str) -> bool:
+    """Whether it may be rounded up: half a node does not serve."""
+    return dimension in _WHOLE or dimension.startswith(_OWN)
+
+
+def pool(dimension: str) -> tuple[str, ...]:
+    """Units of a base dimension, also of one that a user counts.
+
+    Examples
+    --------
+    >>> pool("[time]")[:2], pool("[counted_image]")
+    (('second', 'hour'), ('{image}', 'k{image}'))
+    """
+    if dimension.startswith(_OWN):
+        name = dimension.removeprefix(_OWN).removesuffix("]")
+        return f"{{{name}}}", f"k{{{name}}}"
+    return POOLS[dimension]
 
 
 @functools.lru_cache(maxsize=4096)
 def powers_of(unit: str) -> dict[str, float]:
     """Powers of the base dimensions in a unit: ``token/day`` is ``{"[token]": 1, "[time]": -1}``."""
-    text = unit.strip()
-    dimensions = registry().Unit("" if text in ("1", "dimensionless") else text).dimensionality
+    dimensions = parsed(unit).dimensionality
     return {dimension: float(power) for dimension, power in sorted(dimensions.items()) if power}
 
 
@@ -52,7 +70,7 @@ def written(powers: Powers, names: Mapping[str, str] | None = None) -> str:
     >>> written({"[token]": 1, "[time]": -1}, {"[time]": "hour"})
     'token/hour'
     """
-    chosen = {dimension: (names or {}).get(dimension, POOLS[dimension][0]) for dimension in powers}
+    chosen = {dimension: (names or {}).get(dimension, pool(dimension)[0]) for dimension in powers}
     above = [_power(chosen[d], power) for d, power in powers.items() if power > 0]
     below = [_power(chosen[d], -power) for d, power in powers.items() if power < 0]
     return "/".join(["*".join(above) or "1", *below])

@@ -15,7 +15,7 @@ from demandsim.assumptions import Assumption
 from demandsim.errors import check_whole
 from demandsim.graph import Equation, equation
 from demandsim.model import Model
-from demandsim.testing.alternative_units import POOLS, powers_of, written
+from demandsim.testing.alternative_units import pool, powers_of, written
 from demandsim.testing.drawn_assumptions import assumptions
 from demandsim.testing.drawn_distributions import distributions
 from demandsim.testing.values import ends_of
@@ -115,7 +115,7 @@ def _step(draw: st.DrawFn, name: str, known: Sequence[_Known]) -> tuple[Equation
 
 def _unit(draw: st.DrawFn, known: _Known) -> str:
     """A unit of the quantity's dimension in which to declare it."""
-    names = {d: draw(st.sampled_from(POOLS[d][:2])) for d in known.powers}
+    names = {d: draw(st.sampled_from(pool(d)[:2])) for d in known.powers}
     return written(known.powers, names)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from demandsim.constants import Constant
-from demandsim.units import base_factor, registry, same_dimension
+from demandsim.unit_registry import registry
+from demandsim.units import base_factor, parsed, same_dimension
 from demandsim.workbook.page import FIRST_ROW, Page
 from demandsim.workbook.terms import LARGEST
 
@@ -27,7 +28,7 @@ card*hour USD/card/hour CNY/card/hour card/node
 
 def base_unit(unit: str) -> str:
     """Write the base unit of a unit, such as ``FLOP/card/s`` of TFLOP/s/card."""
-    found = registry().Quantity(1.0, "" if unit == "1" else unit).to_base_units().units
+    found = registry().Quantity(1.0, parsed(unit)).to_base_units().units
     return format(found, "~C").replace("**", "^") or "1"
 
 

@@ -1,0 +1,107 @@
+"""Unit registry: one pint registry with dimensions for what this field counts, and for what its users count."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import threading
+from typing import Any
+
+from demandsim.errors import UnitError
+
+__all__ = ["CURRENCIES", "counted", "registry"]
+
+#: No exchange rate is a unit factor: each is a dimension of its own.
+CURRENCIES = ("CNY", "USD", "EUR", "GBP", "JPY", "KRW", "TWD", "HKD", "SGD", "INR")
+
+_DEFINITIONS = """
+FLOP = [compute]
+token = [token]
+parameter = [parameter]
+card = [card] = _ = GPU
+node = [node]
+query = [query]
+user = [user]
+wan = 1e4
+yi = 1e8
+"""
+#: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
+_YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day")
+#: pint counts bits as plain numbers; a bandwidth must not pass for a frequency.
+_DATA = ("byte = [information] = B = octet", "bit = byte / 8")
+
+#: Without it, two threads that ask first would get two registries, whose units do not mix.
+_MAKING = threading.RLock()
+
+_NAME = re.compile(r"[^\W\d]\w{0,39}")
+
+
+def registry() -> Any:
+    """Return the pint registry in which every unit of demandsim is read.
+
+    Compute (``FLOP``), ``token``, ``parameter``, ``card`` (or ``GPU``) and each currency are base
+    dimensions of their own, so that none of them cancels against another; currencies convert
+    only by an explicit exchange rate. A ``year`` is 365 days, as in the source report. ``wan``
+    (1e4) and ``yi`` (1e8) are the multipliers that Chinese reports print.
+
+    Returns
+    -------
+    pint.UnitRegistry
+
+    Examples
+    --------
+    >>> registry()("1 year").to("day").magnitude == 365
+    True
+    """
+    with _MAKING:
+        return _registry()
+
+
+@functools.cache
+def _registry() -> Any:
+    import pint
+
+    ureg: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=False, cache_folder=None)
+    for line in _DEFINITIONS.strip().splitlines():
+        ureg.define(line)
+    for currency in CURRENCIES:
+        ureg.define(f"{currency} = [currency_{currency.lower()}]")
+    # pint warns that 'year' is redefined: that is what we want, once and silently.
+    log = logging.getLogger("pint.util")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        for line in (*_YEARS, *_DATA):
+            ureg.define(line)
+        # What pint worked out for gigabytes while a byte was a plain number is stale.
+        ureg._build_cache()
+    finally:
+        log.setLevel(level)
+    ureg.formatter.default_format = "C"
+    return ureg
+
+
+def counted(name: str) -> str:
+    """Return what the registry calls a thing that users count, ``image`` of the unit ``{image}/day``.
+
+    It is a dimension of its own. The braces are its symbol, so that a unit that pint writes can be read again.
+
+    Raises
+    ------
+    UnitError
+        If the name is no word.
+    """
+    if not _NAME.fullmatch(name):
+        raise UnitError(
+            f"'{{{name[:40]}}}' is no unit; braces hold one word of letters for what is counted: '{{image}}'"
+        )
+    with _MAKING:
+        return _counted(name)
+
+
+@functools.cache
+def _counted(name: str) -> str:
+    internal = f"counted_{name}"
+    registry().define(f"{internal} = [{internal}] = {{{name}}}")
+    return internal
