@@ -8,9 +8,9 @@ from scipy import stats
 import demandsim as ds
 from demandsim import distributions as dist
 from demandsim.cross_checks import can_cross_check, cross_check
-from demandsim.published_limits import published_limits
 from demandsim.equations import fleet, market
 from demandsim.errors import DemandsimError, UnitError, UnknownNameError
+from demandsim.published_limits import published_limits
 from demandsim.series import load_series
 
 YEARS = [2025, 2026, 2027]

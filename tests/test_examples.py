@@ -33,13 +33,15 @@ def snippets(path, language):
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
-def test_readme_runs_from_top_to_bottom(readme, capsys):
+def test_readme_runs_from_top_to_bottom(readme, capsys, monkeypatch, tmp_path):
     namespace: dict = {}
     blocks = snippets(readme, "python")
+    monkeypatch.chdir(tmp_path)
     assert len(blocks) >= 2
     for block in blocks:
         exec(compile(block, readme, "exec"), namespace)
     assert "857,772" in capsys.readouterr().out
+    assert (tmp_path / "tornado.png").stat().st_size > 10_000
     assert namespace["covers"].probability.sel(scenario="100T").item() == pytest.approx(0.48, abs=0.01)
     low, high = (namespace["summary"].cards.sel(scenario="100T", statistic=s).item() / 1e4 for s in ("lower", "upper"))
     # The interval that the README states in words.

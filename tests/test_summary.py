@@ -216,3 +216,33 @@ def test_one_chain_of_a_balanced_design_cannot_tell_its_error(model):
     # Independent draws can.
     alone = ds.summarize(model.simulate(draws=64, chains=1, seed=1, design="random"))
     assert np.isfinite(alone.product).all()
+
+
+def test_a_table_says_what_the_summary_says_in_units_that_read_well():
+    study = ds.load_study("guosen-2025-01")
+    summary = ds.summarize(study.simulate(draws=256, chains=4, seed=1), prob=0.8)
+    frame = ds.table(summary, study.point()).frame
+    assert list(frame.columns) == ["point", "mean", "P10", "P50", "P90", "MCSE of mean", "unit"]
+    assert frame.index.names == ["quantity", "scenario"]
+    row = frame.loc[("cards", "100T")]
+    assert (row["point"], row["unit"]) == ("85.78", "10,000 cards")
+    low = summary.cards.sel(scenario="100T", statistic="lower").item()
+    assert float(row["P10"].replace(",", "")) == pytest.approx(low / 1e4, rel=5e-4)
+    assert frame.loc[("utilization", "")]["unit"] == ""
+    assert "10,000 cards" in repr(ds.table(summary))
+    assert "<table" in ds.table(summary)._repr_html_()
+    assert "point" not in ds.table(summary).frame
+    assert "HDI low" in ds.table(ds.summarize(study.simulate(draws=64, seed=1), kind="hdi")).frame
+
+
+def test_a_table_counts_what_was_left_out():
+    values = np.arange(200.0).reshape(1, 200)
+    values[0, :3] = np.nan
+    frame = ds.table(ds.summarize(dataset(values))).frame
+    assert list(frame["left out"]) == ["3"]
+
+
+def test_draws_are_no_table():
+    draws = ds.load_study("guosen-2025-01").simulate(draws=64, seed=1)
+    with pytest.raises(DemandsimError, match=r"ds\.table\(ds\.summarize\(draws\)\)"):
+        ds.table(draws)

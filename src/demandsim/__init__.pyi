@@ -21,6 +21,7 @@ from .studies import load_study as load_study
 from .summary import probability as probability
 from .summary import summarize as summarize
 from .summary import to_datatree as to_datatree
+from .tables import table as table
 from .units import convert as convert
 from .workbook import read_workbook as read_workbook
 from .workbook import write_workbook as write_workbook
@@ -48,6 +49,7 @@ __all__ = [
     "receipt",
     "sensitivity",
     "summarize",
+    "table",
     "testing",
     "to_datatree",
     "write_report",

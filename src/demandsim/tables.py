@@ -1,4 +1,4 @@
-"""Tables: a summary in readable units, as rows for the terminal, CSV or JSON."""
+"""Tables: a summary in readable units, as rows for the terminal, CSV or JSON, and as a table to print."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from demandsim.errors import DemandsimError
 from demandsim.units import readable
 
-__all__ = ["Row", "as_csv", "as_records", "csv_text", "number", "places", "rows"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "SummaryTable", "as_csv", "as_records", "csv_text", "number", "places", "rows", "table"]
 
 
 @dataclass(frozen=True)
@@ -142,3 +146,79 @@ def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dic
     """Every combination of labels along some dims, to select by."""
     for spot in np.ndindex(*(data.sizes[dim] for dim in dims)):
         yield {dim: data.coords[dim].values[i].item() for dim, i in zip(dims, spot, strict=True)}
+
+
+@dataclass(frozen=True, repr=False)
+class SummaryTable:
+    """A summary as people read it: print it, or let a notebook show it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of text; compute with the summary.
+    """
+
+    frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return str(self.frame.to_string())
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html())
+
+
+def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
+    """Write a summary as people read it: a row a quantity, in units in which numbers are short.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Of `summarize`, or of ``model.estimate``.
+    point : Dataset, optional
+        Published points to stand beside it, of ``model.point()``.
+
+    Returns
+    -------
+    SummaryTable
+        Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``point``, ``mean``,
+        lower end of the interval, ``P50``, upper end, ``MCSE of mean``, ``unit``; ``left out`` if draws were.
+        Its ``frame`` is a pandas DataFrame of text.
+
+    Raises
+    ------
+    DemandsimError
+        If it is no summary.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+    >>> summary = ds.summarize(model.simulate(seed=20250127))[["cards", "capex"]]
+    >>> print(ds.table(summary, model.point()))
+                     point   mean     P5    P50    P95 MCSE of mean          unit
+    quantity scenario
+    cards    100T    85.78  128.9  20.93  87.59  369.8        0.027  10,000 cards
+    capex    100T    128.7  199.3  29.57  131.7  587.8        0.056        bn CNY
+    """
+    import pandas as pd
+
+    if "statistic" not in summary.dims:
+        raise DemandsimError("a table is made of a summary, such as ds.table(ds.summarize(draws))")
+    found = list(rows(summary, xr.Dataset() if point is None else point))
+    dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
+    tail = 50 * (1 - float(summary.attrs.get("prob", 0.9)))
+    hdi = summary.attrs.get("kind") == "hdi"
+    low, high = ("HDI low", "HDI high") if hdi else (f"P{tail:g}", f"P{100 - tail:g}")
+    columns = {"mean": "mean", "lower": low, "median": "P50", "upper": high}
+    lines = []
+    for row in found:
+        s = row.statistics
+        line = {"point": row.shown(row.point)} if point is not None else {}
+        line |= {head: row.shown(s[name]) for name, head in columns.items()}
+        line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
+        if "n_invalid" in s:
+            line["left out"] = f"{s['n_invalid']:,.0f}"
+        lines.append(line)
+    keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
+    index = pd.MultiIndex.from_tuples(keys, names=["quantity", *dims]) if dims else [key[0] for key in keys]
+    return SummaryTable(pd.DataFrame(lines, index=index))
