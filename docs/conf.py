@@ -20,21 +20,25 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "mathml",
+    "math_font",
     "equations_reference",
     "study_tables",
     "command_help",
     "rooms",
+    "no_network",
 ]
-exclude_patterns = ["_build", "images", "gallery/GALLERY_HEADER.rst", "**/README.txt"]
+exclude_patterns = ["_build", "images", "gallery/GALLERY_HEADER.rst", "**/README.txt", "**sg_execution_times.rst"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+templates_path = ["_templates"]
 autosummary_generate = True
 autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 # numpydoc would print every dataclass field twice: once as a parameter, once as an attribute.
 numpydoc_class_members_toctree = False
@@ -49,8 +53,10 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "write_computation_times": False,  # that page loads its table from another machine
 }
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "demandsim"
 html_theme_options = {
@@ -60,6 +66,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False

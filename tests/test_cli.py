@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -253,6 +254,20 @@ def test_a_run_over_years_prints_a_column_a_year(tmp_path):
     assert row.count("(") == 6
     assert "by further labels, in summary.csv: " in result.stdout
     assert len(result.stdout.splitlines()) < 120
+    # The picture is one over the years, not a panel a year.
+    written = tmp_path / "out" / "doubao-2025-2030"
+    assert sorted(path.name for path in written.iterdir()) == ["draws.nc", "fan.png", "summary.csv"]
+
+
+@pytest.mark.parametrize(("years", "shown"), [(20, 1), (3, 3)])
+def test_pictures_of_sensitivity_show_scenarios_or_few_years_beside_each_other(years, shown, capsys):
+    from demandsim.cli.mattering import _one_dim
+
+    moved = xr.DataArray(np.zeros((2, 3, years)), dims=("assumption", "end", "year"), coords={"year": range(years)})
+    assert _one_dim(moved.to_dataset(name="cards"), ("assumption", "end")).cards.size == 2 * 3 * shown
+    assert (f"the pictures show year {years - 1}" in capsys.readouterr().err) == (shown == 1)
+    cases = moved.expand_dims(scenario=["a", "b", "c", "d", "e", "f"]).to_dataset(name="cards")
+    assert dict(_one_dim(cases, ("assumption", "end")).sizes) == {"scenario": 6, "assumption": 2, "end": 3}
 
 
 def test_what_would_fill_the_disk_is_left_out_and_said(capsys):

@@ -767,3 +767,15 @@ def test_mistakes_are_named(model, draws, stepped, moved, indices, effects, brid
     for call, error, message in refusals(model, draws, stepped, moved, indices, effects, bridge):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_a_name_in_chinese_is_drawn_in_an_english_picture_too(square_font, monkeypatch):
+    only_fonts(monkeypatch)
+    entry = font_manager.FontEntry(fname=str(square_font), name="SimHei")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, entry])
+    model = ds.load_study(STUDY).select(scenario="100T")
+    named = model.assume(utilization=model.assumptions["utilization"].relabelled(long_name="算力利用率"))
+    figure = figure_of(plots.tornado(ds.sensitivity.tornado(named, "cards")))
+    assert any(text.get_text() == "算力利用率" for text in texts_of(figure))
+    # A character that the font lacks is a warning, and with that an error.
+    figure.canvas.draw()

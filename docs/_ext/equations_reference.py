@@ -15,13 +15,19 @@ from demandsim.graph import Equation
 def _entry(made: Equation) -> str:
     # A heading inside an entry would be a heading of the page.
     text = re.sub(r"^(\w+)\n-+$", r".. rubric:: \1\n", inspect.getdoc(made.function) or "", flags=re.MULTILINE)
-    constants = "".join(f"\n   | constant ``{name}``: {value!r}" for name, value in sorted(made.constants.items()))
+    constants = "".join(
+        f"\n   | constant ``{name}``: {_number(value)}" for name, value in sorted(made.constants.items())
+    )
     body = "\n".join(f"   {line}".rstrip() for line in text.splitlines())
     unit = "no unit" if made.unit in ("1", "") else f"``{made.unit}``"
     inputs = ", ".join(f"``{name}``" for name in made.inputs)
     head = f"``{made.reference}``"
     called = "" if made.reference.endswith(f".{made.name}") else f"   | computes ``{made.name}``\n"
     return f"{head}\n{called}   | unit: {unit}\n   | from: {inputs}{constants}\n\n{body}\n"
+
+
+def _number(value: Any) -> str:
+    return repr(value).removesuffix(" 1")
 
 
 def page() -> str:

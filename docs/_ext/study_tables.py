@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -10,11 +11,19 @@ from docutils.parsers.rst import Directive
 from demandsim import convert, load_study
 
 
+def _cell(text: str) -> nodes.entry:
+    """A cell: numbers to the right, and what stands between double backticks as code."""
+    parts = text.split("``")
+    said = [nodes.literal(text=part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts) if part]
+    kind = ["number"] if re.fullmatch(r"[\d.,]+", text) else []
+    return nodes.entry("", nodes.paragraph("", "", *said), classes=kind)
+
+
 def table(head: list[str], rows: list[list[str]]) -> nodes.table:
-    """A table of plain cells."""
+    """A table of cells."""
 
     def line(cells: list[str]) -> nodes.row:
-        return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
+        return nodes.row("", *map(_cell, cells))
 
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
     group += nodes.thead("", line(head))
@@ -35,7 +44,7 @@ class Published(Directive):
         rows = []
         for row in model.notes.published:
             found = convert(point[row.quantity], row.unit)
-            cells = [row.row, row.quantity, row.unit]
+            cells = [row.row, f"``{row.quantity}``", f"``{row.unit}``" if row.unit != "1" else "none"]
             for label in scenarios:
                 here = float(found.sel(scenario=label) if "scenario" in found.dims else found)
                 cells += [f"{row.values[label]:,.{row.digits}f}", f"{here:,.{row.digits}f}"]

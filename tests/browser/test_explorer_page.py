@@ -1,5 +1,7 @@
 """The explorer in Chromium: a moved slider moves the numbers, reset brings them back, nothing leaves the machine."""
 
+import contextlib
+import http.client
 import re
 import signal
 import subprocess
@@ -12,16 +14,56 @@ import demandsim as ds
 
 EVIL = "Utilization <img src=x onerror=alert(1)>"
 
+#: Contrast of every text that is seen against what is painted behind it, its size, and by how much it is cut off.
+READABLE = """
+() => {
+  const shade = (text) => {
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    return { rgb: parts.slice(0, 3), alpha: parts.length > 3 ? parts[3] : 1 };
+  };
+  const light = (rgb) => rgb
+    .map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const above = (node) => node.parentElement ?? node.getRootNode().host;
+  const behind = (node) => {
+    for (let at = node; at; at = above(at)) {
+      const found = shade(getComputedStyle(at).backgroundColor);
+      if (found.alpha === 1) return found.rgb;
+    }
+    return [255, 255, 255];
+  };
+  const out = [];
+  const look = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) look(node.shadowRoot);
+      const own = [...node.childNodes].filter((c) => c.nodeType === 3).map((c) => c.textContent.trim()).join("");
+      const text = node.matches("textarea, select") ? node.value : own;
+      const box = node.getBoundingClientRect();
+      if (!text || !box.width || !box.height || node.closest("script, style, noscript, option")) continue;
+      const style = getComputedStyle(node);
+      // On a phone, headings of columns are there for screen readers alone.
+      const head = node.closest("thead");
+      if (style.visibility === "hidden" || (head && getComputedStyle(head).clipPath !== "none")) continue;
+      const svg = node.closest("svg");
+      const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+      const [ink, paper] = [light(shade(svg ? style.fill : style.color).rgb), light(behind(node))];
+      const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+      const cut = svg ? 0 : node.scrollWidth - Math.max(node.clientWidth, box.width);
+      out.push([text.slice(0, 40), contrast, parseFloat(style.fontSize) * scale, cut]);
+    }
+  };
+  look(document.body);
+  return out;
+}
+"""
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Serve the report's study, one of whose names tries to be markup."""
-    folder = tmp_path_factory.mktemp("explorer")
-    model = ds.load_study("guosen-2025-01")
-    evil = model.assumptions["utilization"].relabelled(long_name=EVIL)
-    model.assume(utilization=evil).to_toml(folder / "study.toml")
-    words = [sys.executable, "-m", "demandsim", "explore", "study.toml", "--no-browser", "--draws", "256"]
-    running = subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+@contextlib.contextmanager
+def served(folder, *words):
+    """Run the command: its address; it ends with Ctrl-C, and without a complaint."""
+    command = [sys.executable, "-m", "demandsim", "explore", *words, "--no-browser"]
+    running = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     try:
         yield re.fullmatch(r"serving: (http://127\.0\.0\.1:\d+/)\n", running.stderr.readline()).group(1)
         running.send_signal(signal.SIGINT)
@@ -34,10 +76,21 @@ def address(tmp_path_factory):
         running.wait()
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Serve the report's study, one of whose names tries to be markup."""
+    folder = tmp_path_factory.mktemp("explorer")
+    model = ds.load_study("guosen-2025-01")
+    evil = model.assumptions["utilization"].relabelled(long_name=EVIL)
+    model.assume(utilization=evil).to_toml(folder / "study.toml")
+    with served(folder, "study.toml", "--draws", "256") as found:
+        yield found
+
+
 @pytest.fixture
 def shown(watched, address):
-    def opened(width=1280, **settings):
-        seen = watched(address, width, **settings)
+    def opened(width=1280, at=None, **settings):
+        seen = watched(at or address, width, **settings)
         seen.page.locator(".tiles .value").first.wait_for()
         seen.page.locator(".bars tbody tr").first.wait_for()
         return seen
@@ -65,6 +118,32 @@ def until(page, test, what):
     raise AssertionError(what)
 
 
+def place(page, selector):
+    """Where the first of some elements is; one that is just being replaced has no place."""
+    found = page.locator(selector).first
+    until(page, lambda: found.bounding_box() is not None, f"no {selector}")
+    return found.bounding_box() or place(page, selector)
+
+
+def assert_readable(page):
+    found = page.evaluate(READABLE)
+    assert len(found) > 150
+    assert [text for text, contrast, _, _ in found if contrast < 4.5] == []
+    assert [text for text, _, size, _ in found if size < 12] == []
+    assert [text for text, _, _, cut in found if cut > 1] == []
+
+
+def handle(page, name, end):
+    """How a screen reader announces a handle."""
+    found = page.locator(f".of-{name} .noUi-handle-{end}")
+    return found.get_attribute("aria-label"), found.get_attribute("aria-valuetext")
+
+
+def asked(page):
+    """The high end of utilization that the command asks for, as the page writes it."""
+    return float(f"{float(re.search(r'beta[(][0-9.]+, ([0-9.]+)', command(page))[1]):.3g}")
+
+
 def command(page):
     return page.get_by_label("As a command").input_value()
 
@@ -81,6 +160,8 @@ def test_the_page_shows_the_study_and_asks_nobody_else(shown):
     assert page.get_by_text(EVIL).count() >= 1
     assert page.locator("img").count() == 0
     assert {urlsplit(url).hostname for url in seen.requests if not url.startswith("blob:")} == {"127.0.0.1"}
+    assert_readable(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert seen.problems == []
 
 
@@ -89,11 +170,15 @@ def test_arrow_keys_move_a_slider_and_the_numbers_and_reset_brings_them_back(sho
     page, before = seen.page, numbers(seen.page)
     title = page.locator(".of-utilization .bk-slider-title")
     said, swings = title.inner_text(), page.locator(".bars").inner_text()
+    assert handle(page, "utilization", "upper") == (f"{EVIL}, high end", "0.619")
     press(page, "utilization", "upper", "ArrowRight", 12)
     until(page, lambda: numbers(page)[0] != before[0] and "beta(" in command(page), "a moved slider changes nothing")
     until(page, lambda: page.locator(".bars").inner_text() != swings, "the tornado stands still")
+    # Where the handle came to rest is where the model has it, however fast it was moved.
+    until(page, lambda: asked(page) == float(handle(page, "utilization", "upper")[1]), "a move is lost")
     cards, margin, revenue, chance = numbers(page)
     assert title.inner_text() != said
+    assert title.inner_text() == f"{EVIL}: 0.289 to {handle(page, 'utilization', 'upper')[1]}"
     assert float(cards.split()[0]) < float(before[0].split()[0])
     assert (margin, chance) != (before[1], before[3])
     # What the slider does not touch does not move.
@@ -127,6 +212,8 @@ def test_scenarios_and_results_are_chosen_and_texts_copied(shown, address):
     page, before = seen.page, numbers(seen.page)
     page.get_by_label("Scenario").select_option("1000T")
     until(page, lambda: numbers(page)[0] != before[0], "the scenario changes nothing")
+    named = ("Tokens a day (tn tokens/day), low end", "500")
+    until(page, lambda: handle(page, "daily-tokens", "lower") == named, "new sliders have no names")
     page.get_by_label("Result to look at").select_option("Cards needed")
     until(
         page, lambda: "Cards needed, base" in page.locator(".bars caption").inner_text(), "another result is asked for"
@@ -148,9 +235,35 @@ def test_a_phone_shows_sliders_and_numbers_together(shown):
     handle.scroll_into_view_if_needed()
     press(page, "useful-life", "upper", "ArrowRight", 9)
     until(page, lambda: numbers(page) != before, "a moved slider changes nothing on a phone")
-    tile, grip = page.locator("dl.tiles .value").first.bounding_box(), handle.bounding_box()
+    tile, grip = place(page, "dl.tiles .value"), place(page, ".of-useful-life .noUi-handle-upper")
     # The numbers stay at the top while a slider under them is moved.
     assert 0 <= tile["y"] < 740
     assert tile["y"] + tile["height"] < grip["y"] < 740
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert seen.problems == []
+
+
+def test_in_chinese_and_in_the_dark_everything_fits_and_is_clear(shown, tmp_path):
+    words = ("guosen-2025-01", "--draws", "64", "--locale", "zh")
+    with served(tmp_path, *words) as address:
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=30)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        source = answer.read().decode()
+        connection.close()
+        assert answer.status == 200
+        assert not re.findall(r"""(?:src|href)=["']https?://""", source)
+
+        seen = shown(width=390, height=800, at=address, color_scheme="dark")
+        page = seen.page
+        assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+        press(page, "utilization", "upper", "ArrowRight", 3)
+        until(page, lambda: page.locator(".note.moved").count() == 1, "a moved slider does not say so")
+        press(page, "paid-share", "lower", "PageUp", 30)
+        page.locator("p.problem[role=alert]").wait_for()
+        assert "结果暂不更新" in page.locator(".status[role=alert]").inner_text()
+        assert handle(page, "daily-tokens", "lower") == ("日均 token 量（万亿 token/日），下限", "50.0")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert_readable(page)
+        assert seen.problems == []

@@ -41,6 +41,28 @@ READABLE = """
 """
 
 
+#: Contrast of every kind of mark in the charts against the page.
+DRAWN = """
+() => {
+  const light = (text) => text.match(/[\\d.]+/g).slice(0, 3)
+    .map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = light(getComputedStyle(document.body).backgroundColor);
+  const out = {};
+  for (const mark of document.querySelectorAll("svg [class]")) {
+    const kind = mark.getAttribute("class");
+    if (kind === "grid") continue;
+    const look = getComputedStyle(mark);
+    const ink = light(mark.tagName === "line" || kind === "trace" ? look.stroke : look.fill);
+    const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    out[kind] = Math.min(out[kind] ?? 99, contrast);
+  }
+  return out;
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "page.html"
@@ -76,6 +98,35 @@ def yearly(tmp_path_factory):
     file = tmp_path_factory.mktemp("yearly") / "page.html"
     ds.write_report(model, file, draws=64, seed=1)
     return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Enough assumptions to filter, and evidence."""
+
+    @ds.equation(unit="CNY")
+    def cost(a, b, c, d, e, f, g, h, i, j, k, l, m):  # noqa: E741
+        return a + b + c + d + e + f + g + h + i + j + k + l + m
+
+    assumptions = {
+        name: ds.Assumption(
+            f"lognormal(median={10 ** (i % 5)}, factor={1.1 + 0.1 * ((7 * i) % 13)})",
+            unit="CNY",
+            long_name=f"Item {name}",
+        )
+        for i, name in enumerate("abcdefghijklm")
+    }
+    assumptions["m"] = ds.Assumption(5, unit="CNY", long_name="Sure item")
+    model = ds.Model([cost], assumptions).observe(a="lognormal(median=1.1, factor=1.02)")
+    file = tmp_path_factory.mktemp("many") / "page.html"
+    ds.write_report(model, file, draws=256, seed=1)
+    return file.as_uri()
+
+
+def column(page, place):
+    """What the visible rows of the table of assumptions say in a column."""
+    cells = page.locator(f"table.sorts tbody tr:visible > :nth-child({place})")
+    return [text.splitlines()[0] for text in cells.all_inner_texts()]
 
 
 def tiles(page):
@@ -138,6 +189,114 @@ def test_keyboard_alone_switches_and_reads_values(watched, report):
     assert figure.locator("output").inner_text().endswith("99.6%")
 
 
+def test_headings_sort_from_the_keyboard(watched, many):
+    page = watched(many).page
+    given = column(page, 1)
+    assert len(given) == 13
+    heads = page.locator("table.sorts thead th")
+    spread = page.locator("table.sorts thead").get_by_role("button", name="Spread")
+    spread.focus()
+    page.keyboard.press("Enter")
+    assert heads.nth(3).get_attribute("aria-sort") == "descending"
+    shown = [1.0 if text == "–" else float(text.removeprefix("× ")) for text in column(page, 4)]
+    assert shown == sorted(shown, reverse=True)
+    assert len(set(shown)) > 5
+    assert column(page, 1)[-1] == "Sure item"
+    page.keyboard.press("Space")
+    assert heads.nth(3).get_attribute("aria-sort") == "ascending"
+    assert column(page, 1)[0] == "Sure item"
+    page.keyboard.press("Enter")
+    assert heads.nth(3).get_attribute("aria-sort") is None
+    assert column(page, 1) == given
+    # By size and not by letters: 1,000 and 10,000 after 5 and 100.
+    page.locator("table.sorts thead").get_by_role("button", name="Point").click()
+    points = [float(text.split()[0].replace(",", "")) * (1e3 if "thousand" in text else 1) for text in column(page, 2)]
+    assert points == sorted(points, reverse=True)
+    page.locator("table.sorts thead").get_by_role("button", name="Assumption").click()
+    assert column(page, 1) == sorted(given)
+    assert page.locator("table.sorts [aria-sort]").count() == 1
+
+
+def test_a_box_filters_many_assumptions(watched, many, report):
+    page = watched(many).page
+    box = page.get_by_role("searchbox", name="Filter the assumptions")
+    box.fill("SURE")
+    assert column(page, 1) == ["Sure item"]
+    status = page.locator("#assumptions [role=status]")
+    assert status.inner_text() == "1 of 13 shown"
+    box.fill("nothing of this kind")
+    assert column(page, 1) == []
+    assert status.inner_text() == "No assumption contains this."
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert len(column(page, 1)) == 13
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert column(page, 1) == []
+    box.fill("")
+    assert len(column(page, 1)) == 13
+    # Of few there is nothing to filter.
+    assert watched(report).page.get_by_role("searchbox").count() == 0
+
+
+def test_a_phone_sorts_by_a_list(watched, many):
+    page = watched(many, 375).page
+    assert page.locator("table.sorts thead button:visible").count() == 0
+    page.get_by_label("Sort by").select_option("Assumption")
+    assert column(page, 1) == sorted(column(page, 1))
+    page.get_by_label("Sort by").select_option("the order of the study")
+    assert column(page, 1)[-1] == "Sure item"
+
+
+def test_sorting_follows_the_scenario(watched, report):
+    page = watched(report).page
+    page.get_by_label("1000T").check()
+    page.locator("table.sorts thead").get_by_role("button", name="Point").click()
+    assert column(page, 2)[0] == "1,000 tn tokens/day"
+
+
+def test_back_is_as_it_was(watched, report):
+    page = watched(report).page
+    page.locator("#headline summary").click()
+    before = page.locator("main").inner_text()
+    page.get_by_label("1000T").check()
+    assert page.locator("#headline details").get_attribute("open") is not None
+    assert page.locator("main").inner_text() != before
+    page.get_by_label("100T", exact=True).check()
+    assert page.locator("main").inner_text() == before
+
+
+def test_the_command_is_copied(watched, report):
+    page = watched(report).page
+    command = page.locator("#replay").inner_text()
+    fake = (
+        "Object.defineProperty(navigator, 'clipboard', { value: { writeText: (text) => { window.copied = text; } } })"
+    )
+    page.evaluate(fake)
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("window.copied") == command
+    page = watched(report).page
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("Selected: press Ctrl+C").wait_for()
+    assert page.evaluate("String(getSelection())") == command
+
+
+def test_everything_has_a_name_for_a_screen_reader(watched, many):
+    page = watched(many).page
+    for landmark in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(landmark).count() == 1
+    nameless = """() => [...document.querySelectorAll("button, input, select, svg[role=img], section, th")]
+      .filter((one) => !one.ariaLabel && !one.labels?.length && !one.getAttribute("aria-labelledby"))
+      .filter((one) => !one.textContent.trim())
+      .map((one) => one.outerHTML)"""
+    assert page.evaluate(nameless) == []
+    assert page.get_by_role("region", name="What the evidence changes").count() == 1
+    # Whatever takes the focus shows it.
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen = "getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate("document.activeElement === document.body") or page.evaluate(seen) == "solid"
+
+
 def test_pointing_at_a_chart_reads_it(watched, report):
     page = watched(report).page
     figure = page.locator("figure:visible").first
@@ -152,25 +311,35 @@ def test_pointing_at_a_chart_reads_it(watched, report):
     assert said[0] < said[2]
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 1280])
-@pytest.mark.parametrize("which", ["report", "yearly"])
-def test_nothing_is_wider_than_the_screen(watched, request, which, width):
-    page = watched(request.getfixturevalue(which), width).page
-    for closed in page.locator("details:visible > summary").all():
-        closed.click()
+@pytest.mark.parametrize("which", ["report", "yearly", "many"])
+def test_nothing_is_wider_than_the_screen(watched, request, which):
+    page = watched(request.getfixturevalue(which)).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(wide) <= 0
+    found = {}
+    for width in (320, 375, 768, 1024, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        found[width] = page.evaluate(wide)
+    assert {width: more for width, more in found.items() if more > 0} == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
-def test_every_text_is_large_and_clear_enough(watched, report, scheme, width):
-    page = watched(report, width, color_scheme=scheme).page
+@pytest.mark.parametrize(("which", "width"), [("report", 375), ("report", 1280), ("many", 1280)])
+def test_every_text_is_large_and_clear_enough(watched, request, which, scheme, width):
+    page = watched(request.getfixturevalue(which), width, color_scheme=scheme).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     found = page.evaluate(READABLE)
-    assert len(found) > 300
+    assert len(found) > 200
     assert [text for text, contrast, _ in found if contrast < 4.5] == []
     assert [text for text, _, size in found if size < 12] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_drawn_is_clear_enough(watched, report, scheme):
+    page = watched(report, color_scheme=scheme).page
+    found = page.evaluate(DRAWN)
+    assert {"tail", "inside", "low", "high", "diamond", "median", "axis"} <= set(found)
+    assert {kind: contrast for kind, contrast in found.items() if contrast < 3} == {}
 
 
 def test_dark_is_dark(watched, report):
@@ -186,7 +355,9 @@ def test_without_javascript_the_first_scenario_is_there(watched, report):
     assert len(tiles(page)) == 4
     assert page.locator(".switch").is_hidden()
     assert page.locator("noscript").inner_text().startswith("This page shows Scenario 100T")
-    assert page.locator("figure input:visible").count() == 0
+    assert page.locator("figure input").count() == 0
+    assert page.locator("table.sorts tbody tr:visible").count() == 9
+    assert page.locator("button").count() == 0
 
 
 def test_on_paper_there_are_no_controls_and_everything_is_open(watched, report):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from demandsim.cli.loading import loaded
-from demandsim.cli.options import ProbOption, SetOption, StudyArgument
+from demandsim.cli.options import LocaleName, ProbOption, SetOption, StudyArgument
 from demandsim.cli.terminal import say
 
 __all__ = ["explore"]
@@ -21,6 +21,7 @@ def explore(
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
     prob: ProbOption = 0.9,
     set_: SetOption = [],  # noqa: B006
+    locale: Annotated[LocaleName, typer.Option(help="Language of the page.")] = LocaleName.EN,
 ) -> None:
     """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
     from demandsim.estimates import check_prob
@@ -28,7 +29,7 @@ def explore(
     from demandsim.explorer.serving import serve
 
     check_prob(prob)
-    explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob)
+    explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob, locale=locale.value)
 
     def ready(address: str) -> None:
         say(f"serving: {address}")

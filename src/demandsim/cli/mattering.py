@@ -25,6 +25,7 @@ from demandsim.cli.options import (
     SetOption,
     StudyArgument,
 )
+from demandsim.cli.summary_tables import TIME
 from demandsim.cli.terminal import check_folder, open_console, print_table, replay, say, writing
 from demandsim.errors import check_known
 from demandsim.tables import csv_text, number
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from demandsim.model import Model
 
 __all__ = ["sensitivity"]
+
+#: Years that fit beside each other in a picture.
+_SIDE_BY_SIDE = 4
 
 
 def sensitivity(
@@ -91,11 +95,14 @@ def sensitivity(
 
 
 def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
-    """Leave one dim for panels to stand side by side; of the others, such as years, the last label."""
+    """Leave one dim for panels to stand side by side, scenarios rather than years; of the others the last label."""
     others = [str(dim) for dim in data.dims if dim not in inner]
-    for dim in others[1:]:
+    beside = next((dim for dim in others if dim not in TIME), None)
+    beside = beside or next((dim for dim in others if data.sizes[dim] <= _SIDE_BY_SIDE), None)
+    left = [dim for dim in others if dim != beside]
+    for dim in left:
         say(f"note: the pictures show {dim} {data[dim].values[-1]}; the table has all")
-    return data.isel(dict.fromkeys(others[1:], -1))
+    return data.isel(dict.fromkeys(left, -1))
 
 
 def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,10 @@ __all__ = ["run"]
 
 #: Bytes of draws up to which everything is kept.
 _LARGEST = 2**29
+#: Results that people look at first, of one moment and over time, and how many of them are drawn.
+_LIKED = ("cards", "annualized_capex", "revenue", "gross_margin", "revenue_to_cost", "break_even_price")
+_LIKED_OVER_TIME = ("daily_tokens", "total_cost_of_ownership", "revenue", "gross_margin", "cards")
+_DRAWN, _DRAWN_OVER_TIME = 6, 4
 
 
 def run(
@@ -138,29 +142,31 @@ def _write(
 ) -> list[Path]:
     from demandsim import plots
 
-    files = [folder / "draws.nc", folder / "summary.csv", folder / "distributions.png"]
+    moving, names = _pictured(model, data)
+    files = [folder / "draws.nc", folder / "summary.csv", folder / ("fan.png" if moving else "distributions.png")]
     with writing(folder):
         with written_whole(files[0]) as unfinished:
             data.to_netcdf(unfinished, engine="h5netcdf")
         with written_whole(files[1]) as unfinished:
             unfinished.write_text(as_csv(table), encoding="utf-8")
-        drawn, names = _pictured(data)
-        axes = plots.distributions(drawn, model.point(), of=names, prob=prob, locale=locale.value)
+        if moving:
+            axes = plots.fan(data, of=names, prob=prob, locale=locale.value)
+        else:
+            axes = plots.distributions(data, model.point(), of=names, prob=prob, locale=locale.value)
         plots.save(axes, files[2])
     return files
 
 
-def _pictured(data: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
-    """The quantities worth a picture: results that do not vary over years or hardware, at most six."""
-    scenario = [d for d in data.dims if d not in ("chain", "draw")][:1]
-    fitting = [
-        str(n)
-        for n, a in data.data_vars.items()
-        if set(a.dims) <= {"chain", "draw", *scenario} and a.attrs.get("role") == "derived"
-    ]
-    liked = ["cards", "annualized_capex", "revenue", "gross_margin", "revenue_to_cost", "break_even_price"]
-    chosen = [n for n in liked if n in fitting] or fitting[-6:] or [str(next(iter(data.data_vars)))]
-    return data, chosen
+def _pictured(model: Model, data: xr.Dataset) -> tuple[bool, list[str]]:
+    """Whether the picture is one over time, and the results worth it: those that vary over no dim such as hardware."""
+    time = next((dim for dim in TIME if dim in data.dims), None)
+    results = {str(n): set(map(str, a.dims)) for n, a in data.data_vars.items() if a.attrs.get("role") == "derived"}
+    plain = {"chain", "draw", *model.program.layout.scenario_dims[:1]}
+    over_time = [n for n, dims in results.items() if time in dims and "draw" in dims and dims <= plain | {time}]
+    if over_time:
+        return True, [n for n in _LIKED_OVER_TIME if n in over_time][:_DRAWN_OVER_TIME] or over_time[-_DRAWN_OVER_TIME:]
+    fitting = [n for n, dims in results.items() if dims <= plain]
+    return False, [n for n in _LIKED if n in fitting] or fitting[-_DRAWN:] or [str(next(iter(data.data_vars)))]
 
 
 def _cross_checked(data: xr.Dataset) -> list[str]:

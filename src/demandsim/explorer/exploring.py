@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.law import Distribution
-from demandsim.errors import DemandsimError
+from demandsim.errors import DemandsimError, InvalidDrawsError
 from demandsim.explorer.sliders import Fixed, Handles, Slider, fixed_ones, sliders
+from demandsim.explorer.wording import words_of
 from demandsim.model import Model
 from demandsim.report.choosing import Choice, chosen
 from demandsim.report.computing import Results
 from demandsim.report.figures import Moves, Scene
 from demandsim.report.scenes import scenes
-from demandsim.report.wording import words_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,6 +61,8 @@ class Explorer:
         Of every simulation: a moved slider changes what follows from it and nothing else.
     prob : float, default 0.9
         Probability of the intervals, of assumptions and of results.
+    locale : str, default "en"
+        Language of all texts.
 
     Examples
     --------
@@ -70,12 +73,24 @@ class Explorer:
     'cards'
     """
 
-    def __init__(self, model: Model, *, draws: int = 1024, chains: int = 8, seed: int = 1, prob: float = 0.9) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        draws: int = 1024,
+        chains: int = 8,
+        seed: int = 1,
+        prob: float = 0.9,
+        locale: str = "en",
+    ) -> None:
         self.model, self.draws, self.chains, self.seed, self.prob = model, draws, chains, seed, prob
-        self.words = words_of("en")
+        self.words = words_of(locale)
         self.choice: Choice = chosen(model)
         self._flat: dict[tuple[str, ...], Model] = {}
+        # The last of each: a move asks for them several times, for its numbers, its tornado and its commands.
+        self._settled: tuple[Any, Settled] | None = None
         self._built: tuple[Any, Model] | None = None
+        self._points: dict[tuple[str, ...], xr.Dataset] = {}
         self._sliders: dict[tuple[str, ...], tuple[Slider, ...]] = {}
 
     def start(self) -> Setting:
@@ -122,16 +137,31 @@ class Explorer:
 
     def settled(self, setting: Setting) -> Settled:
         """Read the handles; an impossible interval is told by the key of its slider."""
+        wanted = (tuple(setting.scenario.items()), tuple(setting.handles.items()))
+        if self._settled is None or self._settled[0] != wanted:
+            self._settled = (wanted, self._read(setting))
+        return self._settled[1]
+
+    def _read(self, setting: Setting) -> Settled:
         changes: dict[str, Distribution] = {}
         problems: dict[str, str] = {}
         for slider in self.sliders(setting.scenario):
             handles = setting.handles.get(slider.key, slider.start)
             if handles == slider.start:
                 continue
+            if len(handles) > 1 and handles[0] >= handles[1]:
+                problems[slider.key] = self.words.say("crossed")
+                continue
             try:
-                changes[slider.key] = slider.distribution(handles, self.prob)
+                law = slider.distribution(handles, self.prob)
             except DemandsimError as error:
-                problems[slider.key] = str(error).rpartition("): ")[2]
+                # What it says first is the distribution, which the slider shows.
+                problems[slider.key] = re.split(r"\): |\.\.\., ", str(error))[-1]
+                continue
+            if why := slider.why_not(law):
+                problems[slider.key] = self.words.say(why)
+            else:
+                changes[slider.key] = law
         return Settled(changes, problems)
 
     def built(self, setting: Setting) -> Model:
@@ -173,11 +203,18 @@ class Explorer:
         if setting.time is not None:
             draws = draws.sel({self.choice.time_dim: setting.time})
         random = draws[[name for name, array in draws.data_vars.items() if {"chain", "draw"} <= set(array.dims)]]
-        point = self.built(setting).point()
+        point = self._point(setting.scenario)
         if setting.time is not None:
             point = point.sel({self.choice.time_dim: setting.time})
         results = Results(draws, summarize(random, self.prob), point, None, None, None, [], {})
         return self._scene(setting, results)
+
+    def _point(self, scenario: Mapping[str, str]) -> xr.Dataset:
+        """Return the model at the published points of a scenario, which sliders do not move."""
+        where = tuple(scenario.values())
+        if where not in self._points:
+            self._points[where] = self.flat(scenario).point()
+        return self._points[where]
 
     def moves(self, setting: Setting, of: str) -> Moves:
         """Return the tornado of one result under a setting."""
@@ -198,6 +235,11 @@ class Explorer:
     def label(self, name: str) -> str:
         """Return the long name of a computed quantity."""
         return self.words.locale.name(name, self.model.equations[name].long_name)
+
+    def told(self, error: DemandsimError) -> str:
+        """Say to a person why there are no results."""
+        found = re.match(r"equation '(\w+)' made", str(error)) if isinstance(error, InvalidDrawsError) else None
+        return self.words.say("no_number", name=self.label(found[1])) if found else str(error)
 
     def _scene(self, setting: Setting, results: Results, of: str = "") -> Scene:
         times = () if setting.time is None else (setting.time,)

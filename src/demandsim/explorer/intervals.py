@@ -11,6 +11,8 @@ import numpy as np
 from demandsim import distributions
 from demandsim.distributions.law import Distribution, is_labelled
 from demandsim.errors import DistributionError
+from demandsim.explorer.wording import words_of
+from demandsim.report.wording import Words
 
 __all__ = ["central", "is_wide", "scaled", "shifted", "why_fixed", "with_interval"]
 
@@ -49,24 +51,23 @@ def is_wide(distribution: Distribution) -> bool:
     return distribution.family in _WIDE
 
 
-def why_fixed(distribution: Distribution) -> str:
+def why_fixed(distribution: Distribution, words: Words | None = None) -> str:
     """Say why no slider can move a distribution and keep its family; empty if one can.
 
     Examples
     --------
     >>> from demandsim import distributions as dist
     >>> why_fixed(dist.discrete([1, 2])), why_fixed(dist.normal(1, 2))
-    ('a discrete distribution has no interval to ask for', '')
+    ('Discrete: no interval to ask for', '')
     """
-    family = distribution.family
+    words, family = words or words_of("en"), distribution.family
     if distribution.is_constant:
-        return "a sure value in this study"
+        return words.say("sure")
     movable = (*_BY_INTERVAL, *_AROUND_MODE) + (() if distribution.dims else ("metalog",))
     if family in movable:
         return ""
-    name = f"{'an' if family[0] in 'aeiou' else 'a'} {family} distribution"
-    return (
-        f"{name} with labels is given by its quantiles" if family == "metalog" else f"{name} has no interval to ask for"
+    return words.say(
+        "by_quantiles" if family == "metalog" else "no_interval", family=words.families.get(family, family)
     )
 
 
@@ -92,9 +93,9 @@ def with_interval(distribution: Distribution, low: float, high: float, prob: flo
     array([10., 20.])
     """
     if why := why_fixed(distribution):
-        raise DistributionError(f"{distribution.family} stays as it is: {why}")
+        raise DistributionError(f"{distribution.family}(...) cannot be moved ({why}); give another distribution")
     if not low < high:
-        raise DistributionError("the low end must be below the high end")
+        raise DistributionError(words_of("en").say("crossed"))
     family, make = distribution.family, getattr(distributions, distribution.family)
     said = _said(distribution)
     if family in _BY_INTERVAL:
@@ -138,7 +139,7 @@ def shifted(distribution: Distribution, by: float) -> Distribution:
 
 def _changed(distribution: Distribution, names: tuple[str, ...], change: Any) -> Distribution:
     if why := why_fixed(distribution):
-        raise DistributionError(f"{distribution.family} stays as it is: {why}")
+        raise DistributionError(f"{distribution.family}(...) cannot be moved ({why}); give another distribution")
     said = {name: _rounded(change(value)) if name in names else value for name, value in _said(distribution).items()}
     return _same(getattr(distributions, distribution.family)(**said))
 

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import panel as pn
-from bokeh.models import CustomJSTickFormatter
+from bokeh.models import CustomJS
 
 from demandsim.errors import DemandsimError
-from demandsim.explorer import panes
+from demandsim.explorer import controls, panes
 from demandsim.explorer.commands import as_command, as_python
 from demandsim.explorer.exploring import Explorer, Setting
-from demandsim.explorer.sliders import Slider
+from demandsim.explorer.sliders import Handles, Slider
 from demandsim.report.figures import Scene
 from demandsim.report.wording import label_text, percent
 
 __all__ = ["Page"]
 
-#: Milliseconds in which moves of a handle are taken together, and after which a slow tornado follows.
-_GATHER, _REST = 30, 400
-#: Seconds up to which a tornado follows at once.
-_QUICK = 0.15
+#: Milliseconds in which moves of a handle are taken together.
+_GATHER = 20
+#: Milliseconds that a tornado waits for another move, at most; one that was quick waits as long as it took.
+_REST = 400
+
+#: Phrases that the script of the handles fills in.
+_ON_HANDLES = ("colon", "to", "low_end", "high_end")
 
 _COPY = """
 navigator.clipboard.writeText(text.value);
 const old = button.label;
-button.label = "Copied";
+button.label = copied;
 setTimeout(() => { button.label = old }, 1500);
 """
 
@@ -51,24 +55,26 @@ class Page:
         self.setting: Setting = explorer.start()
         # What is shown: the last setting that was possible.
         self._good = self.setting
-        self._css = [panes.style()]
+        self._say = explorer.words.say
+        self._css = [panes.style(), panes.shipped("explorer.css")]
+        self._widget_css = [panes.shipped("widgets.css")]
         self._prob = percent(explorer.prob, 0)
         self._waiting = False
         self._turn = 0
-        self._slow = 0.0
+        self._took = 0.0
         self._before: dict[Any, Scene] = {}
         self._notes: dict[str, tuple[Slider, Any]] = {}
         self._document = pn.state.curdoc
+        # The result that the tornado and the first chart are about.
+        self.about = next(iter(explorer.explained()), "")
         self.switches = self._made_switches()
-        labels = {explorer.label(name): name for name in explorer.explained()}
-        self.of = pn.widgets.Select(label="Result to look at", options=labels, width=230)
-        self.reset = pn.widgets.Button(label="Reset to the study's values", align="end")
+        self.sliders: dict[str, Any] = {}
+        self.reset = pn.widgets.Button(label=self._say("reset"), align="end", stylesheets=self._widget_css)
         self.head, self.status, self.tiles, self.lead, self.tornado = (self._pane() for _ in range(5))
         self.details, self.fixed = self._pane(), self._pane()
         self.handles = pn.Column(sizing_mode="stretch_width")
-        self.command, self.python = (self._text(label) for label in ("As a command", "As Python"))
+        self.command, self.python = self._text("as_command"), self._text("as_python")
         self.head.object = panes.heading(explorer)
-        self.of.param.watch(lambda _: self._ask(), "value")
         self.reset.on_click(lambda _: self._restart())
         self._place_sliders()
         self._show()
@@ -78,98 +84,96 @@ class Page:
         wide = {"sizing_mode": "stretch_width"}
         tiles = pn.Column(self.status, self.tiles, css_classes=["tiles"], **wide)
         sliders = pn.Column(self.handles, self.fixed, css_classes=["sliders"], **wide)
-        copies = [pn.Column(text, self._copy(text), **wide) for text in (self.command, self.python)]
-        again = self._pane(panes.again())
+        copies = [
+            pn.Column(text, self._copy(text, key), **wide)
+            for text, key in ((self.command, "copy_command"), (self.python, "copy_python"))
+        ]
+        again = self._pane(panes.again(self.explorer.words))
         more = pn.Column(self.lead, self.tornado, self.details, again, *copies, css_classes=["more"], **wide)
-        body = pn.Column(tiles, sliders, more, stylesheets=[panes.sheet("layout")], **wide)
-        explained = [self.of] if len(self.of.options) > 1 else []
-        switches = pn.FlexBox(*self.switches.values(), *explained, self.reset, align_items="end", **wide)
+        body = pn.Column(tiles, sliders, more, stylesheets=[panes.shipped("layout.css")], **wide)
+        if self._document is not None:
+            phrases = {key: self._say(key, low="{low}", high="{high}", name="{name}") for key in _ON_HANDLES}
+            args = {"lang": self.explorer.words.lang, **phrases}
+            self._document.js_on_event("document_ready", CustomJS(args=args, code=panes.shipped("handles.js")))
+        chosen = [one for one in self.switches.values() if len(one.options) > 1]
+        switches = pn.FlexBox(*chosen, self.reset, align_items="end", **wide)
         return pn.Column(self.head, switches, body, max_width=1500, styles={"margin": "0 auto"}, **wide)
+
+    @property
+    def notes(self) -> list[Any]:
+        """What is said under each slider."""
+        return [own for _, own in self._notes.values()]
 
     def _pane(self, html: str = "") -> Any:
         return pn.pane.HTML(html, sizing_mode="stretch_width", stylesheets=self._css, margin=(0, 8))
 
-    def _text(self, label: str) -> Any:
+    def _text(self, key: str) -> Any:
         return pn.widgets.TextAreaInput(
-            label=label,
+            label=self._say(key),
             sizing_mode="stretch_width",
             auto_grow=True,
             max_rows=30,
             max_length=1_000_000,
             resizable="height",
-            stylesheets=["textarea { font: 13px/1.4 ui-monospace, Menlo, 'DejaVu Sans Mono', monospace; }"],
+            stylesheets=self._widget_css,
         )
 
-    def _copy(self, text: Any) -> Any:
-        button = pn.widgets.Button(
-            label=f"Copy {text.label.removeprefix('As ').removeprefix('a ')}", margin=(0, 10, 10, 10)
-        )
-        button.js_on_click(args={"text": text, "button": button}, code=_COPY)
+    def _copy(self, text: Any, key: str) -> Any:
+        button = pn.widgets.Button(label=self._say(key), margin=(0, 10, 10, 10), stylesheets=self._widget_css)
+        button.js_on_click(args={"text": text, "button": button, "copied": self._say("copied")}, code=_COPY)
         return button
 
     def _made_switches(self) -> dict[str, Any]:
-        """One select per scenario dim and for the time, where there is something to choose."""
-        explorer, made = self.explorer, {}
+        """One select per scenario dim, for the time and for the result."""
+        explorer, css, made = self.explorer, self._widget_css, {}
+        locale, setting = explorer.words.locale, self.setting
         for dim, labels in explorer.model.scenarios.grid.items():
-            name = explorer.words.locale.dim(dim)
-            made[dim] = pn.widgets.Select(label=name[:1].upper() + name[1:], options=list(labels), width=230)
-        if explorer.choice.time_dim:
-            name = explorer.words.locale.dim(explorer.choice.time_dim)
-            times = {label_text(label): label for label in explorer.choice.times}
-            made[""] = pn.widgets.Select(
-                label=name[:1].upper() + name[1:], options=times, value=self.setting.time, width=120
+            made[dim] = controls.select(
+                _capital(locale.dim(dim)), labels, locale.label, functools.partial(self._enter, dim), css=css
             )
-        for select in made.values():
-            select.param.watch(lambda _: self._switch(), "value")
-        return {key: select for key, select in made.items() if len(select.options) > 1}
-
-    def _place_sliders(self) -> None:
-        self._notes = {}
-        placed = []
-        for slider in self.explorer.sliders(self.setting.scenario):
-            own = self._pane(panes.note(slider))
-            self._notes[slider.key] = (slider, own)
-            placed += [self._widget(slider), own]
-        self.handles.objects = placed
-        self.fixed.object = panes.fixed_list(self.explorer.fixed(self.setting.scenario))
-
-    def _widget(self, slider: Slider) -> Any:
-        format_ = CustomJSTickFormatter(args={"texts": list(slider.texts)}, code="return texts[Math.round(tick)]")
-        shared: dict[str, Any] = {
-            "label": slider.label,
-            "start": 0,
-            "end": len(slider.values) - 1,
-            "format": format_,
-            "tooltips": False,
-            "sizing_mode": "stretch_width",
-            "stylesheets": [*self._css, panes.sheet("handles")],
-            "css_classes": [f"of-{slider.name.replace('_', '-')}"],
-        }
-        at = self.setting.handles.get(slider.key, slider.start)
-        made: Any = (
-            pn.widgets.IntRangeSlider(value=at, **shared)
-            if len(at) == 2
-            else pn.widgets.IntSlider(value=at[0], **shared)
-        )
-        made.param.watch(lambda event: self._move(slider, event.new), "value")
+        if dim := explorer.choice.time_dim:
+            times, name = explorer.choice.times, _capital(locale.dim(dim))
+            made[""] = controls.select(name, times, label_text, self._go, css=css, value=setting.time, width=120)
+        if results := explorer.explained():
+            made["of"] = controls.select(self._say("look_at"), results, explorer.label, self._look, css=css)
         return made
 
-    def _move(self, slider: Slider, value: Any) -> None:
-        handles = tuple(int(place) for place in value) if isinstance(value, tuple) else (int(value),)
+    def _place_sliders(self) -> None:
+        self._notes, self.sliders = {}, {}
+        placed = []
+        for slider in self.explorer.sliders(self.setting.scenario):
+            own = pn.pane.HTML(
+                panes.note(slider, self.explorer.words),
+                sizing_mode="stretch_width",
+                stylesheets=self._widget_css,
+                margin=(0, 8),
+            )
+            self._notes[slider.key] = (slider, own)
+            at = self.setting.handles.get(slider.key, slider.start)
+            control = controls.slider(slider, at, self._widget_css, functools.partial(self._move, slider))
+            self.sliders[slider.key] = control
+            placed += [control, own]
+        self.handles.objects = placed
+        self.fixed.object = panes.fixed_list(self.explorer.fixed(self.setting.scenario), self.explorer.words)
+
+    def _move(self, slider: Slider, handles: Handles) -> None:
         kept = {key: at for key, at in self.setting.handles.items() if key != slider.key}
         if handles != slider.start:
             kept[slider.key] = handles
         self.setting = dataclasses.replace(self.setting, handles=kept)
         self._ask()
 
-    def _switch(self) -> None:
-        scenario = {dim: self.switches[dim].value for dim in self.setting.scenario if dim in self.switches}
-        scenario = {**self.setting.scenario, **scenario}
-        time_ = self.switches[""].value if "" in self.switches else self.setting.time
-        other = scenario != self.setting.scenario
-        self.setting = dataclasses.replace(self.setting, scenario=scenario, time=time_)
-        if other:
-            self._place_sliders()
+    def _enter(self, dim: str, label: str) -> None:
+        self.setting = dataclasses.replace(self.setting, scenario={**self.setting.scenario, dim: label})
+        self._place_sliders()
+        self._ask()
+
+    def _go(self, time_: Any) -> None:
+        self.setting = dataclasses.replace(self.setting, time=time_)
+        self._ask()
+
+    def _look(self, name: str) -> None:
+        self.about = name
         self._ask()
 
     def _restart(self) -> None:
@@ -191,24 +195,24 @@ class Page:
 
     def _show(self) -> None:
         self._waiting = False
+        say, words = self._say, self.explorer.words
         settled = self.explorer.settled(self.setting)
         for key, (slider, own) in self._notes.items():
-            own.object = panes.note(slider, settled.problems.get(key, ""), key in settled.changes)
-        self.command.value = as_command(self.explorer, self.setting, self.study, self.sets)
-        self.python.value = as_python(self.explorer, self.setting, self.study, self.sets)
-        problems = [
-            f"Results stand still: {self._notes[key][0].label}: {why}." for key, why in settled.problems.items()
-        ]
+            own.object = panes.note(slider, words, settled.problems.get(key, ""), key in settled.changes)
+        problems = [say("still_at", name=self._notes[key][0].label, why=why) for key, why in settled.problems.items()]
         if not problems:
+            # The commands are those of what is shown, as long as results stand still.
+            self.command.value = as_command(self.explorer, self.setting, self.study, self.sets)
+            self.python.value = as_python(self.explorer, self.setting, self.study, self.sets)
             try:
-                scene, words = self.explorer.scene(self.setting), self.explorer.words
+                scene = self.explorer.scene(self.setting)
                 self.tiles.object = panes.tiles(scene, self._study(), words, self._prob)
-                self.lead.object = panes.lead(scene, self.of.value, words, self._prob)
-                self.details.object = panes.details(scene, self.of.value, words, self._prob)
+                self.lead.object = panes.lead(scene, self.about, words, self._prob)
+                self.details.object = panes.details(scene, self.about, words, self._prob)
                 self._good = self.setting
                 self._explain_soon()
             except DemandsimError as error:
-                problems = [f"Results stand still: {error}"]
+                problems = [say("still", why=self.explorer.told(error))]
         self.status.object = panes.status(problems)
 
     def _study(self) -> Scene:
@@ -219,19 +223,22 @@ class Page:
         return self._before[where]
 
     def _explain_soon(self) -> None:
-        """A tornado takes many runs: a slow one waits until the handles rest."""
+        """The numbers are sent first; then the tornado, a slow one when the handles rest."""
         self._turn += 1
         turn = self._turn
-        if self._slow <= _QUICK:
-            self._explain()
-        else:
-            self._later(lambda: self._explain() if turn == self._turn else None, _REST)
+        self._later(lambda: self._explain() if turn == self._turn else None, min(_REST, round(1000 * self._took)))
 
     def _explain(self) -> None:
+        if not self.about:
+            return
         began = time.monotonic()
         try:
-            moves = self.explorer.moves(self._good, self.of.value)
+            moves = self.explorer.moves(self._good, self.about)
             self.tornado.object = panes.tornado(moves, self.explorer.words, self._prob)
         except DemandsimError as error:
-            self.tornado.object = panes.status([str(error)])
-        self._slow = time.monotonic() - began
+            self.tornado.object = panes.status([self.explorer.told(error)])
+        self._took = time.monotonic() - began
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

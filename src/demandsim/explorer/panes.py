@@ -14,8 +14,21 @@ from demandsim.report.markup import Markup, join, tag
 from demandsim.report.sensitivity_sections import moves_table
 from demandsim.report.tables_of_html import Column, table
 from demandsim.report.wording import Words, percent
+from demandsim.tables import number
 
-__all__ = ["again", "details", "fixed_list", "heading", "lead", "note", "sheet", "status", "style", "tiles", "tornado"]
+__all__ = [
+    "again",
+    "details",
+    "fixed_list",
+    "heading",
+    "lead",
+    "note",
+    "shipped",
+    "status",
+    "style",
+    "tiles",
+    "tornado",
+]
 
 #: Results that stand out as tiles.
 _TILES = 4
@@ -23,35 +36,32 @@ _TILES = 4
 _LEADING = 2
 
 
-def sheet(name: str) -> str:
-    """Read a style sheet of the explorer."""
-    return importlib.resources.files("demandsim.explorer").joinpath(f"{name}.css").read_text(encoding="utf-8")
+def shipped(name: str) -> str:
+    """Read a style sheet or a script of the explorer."""
+    return importlib.resources.files("demandsim.explorer").joinpath(name).read_text(encoding="utf-8")
 
 
 def style() -> str:
-    """Return the style sheet of every pane: the report's, and the explorer's own."""
-    report = importlib.resources.files("demandsim.report").joinpath("page.css").read_text(encoding="utf-8")
-    return report + sheet("explorer")
+    """Return the style sheet of the report, which has the roles of colours and the looks of tables and charts."""
+    return importlib.resources.files("demandsim.report").joinpath("page.css").read_text(encoding="utf-8")
 
 
 def heading(explorer: Explorer) -> Markup:
     """Say what the page is about, and what stays the same while one plays."""
-    notes = explorer.model.notes
-    said = f"Source: {notes.source}. " if notes.source else ""
-    said += (
-        f"Every picture is made of {explorer.chains * explorer.draws:,} draws from seed {explorer.seed}, the same "
-        f"random numbers throughout: what a slider does not touch does not move. Sliders are the ends of "
-        f"{percent(explorer.prob, 0)} intervals."
-    )
+    notes, words = explorer.model.notes, explorer.words
+    title = words.locale.text(notes.title) if notes.title else notes.name or words.say("explorer")
+    said = [words.say("by", source=words.locale.text(notes.source))] if notes.source else []
+    total = f"{explorer.chains * explorer.draws:,}"
+    said.append(words.say("made_of", total=total, seed=explorer.seed, prob=percent(explorer.prob, 0)))
     if explorer.model.evidence:
-        said += " The study's evidence is left aside: these are draws of the prior."
-    return join([tag("h1", notes.title or notes.name or "Explorer"), tag("p", said, class_="quiet")])
+        said.append(words.say("prior"))
+    return join([tag("h1", title), [tag("p", line, class_="quiet") for line in said]])
 
 
-def note(slider: Slider, problem: str = "", moved: bool = False) -> Markup:
+def note(slider: Slider, words: Words, problem: str = "", moved: bool = False) -> Markup:
     """Say beside a slider what the study has, or what is wrong."""
     if problem:
-        return tag("p", f"Impossible: {problem}.", class_="bad problem", role="alert")
+        return tag("p", words.say("impossible", why=problem), class_="problem", role="alert")
     return tag("p", slider.note, class_="note moved" if moved else "note")
 
 
@@ -72,8 +82,8 @@ def tiles(scene: Scene, study: Scene, words: Words, prob: str) -> Markup:
                 "div",
                 tag("dt", said.text),
                 tag("dd", percent(said.probability), class_="value"),
-                tag("dd", f"MCSE {100 * said.mcse:.2g} points"),
-                tag("dd", tag("small", f"study: {percent(was.probability)}")) if was else None,
+                tag("dd", words.say("error_points", value=number(100 * said.mcse, 2))),
+                _of_study(percent(was.probability), words) if was else None,
             )
         )
     return tag("dl", made, class_="tiles")
@@ -96,14 +106,18 @@ def _tile(row: Row, study: Row | None, words: Words, prob: str) -> Markup:
         "div",
         tag("dt", row.label),
         tag("dd", row.scale.measure(row.median), class_="value"),
-        tag("dd", f"{prob}: {between}"),
-        tag("dd", tag("small", f"study: {study.scale.measure(study.median)}")) if study else None,
+        tag("dd", prob, words.say("colon"), between),
+        _of_study(study.scale.measure(study.median), words) if study else None,
     )
+
+
+def _of_study(value: str, words: Words) -> Markup:
+    return tag("dd", tag("small", words.say("of_study", value=value)))
 
 
 def lead(scene: Scene, of: str, words: Words, prob: str) -> Markup:
     """Make the distribution of the result that is looked at, and of the next ones."""
-    marks = {"tail": "key_draws", "inside": "key_inside", "median": "key_median", "diamond": "key_published"}
+    marks = {"tail": "key_draws", "inside": "key_inside", "median": "key_median", "diamond": "key_point"}
     drawn = [shape_figure(shape, prob, words) for shape in _ordered(scene, of)[:_LEADING]]
     say = words.say
     legend = key({kind: say(mark, prob=prob) for kind, mark in marks.items()})
@@ -118,11 +132,11 @@ def details(scene: Scene, of: str, words: Words, prob: str) -> Markup:
     """Make everything under the tornado: the other distributions, probabilities, all numbers."""
     say = words.say
     drawn = [shape_figure(shape, prob, words) for shape in _ordered(scene, of)[_LEADING:]]
-    columns = [Column(say("quantity")), *(Column(name, True) for name in ("Published", "Median", f"{prob} interval"))]
-    columns += [Column("Mean", True), Column(say("mcse"), True), Column(say("unit"))]
+    names = (say("point_estimate"), say("median"), say("interval", prob=prob), say("mean"), say("mcse"))
+    columns = [Column(say("quantity")), *(Column(name, True) for name in names), Column(say("unit"))]
     return join(
         [
-            [tag("h2", "Other distributions"), tag("div", drawn, class_="charts")] if drawn else None,
+            [tag("h2", say("other_shapes")), tag("div", drawn, class_="charts")] if drawn else None,
             [tag("h2", say("chances")), chances(scene, words)] if scene.statements else None,
             tag("h2", say("headline")),
             table(columns, [_numbers(row, words) for row in scene.rows]),
@@ -141,23 +155,23 @@ def _numbers(row: Row, words: Words) -> list[str]:
 def tornado(moves: Moves, words: Words, prob: str) -> Markup:
     """Make the tornado."""
     marks = {end: words.say(f"key_{end}") for end in ("low", "high")}
-    told = tag("p", words.say("moves_note", prob=prob), class_="quiet")
-    return join([tag("h2", words.say("moves")), told, key(marks), moves_table(moves, words)])
+    about = tag("p", words.say("moves_note", prob=prob), class_="quiet")
+    return join([tag("h2", words.say("moves")), about, key(marks), moves_table(moves, words)])
 
 
-def fixed_list(fixed: Iterable[Fixed]) -> Markup:
+def fixed_list(fixed: Iterable[Fixed], words: Words) -> Markup:
     """List what no slider moves, and why."""
-    lines = [tag("li", one.label, ": ", one.told, tag("small", f" ({one.why})")) for one in fixed]
+    say = words.say
+    lines = [tag("li", one.label, say("colon"), one.told, tag("small", say("because", why=one.why))) for one in fixed]
     if not lines:
         return join([])
     return tag(
         "details",
-        tag("summary", f"{len(lines)} fixed assumption{'s' if len(lines) > 1 else ''}"),
+        tag("summary", say("fixed_count", count=len(lines))),
         tag("ul", lines, class_="fixed"),
     )
 
 
-def again() -> Markup:
+def again(words: Words) -> Markup:
     """Head the texts that give the same numbers again."""
-    told = "Settings that are not moved are the study's. The command prints all results; its draws are the same."
-    return join([tag("h2", "The same again"), tag("p", told, class_="quiet")])
+    return join([tag("h2", words.say("again")), tag("p", words.say("again_note"), class_="quiet")])

@@ -73,6 +73,7 @@ def serve(
         if error.name not in ("panel", "bokeh", "param"):
             raise
         raise DemandsimError("the explorer needs Panel; install it with: pip install 'demandsim[explore]'") from None
+    from demandsim.explorer import panes
     from demandsim.explorer.page import Page
 
     taken = free_port(port)
@@ -82,6 +83,7 @@ def serve(
     def visit() -> Any:
         document: Any = pn.state.curdoc
         document.template_variables["meta"] = {"viewport": "width=device-width, initial-scale=1"}
+        pn.config.global_css = [panes.style(), panes.shipped("page.css")]
         return Page(explorer, study, sets).view()
 
     server = pn.serve(
@@ -90,7 +92,7 @@ def serve(
         address=_HOST,
         # No other page may talk to this server through the visitor's browser.
         websocket_origin=[f"{_HOST}:{taken}", f"localhost:{taken}"],
-        title=explorer.model.notes.title or "demandsim",
+        title=explorer.words.locale.text(explorer.model.notes.title or "demandsim"),
         start=False,
         show=False,
         verbose=False,

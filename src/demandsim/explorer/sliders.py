@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from demandsim.assumptions import Assumption
 from demandsim.distributions.law import Distribution
 from demandsim.explorer.intervals import central, is_wide, scaled, shifted, why_fixed, with_interval
-from demandsim.report.wording import Words, percent
+from demandsim.report.wording import Scale, Words, percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -78,6 +79,16 @@ class Slider:
             return with_interval(own, chosen[0], chosen[1], prob)
         return scaled(own, chosen[0]) if self.way == "factor" else shifted(own, chosen[0])
 
+    def why_not(self, law: Distribution) -> str:
+        """Return the key of what is wrong with a distribution of its own family; empty if nothing is.
+
+        Ends within bounds do not keep the tails beyond them there: of a PERT or a uniform distribution, say.
+        """
+        low, high = _bounds(self.assumption)
+        bottom, top = _support(law)
+        slack = 1e-9 * (top - bottom)
+        return "negative" if bottom < low - slack else "above_one" if top > high + slack else ""
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -98,7 +109,7 @@ def sliders(assumptions: Mapping[str, tuple[str, Assumption]], prob: float, word
     made = (
         _of_labels(name, key, own, prob, words) if own.distribution.dims else _of_interval(name, key, own, prob, words)
         for name, (key, own) in assumptions.items()
-        if not why_fixed(own.distribution)
+        if not why_fixed(own.distribution, words)
     )
     return tuple(made)
 
@@ -107,7 +118,7 @@ def fixed_ones(model: Model, words: Words) -> tuple[Fixed, ...]:
     """List the assumptions that no slider moves."""
     found = []
     for name, own in model.assumptions.items():
-        if why := why_fixed(own.distribution):
+        if why := why_fixed(own.distribution, words):
             found.append(Fixed(_label(name, own, words), _told(own, words), why))
     return tuple(found)
 
@@ -146,22 +157,36 @@ def _of_interval(name: str, key: str, own: Assumption, prob: float, words: Words
     texts = tuple(scale.value(v, min(digits, 12)) for v in kept)
     at_start = (_BEYOND - first, _BEYOND + _WITHIN - first)
     told = words.say("to", low=texts[at_start[0]], high=texts[at_start[1]])
-    note = f"{_family(own, words)}. Study: {told}"
-    title = _label(name, own, words) + (f" ({_unit(scale.unit)})" if scale.unit else "")
+    note = words.say("about_interval", family=_family(own, words), told=told)
+    title = _titled(_label(name, own, words), scale, words)
     return Slider(name, key, title, note, "interval", kept, texts, at_start, own)
 
 
-def _unit(unit: str) -> str:
-    return f"× {unit}" if unit[:1].isdigit() and not unit.startswith("1/") else unit
+def _titled(label: str, scale: Scale, words: Words) -> str:
+    if not scale.unit:
+        return label
+    counted = scale.unit[:1].isdigit() and not scale.unit.startswith("1/")
+    return words.say("with_unit", name=label, unit=f"× {scale.unit}" if counted else scale.unit)
+
+
+def _support(law: Distribution) -> tuple[float, float]:
+    ends = [one.support() for one in law.laws]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _bounds(own: Assumption) -> tuple[float, float]:
+    """What the study's own values stay within: a share stays one, what is never negative stays so."""
+    bottom, top = _support(own.distribution)
+    return (0.0 if bottom >= 0 else -math.inf), (1.0 if own.unit == "1" and top <= 1 else math.inf)
 
 
 def _limits(own: Assumption) -> tuple[float, float]:
-    """What the study's own values stay within: a share stays one, what is never negative stays so."""
-    bottom, top = own.distribution.laws[0].support()
+    """What ends of an interval stay within."""
     if own.distribution.family in ("beta", "metalog"):
         # Never reaches its bounds; they themselves are left out.
+        bottom, top = _support(own.distribution)
         return np.nextafter(bottom, math.inf), np.nextafter(top, -math.inf)
-    return (0.0 if bottom >= 0 else -math.inf), (1.0 if own.unit == "1" and top <= 1 else math.inf)
+    return _bounds(own)
 
 
 def _short(value: float, step: float) -> float:
@@ -172,22 +197,28 @@ def _short(value: float, step: float) -> float:
 def _of_labels(name: str, key: str, own: Assumption, prob: float, words: Words) -> Slider:
     """One handle for all labels: a factor where all values are positive, or else a shift."""
     law = own.distribution
-    dims = " and ".join(words.locale.dim(dim) for dim in law.dims)
+    dims = functools.reduce(lambda one, other: words.say("pair", one=one, other=other), map(words.locale.dim, law.dims))
     lows, highs = np.asarray(law.ppf((1 - prob) / 2)), np.asarray(law.ppf((1 + prob) / 2))
-    title = _label(name, own, words)
+    label = _label(name, own, words)
     low, high = float(lows.min()), float(highs.max())
     scale = words.scale(own.unit, low, high)
-    between = scale.with_unit(words.say("to", low=scale.value(low), high=scale.value(high)))
+    about = {
+        "family": _family(own, words),
+        "dims": dims,
+        "prob": percent(prob, 0),
+        "between": words.span(own.unit, low, high, 3),
+    }
     if (np.asarray(law.median()) > 0).all() and low >= 0:
+        most = _limits(own)[1] / high
         values = [float(f"{_FACTOR ** (i / _STEPS):.4g}") for i in range(-_STEPS, _STEPS + 1)]
+        values = [value for value in values if value < most or value <= 1]
         texts = [f"× {value:.3g}" for value in values]
-        note = f"{_family(own, words)} by {dims}, {percent(prob, 0)} within {between}. One factor for all labels."
-        return Slider(name, key, title, note, "factor", tuple(values), tuple(texts), (_STEPS,), own)
+        note = words.say("about_factor", **about)
+        return Slider(name, key, label, note, "factor", tuple(values), tuple(texts), (_STEPS,), own)
     step = _round_step(float((highs - lows).max()) / 40)
     values = [float(f"{i * step:.6g}") for i in range(-_STEPS, _STEPS + 1)]
     texts = [("+" if v > 0 else "") + scale.value(v) for v in values]
-    note = f"{_family(own, words)} by {dims}, {percent(prob, 0)} within {between}. One shift for all labels."
-    title += f" ({_unit(scale.unit)})" if scale.unit else ""
+    note, title = words.say("about_shift", **about), _titled(label, scale, words)
     return Slider(name, key, title, note, "shift", tuple(values), tuple(texts), (_STEPS,), own)
 
 

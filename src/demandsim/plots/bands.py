@@ -23,6 +23,8 @@ __all__ = ["fan"]
 _TIME = ("year", "date")
 #: Central intervals inside the widest, and how dark each is on top of those around it.
 _INNER, _SHADE = (0.5, 0.8), 0.22
+#: Range from which on an axis of a panel has room for the powers of ten only.
+_DECADES = 3000
 
 
 def fan(
@@ -142,11 +144,13 @@ def _draw(axes: Axes, ends: xr.DataArray, along: str, probs: Sequence[float]) ->
 
 
 def _scale(axes: Axes, low: float, high: float, *, share: bool) -> None:
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     wide = is_wide(low, high) and not share
     plain_ticks(axes, log=wide, which="y")
     if wide:
+        if high > _DECADES * low:
+            axes.yaxis.set_major_locator(LogLocator(numticks=9))
         axes.set_ylim(low / 1.3, high * 1.3)
     else:
         room = 0.05 * (high - low or 1.0)

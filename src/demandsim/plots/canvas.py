@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim.files import written_whole
-from demandsim.plots.wording import Locale
+from demandsim.plots.wording import Locale, spare_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +58,7 @@ class Canvas:
         self.inside: list[tuple[Axes, Text]] = []
         self.ranges: list[tuple[Axes, float, float]] = []
         self.one_scale = False
+        self.spare: tuple[str, ...] = ()
 
     def keep_inside(self, axes: Axes, text: Text) -> None:
         """Remember a text that its panel must be wide enough for."""
@@ -69,6 +70,11 @@ class Canvas:
 
     def finish(self, title: str, keys: Sequence[Any], notes: Iterable[str]) -> Any:
         """Place title, key and footer, widen panels for their texts, thin ticks; return the Axes."""
+        from matplotlib.text import Text
+
+        notes = list(notes)
+        # A model may be told in Chinese though the picture is in English.
+        self.spare = spare_fonts([title, *notes, *(text.get_text() for text in self.figure.findobj(Text))])
         self._speak()
         figure, width = self.figure, self.figure.get_figwidth()
         family = list(self._families())
@@ -99,7 +105,7 @@ class Canvas:
         return self.axes
 
     def _families(self) -> tuple[str, ...]:
-        return (*self.locale.fonts, "DejaVu Sans")
+        return (*self.locale.fonts, "DejaVu Sans", *self.spare)
 
     def _speak(self) -> None:
         """Give every text the font of the locale."""

@@ -87,7 +87,7 @@ def limits(
         raise DemandsimError(f"a limit varies over {dims}; select a label first, as in draws.sel({dims[-1]}=...)")
     canvas = Canvas([2.9 + 0.3 * found.sizes["check"]], 1, 8.4, said)
     _curves(canvas, values, found, places, said)
-    labels = [", ".join(str(v) for v in place.values()) or said.name(names[0]) for place in places]
+    labels = [", ".join(map(said.label, place.values())) or said.name(names[0]) for place in places]
     colours = _COLOURS[: len(places)]
     keys = [line(colour, label) for colour, label in zip(colours, labels, strict=True)] if places[0] else []
     notes = [said.say("limit_note"), *provenance(draws, [values], said)]
@@ -128,7 +128,7 @@ def _curves(
         label = str(check.check.item())
         name = locale.names.get(str(check.limit_name.item()) or label, str(check.limit_name.item()) or label)
         chances = locale.say("separator").join(
-            " ".join([*(str(v) for v in p.values()), _chance(float(check.probability.sel(p)))]) for p in places
+            " ".join([*map(locale.label, p.values()), _chance(float(check.probability.sel(p)))]) for p in places
         )
         text = locale.say("limit", name=f"{name[:1].upper()}{name[1:]}", value=number(bound, 3), chances=chances)
         side = -6 if leftwards else 6

@@ -111,7 +111,7 @@ def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale)
     # Lines of the footer break between these, not inside.
     said = [text.replace(" ", "\u00a0") for text in said]
     source = str(a.get("source", "")) or _source_of_study(str(a.get("study", ""))) or _sources(arrays, locale)
-    return [*said, locale.say("source", source=source)] if source else said
+    return [*said, locale.say("source", source=locale.text(source))] if source else said
 
 
 @functools.cache

@@ -190,7 +190,7 @@ def forest(
     for column, name in enumerate(names):
         axes = canvas.axes[0, column]
         _intervals(axes, summary[name], None if point is None else point.get(name), places, halves, said)
-        labels = [wrapped(", ".join(str(v) for v in place.values()) or said.say("draws"), 30) for place in places]
+        labels = [wrapped(", ".join(map(said.label, place.values())) or said.say("draws"), 30) for place in places]
         axes.set_yticks(range(len(places)), labels if column == 0 else [""] * len(places), fontsize=9)
     canvas.axes[0, 0].set_ylabel(", ".join(said.dim(d) for d in dims), fontsize=9, color=GREY)
     prob = percent(float(summary.attrs.get("prob", 0.9)))

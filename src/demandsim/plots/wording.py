@@ -7,15 +7,16 @@ import functools
 import importlib.resources
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from demandsim.errors import DemandsimError, UnitError, check_known
+from demandsim.labelling import written_label
 from demandsim.tables import number
 from demandsim.units import check_unit, readable
 
-__all__ = ["LOCALES", "Locale", "locale_of"]
+__all__ = ["LOCALES", "Locale", "locale_of", "spare_fonts"]
 
 #: Each has a file in the folder `locale`.
 LOCALES = ("en", "zh")
@@ -27,7 +28,9 @@ _HINTS = {
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 #: A value, or the lowest and highest of several, with a unit; in a group after the name of the assumption.
-_SETTING = re.compile(rf"(?:([^\W\d]\w*) )?({_NUMBER})(?: to ({_NUMBER}))?(?: ([^\d\s]\S*))?")
+_SETTING = re.compile(rf"(?:([^\W\d]\w*) )?({_NUMBER})(?: to ({_NUMBER}))?(?: ((?:1/)?[^\d\s]\S*))?")
+_ROUNDING = 1e-12
+_CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 def _short(value: float) -> str:
@@ -43,8 +46,10 @@ class Locale:
     Parameters
     ----------
     code : str
-    words, names, dims : mapping of str to str
-        Phrases by key; quantities and dims by their name in a model.
+    words, names, dims, labels : mapping of str to str
+        Phrases by key; quantities, dims and labels of dims by their name in a model.
+    texts : mapping of str to str
+        Titles and sources of the shipped studies, by what they are in English.
     heads, tails : mapping of str to str
         Parts of a unit before and after its first slash.
     scales : mapping of unit to list of (size, word)
@@ -57,29 +62,37 @@ class Locale:
     words: Mapping[str, str]
     names: Mapping[str, str]
     dims: Mapping[str, str]
+    labels: Mapping[str, str]
+    texts: Mapping[str, str]
     heads: Mapping[str, str]
     tails: Mapping[str, str]
     scales: Mapping[str, Any]
     fonts: tuple[str, ...]
 
     def say(self, key: str, **values: Any) -> str:
-        """Fill in a phrase.
+        """Fill in a phrase; a label of a dim in its blank `label` is put in words.
 
         Examples
         --------
         >>> locale_of("en").say("seed", seed=1)
         'seed 1'
         """
+        if "label" in values:
+            values["label"] = self.label(values["label"])
         return self.words[key].format(**values)
 
     def name(self, name: str, long_name: str | None = None) -> str:
         """Name a quantity for readers: never as code if there is another way.
+
+        A name that a model gives in Chinese is its author's own, and goes before that of the locale.
 
         Examples
         --------
         >>> locale_of("en").name("card_price", "Price of a card"), locale_of("en").name("card_price")
         ('Price of a card', 'Card price')
         """
+        if long_name and _CHINESE.search(long_name):
+            return long_name
         if name in self.names or long_name:
             return self.names.get(name) or str(long_name)
         # An event is named by what it compares: "gross_margin > 0".
@@ -89,6 +102,27 @@ class Locale:
     def dim(self, name: str) -> str:
         """Name a dim for readers."""
         return self.dims.get(name, name.replace("_", " "))
+
+    def label(self, label: Any) -> str:
+        """Name a label of a dim for readers: its own name, unless it is one of a shipped study.
+
+        Examples
+        --------
+        >>> locale_of("en").label(2030)
+        '2030'
+        """
+        written = str(written_label(label))
+        return self.labels.get(written, written)
+
+    def text(self, text: str) -> str:
+        """Say a title or a source in words of the locale; one that it does not know stays as it is.
+
+        Examples
+        --------
+        >>> locale_of("en").text("Our own model")
+        'Our own model'
+        """
+        return self.texts.get(text, text)
 
     def setting(self, text: str) -> str:
         """Write a value with its unit, as an analysis names what it set, in a readable unit.
@@ -110,8 +144,11 @@ class Locale:
             divisor, shown = self.unit(check_unit(unit or "1"), max(map(abs, ends)))
         except UnitError:
             return text
-        words = [_short(end / divisor) for end in ends]
+        # Where a quantile is zero, its rounding is no value.
+        words = [_short(end / divisor if abs(end) > _ROUNDING else 0.0) for end in ends]
         value = words[0] if len(words) == 1 else self.say("range", low=words[0], high=words[1])
+        if shown.startswith("1/"):
+            value, shown = value + shown[1:], ""
         return " ".join(part for part in (self.name(name) if name else "", value, shown) if part)
 
     def unit(self, unit: str, magnitude: float) -> tuple[float, str]:
@@ -133,7 +170,7 @@ class Locale:
         else:
             divisor, label = readable(unit, magnitude)
             head, slash, tail = label.partition("/")
-            head = re.sub(r"\w+", lambda found: self.heads.get(found[0], found[0]), head)
+            head = self.heads.get(head) or re.sub(r"\w+", lambda found: self.heads.get(found[0], found[0]), head)
         tail = "/".join(self.tails.get(part, part) for part in tail.split("/"))
         return float(divisor), f"{scale}{head}{slash}{tail}".strip()
 
@@ -166,6 +203,11 @@ def locale_of(code: str, *, drawn: bool = True) -> Locale:
     return replace(made, fonts=found[:1])
 
 
+def spare_fonts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return a font to fall back on where texts hold Chinese characters, if the machine has one."""
+    return _installed(_read("zh").fonts)[:1] if any(map(_CHINESE.search, texts)) else ()
+
+
 def _installed(families: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the families that the machine has."""
     from matplotlib import font_manager
@@ -192,6 +234,8 @@ def _read(code: str) -> Locale:
         said["words"],
         said["names"],
         said["dims"],
+        said["labels"],
+        said["texts"],
         units["head"],
         units["tail"],
         said["scales"],

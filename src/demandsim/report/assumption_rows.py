@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim.assumptions import Assumption
-from demandsim.distributions.law import is_labelled
+from demandsim.distributions.law import Law, is_labelled
 from demandsim.report.wording import Words, label_text, percent
 
 if TYPE_CHECKING:
@@ -31,8 +32,15 @@ class Variant:
     scenarios : tuple of int
         Numbers of the scenarios, in the order of the page.
     point : str
-    told : tuple of str
-        The distribution in words, a line per label.
+    size : float
+        The point as a number, of several the largest.
+    ends : tuple of str
+        The central interval in words, a line per label.
+    spread : float
+        Its upper end over its lower one, of several labels the widest; 1 of what is fixed, infinity where an end
+        is not positive.
+    family : str
+        Of the distribution, in words.
     code : str
         The distribution as the study file has it.
     source : str
@@ -40,7 +48,10 @@ class Variant:
 
     scenarios: tuple[int, ...]
     point: str
-    told: tuple[str, ...]
+    size: float
+    ends: tuple[str, ...]
+    spread: float
+    family: str
     code: str
     source: str
 
@@ -68,9 +79,12 @@ def assumption_rows(
                 Variant(
                     numbers,
                     _point(assumption, words),
+                    float(np.max(assumption.point)),
                     tuple(_told(assumption, prob, words)),
+                    max(_spread(law, prob) for law in assumption.distribution.laws),
+                    _family(assumption, words),
                     str(assumption.distribution),
-                    assumption.source or "",
+                    words.locale.text(assumption.source or ""),
                 )
             )
         label = words.locale.name(name, base.long_name)
@@ -94,7 +108,7 @@ def ends_in_words(model: Model, name: str, place: Mapping[str, Any], prob: float
     scale = words.scale(made.unit, *ends)
     # As many digits as it takes to tell them apart.
     digits = next((n for n in (3, 4, 5) if scale.value(ends[0], n) != scale.value(ends[1], n)), 6)
-    low, high = scale.value(ends[0], digits), scale.value(ends[1], digits)
+    low, high = scale.given(ends[0], digits), scale.given(ends[1], digits)
     return low, high, scale.with_unit(words.say("to", low=low, high=high))
 
 
@@ -108,42 +122,71 @@ def _in_scenario(model: Model, name: str, place: Mapping[str, Any]) -> Assumptio
 def _point(assumption: Assumption, words: Words) -> str:
     point = assumption.point
     if not is_labelled(point):
-        return words.scale(assumption.unit, float(point)).measure(float(point), 4)
-    flat = point.values.ravel()
-    scale = words.scale(assumption.unit, *flat.tolist())
-    if np.all(flat == flat[0]):
-        return scale.measure(float(flat[0]), 4)
-    ends = words.say("to", low=scale.value(float(flat.min()), 4), high=scale.value(float(flat.max()), 4))
-    return scale.with_unit(ends)
+        scale = words.scale(assumption.unit, float(point))
+        return scale.with_unit(scale.given(float(point)))
+    low, high = float(point.min()), float(point.max())
+    if low == high:
+        scale = words.scale(assumption.unit, low)
+        return scale.with_unit(scale.given(low))
+    return words.span(assumption.unit, low, high)
+
+
+def _family(assumption: Assumption, words: Words) -> str:
+    family = words.families.get(assumption.distribution.family, assumption.distribution.family)
+    shared = assumption.shared and len(assumption.distribution.laws) > 1
+    return family + (words.say("separator") + words.say("shared") if shared else "")
+
+
+def _ends(law: Law, prob: float) -> tuple[float, float]:
+    low, high = law.ppf(np.array([(1 - prob) / 2, (1 + prob) / 2])).tolist()
+    return low, high
+
+
+def _spread(law: Law, prob: float) -> float:
+    low, high = _ends(law, prob)
+    if low == high:
+        return 1.0
+    return high / low if low > 0 else math.inf
 
 
 def _told(assumption: Assumption, prob: float, words: Words) -> Iterator[str]:
-    """Say a distribution in words: its family, its median and its central interval, by label where it has dims."""
+    """Say between which values a distribution lies, by label where it has dims."""
     distribution = assumption.distribution
-    family = words.families.get(distribution.family, distribution.family)
     laws = list(distribution.laws)
     places: list[dict[str, Any]] = [
         dict(zip(distribution.dims, labels, strict=True))
         for labels in itertools.product(*(distribution.coords[dim] for dim in distribution.dims))
     ]
     told = list(zip(places, laws, strict=False)) if len(places) == len(laws) else [({}, laws[0])]
-    if len(told) > 1:
-        yield family + (words.say("separator") + words.say("shared") if assumption.shared else "")
     shown = told if len(told) <= _WRITTEN else [told[0], told[-1]]
     for labels, law in shown:
-        low, middle, high = law.ppf(np.array([(1 - prob) / 2, 0.5, (1 + prob) / 2])).tolist()
         where = words.place({dim: label_text(label) for dim, label in labels.items()})
-        scale = words.scale(assumption.unit, low, high)
-        if low == high:
-            said = words.say("fixed", value=scale.measure(middle, 4))
-        else:
-            said = words.say(
-                "told",
-                median=scale.value(middle),
-                prob=percent(prob, 0),
-                low=scale.value(low),
-                high=scale.measure(high),
-            )
-        yield words.say("at", where=where, said=said) if where else words.say("family", family=family, said=said)
+        said = _said(assumption, law, prob, words)
+        yield words.say("at", where=where, said=said) if where else said
     if len(told) > len(shown):
         yield words.say("between", count=len(told) - len(shown))
+
+
+def _said(assumption: Assumption, law: Law, prob: float, words: Words) -> str:
+    low, high = _ends(law, prob)
+    if low == high:
+        scale = words.scale(assumption.unit, low)
+        return scale.with_unit(scale.given(low))
+    outcomes = _outcomes(law)
+    if outcomes:
+        scale = words.scale(assumption.unit, *outcomes)
+        return words.say("comma").join(
+            words.say("outcome", value=scale.with_unit(scale.given(value)), chance=percent(chance, 0))
+            for value, chance in outcomes.items()
+        )
+    return words.span(assumption.unit, low, high, 3)
+
+
+def _outcomes(law: Law) -> dict[float, float]:
+    """Values of a discrete distribution with their probabilities, if they are few; empty otherwise."""
+    if law.kind != "discrete":
+        return {}
+    values = sorted(set(law.ppf(np.linspace(0.0005, 0.9995, 1000)).tolist()))
+    if len(values) > _WRITTEN:
+        return {}
+    return {value: math.exp(float(law.logpdf(np.array([value]))[0])) for value in values}

@@ -14,9 +14,11 @@ from demandsim.report.figures import Fan, Moves, Row, Shape
 from demandsim.report.markup import Markup, join, tag
 from demandsim.tables import number
 
-__all__ = ["fan_chart", "place_of", "shape_chart", "share_bar", "swing_bar"]
+__all__ = ["fan_chart", "interval_bar", "place_of", "shape_chart", "share_bar", "swing_bar"]
 
 _WIDTH = 320.0
+#: Steps of the height of a bar.
+_FINE = 98
 
 
 def tick_text(value: float) -> str:
@@ -37,11 +39,10 @@ def _at(values: Sequence[tuple[float, float]]) -> str:
     return "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(values))
 
 
-def _stairs(edges: Sequence[float], heights: Sequence[float], floor: float) -> str:
-    """The outline of bars that touch each other; all are as wide."""
-    width = (edges[-1] - edges[0]) / len(heights)
-    bars = "".join(f"V{height:.1f}h{width:.4g}" for height in heights)
-    return f"M{edges[0]:.2f} {floor:.0f}{bars}V{floor:.0f}Z"
+def _stairs(heights: Sequence[int], first: int, last: int, kind: str) -> Markup:
+    """The outline of bars that touch each other, from one to before another, in units of a bar's width."""
+    bars = "".join(f"V{height}h1" for height in heights[first:last])
+    return tag("path", d=f"M{first} 0{bars}V0Z", class_=kind)
 
 
 def place_of(shape: Shape, value: float) -> float:
@@ -51,29 +52,26 @@ def place_of(shape: Shape, value: float) -> float:
 
 
 def shape_chart(shape: Shape, label: str) -> Markup:
-    """Draw a distribution: bars, the central interval in a stronger colour, median and published point."""
+    """Draw a distribution: bars, the central interval in a stronger colour, median and point estimate."""
     row, top, floor = shape.row, 10.0, 108.0
     x = axis(shape.edges[0], shape.edges[-1], 4.0, _WIDTH - 4.0, shape.wide)
     # Bars of a logarithmic axis are as wide as each other, so that heights compare.
     most = max(shape.shares) or 1.0
-    edges = [x.place(edge) for edge in shape.edges]
-    heights = [floor - (floor - top) * share / most for share in shape.shares]
+    heights = [round(_FINE * share / most) for share in shape.shares]
     low, median, high = (value / row.scale.divisor for value in (row.lower, row.median, row.upper))
     within = [i for i, (left, right) in enumerate(pairwise(shape.edges)) if right > low and left < high]
-    marks = [tag("path", d=_stairs(edges, heights, floor), class_="tail")]
-    if within:
-        first, last = within[0], within[-1] + 1
-        inner = _stairs(edges[first : last + 1], heights[first:last], floor)
-        marks.append(tag("path", d=inner, class_="inside"))
+    first, last = (within[0], within[-1] + 1) if within else (len(heights), len(heights))
+    parts = [(0, first, "tail"), (first, last, "inside"), (last, len(heights), "tail")]
+    sized = f"translate({x.start:g} {floor:g}) scale({(x.stop - x.start) / len(heights):g} {(top - floor) / _FINE:g})"
+    marks = [tag("g", [_stairs(heights, a, b, kind) for a, b, kind in parts if a < b], transform=sized)]
     marks.append(tag("line", x1=x.place(median), x2=x.place(median), y1=top - 6, y2=floor, class_="median"))
-    marks += _published(row, x, top, floor)
-    marks.append(tag("line", x1=edges[0], x2=edges[-1], y1=floor, y2=floor, class_="axis"))
+    marks += _point(row, x, top, floor)
+    marks.append(tag("line", x1=x.start, x2=x.stop, y1=floor, y2=floor, class_="axis"))
     marks += _ticks(x, floor)
-    marks.append(tag("line", x1=0, x2=0, y1=top - 6, y2=floor, class_="cursor", hidden=True))
     return tag("svg", marks, viewBox=f"0 0 {_WIDTH:.0f} 132", role="img", aria_label=label)
 
 
-def _published(row: Row, x: Axis, top: float, floor: float) -> list[Markup]:
+def _point(row: Row, x: Axis, top: float, floor: float) -> list[Markup]:
     value = row.point / row.scale.divisor
     if not math.isfinite(value) or not x.low <= value <= x.high:
         return []
@@ -95,7 +93,7 @@ def _ticks(x: Axis, floor: float) -> list[Markup]:
 
 
 def fan_chart(fan: Fan, label: str) -> Markup:
-    """Draw quantiles over time: bands of 50% and of the interval, the median, published points."""
+    """Draw quantiles over time: bands of 50% and of the interval, the median, points."""
     d = fan.scale.divisor
     lines = {key: [value / d for value in values] for key, values in fan.lines.items()}
     points = [value / d for value in fan.point]
@@ -107,8 +105,7 @@ def fan_chart(fan: Fan, label: str) -> Markup:
     y = axis(low, high, 168.0, 12.0, wide)
     shown = [(value, tick_text(value)) for value in y.ticks(5)]
     left = 10.0 + 7.4 * max((len(text) for _, text in shown), default=1)
-    count = len(fan.times)
-    xs = [left + (_WIDTH - 24 - left) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
+    xs = [left + (_WIDTH - 24 - left) * place for place in (fan.places if len(fan.places) > 1 else (0.5,))]
     marks = []
     for value, text in shown:
         marks.append(tag("line", x1=left, x2=_WIDTH - 8, y1=y.place(value), y2=y.place(value), class_="grid"))
@@ -124,9 +121,20 @@ def fan_chart(fan: Fan, label: str) -> Markup:
         if math.isfinite(value):
             marks.append(tag("path", d=f"M{x:.1f} {y.place(value) - 5:.1f}l5 5l-5 5l-5 -5Z", class_="diamond"))
     marks.append(tag("line", x1=left, x2=_WIDTH - 8, y1=168, y2=168, class_="axis"))
-    every = math.ceil(count * 7.4 * max(map(len, fan.times), default=1) / (_WIDTH - 20 - left)) or 1
-    marks += [tag("text", fan.times[i], x=xs[i], y=186, text_anchor="middle") for i in range(0, count, every)]
+    marks += [tag("text", text, x=spot, y=186, text_anchor="middle") for spot, text in _told(fan.times, xs)]
     return tag("svg", marks, viewBox=f"0 0 {_WIDTH:.0f} 194", role="img", aria_label=label)
+
+
+def _told(times: Sequence[str], xs: Sequence[float]) -> list[tuple[float, str]]:
+    """Times that have room: whole years before parts of years, then from the left."""
+    wide = 7.8 * max(map(len, times), default=1)
+    whole = [i for i, time in enumerate(times) if "." not in time]
+    order = [*whole, *(i for i in range(len(times)) if i not in whole)] if len(whole) > 1 else range(len(times))
+    chosen: list[int] = []
+    for i in order:
+        if all(abs(xs[i] - xs[other]) >= wide for other in chosen):
+            chosen.append(i)
+    return [(xs[i], times[i]) for i in chosen]
 
 
 def swing_bar(moves: Moves, number: int) -> Markup:
@@ -168,3 +176,16 @@ def share_bar(
 def _bar(marks: Sequence[Markup | None]) -> Markup:
     """A bar that takes the width of its cell; the numbers beside it say what it shows."""
     return tag("svg", join(marks), class_="bar", viewBox="0 0 100 14", preserveAspectRatio="none", aria_hidden="true")
+
+
+def interval_bar(before: tuple[float, float, float], after: tuple[float, float, float]) -> Markup:
+    """Draw two intervals over each other with their medians, the first one wide and light."""
+    ends = [*before, *after]
+    wide = min(ends) > 0 and max(ends) / min(ends) > 30
+    x = axis(min(ends), max(ends), 1.0, 99.0, wide)
+    marks = []
+    for (low, middle, high), kind, top, height in ((before, "tail", 1, 12), (after, "inside", 4, 6)):
+        start, spot, stop = x.place(low), x.place(middle), x.place(high)
+        marks.append(tag("rect", x=start, width=max(stop - start, 0.8), y=top, height=height, class_=kind))
+        marks.append(tag("rect", x=spot - 0.3, width=0.6, y=top, height=height, class_="base"))
+    return _bar(marks)

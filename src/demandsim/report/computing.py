@@ -28,6 +28,8 @@ _ELEMENTS = 16
 #: Draws per chain that shares of variance are read off where there are more elements.
 _READ = 2048
 _ORDERS = 40
+#: Draws per chain of the posterior, at most.
+_BELIEVED = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,8 @@ class Results:
         Value of information by scenario, empty where the model has no decision.
     absent : dict of section to str
         Why a section could not be computed.
+    posterior : Dataset, optional
+        Draws given the evidence, where the model has some.
     """
 
     draws: xr.Dataset
@@ -55,6 +59,7 @@ class Results:
     shares: xr.Dataset | None
     worth: list[xr.Dataset]
     absent: dict[str, str]
+    posterior: xr.Dataset | None = None
 
 
 def computed(
@@ -93,7 +98,14 @@ def computed(
     worth = (attempt("information", lambda: _worth(data, choice)) if choice.decides else None) or []
     checks = cross_check(data) if can_cross_check(data) else None
     summary = summarize(_random(data), prob, probs=(0.25, 0.75))
-    return Results(data, summary, model.point(), checks, moved, shares, worth, absent)
+    posterior = attempt("learned", lambda: _posterior(model, data, kept)) if model.evidence else None
+    return Results(data, summary, model.point(), checks, moved, shares, worth, absent, posterior)
+
+
+def _posterior(model: Model, data: xr.Dataset, kept: list[str] | None) -> xr.Dataset:
+    """What is known given the evidence: fewer draws than of the prior, each of which costs more."""
+    draws, seed = min(data.sizes["draw"], _BELIEVED), int(data.attrs["seed"])
+    return model.infer(draws, chains=data.sizes["chain"], seed=seed, keep=kept)
 
 
 def _random(data: xr.Dataset) -> xr.Dataset:
@@ -111,6 +123,7 @@ def _needed(model: Model, choice: Choice) -> list[str]:
     checked = ("chip_spending", "annualized_capex", "chip_market", "provider_capex", "provider_chip_budget")
     wanted = [*choice.headlines, *(name for name in checked if name in model.program.varying)]
     wanted += [name for name in model.equations if name.startswith("exceeds_")]
+    wanted += [str(piece.quantity) for piece in model.evidence if hasattr(piece, "quantity")]
     wanted += [*model.assumptions, *(["cards", "revenue"] if choice.decides else [])]
     return list(dict.fromkeys(wanted))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from demandsim.report.charts import fan_chart, place_of, shape_chart
 from demandsim.report.figures import Fan, Shape
@@ -10,10 +11,10 @@ from demandsim.report.markup import Markup, tag
 from demandsim.report.tables_of_html import Column, table
 from demandsim.report.wording import Words, percent
 
-__all__ = ["fan_figure", "key", "shape_figure"]
+__all__ = ["STEPS", "fan_figure", "key", "shape_figure"]
 
 #: Steps of the slider under a distribution.
-_STEPS = 480
+STEPS = 480
 
 
 def key(entries: Mapping[str, str]) -> Markup:
@@ -31,36 +32,29 @@ def key(entries: Mapping[str, str]) -> Markup:
 
 
 def shape_figure(shape: Shape, prob: str, words: Words) -> Markup:
-    """Make the figure of a distribution, with what the script needs to read it off."""
+    """Make the figure of a distribution, with what the script needs to put a slider under it."""
     row, say = shape.row, words.say
     label = say("shape_label", name=row.label)
-    summary = say(
-        "shape_text",
-        median=row.scale.measure(row.median),
-        prob=prob,
-        low=row.scale.value(row.lower),
-        high=row.scale.value(row.upper),
-    )
+    ends = say("to", low=row.scale.value(row.lower), high=row.scale.value(row.upper))
+    summary = say("shape_text", median=row.scale.measure(row.median), prob=prob, range=ends)
     if row.point == row.point:
         summary += say("shape_point", point=row.scale.value(row.point), below=percent(row.below_point))
     unit = row.scale.unit
-    start = round(_STEPS * place_of(shape, row.median))
+    below = [round(1e4 * share) for share in shape.cumulative]
+    start = round(STEPS * place_of(shape, row.median))
     axis_unit = unit or say("ratio")
     about = axis_unit + (say("separator") + say("wide") if shape.wide else "")
     return tag(
         "figure",
         tag("h3", row.label, " ", tag("small", about)),
-        shape_chart(shape, f"{label}{say('colon')}{summary}"),
-        tag(
-            "input", type="range", min=0, max=_STEPS, value=start, aria_label=say("slide", name=row.label), hidden=True
-        ),
-        tag("output"),
+        shape_chart(shape, label),
         tag("figcaption", summary),
+        data_start=start,
+        data_slide=say("slide", name=row.label),
         data_ends=f"{shape.edges[0]:.6g} {shape.edges[-1]:.6g}",
         data_wide=shape.wide,
-        data_below=" ".join(f"{round(1e4 * share)}" for share in shape.cumulative),
-        data_unit=f"× {unit}" if unit[:1].isdigit() else unit,
-        data_read=say("read", value="{value}", chance="{chance}"),
+        data_below=" ".join(str(after - before) for before, after in pairwise([0, *below])),
+        data_unit=unit,
     )
 
 
@@ -80,7 +74,7 @@ def fan_figure(fan: Fan, dim: str, prob: str, words: Words) -> Markup:
     label = say("fan_label", name=fan.label)
     columns = [
         Column(words.locale.dim(dim)),
-        Column(say("published"), True),
+        Column(say(fan.kind), True),
         Column(say("median"), True),
         Column(say("interval", prob=prob), True),
     ]
@@ -96,7 +90,7 @@ def fan_figure(fan: Fan, dim: str, prob: str, words: Words) -> Markup:
     return tag(
         "figure",
         tag("h3", fan.label, " ", tag("small", scale.unit or say("ratio"))),
-        fan_chart(fan, f"{label}{say('colon')}{summary}"),
+        fan_chart(fan, label),
         tag("figcaption", summary),
         tag("details", tag("summary", say("table_of")), table(columns, rows)),
     )

@@ -9,13 +9,17 @@ from demandsim.report.wording import Scale
 
 __all__ = [
     "Bar",
+    "Belief",
+    "Beliefs",
     "Chart",
     "Fan",
     "Information",
+    "Learned",
     "Moves",
     "Page",
     "Row",
     "Scene",
+    "Seen",
     "Shape",
     "Share",
     "Statement",
@@ -29,6 +33,7 @@ class Row:
 
     name: str
     label: str
+    unit: str
     scale: Scale
     point: float
     median: float
@@ -37,7 +42,7 @@ class Row:
     upper: float
     mcse_median: float
     mcse_mean: float
-    #: Probability of at most the published point.
+    #: Probability of at most the point estimate.
     below_point: float
 
 
@@ -126,13 +131,61 @@ class Information:
 
 @dataclass(frozen=True)
 class Fan:
-    """A quantity over time: quantiles by label, in the declared unit."""
+    """A quantity over time: quantiles by label and points of some kind, in the declared unit."""
 
     label: str
     scale: Scale
     times: tuple[str, ...]
     lines: Mapping[str, tuple[float, ...]]
     point: tuple[float, ...]
+    #: Where times stand, from 0 to 1.
+    places: tuple[float, ...]
+    #: Key of the phrase that says what the points are.
+    kind: str = "point_estimate"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One thing that was observed, in words, with the interval of its error; its interval before and after."""
+
+    label: str
+    observed: str
+    before: str
+    after: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What was known of a quantity before and after the evidence: low, median, high in the declared unit.
+
+    `moved` is where the new median lies in what was known before, in its standard deviations.
+    """
+
+    label: str
+    scale: Scale
+    before: tuple[float, float, float]
+    after: tuple[float, float, float]
+    moved: float
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What the evidence changes in one scenario: assumptions by how far they moved, results, what is over time."""
+
+    seen: tuple[Seen, ...]
+    assumptions: tuple[Belief, ...]
+    results: tuple[Belief, ...]
+    left_out: int
+    fans: tuple[Fan, ...]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the evidence changes by scenario, and how well the posterior was drawn, in words."""
+
+    scenarios: tuple[Beliefs, ...]
+    how: str
 
 
 @dataclass(frozen=True)
@@ -167,8 +220,16 @@ class Page:
         First of them the one that is shown without JavaScript.
     fans : tuple of (tuple of Fan)
         By scenario.
+    explained : tuple of str
+        Results that sensitivity looks at.
+    shares_note : str
+        How shares of variance were estimated.
+    learned : Learned, optional
+        Prior against posterior, where the study has evidence.
     absent : mapping of section to str
         Why a section is left out.
+    beside : mapping of section to str
+        What the study does not call for: said at the end of the page, not in a section of its own.
     remarks : tuple of str
         What a reader must know of the numbers, such as evidence that they do not take in.
     read_at : str, optional
@@ -184,6 +245,10 @@ class Page:
     scenes: tuple[Scene, ...]
     fans: tuple[tuple[Fan, ...], ...]
     prob: float
+    explained: tuple[str, ...] = ()
+    shares_note: str = ""
+    learned: Learned | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     read_at: str | None = None

@@ -6,20 +6,26 @@ import base64
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from demandsim.report.differences import differences, starts_of
+from demandsim.report.drawn_sections import STEPS
 from demandsim.report.figures import Page
 from demandsim.report.markup import Markup, join, tag, text
-from demandsim.report.scene_sections import Section
+from demandsim.report.scene_sections import Part, Section
 from demandsim.report.wording import Words
 
 __all__ = ["assembled"]
 
 #: Scenarios or times that stand as buttons; more go into a list.
 _BUTTONS = 6
+#: Phrases that the script says.
+_SAID = ("read", "filter", "filtered", "none_found", "sort_by", "as_given", "copy", "copied", "copy_by_hand")
 
 
-def assembled(page: Page, sections: Sequence[Section], lead: str, words: Words) -> str:
+def assembled(page: Page, sections: Sequence[Section], lead: str, version: str, words: Words) -> str:
     """Put the document together: the only style and script that run are those whose fingerprints it names."""
     style, script = _own("page.css"), _own("page.js")
     policy = (
@@ -36,7 +42,6 @@ def assembled(page: Page, sections: Sequence[Section], lead: str, words: Words) 
         tag("link", rel="icon", href="data:,"),
         tag("style", Markup(style)),
     ]
-    first = page.scenes[0].title
     switching = _switch(page, words)
     body = [
         tag("a", words.say("skip"), href="#headline", class_="skip"),
@@ -46,15 +51,33 @@ def assembled(page: Page, sections: Sequence[Section], lead: str, words: Words) 
             tag("p", words.say("by", source=page.source), class_="quiet") if page.source else None,
             tag("p", lead),
             [tag("p", remark, class_="quiet") for remark in page.remarks],
-            tag("noscript", tag("p", words.say("noscript", place=first))) if switching else None,
+            tag("noscript", tag("p", words.say("noscript", place=page.scenes[0].title))) if switching else None,
             _contents(sections, words),
         ),
         switching,
         tag("main", [_section(section) for section in sections]),
+        tag("footer", tag("p", words.say("made_by", version=version))),
+        tag("script", _told(sections, words), type="application/json", id="told-by-script"),
         tag("script", Markup(script)),
     ]
     document = tag("html", tag("head", head), tag("body", body), lang=words.lang)
     return f"<!DOCTYPE html>\n{document}\n"
+
+
+def _told(sections: Sequence[Section], words: Words) -> Markup:
+    """What the script says and shows: phrases, and other scenes as differences from the first one."""
+    parts = {key: _packed(part) for section in sections for key, part in section.parts.items()}
+    content = {"words": {key: words.phrases[key] for key in _SAID}, "steps": STEPS, "parts": parts}
+    # A script ends at the first "</script", and takes "<!--" for the beginning of something else.
+    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Markup(written.replace("</", "<\\/").replace("<!", "\\u003c!"))
+
+
+def _packed(part: Part) -> Mapping[str, Any]:
+    first, *others = part.blocks.items()
+    starts = starts_of(first[1])
+    scenes = {key: differences(first[1], block, starts) for key, block in others}
+    return {"follows": part.follows, "first": first[0], "base": first[1], "scenes": scenes}
 
 
 @functools.cache
@@ -94,7 +117,8 @@ def _switch(page: Page, words: Words) -> Markup | None:
         data_said=words.say("showing", place="{place}"),
         data_comma=words.say("comma"),
     )
-    return tag("div", tag("div", groups, told), class_="switch", hidden=True)
+    inner = tag("div", groups, told)
+    return tag("div", inner, class_="switch", role="region", aria_label=words.say("switch"), hidden=True)
 
 
 def _group(name: str, legend: str, labels: Sequence[str]) -> Markup | None:

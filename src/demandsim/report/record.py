@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Printed", "Promise", "Receipt", "correlations", "printed_rows", "receipt_of"]
 
+#: Labels of one assumption, such as years, that stand in the table of the receipt; of more, the worst.
+_LABELS = 4
+
 
 @dataclass(frozen=True)
 class Printed:
@@ -96,19 +99,29 @@ def receipt_of(model: Model, draws: xr.Dataset, words: Words) -> Receipt | None:
     found: dict[str, Any] = receipt(draws)
     probs: tuple[float, ...] = ()
     quantiles, worst = [], 0.0
+    groups: dict[str, list[tuple[str, float, Mapping[str, Any]]]] = {}
     for key, row in found["quantiles"].items():
-        name, bracket, labels = key.partition("[")
-        made = model.assumptions[name]
-        label = words.locale.name(name, made.long_name)
-        if bracket:
-            label = words.say("labelled", name=label, labels=labels.removesuffix("]"))
+        name, _, labels = key.partition("[")
         probs = tuple(row["prob"])
-        scale = words.scale(made.unit, *row["requested"])
-        asked = tuple(scale.measure(value) for value in row["requested"])
-        quantiles.append(Promise(label, asked, tuple(row["achieved_prob"])))
+        apart = max(abs(a - p) for a, p in zip(row["achieved_prob"], probs, strict=True))
+        groups.setdefault(name, []).append((labels.removesuffix("]"), apart, row))
         # A discrete distribution cannot hit a probability: what lies at or below is more by construction.
-        if all(law.kind == "continuous" for law in made.distribution.laws):
-            worst = max(worst, *(abs(a - p) for a, p in zip(row["achieved_prob"], probs, strict=True)))
+        if all(law.kind == "continuous" for law in model.assumptions[name].distribution.laws):
+            worst = max(worst, apart)
+    for name, rows in groups.items():
+        # Of many labels the one that is farthest off: a page is read, and draws.nc has them all.
+        shown = rows if len(rows) <= _LABELS else [max(rows, key=lambda one: one[1])]
+        for labels, _, row in shown:
+            made = model.assumptions[name]
+            label = words.locale.name(name, made.long_name)
+            if labels:
+                told = words.keyed(labels)
+                if len(shown) < len(rows):
+                    told = words.say("worst_of", label=told, count=len(rows))
+                label = words.say("labelled", name=label, labels=told)
+            scale = words.scale(made.unit, *row["requested"])
+            asked = tuple(scale.measure(value) for value in row["requested"])
+            quantiles.append(Promise(label, asked, tuple(row["achieved_prob"])))
     pairs = tuple(
         (pair, float(row["requested"]), float(row["achieved"])) for pair, row in found["rank_correlations"].items()
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demandsim.report.assumption_rows import AssumptionRow
+from demandsim.report.assumption_sections import assumptions
 from demandsim.report.figures import Page
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.record import Printed, Receipt
@@ -51,52 +52,31 @@ class Record:
 def record_sections(record: Record, page: Page, words: Words) -> Iterator[Section]:
     """Make the sections that tell where the numbers come from."""
     say = words.say
-    yield Section("assumptions", say("assumptions"), _assumptions(record, page, words))
+    yield Section("assumptions", say("assumptions"), assumptions(record.assumptions, page.prob, words))
     yield Section("correlations", say("correlations"), _correlations(record, words))
-    notes = tag("ul", [tag("li", note) for note in record.notes]) if record.notes else tag("p", say("no_notes"))
-    yield Section("notes", say("notes"), notes)
-    yield Section("printed", say("printed"), _printed(record, page, words))
-    yield Section("method", say("method"), _method(record, words))
+    if record.notes:
+        yield Section("notes", say("notes"), tag("ul", [tag("li", note) for note in record.notes]))
+    if record.printed:
+        yield Section("printed", say("printed"), _printed(record, words))
+    yield Section("reading", say("reading"), _reading(page, words))
+    yield Section("method", say("method"), _method(record, page, words))
 
 
-def _assumptions(record: Record, page: Page, words: Words) -> Markup:
-    say = words.say
-    columns = [
-        Column(say("assumption")),
-        Column(say("point")),
-        Column(say("distribution"), long=True),
-        Column(say("why"), long=True),
-    ]
-    rows = []
-    for row in record.assumptions:
-        several = len(row.variants) > 1
-
-        def each(parts: list[Child], row: AssumptionRow = row, several: bool = several) -> Child:
-            if not several:
-                return parts[0]
-            return [
-                tag(
-                    "span",
-                    part,
-                    class_="told",
-                    data_scenario=" ".join(map(str, variant.scenarios)),
-                    hidden=0 not in variant.scenarios,
-                )
-                for part, variant in zip(parts, row.variants, strict=True)
-            ]
-
-        told: list[Child] = [
-            [*(tag("span", line, class_="told") for line in v.told), tag("code", v.code)] for v in row.variants
-        ]
-        rows.append(
-            [
-                [row.label, tag("small", tag("code", row.name), f" {row.unit}" if row.unit != "1" else None)],
-                each([v.point for v in row.variants]),
-                each(told),
-                each([v.source or "–" for v in row.variants]),
-            ]
+def _reading(page: Page, words: Words) -> Markup:
+    """Explain what a reader meets, and what the page cannot tell."""
+    prob = percent(page.prob, 0)
+    keys = ["interval", "point", "swing", "shares", "worth", "belief", "error", "limits", "use"]
+    known = {"worth": any(scene.information for scene in page.scenes), "belief": page.learned is not None}
+    told = [
+        tag(
+            "div",
+            tag("dt", words.say(f"reading_{key}", prob=prob)),
+            tag("dd", words.say(f"reading_{key}_is", prob=prob)),
         )
-    return join([tag("p", say("assumptions_note"), class_="quiet"), table(columns, rows)])
+        for key in keys
+        if known.get(key, True)
+    ]
+    return tag("dl", told, class_="reading")
 
 
 def _correlations(record: Record, words: Words) -> Markup:
@@ -108,10 +88,8 @@ def _correlations(record: Record, words: Words) -> Markup:
     return table(columns, rows)
 
 
-def _printed(record: Record, page: Page, words: Words) -> Markup:
+def _printed(record: Record, words: Words) -> Markup:
     say = words.say
-    if not record.printed:
-        return tag("p", say("no_printed"))
     keys = list(dict.fromkeys(key for row in record.printed for key in row.cells))
     columns = [Column(say("printed_row"))]
     for key in keys:
@@ -128,14 +106,23 @@ def _printed(record: Record, page: Page, words: Words) -> Markup:
                 sign, look, word = ("✓", "good", "agrees") if agrees else ("≠", "bad", "differs")
                 verdict = tag("span", f" {sign}", class_=look, role="img", aria_label=say(word))
             cells += [printed, [computed, verdict]]
-        # Chinese reports count in 1e4 and 1e8.
-        unit = row.unit.replace("wan*yi*", f"{say('wan_yi')} ").replace("wan*", f"{say('wan')} ")
-        unit = unit.replace("yi*", f"{say('yi')} ")
-        rows.append([*cells, unit if unit != "1" else say("ratio")])
+        rows.append([*cells, _unit(row.unit, words)])
     return join([tag("p", say("printed_note"), class_="quiet"), table(columns, rows)])
 
 
-def _method(record: Record, words: Words) -> Markup:
+def _unit(unit: str, words: Words) -> str:
+    """A unit in words; Chinese reports count in 1e4 and 1e8."""
+    many = {"wan*yi*": "wan_yi", "wan*": "wan", "yi*": "yi"}
+    count = next((found for found in many if unit.startswith(found)), "")
+    shown = words.locale.unit(unit.removeprefix(count), 0.0)[1]
+    if not count:
+        return shown or words.say("ratio")
+    # Chinese words stand without a blank between them.
+    gap = "" if shown[:1] > "\u2e80" else " "
+    return f"{words.say(many[count])}{gap}{shown}".strip()
+
+
+def _method(record: Record, page: Page, words: Words) -> Markup:
     say, got = words.say, record.settings
     total = int(got["chains"]) * int(got["draws"])
     facts = [
@@ -146,7 +133,9 @@ def _method(record: Record, words: Words) -> Markup:
     ]
     if record.analysis:
         runs, points = int(record.analysis.get("model_runs", 0)), int(record.analysis.get("draws", 0))
-        if runs:
+        if "read_at" in record.analysis:
+            facts.append((say("analyses"), say("read_off", points=f"{points:,}", place=page.read_at)))
+        elif runs:
             facts.append((say("analyses"), say("runs", runs=f"{runs:,}", points=f"{points:,}")))
     versions = say("comma").join(
         f"{key.removesuffix('_version')} {value}" for key, value in got.items() if str(key).endswith("_version")
@@ -154,7 +143,7 @@ def _method(record: Record, words: Words) -> Markup:
     facts += [(say("versions"), versions), (say("model_hash"), str(got.get("model_hash", "")))]
     columns = [Column(say("quantity")), Column("="), Column(say("unit"))]
     equations = [
-        [[label, tag("small", tag("code", name))], tag("code", formula), unit if unit != "1" else say("ratio")]
+        [[label, tag("small", tag("code", name))], tag("code", formula), _unit(unit, words)]
         for name, label, formula, unit in record.equations
     ]
     facts_table = tag("table", tag("tbody", [tag("tr", tag("th", a, scope="row"), tag("td", b)) for a, b in facts]))
@@ -163,11 +152,24 @@ def _method(record: Record, words: Words) -> Markup:
             facts_table,
             tag("details", tag("summary", say("equations")), table(columns, equations)),
             _receipt(record.receipt, words),
+            _beside(page, record, words),
             tag("h3", say("replay")),
             tag("p", say("replay_note")),
-            tag("pre", record.command),
+            tag("pre", tag("code", record.command), id="replay", tabindex=0),
         ]
     )
+
+
+def _beside(page: Page, record: Record, words: Words) -> Markup | None:
+    """What this page does not hold, and why."""
+    say = words.say
+    missing = dict(page.beside)
+    missing |= {} if record.notes else {"notes": say("no_notes")}
+    missing |= {} if record.printed else {"printed": say("no_printed")}
+    if not missing:
+        return None
+    told = [tag("li", say(name), say("colon"), why) for name, why in missing.items()]
+    return join([tag("h3", say("not_here")), tag("ul", told)])
 
 
 def _receipt(found: Receipt | None, words: Words) -> Markup | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["fans", "scenes", "titled"]
+__all__ = ["at", "fans", "name_of", "scenes", "spread", "titled"]
 
 _BINS = 48
 #: Share of draws beyond either end of a drawn distribution, as in the pictures.
@@ -65,7 +65,7 @@ def scenes(model: Model, choice: Choice, results: Results, prob: float, words: W
             tuple(_moves(model, name, choice, results.moved, place, prob, words) for name in choice.explained)
             if results.moved is not None
             else (),
-            tuple(_chart(model, name, results.shares, place, words) for name in choice.explained)
+            tuple(_chart(model, name, results, place, words) for name in choice.explained)
             if results.shares is not None
             else (),
             None if worth is None else _information(worth, words),
@@ -91,8 +91,10 @@ def _last(array: Any, place: Mapping[str, Any]) -> Any:
     return found.isel({dim: -1 for dim in found.dims if dim not in kept})
 
 
-def _name(array: Any, name: str, words: Words) -> str:
-    return words.locale.name(name, array.attrs.get("long_name"))
+def name_of(array: Any, name: str, words: Words) -> str:
+    """Name a variable of the draws; one that the model does not name says its own, like a heading."""
+    given = array.attrs.get("long_name")
+    return words.locale.name(name, None if given == name.replace("_", " ") else given)
 
 
 def _rows(
@@ -109,7 +111,7 @@ def _rows(
             s = {str(key): float(value) for key, value in zip(found.statistic.values, found.values, strict=True)}
             point = at(points, spot)
             value = float(point) if point.ndim == 0 else math.nan
-            label = _name(array, name, words)
+            label = name_of(array, name, words)
             if labels:
                 label = words.say("labelled", name=label, labels=words.place(labels))
             drawn = at(results.draws[name], spot).values
@@ -117,6 +119,7 @@ def _rows(
                 Row(
                     name,
                     label,
+                    str(array.attrs.get("units", "1")),
                     words.scale(str(array.attrs.get("units", "1")), s["median"], value),
                     value,
                     s["median"],
@@ -163,8 +166,8 @@ def _moves(
         settings = ends_in_words(model, label, place, prob, words)
         bars.append(Bar(_assumption(model, label, words), settings, float(values[i, 0]), float(values[i, 2])))
     base = float(values[0, 1])
-    scale = words.scale(str(moved[name].attrs.get("units", "1")), base, *(b.at_low for b in bars))
-    return Moves(_name(moved[name], name, words), scale, base, tuple(bars), len(order) - len(bars))
+    scale = words.scale(str(moved[name].attrs.get("units", "1")), *([base] if base else [b.at_high for b in bars]))
+    return Moves(name_of(moved[name], name, words), scale, base, tuple(bars), len(order) - len(bars))
 
 
 def _assumption(model: Model, name: str, words: Words) -> str:
@@ -172,8 +175,9 @@ def _assumption(model: Model, name: str, words: Words) -> str:
     return words.locale.name(name, made.long_name if made is not None else None)
 
 
-def _chart(model: Model, name: str, shares: xr.Dataset, place: Mapping[str, Any], words: Words) -> Chart:
-    here = _last(shares.sel(quantity=name), place)
+def _chart(model: Model, name: str, results: Results, place: Mapping[str, Any], words: Words) -> Chart:
+    assert results.shares is not None
+    here = _last(results.shares.sel(quantity=name), place)
     kinds = tuple(kind for kind in ("first_order", "total_order", "effect") if kind in here)
     lead = kinds[-1]
     leading, least = here[lead].values, here[f"{lead}_lower"].values
@@ -190,14 +194,11 @@ def _chart(model: Model, name: str, shares: xr.Dataset, place: Mapping[str, Any]
         # One draw shared by all labels has one share: it stands once, without them.
         shared = key in model.assumptions and model.assumptions[key].shared
         if labels and not shared:
-            label = words.say("labelled", name=label, labels=labels.removesuffix("]"))
+            label = words.say("labelled", name=label, labels=words.keyed(labels.removesuffix("]")))
         rows.setdefault(key if shared else str(own.assumption.item()), Share(label, found))
     shown = tuple(rows.values())[:_MOST]
     every = len({str(key).partition("[")[0] for key in here.assumption.values})
-    named = words.locale.name(
-        name, str(here.quantity_long_name.item()) if "quantity_long_name" in here.coords else None
-    )
-    return Chart(named, kinds, shown, max(every - len(shown), 0))
+    return Chart(name_of(results.draws[name], name, words), kinds, shown, max(every - len(shown), 0))
 
 
 def _information(worth: xr.Dataset, words: Words) -> Information:
@@ -246,8 +247,26 @@ def _fans(
             at_point = at(points, spot)
             known = at_point.dims == (choice.time_dim,)
             point = tuple(at_point.values.tolist()) if known else (math.nan,) * len(times)
-            label = _name(array, name, words)
+            label = name_of(array, name, words)
             if labels:
                 label = words.say("labelled", name=label, labels=words.place(labels))
             unit = str(array.attrs.get("units", "1"))
-            yield Fan(label, words.scale(unit, *lines["median"]), times, lines, point)
+            scale, places = words.scale(unit, *lines["median"]), spread(results.summary[choice.time_dim].values)
+            yield Fan(label, scale, times, lines, point, places)
+
+
+def spread(labels: Any) -> tuple[float, ...]:
+    """Where times stand on an axis from 0 to 1: numbers and dates by their distance, others evenly.
+
+    Examples
+    --------
+    >>> spread([2025, 2026, 2029]), spread(["a", "b", "c"])
+    ((0.0, 0.25, 1.0), (0.0, 0.5, 1.0))
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind == "M":
+        array = array.astype("datetime64[s]").astype(float)
+    if array.dtype.kind not in "iuf" or not np.all(np.diff(array) > 0):
+        array = np.arange(array.size)
+    reach = float(array[-1] - array[0]) or 1.0
+    return tuple(((array - array[0]) / reach).tolist())

@@ -77,7 +77,7 @@ def information(found: Information | None, words: Words) -> Markup:
         evpi=scale.measure(found.evpi.value),
         mcse=scale.value(found.evpi.mcse, 2),
     )
-    headings = [say("assumption"), say("worth"), say("evppi")]
+    headings = [say("assumption"), say("worth"), say("evppi_is")]
     return join([tag("p", best), bars(headings, rows, "", "two"), _left_out(found.left_out, words)])
 
 

@@ -17,10 +17,12 @@ class Column:
     heading: str
     numeric: bool = False
     long: bool = False
+    #: By the number that a cell carries, where readers sort; by its text otherwise.
+    sorts: bool = False
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Child]], caption: str = "", kind: str = "stack") -> Markup:
-    """Make a table whose first column names the row.
+    """Make a table whose first column names the row; of the kind ``sorts`` the script lets readers sort and filter.
 
     Examples
     --------
@@ -28,7 +30,14 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Child]], caption: s
     3
     """
     head = [
-        tag("th", column.heading, scope="col", role="columnheader", class_="number" if column.numeric else None)
+        tag(
+            "th",
+            column.heading,
+            scope="col",
+            role="columnheader",
+            class_="number" if column.numeric else None,
+            data_sorts="number" if column.sorts else None,
+        )
         for column in columns
     ]
     body = []

@@ -10,6 +10,7 @@ from demandsim.errors import OutputError
 from demandsim.estimates import check_prob
 from demandsim.files import written_whole
 from demandsim.report.assumption_rows import assumption_rows
+from demandsim.report.believing import learned
 from demandsim.report.choosing import Choice, chosen
 from demandsim.report.computing import Results, computed
 from demandsim.report.figures import Page
@@ -134,7 +135,7 @@ def report_page(
     record = Record(
         tuple(assumption_rows(model, choice.scenarios, prob, words)),
         tuple(correlations(model, words)),
-        model.notes.notes,
+        tuple(map(words.locale.text, model.notes.notes)),
         tuple(printed_rows(model, results.point)),
         receipt_of(model, results.draws, words),
         tuple((e.name, words.locale.name(e.name, e.long_name), e.formula, e.unit) for e in model.equations.values()),
@@ -146,19 +147,21 @@ def report_page(
     uncertain = sum(not made.distribution.is_constant for made in model.assumptions.values())
     lead = words.say("lead", total=total, assumptions=uncertain, prob=percent(prob, 0), tail=f"{50 * (1 - prob):.3g}%")
     sections = [*scene_sections(page, words), *record_sections(record, page, words)]
-    return assembled(page, sections, lead, words), attrs
+    return assembled(page, sections, lead, str(attrs.get("demandsim_version", "")), words), attrs
 
 
 def _page(model: Model, choice: Choice, results: Results, prob: float, words: Words) -> Page:
     absent = dict(results.absent)
     if not choice.explained:
         absent |= dict.fromkeys(("moves", "shares"), words.say("nothing_uncertain"))
-    if not choice.decides:
-        absent["information"] = words.say("no_decision")
+    beside = {} if choice.decides else {"information": words.say("no_decision")}
+    read_at = None
+    if results.shares is not None and "read_at" in results.shares.attrs:
+        read_at = words.place(results.shares.attrs["read_at"])
     notes = model.notes
     return Page(
-        notes.title or notes.name or words.locale.say("model"),
-        notes.source,
+        words.locale.text(notes.title or notes.name or words.locale.say("model")),
+        words.locale.text(notes.source),
         tuple(words.place(labels) for labels in choice.scenarios),
         tuple(titled(labels, {}, words) for labels in choice.scenarios),
         tuple(label_text(label) for label in choice.times),
@@ -166,19 +169,32 @@ def _page(model: Model, choice: Choice, results: Results, prob: float, words: Wo
         tuple(scenes(model, choice, results, prob, words)),
         fans(choice, results, words),
         prob,
+        choice.explained,
+        _shares_note(results, read_at, prob, words),
+        learned(model, choice, results, prob, words),
         absent,
+        beside,
         tuple(_remarks(model, choice, words)),
-        None
-        if results.shares is None or "read_at" not in results.shares.attrs
-        else words.place(results.shares.attrs["read_at"]),
+        read_at,
     )
+
+
+def _shares_note(results: Results, read_at: str | None, prob: float, words: Words) -> str:
+    """Say which index is shown, of what, by which method, and what its bars of error are."""
+    if results.shares is None:
+        return ""
+    shown = percent(prob, 0)
+    if read_at is not None:
+        points = f"{int(results.shares.attrs['draws']) * results.draws.sizes['chain']:,}"
+        return words.say("read_note", prob=shown, place=read_at, points=points)
+    return words.say("shapley_note" if "effect" in results.shares else "sobol_note", prob=shown)
 
 
 def _remarks(model: Model, choice: Choice, words: Words) -> list[str]:
     """What a reader must know before the numbers."""
     remarks = []
     if model.evidence:
-        remarks.append(words.say("evidence", evidence=words.say("separator").join(map(str, model.evidence))))
+        remarks.append(words.say("evidence", count=len(model.evidence)))
     layout = model.program.layout
     apart = [
         dim

@@ -9,6 +9,7 @@ import numpy as np
 
 from demandsim.errors import DemandsimError, check_known
 from demandsim.estimates import check_prob
+from demandsim.point_values import point_values
 from demandsim.sensitivity.factors import Groups, grouped, quantities
 from demandsim.sensitivity.tables import provenance
 from demandsim.simulation import Array, Program, Values
@@ -181,12 +182,8 @@ def _middles(model: Model, needed: set[str], base: Base) -> Values:
     if base == "median":
         half = np.array([0.5])
         return {name: program.samplers[name].values(program.layout, lambda stream: half, 1) for name in wanted}
-    point = model.point()
-    return {name: program.layout.spread(point[name].values[..., None], _dims(point[name])) for name in wanted}
-
-
-def _dims(array: xr.DataArray) -> tuple[str, ...]:
-    return tuple(str(dim) for dim in array.dims)
+    points = point_values(program, model.assumptions, model.scenarios)
+    return {name: points[name] for name in wanted}
 
 
 def _swing(results: Sequence[Values], name: str) -> float:

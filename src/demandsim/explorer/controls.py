@@ -1,0 +1,84 @@
+"""Controls: sliders and selects that tell the page what a person has moved or chosen.
+
+They are Bokeh's own. Panel's widgets answer what the browser sends with what they hold, and with several moves under
+way a handle jumps back to an earlier place and stays there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bokeh.models import CustomJSTickFormatter
+from bokeh.models.widgets import RangeSlider, Select
+from bokeh.models.widgets import Slider as OneHandle
+
+from demandsim.explorer.sliders import Handles, Slider
+
+__all__ = ["select", "slider"]
+
+
+def slider(made: Slider, at: Handles, css: Sequence[str], moved: Callable[[Handles], None]) -> Any:
+    """Make the slider of an assumption, which says in words what its handles stand at.
+
+    Parameters
+    ----------
+    made : Slider
+    at : tuple of int
+        Where its handles stand.
+    css : sequence of str
+    moved : callable
+        Called with the new places.
+    """
+    shared: dict[str, Any] = {
+        "title": made.label,
+        "start": 0,
+        "end": len(made.values) - 1,
+        "step": 1,
+        "format": CustomJSTickFormatter(args={"texts": list(made.texts)}, code="return texts[Math.round(tick)]"),
+        "tooltips": False,
+        "width": None,
+        "sizing_mode": "stretch_width",
+        "margin": (0, 12, 0, 8),
+        "stylesheets": list(css),
+        "css_classes": [f"of-{made.name.replace('_', '-')}"],
+    }
+    if len(at) > 1:
+        control: Any = RangeSlider(value=(at[0], at[1]), **shared)
+        control.on_change("value", lambda attr, old, new: moved(tuple(round(place) for place in new)))
+    else:
+        control = OneHandle(value=at[0], **shared)
+        control.on_change("value", lambda attr, old, new: moved((round(new),)))
+    return control
+
+
+def select(
+    title: str,
+    values: Iterable[Any],
+    text: Callable[[Any], str],
+    chosen: Callable[[Any], None],
+    *,
+    css: Sequence[str],
+    value: Any = None,
+    width: int = 230,
+) -> Any:
+    """Make a select.
+
+    Parameters
+    ----------
+    title : str
+    values : iterable
+        To choose from.
+    text : callable
+        What a value is called.
+    chosen : callable
+        Called with the new value.
+    value : optional
+        The first one if not given.
+    """
+    every = list(values)
+    options: list[Any] = [(str(i), text(one)) for i, one in enumerate(every)]
+    at = "0" if value is None else str(every.index(value))
+    control = Select(title=title, options=options, value=at, width=width, margin=(5, 8), stylesheets=list(css))
+    control.on_change("value", lambda attr, old, new: chosen(every[int(new)]))
+    return control
