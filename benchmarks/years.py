@@ -1,6 +1,7 @@
 """10 years x 5 kinds of hardware x 3 scenarios x 65,536 draws: how long, and how much memory.
 
 Run it: ``python benchmarks/years.py``. The study `doubao-2025-2030` is carried on to 2034 at its last year's values.
+With ``--everything``, also all 2,736 labels of all quantities of the study as it is, 65,536 draws in each of 8 chains.
 Each measurement runs in a fresh process, whose peak resident memory the operating system tells.
 """
 
@@ -62,26 +63,32 @@ def model() -> object:
 
 
 def measure(how: str, rounds: int) -> dict:
-    """Simulate in this process, in memory or in chunks, and look at the results: seconds and peak memory."""
+    """Simulate in this process, in memory or in chunks, and summarize: seconds and peak memory."""
     import demandsim as ds
 
-    made = model()
+    made = ds.load_study(STUDY) if how == "everything" else model()
+    settings = {
+        "memory": {"draws": DRAWS // CHAINS, "keep": KEEP},
+        "chunks": {"draws": DRAWS // CHAINS, "keep": KEEP, "chunks": DRAWS // CHAINS},
+        "everything": {"draws": DRAWS, "chunks": DRAWS // CHAINS},
+    }[how]
+    before = peak_gib()
     seconds, looking = [], []
     for seed in range(rounds):
         draws = None  # those of the round before are not to be counted
         start = time.perf_counter()
-        chunks = None if how == "memory" else DRAWS // CHAINS
-        draws = made.simulate(DRAWS // CHAINS, chains=CHAINS, seed=seed, keep=KEEP, chunks=chunks)
+        draws = made.simulate(chains=CHAINS, seed=seed, **settings)
         simulated = time.perf_counter()
-        if how == "chunks":
-            draws.mean(("chain", "draw")).compute()
-        else:
-            ds.summarize(draws)
+        ds.summarize(draws)
         seconds.append(simulated - start)
         looking.append(time.perf_counter() - simulated)
+    return {"how": how, "simulate": seconds, "look": looking, "peak_gib": peak_gib(), "import_gib": before}
+
+
+def peak_gib() -> float:
+    """Peak resident memory of this process so far."""
     unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-    return {"how": how, "simulate": seconds, "look": looking, "peak_gib": peak}
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def measured_apart(how: str, rounds: int) -> dict:
@@ -99,7 +106,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds in each process; the first warms up")
-    parser.add_argument("--sketches", action="store_true", help="also summarize what is chunked")
+    parser.add_argument("--everything", action="store_true", help="also every quantity of the study, 8 times the draws")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
@@ -108,21 +115,24 @@ def main() -> None:
     print(
         f"{YEARS} years x {HARDWARE} kinds of hardware x {SCENARIOS} scenarios x {DRAWS:,} draws, {len(KEEP)} results"
     )
-    kinds = {"memory": "keep=, then ds.summarize", "chunks": "keep= and chunks=, then means"}
-    if given.sketches:
-        kinds["sketches"] = "keep= and chunks=, then ds.summarize (its sketches take about 1 MiB a label)"
+    kinds = {"memory": "keep=, then ds.summarize", "chunks": "keep= and chunks=, then ds.summarize"}
+    if given.everything:
+        kinds["everything"] = f"every quantity of {STUDY}, {CHAINS} x {DRAWS:,} draws, chunks=, then ds.summarize"
     for how, said in kinds.items():
-        found = measured_apart(how, given.rounds)
+        found = measured_apart(how, 1 if how == "everything" else given.rounds)
         # The first round warms up.
         simulate, look = (statistics.median(found[part][1:] or found[part]) for part in ("simulate", "look"))
         print(said)
         print(f"  peak memory   {found['peak_gib']:6.2f} GiB  {verdict(found['peak_gib'], MEMORY_GIB)}")
+        print(f"                {found['import_gib']:6.2f} GiB  of it imports and the study")
         if how == "memory":
             print(f"  simulate      {simulate:6.2f} s    {verdict(simulate, SECONDS)}")
             print(f"  summarize     {look:6.2f} s")
-        else:
+        elif how == "chunks":
             # Lazy: the work is done when it is asked for.
             print(f"  together      {simulate + look:6.2f} s    {verdict(simulate + look, SECONDS)}")
+        else:
+            print(f"  together      {simulate + look:6.2f} s")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import json
 import math
+import tracemalloc
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -97,6 +99,60 @@ def test_streamed_summary_is_the_summary(kind, design):
             got[name].sel(statistic=errors), want[name].sel(statistic=errors), rtol=wide, atol=1e-3 * scale
         )
         assert got[name].attrs == want[name].attrs
+
+
+def test_a_streamed_summary_has_the_same_bits_on_any_number_of_workers():
+    lazy = MODEL.simulate(4096, chains=3, seed=1, chunks=300)
+    with dask.config.set(scheduler="sync"):
+        one = ds.summarize(lazy)
+    with dask.config.set(scheduler="threads", num_workers=6):
+        same_bits(one, ds.summarize(lazy))
+
+
+@pytest.mark.parametrize("kind", ["eti", "hdi"])
+def test_a_streamed_summary_has_the_same_quantiles_in_any_chunks(kind):
+    quantiles = ["median", "lower", "upper", "mcse_median", "mcse_lower", "mcse_upper"]
+    coarse, fine = (ds.summarize(MODEL.simulate(4096, seed=1, chunks=n), kind=kind) for n in (4096, 333))
+    same_bits(coarse.sel(statistic=quantiles), fine.sel(statistic=quantiles))
+
+
+@pytest.mark.parametrize("kind", ["eti", "hdi"])
+@pytest.mark.parametrize("design", ["sobol", "random"])
+def test_draws_of_which_the_first_tell_nothing_are_read_twice(kind, design):
+    held = MODEL.select(scenario="a").simulate(16_384, chains=4, seed=1, design=design)
+    held = held.assign(cards=held.cards.copy(data=np.sort(held.cards, axis=held.cards.get_axis_num("draw"))))
+    read = []
+
+    def counted(block):
+        read.append(block.size)
+        return block
+
+    lazy = held[["cards"]].chunk(chain=1, draw=2048)
+    lazy = lazy.assign(cards=lazy.cards.copy(data=lazy.cards.data.map_blocks(counted, dtype=float, meta=np.zeros(0))))
+    got, want = ds.summarize(lazy, kind=kind).cards, ds.summarize(held, kind=kind).cards
+    assert sum(read) == 2 * held.cards.size
+    values = ["mean", "sd", "median", "lower", "upper"]
+    scale = float(want.sel(statistic="sd").max())
+    at = 1e-4 if kind == "eti" else 3e-2
+    np.testing.assert_allclose(got.sel(statistic=values), want.sel(statistic=values), rtol=1e-4, atol=at * scale)
+
+
+@pytest.mark.parametrize(("kind", "mib"), [("eti", 20), ("hdi", 24)])
+def test_memory_of_a_streamed_summary_is_that_of_a_few_blocks_and_small_sketches(kind, mib):
+    # 100 labels: a block takes 0.8 MiB, all draws 12 MiB, and sketches that are fine everywhere take 178 MiB.
+    products = xr.DataArray(np.linspace(10.0, 1e6, 100), coords={"product": range(100)}, dims="product")
+    model = ds.Model([], {"x": dist.lognormal(products, 4 * products)})
+    lazy = model.simulate(4096, chains=4, chunks=1024, seed=1)
+    with dask.config.set(scheduler="sync"):
+        ds.summarize(lazy.isel(product=slice(2)), kind=kind)
+        tracemalloc.start()
+        try:
+            summary = ds.summarize(lazy, kind=kind)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert summary.x.sizes["product"] == 100
+    assert peak < mib * 2**20
 
 
 def test_streamed_probability_is_the_probability():

@@ -1,5 +1,8 @@
 """Sketches: merging loses nothing, and every quantile is within the proven error."""
 
+import functools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from demandsim.sketches import MANTISSA_BITS, merged, merged_moments, moments_of, sketch_of
+from demandsim.sketches import (
+    MANTISSA_BITS,
+    focus_on,
+    guessed_focus,
+    merged,
+    merged_moments,
+    moments_of,
+    repeated,
+    sketch_of,
+)
 
 PROBS = np.arange(1, 100) / 100
 WIDTH = 2.0**-MANTISSA_BITS
@@ -84,4 +96,87 @@ def test_memory_is_bounded_whatever_the_range():
     values = np.concatenate([10.0 ** np.arange(-300, 300, 1.0), -(10.0 ** np.arange(-300, 300, 1.0))])
     sketch = pooled(np.array_split(values, 5))
     assert sketch.count == values.size
-    assert sketch.positive[1].nbytes + sketch.negative[1].nbytes <= 2 * 8 * 66 * 2**MANTISSA_BITS
+    assert sketch.nbytes <= 2 * 66 * 2**MANTISSA_BITS
+
+
+@pytest.mark.parametrize("value", [3.0, -3.0, 0.0, -1e-310, math.nan, math.inf])
+def test_a_repeated_value_is_sketched_as_its_copies(value):
+    times = 70_000
+    one, other = repeated(value, times), sketch_of(np.full(times, value))
+    assert (one.count, one.zeros, one.invalid, one.smallest) == (
+        other.count,
+        other.zeros,
+        other.invalid,
+        other.smallest,
+    )
+    np.testing.assert_array_equal(one.quantiles(PROBS), other.quantiles(PROBS))
+
+
+# Counting finely where somebody looks
+
+levels = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4)
+
+
+def looked_at(values, probs, prob, pieces, first):
+    """Read all pieces with the focus that some guess, and again with what was missed; the table, and how often."""
+    focus = guessed_focus(first, probs, prob, values.size)
+    for times in (1, 2, 3):
+        sketches = [sketch_of(part, focus) for part in np.array_split(values, pieces)]
+        table = functools.reduce(merged, sketches).table()
+        missed = table.unresolved(probs, prob)
+        if not missed:
+            return table, times
+        focus |= focus_on(missed)
+    raise AssertionError("what was missed was still missed when it was known")
+
+
+@given(samples, levels, st.floats(0.05, 0.95), st.integers(1, 5), samples)
+def test_what_a_wrong_guess_missed_is_found_in_a_second_pass_with_the_same_bits(values, probs, prob, pieces, guess):
+    everywhere = sketch_of(values)
+    table, times = looked_at(values, probs, prob, pieces, guess)
+    assert times <= 2
+    assert table.quantiles(probs) == everywhere.quantiles(probs)
+    assert table.narrowest(prob) == everywhere.narrowest(prob)
+
+
+LAWS = {
+    "lognormal": stats.lognorm(1.0),
+    "normal": stats.norm(2, 1),
+    "beta": stats.beta(2, 5),
+    "heavy tails": stats.t(2),
+    "many zeros": stats.poisson(0.7),
+}
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+@pytest.mark.parametrize("prob", [None, 0.9], ids=["quantiles", "narrowest"])
+def test_the_first_draws_tell_where_to_look(law, prob):
+    values = law.rvs(100_000, random_state=7).astype(float)
+    probs = [0.5, 0.05, 0.95, 0.001]
+    table, times = looked_at(values, probs, prob, 5, values[:8192])
+    assert times == 1
+    assert table.quantiles(probs) == sketch_of(values).quantiles(probs)
+
+
+@pytest.mark.parametrize("value", [2.5, -2.5, 0.0])
+@pytest.mark.parametrize("prob", [None, 0.9])
+def test_one_draw_tells_where_a_sure_value_lies(value, prob):
+    sketch = repeated(value, 1000, guessed_focus(np.array([value]), [0.5, 0.05], prob, 1000))
+    assert sketch.table().unresolved([0.5, 0.05], prob) == []
+
+
+def test_a_sketch_of_an_interval_takes_a_fraction_of_one_of_everything_and_that_less_than_the_draws():
+    values = LAWS["lognormal"].rvs(65_536, random_state=3)
+    focus = guessed_focus(values[:8192], [0.5, 0.05, 0.95], None, values.size)
+    assert 4 * sketch_of(values, focus).nbytes < sketch_of(values).nbytes < values.nbytes
+    with pytest.raises(ValueError, match="different places"):
+        merged(sketch_of(values, focus), sketch_of(values))
+
+
+@given(st.lists(st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)).map(sorted), max_size=5), numbers)
+def test_every_value_inside_a_focus_is_counted_finely(intervals, value):
+    table = sketch_of([value], focus_on(intervals)).table()
+    assert table.number.tolist() == [1]
+    assert table.low[0] <= value <= table.high[0]
+    if any(low <= value <= high for low, high in intervals):
+        assert table.fine[0]

@@ -21,6 +21,8 @@ __all__ = [
     "Sorted",
     "array_statistics",
     "check_prob",
+    "levels_of",
+    "levels_of_errors",
     "share_and_error",
     "spread_to_mcse",
     "statistics",
@@ -183,13 +185,11 @@ def statistics(
     """
     if not chains:
         return [math.nan] * (2 * (5 + len(probs)))
-    levels = _levels(prob, kind, probs)
+    levels = levels_of(prob, kind, probs)
     moments, quantiles = pooled.moments, pooled.quantiles(levels)
     if iid:
-        # Half the distance between the quantiles one binomial standard error up and down.
-        steps = [math.sqrt(level * (1 - level) / moments.count) for level in levels]
-        low = pooled.quantiles([max(p - step, 0.0) for p, step in zip(levels, steps, strict=True)])
-        high = pooled.quantiles([min(p + step, 1.0) for p, step in zip(levels, steps, strict=True)])
+        around = pooled.quantiles(levels_of_errors(levels, moments.count))
+        low, high = around[: len(levels)], around[len(levels) :]
         errors = [(b - a) / 2 for a, b in zip(low, high, strict=True)]
         sd, excess = moments.sd, moments.fourth / moments.count - moments.sd**4
         error_mean = sd / math.sqrt(moments.count)
@@ -203,8 +203,20 @@ def statistics(
     return [moments.mean, moments.sd, *quantiles, error_mean, error_sd, *errors]
 
 
-def _levels(prob: float, kind: Kind, probs: Sequence[float]) -> list[float]:
+def levels_of(prob: float, kind: Kind, probs: Sequence[float]) -> list[float]:
+    """Levels of the quantiles that a summary needs: the median, the ends of an equal-tailed interval, `probs`."""
     return [0.5, *(((1 - prob) / 2, (1 + prob) / 2) if kind == "eti" else ()), *probs]
+
+
+def levels_of_errors(levels: Sequence[float], count: int) -> list[float]:
+    """One binomial standard error of `count` independent draws down from all levels, then up from all.
+
+    Half the distance between their quantiles is the error of the quantiles at `levels`.
+    """
+    steps = [math.sqrt(level * (1 - level) / count) for level in levels] if count else [0.0] * len(levels)
+    low = [max(level - step, 0.0) for level, step in zip(levels, steps, strict=True)]
+    high = [min(level + step, 1.0) for level, step in zip(levels, steps, strict=True)]
+    return low + high
 
 
 def array_statistics(

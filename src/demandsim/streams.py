@@ -1,21 +1,26 @@
 """Streams: statistics of Dask-backed draws, block by block, never holding the draws.
 
-Each chain is folded into sketches, block after block; a finished chain leaves its own statistics and is
-merged into the pool. Memory is that of a few blocks and sketches.
+Each block is sketched by itself, so that no block waits for another, and the sketches of a chain merge in
+the order of its blocks; a finished chain leaves its own statistics and is merged into the pool. Sketches
+are fine where the first block says that the quantiles will be; where all draws say that it was wrong,
+what it was wrong about is read a second time. Memory is that of a few blocks and sketches.
 """
 
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import product
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.estimates import Array, Kind, Sample, share_and_error, statistics
-from demandsim.machine import cores
-from demandsim.sketches import Moments, Sketch, merged, sketch_of
+from demandsim.estimates import Array, Kind, Sample, levels_of, levels_of_errors, share_and_error, statistics
+from demandsim.sketches import Focus, Moments, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,16 +29,47 @@ __all__ = ["stream_shares", "stream_statistics"]
 
 Place = tuple[str, tuple[int, ...]]
 Row = tuple[list[float], int]
+#: Name of a variable, and its axes of chain and draw.
+Axes = tuple[str, int, int]
 
 
-def _workers() -> int:
-    """Parallel folds worth having: the threads of the active cluster, or of this machine."""
-    try:
-        from distributed import get_client
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every element; see `statistics`."""
 
-        return max(int(sum(get_client().nthreads().values())), 1)
-    except (ImportError, ValueError):
-        return cores()
+    prob: float
+    kind: Kind
+    probs: tuple[float, ...]
+    iid: bool
+
+    @property
+    def levels(self) -> list[float]:
+        """Levels of all quantiles."""
+        return levels_of(self.prob, self.kind, self.probs)
+
+    @property
+    def narrowest(self) -> float | None:
+        """Probability of the highest density interval, if that is asked."""
+        return self.prob if self.kind == "hdi" else None
+
+
+@dataclass(frozen=True)
+class _ChainRecord:
+    """Statistics that a finished chain leaves: its sketch itself is only kept in the pool."""
+
+    moments: Moments
+    levels: Mapping[float, float]
+    interval: tuple[float, float]
+    #: Where the chain should have been counted finely.
+    missed: Focus
+
+    def quantiles(self, probs: Sequence[float]) -> list[float]:
+        """Quantiles at levels asked for in advance."""
+        return [self.levels[prob] for prob in probs]
+
+    def narrowest(self, prob: float) -> tuple[float, float]:
+        """Highest density interval, found in advance."""
+        return self.interval
 
 
 def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
@@ -49,55 +85,6 @@ def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
         )
         found.append(array.data if array.chunks == wanted else da.rechunk(array.data, wanted))
     return found
-
-
-def _fold(
-    total: dict[Place, Sketch] | None, names: Sequence[tuple[str, int, int]], blocks: Sequence[Array]
-) -> dict[Place, Sketch]:
-    """Add one block of each variable to the sketches of its elements; `names` come with the axes of chain and draw."""
-    found = {}
-    for (name, chain, draw), block in zip(names, blocks, strict=True):
-        # The order of axes is settled here, in numpy: a step of the graph per variable costs more.
-        ordered = np.moveaxis(block, (chain, draw), (-2, -1))[..., 0, :]
-        for place in np.ndindex(*ordered.shape[:-1]):
-            values = ordered[place]
-            sure = values.strides == (0,)
-            new = _repeated(float(values[0]), values.size) if sure else sketch_of(values)
-            found[name, tuple(place)] = merged(total[name, tuple(place)], new) if total is not None else new
-    return found
-
-
-def _repeated(value: float, times: int) -> Sketch:
-    """Sketch of a sure value, without looking at its copies."""
-    one = sketch_of(np.array([value]))
-    if not one.count:
-        return Sketch(one.moments, one.smallest, one.largest, one.negative, one.positive, 0, times)
-    negative, positive = ((first, counts * times) for first, counts in (one.negative, one.positive))
-    return Sketch(Moments(times, value), value, value, negative, positive, one.zeros * times, 0)
-
-
-def _merge_all(parts: Sequence[dict[Place, Sketch]]) -> dict[Place, Sketch]:
-    total = dict(parts[0])
-    for part in parts[1:]:
-        total = {key: merged(sketch, part[key]) for key, sketch in total.items()}
-    return total
-
-
-@dataclass(frozen=True)
-class _ChainRecord:
-    """Statistics that a finished chain leaves: its sketch itself is only kept in the pool."""
-
-    moments: Moments
-    levels: Mapping[float, float]
-    interval: tuple[float, float]
-
-    def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles at levels asked for in advance."""
-        return [self.levels[prob] for prob in probs]
-
-    def narrowest(self, prob: float) -> tuple[float, float]:
-        """Highest density interval, found in advance."""
-        return self.interval
 
 
 def stream_statistics(
@@ -116,72 +103,130 @@ def stream_statistics(
     -------
     mapping of (name, place) to (statistics, number left out)
     """
-    from dask.base import compute
-    from dask.delayed import delayed
-
-    names = list(arrays)
-    chains = next(iter(arrays.values())).sizes["chain"]
-    levels = (0.5, (1 - prob) / 2, (1 + prob) / 2, *probs)
-    # Not optimised one by one: each variable would get a copy of the block that all of them share.
-    parts = [data.to_delayed(optimize_graph=False) for data in _aligned([arrays[name] for name in names])]
-    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
-    fold, merge, record, finish = (delayed(f, pure=False) for f in (_fold, _merge_all, _recorded, _finished))
-    pool: Any = None
-    records = []
-    for chain in range(chains):
-        columns = [
-            np.moveaxis(part, (c, d), (-2, -1)).reshape(-1, *np.array(part.shape)[[c, d]])[0, chain]
-            for part, (_, c, d) in zip(parts, axes, strict=True)
-        ]
-        blocks = [list(row) for row in zip(*columns, strict=True)]
-        # Whole chains side by side where there are enough of them: less to merge between workers.
-        lanes = min(-(-_workers() // chains), len(blocks))
-        totals: list[Any] = [None] * lanes
-        for lane in range(lanes):
-            for block in blocks[lane * len(blocks) // lanes : (lane + 1) * len(blocks) // lanes]:
-                totals[lane] = fold(totals[lane], axes, block)
-        found = merge(totals) if lanes > 1 else totals[0]
-        records.append(record(found, levels, prob, kind))
-        pool = found if pool is None else merge([pool, found])
-    rows: dict[Place, Row]
-    # Only statistics come back from the workers, not the sketches.
-    (rows,) = compute(finish(pool, records, prob, kind, probs, iid))
+    asked = _Asked(prob, kind, tuple(probs), iid)
+    rows, missed = _read(arrays, asked, None)
+    while missed:
+        # The coarse counts of all draws say exactly where: once more is enough.
+        again, missed = _read({name: arrays[name] for name, _ in missed}, asked, missed)
+        rows |= again
     return rows
 
 
-def _recorded(
-    found: dict[Place, Sketch], levels: Sequence[float], prob: float, kind: Kind
-) -> dict[Place, _ChainRecord]:
-    """Statistics of one chain."""
+def _read(
+    arrays: Mapping[str, xr.DataArray], asked: _Asked, focus: dict[Place, Focus] | None
+) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+    """Read all draws once: statistics, and where they should have been counted finely.
+
+    The graph is written out: one call of `dask.delayed` per block would look through all graphs so far.
+    """
+    from dask.delayed import Delayed
+    from dask.highlevelgraph import HighLevelGraph
+
+    names, some = list(arrays), next(iter(arrays.values()))
+    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
+    parts = _aligned([arrays[name] for name in names])
+    blocks = parts[0].numblocks[axes[0][2]]
+    token = uuid.uuid4().hex[:16]
+    focused, block, total, record, pool, done = (
+        f"{part}-{token}" for part in ("focus", "sketch", "chain", "record", "pool", "summary")
+    )
+
+    def keys(chain: int, place: int) -> list[tuple[Any, ...]]:
+        return [
+            (part.name, *(chain if axis == c else place if axis == d else 0 for axis in range(part.ndim)))
+            for part, (_, c, d) in zip(parts, axes, strict=True)
+        ]
+
+    guess, sketch = partial(_guessed, axes, asked, some.sizes["draw"]), partial(_sketched, axes)
+    layer: dict[Any, Any] = {focused: (guess, keys(0, 0)) if focus is None else (partial(dict, focus),)}
+    for chain, place in product(range(some.sizes["chain"]), range(blocks)):
+        layer[block, chain, place] = (sketch, focused, keys(chain, place))
+    for chain in range(some.sizes["chain"]):
+        for place in range(1, blocks):
+            before = (total if place > 1 else block, chain, place - 1)
+            layer[total, chain, place] = (_merged, before, (block, chain, place))
+        whole = (total if blocks > 1 else block, chain, blocks - 1)
+        layer[record, chain] = (partial(_recorded, asked), whole)
+        layer[pool, chain] = (_merged, (pool, chain - 1), whole) if chain else whole
+    last = some.sizes["chain"] - 1
+    layer[done] = (partial(_finished, asked), (pool, last), [(record, chain) for chain in range(last + 1)])
+    # Only statistics come back from the workers, not the sketches.
+    graph = HighLevelGraph.from_collections(done, layer, dependencies=parts)
+    found: tuple[dict[Place, Row], dict[Place, Focus]] = Delayed(done, graph).compute()
+    return found
+
+
+def _elements(axes: Sequence[Axes], blocks: Sequence[Array]) -> Any:
+    """Draws of every element of one block of each variable."""
+    for (name, chain, draw), block in zip(axes, blocks, strict=True):
+        # The order of axes is settled here, in numpy: a step of the graph per variable costs more.
+        ordered = np.moveaxis(block, (chain, draw), (-2, -1))[..., 0, :]
+        for place in np.ndindex(*ordered.shape[:-1]):
+            yield (name, tuple(place)), ordered[place]
+
+
+def _is_sure(values: Array) -> bool:
+    """Whether one number stands for all, as a view."""
+    return values.strides == (0,)
+
+
+def _guessed(axes: Sequence[Axes], asked: _Asked, draws: int, blocks: Sequence[Array]) -> dict[Place, Focus]:
+    """Where to count finely, from one block."""
     return {
-        key: _ChainRecord(
-            sketch.moments,
-            dict(zip(levels, sketch.quantiles(levels), strict=True)),
-            sketch.narrowest(prob) if kind == "hdi" else (math.nan, math.nan),
-        )
-        for key, sketch in found.items()
-        if sketch.count
+        key: guessed_focus(values[:1] if _is_sure(values) else values, asked.levels, asked.narrowest, draws)
+        for key, values in _elements(axes, blocks)
     }
 
 
+def _sketched(axes: Sequence[Axes], focus: Mapping[Place, Focus], blocks: Sequence[Array]) -> dict[Place, Sketch]:
+    """Sketch the elements that have a focus."""
+    return {
+        key: repeated(float(values[0]), values.size, focus[key]) if _is_sure(values) else sketch_of(values, focus[key])
+        for key, values in _elements(axes, blocks)
+        if key in focus
+    }
+
+
+def _merged(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict[Place, Sketch]:
+    return {key: merged(sketch, part[key]) for key, sketch in total.items()}
+
+
+def _recorded(asked: _Asked, found: Mapping[Place, Sketch]) -> dict[Place, _ChainRecord]:
+    """Statistics of one chain."""
+    records = {}
+    for key, sketch in found.items():
+        if sketch.count:
+            # The errors of independent draws follow from all chains together.
+            table, levels = sketch.table(), [] if asked.iid else asked.levels
+            records[key] = _ChainRecord(
+                sketch.moments,
+                dict(zip(levels, table.quantiles(levels), strict=True)),
+                table.narrowest(asked.prob) if asked.kind == "hdi" else (math.nan, math.nan),
+                focus_on(table.unresolved(levels, asked.narrowest)),
+            )
+    return records
+
+
 def _finished(
-    pool: dict[Place, Sketch],
-    records: Sequence[dict[Place, _ChainRecord]],
-    prob: float,
-    kind: Kind,
-    probs: Sequence[float],
-    iid: bool,
-) -> dict[Place, Row]:
-    """Statistics of all chains together, with their errors."""
+    asked: _Asked, pool: Mapping[Place, Sketch], records: Sequence[Mapping[Place, _ChainRecord]]
+) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+    """Statistics of all chains together with their errors, and where they should have been counted finely."""
     rows: dict[Place, Row] = {}
+    missed: dict[Place, Focus] = {}
     for key, sketch in pool.items():
-        own: list[Sample] = [record[key] for record in records if key in record]
-        row = statistics(own, sketch, prob, kind, probs, iid)
+        own = [record[key] for record in records if key in record]
+        samples: list[Sample] = list(own)
+        table = sketch.table()
+        row = statistics(samples, table, asked.prob, asked.kind, asked.probs, asked.iid)
         if sketch.count and sketch.smallest == sketch.largest:
-            count = 5 + len(probs)
+            count = 5 + len(asked.probs)
             row = [sketch.smallest, 0.0, *([sketch.smallest] * (count - 2)), *([0.0] * count)]
         rows[key] = (row, sketch.invalid)
-    return rows
+        levels = [*asked.levels, *(levels_of_errors(asked.levels, sketch.count) if asked.iid else ())]
+        found = reduce(or_, (one.missed for one in own), focus_on(table.unresolved(levels, asked.narrowest)))
+        if found.negative or found.positive:
+            missed[key] = sketch.focus | found
+    return rows, missed
 
 
 def stream_shares(

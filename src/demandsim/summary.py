@@ -65,6 +65,8 @@ def summarize(
     one binomial standard error up and down. For the other designs, whose draws depend on each
     other, it comes from the spread of the chains, which are independent randomisations.
 
+    Dask-backed draws are read block by block; once, or twice where the first block misleads about the rest.
+
     Examples
     --------
     >>> import demandsim as ds

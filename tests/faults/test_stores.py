@@ -1,5 +1,6 @@
 """Stores under faults: interrupted, killed, full, damaged; nothing half-written is taken for whole."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 import demandsim as ds
-from demandsim import stores
 from demandsim.errors import OutputError, StoreError
+from demandsim.stores import seals, writing
 
 MODEL = ds.load_study("guosen-2025-01")
 SETTINGS = {"draws": 1024, "chains": 2, "seed": 3, "chunks": 256, "keep": ["cards", "gross_margin", "utilization"]}
@@ -49,7 +50,7 @@ def test_a_store_gives_back_the_bits_and_the_labels(name, tmp_path, expected):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_interrupted_run_goes_on_where_it_stopped(name, tmp_path, expected, monkeypatch):
-    path, write = tmp_path / name, stores.write_block
+    path, write = tmp_path / name, writing.write_block
     calls = []
 
     def stopping(*arguments):
@@ -58,13 +59,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(name, tmp_path, expected, m
         calls.append(arguments)
         write(*arguments)
 
-    monkeypatch.setattr(stores, "write_block", stopping)
+    monkeypatch.setattr(writing, "write_block", stopping)
     with pytest.raises(KeyboardInterrupt):
         MODEL.simulate(**SETTINGS, store=path, threads=1)
     with pytest.raises(StoreError, match="unfinished"):
         ds.open_draws(path)
     counted = []
-    monkeypatch.setattr(stores, "write_block", lambda *arguments: (counted.append(arguments), write(*arguments)))
+    monkeypatch.setattr(writing, "write_block", lambda *arguments: (counted.append(arguments), write(*arguments)))
     same_bits(MODEL.simulate(**SETTINGS, store=path, threads=1), expected)
     assert len(calls) + len(counted) == BLOCKS
     counted.clear()
@@ -78,9 +79,9 @@ def test_a_killed_process_leaves_a_store_that_goes_on(name, tmp_path, expected):
     path = tmp_path / name
     script = (
         "import time, demandsim as ds\n"
-        "from demandsim import stores\n"
-        "write = stores.write_block\n"
-        "stores.write_block = lambda *a: (write(*a), print('block', flush=True), time.sleep(0.2))\n"
+        "from demandsim.stores import writing\n"
+        "write = writing.write_block\n"
+        "writing.write_block = lambda *a: (write(*a), print('block', flush=True), time.sleep(0.2))\n"
         f"ds.load_study('guosen-2025-01').simulate(**{SETTINGS!r}, store={str(path)!r}, threads=1)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -145,11 +146,22 @@ def _damage(path: Path, variable: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_one_flipped_bit_is_found_when_it_is_read(name, tmp_path):
+def test_one_bit_flipped_after_opening_is_found_when_it_is_read(name, tmp_path):
     MODEL.simulate(**SETTINGS, store=tmp_path / name)
+    opened = ds.open_draws(tmp_path / name)
     _damage(tmp_path / name, "cards")
     with pytest.raises(StoreError, match=r"damaged at 'cards'.*delete it and run again"):
-        ds.summarize(ds.open_draws(tmp_path / name))
+        ds.summarize(opened)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_store_that_another_took_the_place_of_is_not_read_on(name, tmp_path):
+    path = tmp_path / name
+    opened = MODEL.simulate(**SETTINGS, store=path)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    MODEL.simulate(**{**SETTINGS, "seed": 4}, store=path)
+    with pytest.raises(StoreError, match="was changed after it was opened; open it again"):
+        opened.cards.load()
 
 
 def test_a_store_without_its_metadata_is_damaged(tmp_path):
@@ -203,6 +215,9 @@ def test_an_equation_that_fails_leaves_no_finished_store(tmp_path):
         ds.open_draws(tmp_path / "draws.zarr")
 
 
+# Whoever changes a store can seal it again: what it says is checked all the same.
+
+
 def spoil_the_references(file):
     # A damaged reference: where dims are looked up, the library below raises IndexError.
     file["cards"].attrs["DIMENSION_LIST"] = np.arange(3)
@@ -232,5 +247,17 @@ def test_a_file_whose_parts_contradict_each_other_is_damaged(spoil, tmp_path):
     MODEL.simulate(**SETTINGS, store=tmp_path / "draws.nc")
     with h5py.File(tmp_path / "draws.nc", "r+") as file:
         spoil(file)
+    seals.seal_file(tmp_path / "draws.nc")
     with pytest.raises(StoreError, match="damaged"):
         ds.open_draws(tmp_path / "draws.nc")
+
+
+@pytest.mark.parametrize("shape", [[2, 2**60], [2**40, 2**40], [2, 3], [8]])
+def test_marks_of_the_wrong_shape_take_no_memory(shape, tmp_path):
+    path = tmp_path / "draws.zarr"
+    MODEL.simulate(**SETTINGS, store=path)
+    described = path / "demandsim_blocks" / "zarr.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"shape": shape}))
+    seals.seal_folder(path)
+    with pytest.raises(StoreError, match="damaged"):
+        ds.open_draws(path)

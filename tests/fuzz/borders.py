@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import mutating
 
 import demandsim as ds
 from demandsim.distributions import parse_distribution
+from demandsim.stores import seals
 from demandsim.studies.loading import model_from_toml
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,7 +25,7 @@ class Corpus:
     """Valid inputs to begin with, made once, in the folder that the worker runs in."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.files = folder, 0
+        self.folder, self.files, self.last = folder, 0, folder / "none yet"
         self.model = ds.load_study(STUDY)
         shipped = sorted((Path(ds.__file__).parent / "studies").glob("*.toml"))
         page = (ROOT / "docs" / "reference" / "study-files.md").read_text(encoding="utf-8")
@@ -33,6 +35,9 @@ class Corpus:
         self.settings = [str(a.distribution) for a in self.model.assumptions.values()] + mutating.WORDS[:17]
         self.model.simulate(draws=16, chains=2, seed=1, store=folder / "seed.nc", chunks=8)
         self.netcdf = (folder / "seed.nc").read_bytes()
+        place = folder / "seed.zarr"
+        self.model.simulate(draws=16, chains=2, seed=1, store=place, chunks=8, keep=["cards", "utilization"])
+        self.zarr = {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         small = model_from_toml(self.studies[-3])
         ds.write_workbook(small, folder / "seed.xlsx")
         with zipfile.ZipFile(folder / "seed.xlsx") as book:
@@ -89,15 +94,28 @@ def _set(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     return text, enter
 
 
-def _netcdf(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
-    # A name of its own: a damaged file may stay open for a while in the library below.
+def _fresh(corpus: Corpus, suffix: str) -> Path:
+    """A name of its own, since libraries may hold on to what they have opened; the one before is gone."""
+    if corpus.last.is_dir():
+        shutil.rmtree(corpus.last)
+    else:
+        corpus.last.unlink(missing_ok=True)
     corpus.files += 1
-    path = corpus.folder / f"input-{corpus.files}.nc"
-    if made.random() < 0.5:
+    corpus.last = corpus.folder / f"input-{corpus.files}{suffix}"
+    return corpus.last
+
+
+def _netcdf(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    path = _fresh(corpus, ".nc")
+    if made.random() < 0.4:
         path.write_bytes(mutating.raw(made, corpus.netcdf))
     else:
         path.write_bytes(corpus.netcdf)
-        _edit(made, path)
+        for _ in range(made.choice([1, 1, 2, 3])):
+            _edit(made, path)
+        # Most are sealed again: what is read behind the seal stays under test.
+        if made.random() < 0.9:
+            seals.seal_file(path)
 
     def enter() -> None:
         ds.summarize(ds.open_draws(path).load())
@@ -106,40 +124,79 @@ def _netcdf(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 
 def _edit(made: Random, path: Path) -> None:
-    """Change a well-formed file: attributes, names and types of its parts."""
+    """Change a well-formed file: attributes, names, types and shapes of its parts."""
     import h5py
     import numpy as np
 
     with h5py.File(path, "r+") as file:
         owner = made.choice([file, file, file, *(file[name] for name in file)])
         names = list(owner.attrs)
-        how = made.choice(["attribute", "attribute", "attribute", "remove", "rename", "retype", "payload"])
-        if how in ("attribute", "payload") and names:
+        how = made.choice(["attribute", "attribute", "attribute", "record", "record", "remove", "rename", "retype"])
+        if how == "record":
+            name = made.choice(["demandsim_run", "demandsim_run", "labels"])
+            _set_attribute(file, name, mutating.tree(made, str(file.attrs[name])) if name in file.attrs else "{}")
+        elif how == "attribute" and names:
             name = made.choice(names)
             old = owner.attrs[name]
-            try:
-                if how == "payload":
-                    owner.attrs[name] = np.void(b"cos\nsystem\n(S'touch PWNED'\ntR.")
-                elif isinstance(old, str | bytes):
-                    owner.attrs[name] = mutating.text(
-                        made, old if isinstance(old, str) else old.decode("utf-8", "replace")
-                    )
-                else:
-                    owner.attrs[name] = made.choice([-1, 2**40, float("nan"), "text", [1, 2, 3]])
-            except (TypeError, ValueError, OSError, RuntimeError):
-                # What HDF5 would not write is left out.
-                if name in owner.attrs:
-                    del owner.attrs[name]
+            if made.random() < 0.25:
+                _set_attribute(owner, name, np.void(b"cos\nsystem\n(S'touch PWNED'\ntR."))
+            elif isinstance(old, str | bytes):
+                old = old if isinstance(old, str) else old.decode("utf-8", "replace")
+                _set_attribute(owner, name, mutating.text(made, old))
+            else:
+                _set_attribute(owner, name, made.choice([-1, 2**40, float("nan"), "text", [1, 2, 3]]))
         elif how == "remove":
             del file[made.choice(list(file))]
         elif how == "rename":
-            file.move(made.choice(list(file)), "renamed")
+            file.move(made.choice(list(file)), f"renamed-{made.random()}")
         else:
             name = made.choice(list(file))
             del file[name]
-            file[name] = made.choice(
-                [np.array(["a", "b"], dtype="S1"), np.zeros((2, 2)), np.int64(3), np.full(4, np.nan)]
-            )
+            strange = [np.array(["a", "b"], dtype="S1"), np.zeros((2, 2)), np.int64(3), np.full(4, np.nan)]
+            strange += [np.zeros((2, 2, 16), dtype=kind) for kind in ("f2", "i8", "c16", "S3")]
+            file[name] = made.choice(strange)
+
+
+def _set_attribute(owner: object, name: str, value: object) -> None:
+    try:
+        owner.attrs[name] = value
+    except (TypeError, ValueError, OSError, RuntimeError):
+        # What HDF5 would not write is left out.
+        if name in owner.attrs:
+            del owner.attrs[name]
+
+
+def _zarr(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    path = _fresh(corpus, ".zarr")
+    parts = dict(corpus.zarr)
+    for _ in range(made.choice([1, 1, 2, 3])):
+        described = [name for name in parts if name.name == "zarr.json"] or list(parts)
+        how, name = (
+            made.choice(["tree", "tree", "tree", "text", "raw", "raw", "remove", "swap"]),
+            made.choice(described),
+        )
+        if how == "tree":
+            parts[name] = mutating.tree(made, parts[name].decode("utf-8", "replace")).encode("utf-8", "replace")
+        elif how == "text":
+            parts[name] = mutating.text(made, parts[name].decode("utf-8", "replace")).encode("utf-8", "replace")
+        elif how == "raw":
+            name = made.choice(list(parts))
+            parts[name] = mutating.raw(made, parts[name])
+        elif how == "remove":
+            del parts[made.choice(list(parts))]
+        else:
+            one, other = made.choice(list(parts)), made.choice(list(parts))
+            parts[one], parts[other] = parts[other], parts[one]
+    for name, content in parts.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    if made.random() < 0.8 and (path / "demandsim_blocks").exists():
+        seals.seal_folder(path)
+
+    def enter() -> None:
+        ds.summarize(ds.open_draws(path).load())
+
+    return json.dumps({str(name): content.hex() for name, content in parts.items()}), enter
 
 
 def _workbook(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
@@ -201,7 +258,14 @@ def _cli(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 
 #: Of each hundred inputs, how many go to which border.
-BORDERS = {"study": (_study, 47), "set": (_set, 36), "netcdf": (_netcdf, 8), "cli": (_cli, 5), "xlsx": (_workbook, 4)}
+BORDERS = {
+    "study": (_study, 45),
+    "set": (_set, 34),
+    "netcdf": (_netcdf, 8),
+    "zarr": (_zarr, 4),
+    "cli": (_cli, 5),
+    "xlsx": (_workbook, 4),
+}
 _TURNS = [name for name, (_, share) in BORDERS.items() for _ in range(share)]
 
 

@@ -1,5 +1,6 @@
 """Mutating: texts and bytes, changed at random in ways that readers trip over; the same seed, the same changes."""
 
+import json
 import re
 from random import Random
 
@@ -131,3 +132,34 @@ def raw(made: Random, given: bytes) -> bytes:
         if len(out) < 8:
             break
     return bytes(out)
+
+
+def tree(made: Random, given: str) -> str:
+    """JSON with a part of it replaced, removed or renamed; what is no JSON is changed as text."""
+    try:
+        whole = json.loads(given)
+    except ValueError:
+        return text(made, given)
+    places = list(_places(whole))
+    if not places:
+        return text(made, given)
+    holder, key = made.choice(places)
+    how = made.choice(["value", "value", "value", "change", "remove", "rename"])
+    if how == "remove":
+        del holder[key]
+    elif how == "rename" and isinstance(holder, dict):
+        holder[nasty(made)] = holder.pop(key)
+    elif how == "change" and isinstance(holder[key], str):
+        holder[key] = text(made, holder[key])
+    else:
+        strange = [None, True, -1, 0, 1, 2, 3, 2**31, 2**40, 2**70, 1.5, 1e308, float("nan"), "", nasty(made)]
+        holder[key] = made.choice([*strange, [], {}, [1, 2], {"name": "bytes"}])
+    return json.dumps(whole)
+
+
+def _places(part: object) -> list[tuple]:
+    """Every (dict or list, key) of a tree."""
+    if not isinstance(part, dict | list):
+        return []
+    keys = list(part) if isinstance(part, dict) else range(len(part))
+    return [place for key in keys for place in ((part, key), *_places(part[key]))]
