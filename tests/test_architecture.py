@@ -5,8 +5,10 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -298,3 +300,12 @@ def test_no_equation_holds_a_unit_factor():
     assert len(found) > 30
     # 0 and 1 are of mathematics, and a billionth is what rounding may leave.
     assert [each for each in found if each[2] not in (0, 1, 1e-9)] == []
+
+
+def test_the_version_is_the_same_wherever_it_stands():
+    root = SOURCE.parent.parent
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\nversion: {version}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])

@@ -110,7 +110,9 @@ def _cut(made: Random, given: str) -> str:
 
 
 def raw(made: Random, given: bytes) -> bytes:
-    """Bytes with some of them changed, cut out, moved or zeroed."""
+    """Bytes with some of them changed, cut out, moved or zeroed; of none, some."""
+    if not given:
+        return made.randbytes(made.randrange(1, 9))
     out = bytearray(given)
     for _ in range(made.choice([1, 1, 2, 4, 16])):
         size = min(len(out), made.choice([1, 1, 2, 4, 8, 64, 512]))
