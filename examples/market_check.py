@@ -10,9 +10,9 @@ from pathlib import Path
 
 import demandsim as ds
 from demandsim import distributions as dist
-from demandsim.cross_checks import cross_check
 from demandsim.equations import market
 from demandsim.series import load_series
+from demandsim.series.cross_check import cross_check
 
 study = ds.load_study("guosen-2025-01-evidence")
 

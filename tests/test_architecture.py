@@ -22,113 +22,97 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent != SOURCE
 )
 
-#: Rooms in import order: each imports only from rooms above it. A folder is one room.
+#: Folders and files of the top in import order: each imports only from those above it.
 ORDER = [
     "errors",
-    "unit_registry",
+    "_system",
+    "locale",
     "units",
-    "files",
-    "series",
-    "machine",
     "distributions",
-    "assumptions",
-    "scenarios",
-    "designs",
-    "copula",
-    "constants",
-    "formulas",
     "graph",
-    "correlations",
-    "dimension_order",
-    "unit_check",
-    "explanation",
-    "simulation",
-    "trials",
-    "compilation",
-    "point_values",
-    "versions",
-    "receipts",
-    "runs",
-    "labelling",
-    "sketches",
-    "estimates",
-    "streams",
-    "scaling",
-    "stopping",
-    "chunked",
-    "stores",
-    "datatree",
-    "summary",
-    "conditioning",
-    "simulating",
-    "notes",
-    "evidence",
-    "fingerprints",
+    "statistics",
+    "sampling",
+    "inference",
     "model",
     "equations",
+    "series",
     "studies",
     "sensitivity",
+    "forecasting",
     "decisions",
-    "tables",
-    "published_limits",
-    "cross_checks",
     "plots",
+    "testing",
     "workbook",
     "report",
-    "testing",
     "explorer",
     "cli",
     "__main__",
 ]
-#: A method of the facade that hands on to a room below it, inside the function that needs it.
-DOWNWARD = {("model", "studies")}
 
 
 def room(module):
     return module.partition(".")[0]
 
 
-def imports(path):
-    """Rooms of demandsim that a file imports, and whether at the top or inside a function."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def path_of(module):
+    path = SOURCE / Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imports(module):
+    """Modules of demandsim that a module imports, wherever in the file, types apart."""
+    tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
     typing_only = {
         id(node)
         for block in ast.walk(tree)
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
         for node in ast.walk(block)
     }
-    local = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(block)
-    }
+    found = set()
     for node in ast.walk(tree):
-        names = []
+        if id(node) in typing_only:
+            continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "demandsim":
-            parts = node.module.split(".")[1:]
-            names = [parts[0]] if parts else [alias.name for alias in node.names]
+            base = node.module.removeprefix("demandsim").lstrip(".")
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".lstrip(".")
+                found.add(inner if inner in MODULES else base)
         elif isinstance(node, ast.Import):
-            names = [a.name.split(".")[1] for a in node.names if a.name.startswith("demandsim.")]
-        for name in names:
-            if id(node) not in typing_only:
-                yield name, "inside" if id(node) in local else "top"
+            found |= {a.name.partition(".")[2] for a in node.names if a.name.startswith("demandsim.")}
+    return found - {"", module}
 
 
-def test_every_room_has_its_place():
+IMPORTS = {module: imports(module) for module in MODULES}
+
+
+def test_only_what_the_design_names_stands_at_the_top():
     assert {room(module) for module in MODULES} <= set(ORDER)
     assert len(ORDER) == len(set(ORDER))
+    files = {path.stem for path in SOURCE.glob("*.py")}
+    assert files == {"__init__", "__main__", "_system", "errors", "model"}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_room_imports_only_from_rooms_above_it(module):
-    path = SOURCE / Path(*module.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    own = room(module)
-    for name, where in imports(path):
-        assert name in ORDER, f"{module} imports {name}, which is no room"
-        above = ORDER.index(name) < ORDER.index(own)
-        assert name == own or above or ((own, name) in DOWNWARD and where == "inside"), f"{module} imports {name}"
+def test_a_folder_imports_only_from_folders_above_it(module):
+    for name in IMPORTS[module]:
+        assert room(name) in ORDER, f"{module} imports {name}, which is no folder"
+        assert ORDER.index(room(name)) <= ORDER.index(room(module)), f"{module} imports {name}"
+
+
+def circles(arrows):
+    """Every set of modules that import each other in a circle."""
+    left = {module: set(others) & set(arrows) for module, others in arrows.items()}
+    while done := [module for module, others in left.items() if not others]:
+        left = {module: others - set(done) for module, others in left.items() if module not in done}
+    return left
+
+
+def test_a_circle_would_be_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}).keys() == {"a", "b", "c", "d"}
+
+
+def test_no_file_imports_in_a_circle():
+    assert circles(IMPORTS) == {}
 
 
 def test_nothing_is_called_helper_or_utils():

@@ -10,35 +10,35 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from demandsim.assumptions import Assumption
-from demandsim.compilation import compile_program
-from demandsim.correlations import Pairs, checked_pairs, replaced
-from demandsim.dimension_order import dimension_order
-from demandsim.distributions.law import is_labelled
+from demandsim._system import versions
+from demandsim.distributions.base import is_labelled
 from demandsim.errors import DemandsimError, UnknownNameError, check_known
-from demandsim.evidence.inferring import Request, inferred
-from demandsim.evidence.observations import Evidence, check_evidence, happened, narrowed, observed
-from demandsim.explanation import Explanation, explain
-from demandsim.fingerprints import canonical, fingerprint
-from demandsim.graph import Equation, Graph
-from demandsim.labelling import Labels
-from demandsim.notes import StudyNotes
-from demandsim.point_values import point_values
-from demandsim.scaling import Progress
-from demandsim.scenarios import Scenarios
-from demandsim.simulating import Pace, Parts, Settings, Tolerance, estimated, simulated
-from demandsim.simulation import Program
-from demandsim.stopping import Round
-from demandsim.unit_check import check_units
-from demandsim.units import base_factor, check_unit
-from demandsim.versions import versions
+from demandsim.graph.assumption import Assumption
+from demandsim.graph.explanation import Explanation, explain
+from demandsim.graph.fingerprint import canonical, fingerprint
+from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.metadata import StudyNotes
+from demandsim.graph.scenario import Scenarios
+from demandsim.graph.unit_check import check_units
+from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
+from demandsim.inference.infer import Request, inferred
+from demandsim.sampling.compile import compile_program
+from demandsim.sampling.correlation import Pairs, checked_pairs, replaced
+from demandsim.sampling.dataset import Labels
+from demandsim.sampling.dimension_order import dimension_order
+from demandsim.sampling.in_memory import Progress
+from demandsim.sampling.points import point_values
+from demandsim.sampling.program import Program
+from demandsim.sampling.simulate import Pace, Parts, Settings, Tolerance, estimated, simulated
+from demandsim.sampling.stopping import Round
+from demandsim.units.convert import base_factor, check_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Model"]
 
-Design = Literal["random", "latin_hypercube", "sobol"]
+DesignName = Literal["random", "latin_hypercube", "sobol"]
 #: What a model is made of.
 _PARTS = (
     "equations",
@@ -475,7 +475,7 @@ class Model:
         *,
         chains: int = 8,
         seed: int | None = None,
-        design: Design = "sobol",
+        design: DesignName = "sobol",
         keep: Sequence[str] | None = None,
         on_invalid: Literal["raise", "keep"] = "raise",
         dtype: Literal["float64", "float32"] = "float64",
@@ -579,7 +579,7 @@ class Model:
         chains: int = 8,
         seed: int | None = None,
         method: Literal["auto", "importance", "ensemble"] = "auto",
-        design: Design = "sobol",
+        design: DesignName = "sobol",
         keep: Sequence[str] | None = None,
         on_failure: Literal["raise", "warn"] = "raise",
         threads: int | None = None,
@@ -647,7 +647,7 @@ class Model:
         draws: int = 8192,
         chains: int = 8,
         seed: int | None = None,
-        design: Design = "sobol",
+        design: DesignName = "sobol",
     ) -> xr.Dataset:
         r"""Estimate means and quantiles by conditional Monte Carlo: far more accurate per draw.
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import qmc
 
-from demandsim.designs import DESIGNS, Stream, latin_hypercube, sobol, uniforms
 from demandsim.errors import DemandsimError, UnknownNameError
+from demandsim.sampling.qmc import DESIGNS, Stream, latin_hypercube, sobol, uniforms
 
 #: A new design is held to this proof by being in the menu.
 ALL = sorted(DESIGNS)
@@ -179,7 +179,7 @@ def test_scrambled_points_are_as_even_as_those_of_scipy():
 
 def test_directions_are_those_of_scipys_public_points():
     # The direction numbers come from a private attribute of scipy; its public points hold them to their word.
-    from demandsim import designs
+    from demandsim.sampling import qmc as designs
 
     bits = designs._BITS
     directions = designs._directions(64)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim.errors import OutputError, StoreError
-from demandsim.stores import probing, seals, writing
-from demandsim.stores.formats import format_of
+from demandsim.sampling.store import probing, seals, writing
+from demandsim.sampling.store.formats import format_of
 
 MODEL = ds.load_study("guosen-2025-01")
 SETTINGS = {"draws": 64, "chains": 2, "seed": 3, "chunks": 32, "keep": ["cards", "utilization"]}

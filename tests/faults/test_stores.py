@@ -13,7 +13,7 @@ import pytest
 
 import demandsim as ds
 from demandsim.errors import OutputError, StoreError
-from demandsim.stores import seals, writing
+from demandsim.sampling.store import seals, writing
 
 MODEL = ds.load_study("guosen-2025-01")
 SETTINGS = {"draws": 1024, "chains": 2, "seed": 3, "chunks": 256, "keep": ["cards", "gross_margin", "utilization"]}
@@ -79,7 +79,7 @@ def test_a_killed_process_leaves_a_store_that_goes_on(name, tmp_path, expected):
     path = tmp_path / name
     script = (
         "import time, demandsim as ds\n"
-        "from demandsim.stores import writing\n"
+        "from demandsim.sampling.store import writing\n"
         "write = writing.write_block\n"
         "writing.write_block = lambda *a: (write(*a), print('block', flush=True), time.sleep(0.2))\n"
         f"ds.load_study('guosen-2025-01').simulate(**{SETTINGS!r}, store={str(path)!r}, threads=1)\n"

@@ -12,7 +12,7 @@ import mutating
 
 import demandsim as ds
 from demandsim.distributions import parse_distribution
-from demandsim.stores import seals
+from demandsim.sampling.store import seals
 from demandsim.studies.loading import model_from_toml
 
 ROOT = Path(__file__).parent.parent.parent

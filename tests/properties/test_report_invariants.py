@@ -17,7 +17,7 @@ from demandsim.testing import (
     assert_monotone,
     assert_unit_invariant,
 )
-from demandsim.units import conversion_factor
+from demandsim.units.convert import conversion_factor
 
 DESIGNS = ["random", "latin_hypercube", "sobol"]
 KEYED = ["random", "latin_hypercube"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim.equations import equation_named, roofline, training
-from demandsim.units import base_factor
+from demandsim.units.convert import base_factor
 
 STUDY = "deepseek-2025-02"
 

@@ -11,15 +11,15 @@ import warnings
 
 import typer
 
-from demandsim.cli.deciding import decide
-from demandsim.cli.exploring import explore
-from demandsim.cli.exporting import export
-from demandsim.cli.inferring import infer
-from demandsim.cli.looking import explain, list_, show
-from demandsim.cli.mattering import sensitivity
-from demandsim.cli.reporting import report
-from demandsim.cli.simulating import run
-from demandsim.cli.terminal import say
+from demandsim.cli._output import say
+from demandsim.cli.decide import decide
+from demandsim.cli.explore import explore
+from demandsim.cli.export import export
+from demandsim.cli.infer import infer
+from demandsim.cli.inspect import explain, list_, show
+from demandsim.cli.report import report
+from demandsim.cli.run import run
+from demandsim.cli.sensitivity import sensitivity
 from demandsim.errors import DemandsimError
 
 __all__ = ["app", "main"]

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.estimates import Array, spread_to_mcse
+from demandsim._system import Array
+from demandsim.statistics.estimators import spread_to_mcse
 
 __all__ = ["Folds", "folds_of"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.units import conversion_factor, convert
+from demandsim.units.convert import conversion_factor, convert
 
 __all__ = ["BuyOrRent", "OrderCards", "SetPrice", "Term"]
 

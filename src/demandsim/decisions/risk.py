@@ -7,8 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from demandsim._system import Array
 from demandsim.decisions.folds import Folds
-from demandsim.estimates import Array, spread_to_mcse
+from demandsim.statistics.estimators import spread_to_mcse
 
 __all__ = ["frontier", "tail_mean", "tail_statistics"]
 

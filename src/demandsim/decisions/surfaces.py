@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.decisions.folds import Folds
-from demandsim.decisions.smoothing import Fit, fitted, least_squares, normal_ranks, spline_columns
-from demandsim.estimates import Array
+from demandsim.decisions.regression import Fit, fitted, least_squares, normal_ranks, spline_columns
 
 __all__ = ["given_several"]
 

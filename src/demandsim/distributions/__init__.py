@@ -4,18 +4,18 @@ A menu: each constructor returns a `Distribution`, and costs one row. Whatever e
 function, of scipy or PreliZ, is taken as it is by `as_distribution`.
 """
 
-from demandsim.distributions.adapters import as_distribution, scipy_distribution
+from demandsim.distributions.base import Distribution
 from demandsim.distributions.beta_gamma import beta, gamma
-from demandsim.distributions.by_mode import pert, triangular
-from demandsim.distributions.compose import mixture
-from demandsim.distributions.data import constant, discrete, empirical
+from demandsim.distributions.convert import as_distribution, scipy_distribution
+from demandsim.distributions.empirical import constant, discrete, empirical
 from demandsim.distributions.grammar import parse_distribution
-from demandsim.distributions.law import Distribution
 from demandsim.distributions.metalog import metalog
-from demandsim.distributions.normals import lognormal, normal, student_t
-from demandsim.distributions.pooling import pooled
+from demandsim.distributions.mixture import mixture
+from demandsim.distributions.normal import lognormal, normal, student_t
+from demandsim.distributions.opinion_pool import pooled
+from demandsim.distributions.triangular_pert import pert, triangular
 from demandsim.distributions.truncation import truncated
-from demandsim.distributions.uniforms import loguniform, uniform
+from demandsim.distributions.uniform import loguniform, uniform
 
 __all__ = [
     "Distribution",

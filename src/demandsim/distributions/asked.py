@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.distributions.law import Law
+from demandsim.distributions.base import Law
 from demandsim.errors import DistributionError
 
 __all__ = [

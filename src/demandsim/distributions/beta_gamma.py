@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.distributions.asked import (
     Parameter,
     central_z,
@@ -16,9 +17,9 @@ from demandsim.distributions.asked import (
     either,
     positive,
 )
-from demandsim.distributions.building import build, sound
-from demandsim.distributions.law import Array, Distribution, Law
-from demandsim.distributions.scipy_law import BetaLaw, ScipyLaw
+from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
 
 __all__ = ["beta", "gamma"]

@@ -20,18 +20,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demandsim.distributions.adapters import as_distribution, scipy_distribution
+from demandsim.distributions.base import Distribution
 from demandsim.distributions.beta_gamma import beta, gamma
-from demandsim.distributions.by_mode import pert, triangular
-from demandsim.distributions.compose import mixture
-from demandsim.distributions.data import constant, discrete, empirical
-from demandsim.distributions.law import Distribution
+from demandsim.distributions.convert import as_distribution, scipy_distribution
+from demandsim.distributions.empirical import constant, discrete, empirical
+from demandsim.distributions.format import shorten
 from demandsim.distributions.metalog import metalog
-from demandsim.distributions.normals import lognormal, normal, student_t
-from demandsim.distributions.pooling import pooled
+from demandsim.distributions.mixture import mixture
+from demandsim.distributions.normal import lognormal, normal, student_t
+from demandsim.distributions.opinion_pool import pooled
+from demandsim.distributions.triangular_pert import pert, triangular
 from demandsim.distributions.truncation import truncated
-from demandsim.distributions.uniforms import loguniform, uniform
-from demandsim.distributions.wording import shorten
+from demandsim.distributions.uniform import loguniform, uniform
 from demandsim.errors import DistributionError, did_you_mean
 
 __all__ = ["MENU", "parse_distribution"]

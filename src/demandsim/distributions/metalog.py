@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.distributions.asked import Parameter, drop_infinite
-from demandsim.distributions.building import build, listed, numbers_of, sound
-from demandsim.distributions.law import Array, Distribution, Law
+from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.constructor import build, listed, numbers_of, sound
 from demandsim.errors import DistributionError
 
 __all__ = ["MetalogLaw", "metalog"]

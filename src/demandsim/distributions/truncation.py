@@ -14,12 +14,13 @@ from typing import Any, cast
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.distributions.asked import Parameter, drop_infinite
-from demandsim.distributions.building import build, sound
-from demandsim.distributions.compose import MixtureLaw, mixture_law
-from demandsim.distributions.data import PolylineLaw, StepLaw
-from demandsim.distributions.inverses import tabulate
-from demandsim.distributions.law import Array, Distribution, Law
+from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.empirical import PolylineLaw, StepLaw
+from demandsim.distributions.inversion import tabulate
+from demandsim.distributions.mixture import MixtureLaw, mixture_law
 from demandsim.errors import DistributionError
 
 __all__ = ["TruncatedLaw", "truncated"]
@@ -285,7 +286,7 @@ def truncated(distribution: Any, lower: Parameter = None, upper: Parameter = Non
     >>> truncated(normal(mean=0, sd=1), lower=8).median().round(3)
     np.float64(8.085)
     """
-    from demandsim.distributions.adapters import as_distribution
+    from demandsim.distributions.convert import as_distribution
 
     lower, upper = drop_infinite(lower, upper)
     parts = {"distribution": as_distribution(distribution)}

@@ -9,7 +9,7 @@ import importlib
 from functools import cache
 
 from demandsim.errors import UnknownNameError, did_you_mean
-from demandsim.graph import Equation
+from demandsim.graph.graph import Equation
 
 __all__ = ["MENU", "equation_named"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from demandsim.constants import constant
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "batch_size",

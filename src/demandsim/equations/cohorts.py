@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.distributions.law import is_labelled
+from demandsim._system import Array
+from demandsim.distributions.base import is_labelled
 from demandsim.errors import EquationError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fallen_due", "mixed_purchases", "over_years", "purchases", "retirements", "survivors", "written_off"]
 
-Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 #: How far two floats may be apart and still be meant to be equal.

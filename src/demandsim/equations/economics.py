@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.constants import constant
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "break_even_price",

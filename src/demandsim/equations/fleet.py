@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.constants import constant
 from demandsim.equations.cohorts import fallen_due, over_years, purchases, retirements, survivors
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "annualized_capex",

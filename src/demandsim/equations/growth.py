@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.constants import constant
 from demandsim.errors import EquationError
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "exponential_growth",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.constants import constant
 from demandsim.equations.cohorts import mixed_purchases, over_years, survivors
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "card_flops_by_generation",

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.constants import constant
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "capex_share_needed",

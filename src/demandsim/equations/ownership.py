@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.constants import constant
 from demandsim.equations.cohorts import over_years, written_off
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "book_value",

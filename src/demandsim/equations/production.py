@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
 
 __all__ = [
     "cost_per_output_token",

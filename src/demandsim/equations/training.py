@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.constants import constant
-from demandsim.graph import equation
+from demandsim.graph.graph import equation
+from demandsim.units.constant import constant
 
 __all__ = [
     "achieved_training_utilization",

@@ -13,11 +13,11 @@ from bokeh.models import CustomJS
 
 from demandsim.errors import DemandsimError
 from demandsim.explorer import controls, panes
-from demandsim.explorer.commands import as_command, as_python
-from demandsim.explorer.exploring import Explorer, Setting
+from demandsim.explorer.replay import as_command, as_python
+from demandsim.explorer.session import Explorer, Setting
 from demandsim.explorer.sliders import Handles, Slider
-from demandsim.report.figures import Scene
-from demandsim.report.wording import label_text, percent
+from demandsim.report.data import Scene
+from demandsim.report.words import label_text, percent
 
 __all__ = ["Page"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.resources
 from collections.abc import Iterable
 
-from demandsim.explorer.exploring import Explorer
+from demandsim.explorer.session import Explorer
 from demandsim.explorer.sliders import Fixed, Slider
+from demandsim.report.data import Moves, Row, Scene, Shape
 from demandsim.report.drawn_sections import key, shape_figure
-from demandsim.report.figures import Moves, Row, Scene, Shape
 from demandsim.report.headline_sections import chances
 from demandsim.report.markup import Markup, join, tag
 from demandsim.report.sensitivity_sections import moves_table
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.wording import Words, percent
-from demandsim.tables import number
+from demandsim.report.words import Words, percent
+from demandsim.statistics.table import number
 
 __all__ = [
     "again",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demandsim.assumptions import Assumption
-from demandsim.distributions.law import Distribution
-from demandsim.explorer.intervals import central, is_wide, scaled, shifted, why_fixed, with_interval
-from demandsim.report.wording import Scale, Words, percent
+from demandsim.distributions.base import Distribution
+from demandsim.distributions.interval import central, is_wide, scaled, shifted, why_fixed, with_interval
+from demandsim.graph.assumption import Assumption
+from demandsim.report.words import Scale, Words, percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model

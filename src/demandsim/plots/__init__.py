@@ -3,21 +3,21 @@
 Each takes labelled Datasets and returns the Axes of one matplotlib figure, which `save` writes.
 """
 
-from demandsim.plots.bands import fan
+from demandsim.plots.break_even import break_even
 from demandsim.plots.canvas import save
-from demandsim.plots.choices import frontier, payoffs
+from demandsim.plots.cohorts import cohorts
+from demandsim.plots.convergence import convergence
+from demandsim.plots.distributions import distributions, forest
+from demandsim.plots.fan import fan
+from demandsim.plots.indices import shapley, sobol
+from demandsim.plots.information import information
 from demandsim.plots.limits import limits
-from demandsim.plots.maps import break_even
-from demandsim.plots.relations import scatter
-from demandsim.plots.roofs import roofline
-from demandsim.plots.settling import convergence
-from demandsim.plots.shares import shapley, sobol
-from demandsim.plots.spread import distributions, forest
-from demandsim.plots.stacks import cohorts
-from demandsim.plots.steps import waterfall
-from demandsim.plots.swings import tornado
-from demandsim.plots.updates import posterior
-from demandsim.plots.worth import information
+from demandsim.plots.payoffs import frontier, payoffs
+from demandsim.plots.posterior import posterior
+from demandsim.plots.roofline import roofline
+from demandsim.plots.scatter import scatter
+from demandsim.plots.tornado import tornado
+from demandsim.plots.waterfall import waterfall
 
 __all__ = [
     "break_even",

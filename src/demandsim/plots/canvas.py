@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.files import written_whole
-from demandsim.plots.wording import Locale, spare_fonts
+from demandsim._system import written_whole
+from demandsim.plots.words import Locale, spare_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

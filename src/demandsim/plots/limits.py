@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.cross_checks import cross_check
 from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, bare, is_wide, line, plain_ticks
 from demandsim.plots.panels import finite, provenance, study_of
-from demandsim.plots.wording import Locale, locale_of
-from demandsim.tables import number
+from demandsim.plots.words import Locale, locale_of
+from demandsim.series.cross_check import cross_check
+from demandsim.statistics.table import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.wording import Locale
+from demandsim.plots.words import Locale
 from demandsim.studies import list_studies, load_study
 
 __all__ = ["Panels", "captioned", "chosen", "lay_out", "provenance", "study_of"]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import bare, wrapped
-from demandsim.plots.wording import Locale
+from demandsim.plots.words import Locale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

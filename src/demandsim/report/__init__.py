@@ -1,5 +1,5 @@
 """Report: one self-contained HTML page of a model, for a reader who has no Python."""
 
-from demandsim.report.writing import report_page, write_report
+from demandsim.report.report import report_page, write_report
 
 __all__ = ["report_page", "write_report"]

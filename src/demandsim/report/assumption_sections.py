@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from demandsim.report.assumption_rows import AssumptionRow, Variant
+from demandsim.report.assumptions import AssumptionRow, Variant
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.wording import Words, percent
-from demandsim.tables import number
+from demandsim.report.words import Words, percent
+from demandsim.statistics.table import number
 
 __all__ = ["assumptions"]
 

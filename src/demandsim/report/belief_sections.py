@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from demandsim.report.charts import interval_bar
+from demandsim.report.data import Belief, Beliefs
 from demandsim.report.drawn_sections import fan_figure
-from demandsim.report.figures import Belief, Beliefs
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.tables_of_html import Column, bars, table
-from demandsim.report.wording import Words
+from demandsim.report.words import Words
 
 __all__ = ["beliefs"]
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from demandsim.report.axes import Axis, axis
-from demandsim.report.figures import Fan, Moves, Row, Shape
+from demandsim.report.data import Fan, Moves, Row, Shape
 from demandsim.report.markup import Markup, join, tag
-from demandsim.tables import number
+from demandsim.statistics.table import number
 
 __all__ = ["fan_chart", "interval_bar", "place_of", "shape_chart", "share_bar", "swing_bar"]
 

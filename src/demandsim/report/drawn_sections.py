@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from demandsim.report.charts import fan_chart, place_of, shape_chart
-from demandsim.report.figures import Fan, Shape
+from demandsim.report.data import Fan, Shape
 from demandsim.report.markup import Markup, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.wording import Words, percent
+from demandsim.report.words import Words, percent
 
 __all__ = ["STEPS", "fan_figure", "key", "shape_figure"]
 

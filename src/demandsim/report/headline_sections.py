@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from demandsim.report.figures import Page, Row, Scene
+from demandsim.report.data import Page, Row, Scene
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.wording import Scale, Words, percent
-from demandsim.tables import number
+from demandsim.report.words import Scale, Words, percent
+from demandsim.statistics.table import number
 
 __all__ = ["chances", "headline", "side_by_side"]
 

@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from demandsim.report.data import Page
 from demandsim.report.differences import differences, starts_of
 from demandsim.report.drawn_sections import STEPS
-from demandsim.report.figures import Page
 from demandsim.report.markup import Markup, join, tag, text
 from demandsim.report.scene_sections import Part, Section
-from demandsim.report.wording import Words
+from demandsim.report.words import Words
 
 __all__ = ["assembled"]
 

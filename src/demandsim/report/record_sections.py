@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from demandsim.report.assumption_rows import AssumptionRow
 from demandsim.report.assumption_sections import assumptions
-from demandsim.report.figures import Page
+from demandsim.report.assumptions import AssumptionRow
+from demandsim.report.data import Page
 from demandsim.report.markup import Child, Markup, join, tag
-from demandsim.report.record import Printed, Receipt
+from demandsim.report.provenance import Printed, Receipt
 from demandsim.report.scene_sections import Section
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.wording import Words, percent
+from demandsim.report.words import Words, percent
 
 __all__ = ["Record", "record_sections"]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from demandsim.report.belief_sections import beliefs
+from demandsim.report.data import Fan, Page, Scene
 from demandsim.report.drawn_sections import fan_figure, key, shape_figure
-from demandsim.report.figures import Fan, Page, Scene
 from demandsim.report.headline_sections import chances, headline, side_by_side
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.sensitivity_sections import LOOKS, information, moves_table, shares_table
-from demandsim.report.wording import Words, percent
+from demandsim.report.words import Words, percent
 
 __all__ = ["Part", "Section", "scene_sections"]
 

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.report.assumption_rows import ends_in_words
-from demandsim.report.choosing import Choice
-from demandsim.report.computing import Results
-from demandsim.report.figures import (
+from demandsim.report.assumptions import ends_in_words
+from demandsim.report.data import (
     Bar,
     Chart,
     Fan,
@@ -24,8 +22,10 @@ from demandsim.report.figures import (
     Share,
     Worth,
 )
+from demandsim.report.runs import Results
+from demandsim.report.selection import Choice
 from demandsim.report.statements import statements
-from demandsim.report.wording import Words, label_text
+from demandsim.report.words import Words, label_text
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from demandsim.report.charts import share_bar, swing_bar
-from demandsim.report.figures import Chart, Information, Moves
+from demandsim.report.data import Chart, Information, Moves
 from demandsim.report.markup import Markup, join, tag
 from demandsim.report.tables_of_html import bars
-from demandsim.report.wording import Words, percent
+from demandsim.report.words import Words, percent
 
 __all__ = ["LOOKS", "information", "moves_table", "shares_table"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from demandsim.report.choosing import Choice
-from demandsim.report.computing import Results
-from demandsim.report.figures import Statement
-from demandsim.report.wording import Words
-from demandsim.summary import probability
+from demandsim.report.data import Statement
+from demandsim.report.runs import Results
+from demandsim.report.selection import Choice
+from demandsim.report.words import Words
+from demandsim.statistics.summarize import probability
 
 __all__ = ["statements"]
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from demandsim.designs import Stream, entropy_of, recorded_seed, uniforms
+from demandsim._system import Array
 from demandsim.errors import check_known, check_whole
-from demandsim.estimates import spread_to_mcse
-from demandsim.sensitivity.factors import quantities
-from demandsim.sensitivity.hybrids import Hybrids, changes
-from demandsim.sensitivity.tables import Rows, check_chains, labelled, named
-from demandsim.simulation import Array
+from demandsim.sampling.qmc import Stream, entropy_of, recorded_seed, uniforms
+from demandsim.sensitivity.inputs import quantities
+from demandsim.sensitivity.interpolation import Hybrids, changes
+from demandsim.sensitivity.results import Rows, check_chains, labelled, named
+from demandsim.statistics.estimators import spread_to_mcse
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.simulation import Array
 
 if TYPE_CHECKING:
     import xarray as xr

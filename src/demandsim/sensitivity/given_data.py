@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.designs import entropy_of, recorded_seed
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known, check_whole
-from demandsim.estimates import check_prob
-from demandsim.sensitivity.data_indices import bins_of, classes, delta, pawn, rank_first_order, resampled
+from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
-from demandsim.simulation import Array
+from demandsim.sensitivity.kernels import bins_of, classes, delta, pawn, rank_first_order, resampled
+from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from demandsim.sensitivity.bases import Features
-from demandsim.sensitivity.surrogate import Surrogate
-from demandsim.simulation import Array
+from demandsim._system import Array
+from demandsim.sensitivity.surrogate.basis import Features
+from demandsim.sensitivity.surrogate.expansion import Surrogate
 
 __all__ = ["Indices", "Points", "Sums", "add", "indices"]
 

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demandsim.designs import entropy_of, recorded_seed
-from demandsim.distributions.law import normal_scores
+from demandsim._system import Array
+from demandsim.distributions.base import normal_scores
 from demandsim.errors import DemandsimError, check_whole
-from demandsim.estimates import check_prob
-from demandsim.runs import BLOCK
-from demandsim.sensitivity.bases import features
-from demandsim.sensitivity.factors import Groups, Inputs, gather
-from demandsim.sensitivity.fitting import constant
-from demandsim.sensitivity.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
-from demandsim.sensitivity.points import Event, Target, cube, read, scores, values_at
-from demandsim.sensitivity.sobol import chosen, piloted
-from demandsim.sensitivity.surrogate import Space, Surrogate
-from demandsim.sensitivity.tables import (
+from demandsim.sampling.qmc import entropy_of, recorded_seed
+from demandsim.sampling.run import BLOCK
+from demandsim.sensitivity.inputs import Groups, Inputs, gather
+from demandsim.sensitivity.permutations import exact, orders_of, redrawn
+from demandsim.sensitivity.results import (
     Rows,
     chain_interval,
     check_chains,
@@ -29,8 +24,13 @@ from demandsim.sensitivity.tables import (
     named,
     provenance,
 )
-from demandsim.sensitivity.walks import exact, orders_of, redrawn
-from demandsim.simulation import Array
+from demandsim.sensitivity.sobol import chosen, piloted
+from demandsim.sensitivity.surrogate.basis import features
+from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
+from demandsim.sensitivity.surrogate.fit import constant
+from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
+from demandsim.sensitivity.targets import Event, Target, cube, read, scores, values_at
+from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

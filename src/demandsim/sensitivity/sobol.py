@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demandsim.designs import entropy_of, recorded_seed
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_whole
-from demandsim.estimates import check_prob
-from demandsim.runs import BLOCK
-from demandsim.sensitivity.bases import features
-from demandsim.sensitivity.factors import Groups, Inputs, gather, quantities
-from demandsim.sensitivity.fitting import Design, constant, fit, products_behind, space_for
+from demandsim.sampling.qmc import entropy_of, recorded_seed
+from demandsim.sampling.run import BLOCK
+from demandsim.sensitivity.inputs import Groups, Inputs, gather, quantities
 from demandsim.sensitivity.pick_freeze import Points, Sums, add, indices
-from demandsim.sensitivity.points import Event, Target, cube, events, grades_of, read, targets, values_at
-from demandsim.sensitivity.surrogate import Space, Surrogate
-from demandsim.sensitivity.tables import (
+from demandsim.sensitivity.results import (
     Rows,
     chain_interval,
     check_chains,
@@ -27,7 +23,11 @@ from demandsim.sensitivity.tables import (
     named,
     provenance,
 )
-from demandsim.simulation import Array
+from demandsim.sensitivity.surrogate.basis import features
+from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
+from demandsim.sensitivity.surrogate.fit import Regressors, constant, fit, products_behind, space_for
+from demandsim.sensitivity.targets import Event, Target, cube, events, grades_of, read, targets, values_at
+from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,7 +96,7 @@ def piloted(inputs: Inputs, wanted: Sequence[Target], seed: int, evaluations: in
     values = values_at(inputs, grades_of(inputs, u))
     values = {**values, **inputs.program.derive(values, set(inputs.needed))}
     space = space_for(inputs, draws)
-    design = Design(space, features(space.bases, u))
+    design = Regressors(space, features(space.bases, u))
     centres, scales, surrogates = [], [], []
     for target in wanted:
         y = target.read(values, draws)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.estimates import check_prob
-from demandsim.point_values import point_values
-from demandsim.sensitivity.factors import Groups, grouped, quantities
-from demandsim.sensitivity.tables import provenance
-from demandsim.simulation import Array, Program, Values
+from demandsim.sampling.points import point_values
+from demandsim.sampling.program import Program, Values
+from demandsim.sensitivity.inputs import Groups, grouped, quantities
+from demandsim.sensitivity.results import provenance
+from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim.errors import SeriesError
-from demandsim.units import conversion_factor
+from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     import xarray as xr

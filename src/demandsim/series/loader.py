@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import SeriesError, UnitError, UnknownNameError, did_you_mean
 from demandsim.series.schema import OPTIONAL, Row, Table, read_table
-from demandsim.units import conversion_factor
+from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from demandsim.errors import SeriesError, UnitError, did_you_mean
 from demandsim.series.dates import first_day
-from demandsim.units import check_unit
+from demandsim.units.convert import check_unit
 
 __all__ = ["OPTIONAL", "REQUIRED", "STATUSES", "Row", "Table", "read_table"]
 

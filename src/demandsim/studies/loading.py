@@ -8,15 +8,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from demandsim.assumptions import Assumption
+from demandsim.distributions.base import Distribution
 from demandsim.distributions.grammar import parse_distribution
-from demandsim.distributions.law import Distribution
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
-from demandsim.evidence.observations import Happened, Observation, happened
-from demandsim.graph import Equation
+from demandsim.graph.assumption import Assumption
+from demandsim.graph.graph import Equation
+from demandsim.graph.metadata import Published, StudyNotes
+from demandsim.inference.evidence import Happened, Observation, happened
 from demandsim.model import Model
-from demandsim.notes import Published, StudyNotes
 from demandsim.studies.schema import AssumptionTable, EvidenceTable, ScenarioTable, Study, validated
 
 __all__ = ["list_studies", "load_study", "model_from_toml"]

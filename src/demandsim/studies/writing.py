@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demandsim.assumptions import Assumption
-from demandsim.distributions.law import format_value, is_labelled
+from demandsim._system import written_whole
+from demandsim.distributions.base import format_value, is_labelled
 from demandsim.errors import OutputError, StudyError
-from demandsim.evidence.observations import Evidence, Observation
-from demandsim.files import written_whole
+from demandsim.graph.assumption import Assumption
+from demandsim.inference.evidence import Evidence, Observation
 
 if TYPE_CHECKING:
     from demandsim.model import Model

@@ -13,13 +13,13 @@ from demandsim.errors import DemandsimError, did_you_mean
 if TYPE_CHECKING:
     from demandsim.testing.agreement import assert_conserved, assert_same
     from demandsim.testing.bounds import assert_bounded
-    from demandsim.testing.drawn_assumptions import assumptions
-    from demandsim.testing.drawn_distributions import distributions
-    from demandsim.testing.drawn_models import models
     from demandsim.testing.labels import assert_order_invariant, assert_scenarios_paired
-    from demandsim.testing.restating import assert_unit_invariant
     from demandsim.testing.scaling_laws import assert_homogeneous, assert_monotone
-    from demandsim.testing.values import values_within
+    from demandsim.testing.strategies.assumptions import assumptions
+    from demandsim.testing.strategies.distributions import distributions
+    from demandsim.testing.strategies.models import models
+    from demandsim.testing.strategies.values import values_within
+    from demandsim.testing.units import assert_unit_invariant
 
 __all__ = [
     "assert_bounded",
@@ -39,13 +39,13 @@ __all__ = [
 _ROOMS = {
     "agreement": ("assert_conserved", "assert_same"),
     "bounds": ("assert_bounded",),
-    "drawn_assumptions": ("assumptions",),
-    "drawn_distributions": ("distributions",),
-    "drawn_models": ("models",),
+    "strategies.assumptions": ("assumptions",),
+    "strategies.distributions": ("distributions",),
+    "strategies.models": ("models",),
     "labels": ("assert_order_invariant", "assert_scenarios_paired"),
-    "restating": ("assert_unit_invariant",),
+    "units": ("assert_unit_invariant",),
     "scaling_laws": ("assert_homogeneous", "assert_monotone"),
-    "values": ("values_within",),
+    "strategies.values": ("values_within",),
 }
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.simulation import Array, Values
+from demandsim.sampling.program import Values
 from demandsim.testing.comparing import Tried, check_tolerance, compare, try_at
-from demandsim.testing.evaluation import Bench, bench_of, names_of
-from demandsim.testing.searching import search
-from demandsim.testing.values import values_within
-from demandsim.units import conversion_factor
+from demandsim.testing.evaluate import Bench, bench_of, names_of
+from demandsim.testing.search import search
+from demandsim.testing.strategies.values import values_within
+from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     from demandsim.model import Model

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from demandsim.unit_registry import CURRENCIES
-from demandsim.units import parsed
+from demandsim.units.convert import parsed
+from demandsim.units.registry import CURRENCIES
 
 __all__ = ["POOLS", "comes_whole", "pool", "powers_of", "written"]
 
-#: Units of each base dimension; the first is the one of `demandsim.units`.
+#: Units of each base dimension; the first is the one of `demandsim.units.convert`.
 POOLS: dict[str, tuple[str, ...]] = {
     "[compute]": ("FLOP", "TFLOP", "EFLOP"),
     "[token]": ("token", "Mtoken", "Gtoken"),

@@ -10,13 +10,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.simulation import Values
+from demandsim.sampling.program import Values
 from demandsim.testing.comparing import Tried, check_tolerance, try_at
 from demandsim.testing.counter_examples import fail, rounded, varying, worst_cell
-from demandsim.testing.evaluation import bench_of, names_of
-from demandsim.testing.searching import search
-from demandsim.testing.values import edges_within, values_within
-from demandsim.units import conversion_factor
+from demandsim.testing.evaluate import bench_of, names_of
+from demandsim.testing.search import search
+from demandsim.testing.strategies.values import edges_within, values_within
+from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     from demandsim.model import Model

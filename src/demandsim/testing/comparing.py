@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from demandsim._system import Array
 from demandsim.errors import DemandsimError
-from demandsim.simulation import Array, Values
+from demandsim.sampling.program import Values
 from demandsim.testing.counter_examples import check_finite, fail, rounded, varying, worst_cell
-from demandsim.testing.evaluation import Bench, BrokenEquationError
+from demandsim.testing.evaluate import Bench, BrokenEquationError
 
 __all__ = ["Tried", "check_tolerance", "compare", "try_at"]
 

@@ -8,10 +8,11 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from demandsim.distributions.law import format_value
-from demandsim.simulation import Array, Layout, Values
-from demandsim.testing.evaluation import Bench
-from demandsim.testing.searching import CounterExampleError
+from demandsim._system import Array
+from demandsim.distributions.base import format_value
+from demandsim.sampling.program import Layout, Values
+from demandsim.testing.evaluate import Bench
+from demandsim.testing.search import CounterExampleError
 
 __all__ = ["amount", "check_finite", "fail", "rounded", "varying", "worst_cell"]
 

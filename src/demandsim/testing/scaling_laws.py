@@ -10,13 +10,14 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.simulation import Array, Values
+from demandsim.sampling.program import Values
 from demandsim.testing.comparing import Tried, check_tolerance, compare, try_at
 from demandsim.testing.counter_examples import amount, fail, rounded, varying, worst_cell
-from demandsim.testing.evaluation import Bench, bench_of, names_of
-from demandsim.testing.searching import search
-from demandsim.testing.values import ends_of, values_within
+from demandsim.testing.evaluate import Bench, bench_of, names_of
+from demandsim.testing.search import search
+from demandsim.testing.strategies.values import ends_of, values_within
 
 if TYPE_CHECKING:
     from demandsim.model import Model

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from demandsim.errors import WorkbookError
-from demandsim.workbook.looks import WRAPPED, number_format, shown, styles, width
+from demandsim.workbook.style import WRAPPED, number_format, shown, styles, width
 
 __all__ = ["FIRST_ROW", "HEADER_ROW", "Page", "readable_text", "storable_text"]
 

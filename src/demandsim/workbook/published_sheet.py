@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from demandsim.notes import Published
-from demandsim.units import base_factor, same_dimension
+from demandsim.graph.metadata import Published
+from demandsim.units.convert import base_factor, same_dimension
+from demandsim.workbook.formulas.terms import Term
 from demandsim.workbook.page import FIRST_ROW, Page
-from demandsim.workbook.results_sheet import ResultsSheet
+from demandsim.workbook.results import ResultsSheet
 from demandsim.workbook.sheets import INPUTS, printed_header
-from demandsim.workbook.terms import Term
 from demandsim.workbook.units_sheet import UnitsSheet
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.workbook.named_cells import NamedCells
+from demandsim.workbook.cells import NamedCells
+from demandsim.workbook.formulas.terms import Term, named
 from demandsim.workbook.page import Page
-from demandsim.workbook.terms import Term, named
 
 __all__ = ["StepsSheet"]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from demandsim.distributions.wording import shorten
+from demandsim.distributions.format import shorten
 from demandsim.errors import DemandsimError, WorkbookError, did_you_mean
-from demandsim.workbook.opening import Cell, Opened
 from demandsim.workbook.page import readable_text
+from demandsim.workbook.xlsx import Cell, Opened
 
 __all__ = ["Entry", "SheetTable", "table_of"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from demandsim.constants import Constant
-from demandsim.unit_registry import registry
-from demandsim.units import base_factor, parsed, same_dimension
+from demandsim.units.constant import Constant
+from demandsim.units.convert import base_factor, parsed, same_dimension
+from demandsim.units.registry import registry
+from demandsim.workbook.formulas.terms import LARGEST
 from demandsim.workbook.page import FIRST_ROW, Page
-from demandsim.workbook.terms import LARGEST
 
 if TYPE_CHECKING:
     from demandsim.model import Model

@@ -1,0 +1,28 @@
+"""``demandsim export``: a study as a workbook, to audit and edit in Excel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demandsim.cli._options import ScenarioOption, SetOption, StudyArgument
+from demandsim.cli._output import say
+from demandsim.cli._study import loaded
+
+__all__ = ["export"]
+
+
+def export(
+    study: StudyArgument,
+    path: Annotated[Path, typer.Argument(help="Workbook to write; its name ends in .xlsx.")],
+    set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
+    scenario: ScenarioOption = [],  # noqa: B006
+) -> None:
+    """Write a study as an Excel workbook: assumptions to edit, results as live formulas."""
+    from demandsim.workbook import write_workbook
+
+    write_workbook(loaded(study, set_, scenario), path)
+    say(f"written: {path}")
+    say(f"edit it, then: demandsim run {path}")

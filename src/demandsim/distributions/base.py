@@ -1,0 +1,226 @@
+"""A law (numbers below) and a distribution (what the expert said, and its labels, above)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from demandsim._system import Array
+from demandsim.distributions.format import format_value, is_labelled
+from demandsim.distributions.inversion import QuantileTable, tabulate
+
+__all__ = ["Distribution", "Law", "format_value", "is_labelled", "normal_scores", "standard_normal"]
+
+
+class Law(Protocol):
+    """One distribution of a single number. All functions are vectorised over a flat array."""
+
+    @property
+    def kind(self) -> str:
+        """``"continuous"``, ``"discrete"``, or ``"mixed"`` of both."""
+
+    def fast(self) -> Callable[[Array], Array]:
+        """The quantile function that draws go through: `ppf` if it is cheap, a table of it if not."""
+
+    def ppf(self, u: Array) -> Array:
+        """Quantiles at `u` in (0, 1), as exact as they can be computed."""
+
+    def isf(self, u: Array) -> Array:
+        """Quantiles at ``1 - u``, accurate for small `u`."""
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of at most `x`."""
+
+    def sf(self, x: Array) -> Array:
+        """Probability of more than `x`."""
+
+    def logpdf(self, x: Array) -> Array:
+        """Logarithm of the density (of the probability, if discrete) at `x`."""
+
+    def mean(self) -> float:
+        """Expected value."""
+
+    def std(self) -> float:
+        """Standard deviation."""
+
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest possible value."""
+
+
+@functools.cache
+def standard_normal() -> QuantileTable:
+    """Fast quantile function of the standard normal distribution."""
+    from scipy import special
+
+    def isf(u: Array) -> Array:
+        return cast(Array, -special.ndtri(u))
+
+    def sf(x: Array) -> Array:
+        return cast(Array, special.ndtr(-x))
+
+    return tabulate(special.ndtri, special.ndtr, sf, isf)
+
+
+def normal_scores(z: Array) -> Array:
+    """Uniform numbers strictly inside (0, 1) from standard normal ones."""
+    from scipy import special
+
+    return cast(Array, np.clip(special.ndtr(z), 2.0**-54, 1.0 - 2.0**-53))
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """A probability distribution: its family, what was said about it, and its laws.
+
+    Made by the constructors of `demandsim.distributions`, or by `as_distribution` from a number,
+    a text, or a distribution of scipy or PreliZ. Two distributions are equal when they were said
+    in the same words (``str``) about the same labels.
+
+    Parameters
+    ----------
+    family : str
+        Name of the constructor.
+    said : tuple of (name, value)
+        Arguments in the order of the constructor; positional ones have the name ``""``.
+    laws : tuple of Law
+        One law, or one per element of `dims` in C order.
+    dims : tuple of str
+        Own dims, such as ``("year",)``; empty for a single number.
+    coords : mapping of dim to labels
+
+    Examples
+    --------
+    >>> from demandsim import distributions as dist
+    >>> x = dist.lognormal(500, 1200, prob=0.9)
+    >>> x
+    lognormal(500, 1200, prob=0.9)
+    >>> x.median().round(2)
+    np.float64(774.6)
+    """
+
+    family: str
+    said: tuple[tuple[str, Any], ...]
+    laws: tuple[Law, ...]
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if self.family == "constant":
+            return format_value(self.said[0][1])
+        arguments = ", ".join(f"{name}={format_value(v)}" if name else format_value(v) for name, v in self.said)
+        return f"{self.family}({arguments})"
+
+    def __repr__(self) -> str:
+        return f"constant({self})" if self.family == "constant" else str(self)
+
+    def _identity(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, tuple[Any, ...]], ...]]:
+        return str(self), self.dims, tuple(sorted((dim, tuple(labels)) for dim, labels in self.coords.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Distribution) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tables are rebuilt where they are needed: cheaper than to send them.
+        return {name: value for name, value in self.__dict__.items() if name != "quantile_functions"}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each of `dims`."""
+        return tuple(len(self.coords[dim]) for dim in self.dims)
+
+    @property
+    def is_constant(self) -> bool:
+        """True if every element is a single sure value.
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.discrete([5, 5]).is_constant, dist.discrete([5, 6]).is_constant
+        (True, False)
+        """
+        return all(law.support()[0] == law.support()[1] for law in self.laws)
+
+    @functools.cached_property
+    def quantile_functions(self) -> tuple[Callable[[Array], Array], ...]:
+        """Fast quantile functions, one per element: tabulated where the law's own is slow.
+
+        Their u-error is at most 1e-10. They take flat arrays of numbers strictly inside (0, 1), and
+        give each number the same bits whatever array it stands in.
+        """
+        return tuple(law.fast() for law in self.laws)
+
+    def ppf(self, u: npt.ArrayLike) -> Any:
+        """Quantiles at probability `u`: exact, not from a table.
+
+        Parameters
+        ----------
+        u : array of values in (0, 1), any shape
+
+        Returns
+        -------
+        array of the shape of `u`; or DataArray with `dims`, for a scalar `u` and an indexed distribution
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.uniform(0, 10).ppf([0.05, 0.95])
+        array([0.5, 9.5])
+        """
+        points = np.asarray(u, dtype=np.float64)
+        return self._each(lambda law: np.reshape(law.ppf(points.ravel()), points.shape))
+
+    def cdf(self, x: npt.ArrayLike) -> Any:
+        """Probability of at most `x`, an array of any shape.
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.uniform(0, 10).cdf(2.5)
+        np.float64(0.25)
+        """
+        points = np.asarray(x, dtype=np.float64)
+        return self._each(lambda law: np.reshape(law.cdf(points.ravel()), points.shape))
+
+    def logpdf(self, x: npt.ArrayLike) -> Any:
+        """Logarithm of the density (of the probability, if discrete) at `x`, an array of any shape.
+
+        Raises
+        ------
+        DistributionError
+            If the distribution mixes sure values with a continuous part: it has no density.
+        """
+        points = np.asarray(x, dtype=np.float64)
+        return self._each(lambda law: np.reshape(law.logpdf(points.ravel()), points.shape))
+
+    def median(self) -> Any:
+        """Value with as much probability below as above."""
+        return self.ppf(0.5)
+
+    def mean(self) -> Any:
+        """Expected value; infinite or NaN if it does not exist."""
+        return self._each(lambda law: np.float64(law.mean()))
+
+    def sd(self) -> Any:
+        """Standard deviation; infinite or NaN if it does not exist."""
+        return self._each(lambda law: np.float64(law.std()))
+
+    def _each(self, function: Callable[[Law], Any]) -> Any:
+        with np.errstate(all="ignore"):
+            results = [function(law) for law in self.laws]
+        if not self.dims:
+            return results[0][()] if np.ndim(results[0]) == 0 else results[0]
+        import xarray as xr
+
+        values = np.array(results, dtype=np.float64)
+        if values.ndim != 1:
+            return values.reshape(self.shape + values.shape[1:])
+        coords = {dim: list(labels) for dim, labels in self.coords.items()}
+        return xr.DataArray(values.reshape(self.shape), dims=self.dims, coords=coords)

@@ -1,0 +1,270 @@
+"""Distributions made from values: a sure one, weighted ones, observed ones."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.constructor import build, listed, numbers_of
+from demandsim.errors import DistributionError
+
+__all__ = ["PolylineLaw", "StepLaw", "constant", "discrete", "empirical", "shares_of"]
+
+
+def _root_mean_square(deviations: Array, shares: Array) -> float:
+    # Scaled, so that the squares of very large or small numbers stay within a double.
+    scale = float(np.max(np.abs(deviations)))
+    return scale * math.sqrt(float(np.sum((deviations / scale) ** 2 * shares))) if scale > 0 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class StepLaw:
+    """Finitely many values; the quantile function is a staircase.
+
+    Parameters
+    ----------
+    values : array
+        Increasing.
+    shares : array
+        Probability of each, positive.
+    """
+
+    values: Array
+    shares: Array
+    kind: str = "discrete"
+
+    @functools.cached_property
+    def _levels(self) -> Array:
+        total = np.cumsum(self.shares)
+        return np.asarray(total / total[-1])
+
+    def fast(self) -> Callable[[Array], Array]:
+        """The quantile function itself."""
+        return self.ppf
+
+    def ppf(self, u: Array) -> Array:
+        """Quantiles at `u`."""
+        found: Array = self.values[np.searchsorted(self._levels[:-1], u, side="left")]
+        return found
+
+    def isf(self, u: Array) -> Array:
+        """Quantiles at ``1 - u``."""
+        return self.ppf(1.0 - u)
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of at most `x`."""
+        found: Array = np.concatenate([[0.0], self._levels])[np.searchsorted(self.values, x, side="right")]
+        return found
+
+    def sf(self, x: Array) -> Array:
+        """Probability of more than `x`."""
+        return 1.0 - self.cdf(x)
+
+    def logpdf(self, x: Array) -> Array:
+        """Logarithm of the probability of `x` itself."""
+        place = np.clip(np.searchsorted(self.values, x), 0, self.values.size - 1)
+        share = np.where(self.values[place] == x, self.shares[place], 0.0)
+        with np.errstate(divide="ignore"):
+            return np.log(share)
+
+    def mean(self) -> float:
+        """Expected value."""
+        return float(np.sum(self.values * self.shares))
+
+    def std(self) -> float:
+        """Standard deviation."""
+        return _root_mean_square(self.values - self.mean(), self.shares) if self.values.size > 1 else 0.0
+
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest possible value."""
+        return float(self.values[0]), float(self.values[-1])
+
+
+def shares_of(weights: Any, count: int, what: str) -> Array:
+    """Read relative weights as probabilities that sum to one; equal ones if None."""
+    shares = np.ones(count) if weights is None else numbers_of("weights", weights)
+    if shares.size != count:
+        raise DistributionError(f"{count} {what} need as many weights, not {shares.size}")
+    if np.any(shares < 0) or not shares.max() > 0:
+        raise DistributionError("weights must not be negative, and at least one must be positive")
+    shares = shares / shares.max()
+    return np.asarray(shares / shares.sum())
+
+
+def step_law(values: Array, shares: Array) -> StepLaw:
+    """The law of values in any order, with repetitions."""
+    unique, place = np.unique(values, return_inverse=True)
+    total = np.bincount(place, weights=shares)
+    return StepLaw(unique[total > 0], total[total > 0])
+
+
+def _solve_constant(value: float) -> Law:
+    return StepLaw(numbers_of("value", [value]), np.ones(1))
+
+
+def constant(value: Any) -> Distribution:
+    """A value that is sure.
+
+    Parameters
+    ----------
+    value : float or DataArray
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If the value is not a finite number.
+
+    Examples
+    --------
+    >>> constant(1979).sd()
+    np.float64(0.0)
+    """
+    return build("constant", _solve_constant, ("value",), value=value)
+
+
+def _solve_discrete(values: Any, weights: Any = None) -> Law:
+    numbers = numbers_of("values", values)
+    return step_law(numbers, shares_of(weights, numbers.size, "values"))
+
+
+def discrete(values: Sequence[float], weights: Sequence[float] | None = None) -> Distribution:
+    """Weighted values, such as two hardware options or three regulatory outcomes.
+
+    Parameters
+    ----------
+    values : sequence of float
+    weights : sequence of float, optional
+        Relative probabilities; equal by default.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If there are none, their numbers differ, or a weight is negative.
+
+    Examples
+    --------
+    >>> discrete([5, 6], weights=[1, 3]).mean()
+    np.float64(5.75)
+    """
+    parts = {"values": listed("discrete", "values", values), "weights": listed("discrete", "weights", weights)}
+    return build("discrete", _solve_discrete, ("values", "weights"), _required(parts, "values"))
+
+
+def _required(parts: dict[str, Any], name: str) -> dict[str, Any]:
+    # None would be dropped as not given.
+    return {**parts, name: [] if parts[name] is None else parts[name]}
+
+
+@dataclass(frozen=True, eq=False)
+class PolylineLaw:
+    """Values joined by straight lines: sorted `values`, and the probability at most of each."""
+
+    values: Array
+    levels: Array
+
+    @property
+    def kind(self) -> str:
+        """Mixed if a value occurs twice, which makes a step."""
+        return "continuous" if np.all(np.diff(self.values) > 0) else "mixed"
+
+    def fast(self) -> Callable[[Array], Array]:
+        """The quantile function itself."""
+        return self.ppf
+
+    def ppf(self, u: Array) -> Array:
+        """Quantiles at `u`."""
+        return np.interp(u, self.levels, self.values)
+
+    def isf(self, u: Array) -> Array:
+        """Quantiles at ``1 - u``."""
+        return self.ppf(1.0 - u)
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of at most `x`."""
+        return np.interp(x, self.values, self.levels, left=0.0, right=1.0)
+
+    def sf(self, x: Array) -> Array:
+        """Probability of more than `x`."""
+        return 1.0 - self.cdf(x)
+
+    def logpdf(self, x: Array) -> Array:
+        """Logarithm of the density at `x`."""
+        if self.kind == "mixed":
+            raise DistributionError("data in which a value occurs twice has no density")
+        place = np.clip(np.searchsorted(self.values, x, side="right") - 1, 0, self.values.size - 2)
+        inside = (x >= self.values[0]) & (x <= self.values[-1])
+        with np.errstate(divide="ignore"):
+            return np.where(inside, np.log(np.diff(self.levels)[place]) - np.log(np.diff(self.values)[place]), -np.inf)
+
+    def mean(self) -> float:
+        """Expected value."""
+        return float(np.sum((self.values[1:] / 2 + self.values[:-1] / 2) * np.diff(self.levels)))
+
+    def std(self) -> float:
+        """Standard deviation."""
+        centred = self.values - self.mean()
+        middles, halves = (centred[1:] + centred[:-1]) / 2, np.diff(centred) / math.sqrt(12)
+        shares = np.diff(self.levels)
+        return _root_mean_square(np.concatenate([middles, halves]), np.concatenate([shares, shares]))
+
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest possible value."""
+        return float(self.values[0]), float(self.values[-1])
+
+
+def _solve_empirical(data: Any, interpolate: bool = False) -> Law:
+    values = np.sort(numbers_of("data", data))
+    if not interpolate:
+        return step_law(values, np.full(values.size, 1.0 / values.size))
+    if values[0] == values[-1]:
+        raise DistributionError("interpolation needs at least two different values")
+    if not math.isfinite(values[-1] - values[0]):
+        raise DistributionError("its values are too far apart for a double")
+    return PolylineLaw(values, np.linspace(0.0, 1.0, values.size))
+
+
+def empirical(data: Sequence[float], *, interpolate: bool = False) -> Distribution:
+    """The distribution of data: each value as likely as it occurs.
+
+    Parameters
+    ----------
+    data : sequence of float
+        Observations, in any order.
+    interpolate : bool, default False
+        Join the sorted values by straight lines, so that values in between occur as well.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DistributionError
+        If there is no data, it is not finite, or fewer than two different values are interpolated.
+
+    Examples
+    --------
+    >>> empirical([3, 1, 2, 2]).ppf([0.2, 0.5, 0.9])
+    array([1., 2., 3.])
+    >>> empirical([3, 1, 2, 2], interpolate=True).ppf([0.2, 0.5, 0.9]).round(3)
+    array([1.6, 2. , 2.7])
+    """
+    if not isinstance(interpolate, (bool, np.bool_)):
+        raise DistributionError(f"empirical: interpolate must be true or false, not {interpolate!r}")
+    parts = {"data": listed("empirical", "data", data), "interpolate": bool(interpolate) or None}
+    return build("empirical", _solve_empirical, ("data",), _required(parts, "data"))

@@ -1,0 +1,249 @@
+"""Exploring: what a person has set, the model that follows from it, and the figures that follow from that."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from demandsim.distributions.base import Distribution
+from demandsim.errors import DemandsimError, InvalidDrawsError
+from demandsim.explorer.sliders import Fixed, Handles, Slider, fixed_ones, sliders
+from demandsim.explorer.words import words_of
+from demandsim.model import Model
+from demandsim.report.data import Moves, Scene
+from demandsim.report.runs import Results
+from demandsim.report.scenes import scenes
+from demandsim.report.selection import Choice, chosen
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Explorer", "Setting", "Settled"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a person has set.
+
+    Parameters
+    ----------
+    scenario : mapping of dim to label
+        One label of every scenario dim.
+    time : label or None
+        Of the study's time dim, where it has one.
+    handles : mapping of key to positions
+        Of the sliders that were moved, by their keys.
+    """
+
+    scenario: Mapping[str, str] = field(default_factory=dict)
+    time: Any = None
+    handles: Mapping[str, Handles] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a setting means: distributions by the slider that asks for them, and what was impossible."""
+
+    changes: Mapping[str, Distribution]
+    problems: Mapping[str, str]
+
+
+class Explorer:
+    """A study to play with, on the same random numbers throughout.
+
+    Parameters
+    ----------
+    model : Model
+    draws, chains, seed
+        Of every simulation: a moved slider changes what follows from it and nothing else.
+    prob : float, default 0.9
+        Probability of the intervals, of assumptions and of results.
+    locale : str, default "en"
+        Language of all texts.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> explorer = Explorer(ds.load_study("guosen-2025-01"), draws=64)
+    >>> start = explorer.start()
+    >>> explorer.scene(start).rows[0].name
+    'cards'
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        draws: int = 1024,
+        chains: int = 8,
+        seed: int = 1,
+        prob: float = 0.9,
+        locale: str = "en",
+    ) -> None:
+        self.model, self.draws, self.chains, self.seed, self.prob = model, draws, chains, seed, prob
+        self.words = words_of(locale)
+        self.choice: Choice = chosen(model)
+        self._flat: dict[tuple[str, ...], Model] = {}
+        # The last of each: a move asks for them several times, for its numbers, its tornado and its commands.
+        self._settled: tuple[Any, Settled] | None = None
+        self._built: tuple[Any, Model] | None = None
+        self._points: dict[tuple[str, ...], xr.Dataset] = {}
+        self._sliders: dict[tuple[str, ...], tuple[Slider, ...]] = {}
+
+    def start(self) -> Setting:
+        """Return the setting of the study: its first scenario, and its last year if it has years."""
+        scenario = {dim: next(iter(labels)) for dim, labels in self.model.scenarios.grid.items()}
+        return Setting(scenario, self.choice.times[-1] if self.choice.time_dim else None)
+
+    def flat(self, scenario: Mapping[str, str]) -> Model:
+        """Return the model of one scenario alone, without scenario dims: the same draws, to the bit."""
+        key = tuple(scenario.values())
+        if key not in self._flat:
+            m = self.model
+            overrides = {n: a for dim, label in scenario.items() for n, a in m.scenarios.grid[dim][label].items()}
+            needed = m.graph.ancestors(self.choice.headlines)
+            # Evidence is left out: draws are of the prior, and a slider moves the prior. Equations that no
+            # headline needs are left out too, since every new model tries all that it has.
+            self._flat[key] = Model(
+                [made for name, made in m.equations.items() if name in needed],
+                {**m.assumptions, **overrides},
+                correlations=m.correlations,
+                notes=m.notes,
+                dimensions=m.dimensions,
+                nearest=m.nearest,
+            )
+        return self._flat[key]
+
+    def sliders(self, scenario: Mapping[str, str]) -> tuple[Slider, ...]:
+        """Return the sliders of a scenario, in the order of the study."""
+        where = tuple(scenario.values())
+        if where not in self._sliders:
+            named = {name: (self._key(name, scenario), own) for name, own in self.flat(scenario).assumptions.items()}
+            self._sliders[where] = sliders(named, self.prob, self.words)
+        return self._sliders[where]
+
+    def _key(self, name: str, scenario: Mapping[str, str]) -> str:
+        """What ``--set`` calls an assumption in a scenario."""
+        grid = self.model.scenarios.grid
+        label = next((label for dim, label in scenario.items() if name in grid[dim][label]), None)
+        return name if label is None else f"{name}@{label}"
+
+    def fixed(self, scenario: Mapping[str, str]) -> tuple[Fixed, ...]:
+        """Return the assumptions of a scenario that no slider moves."""
+        return fixed_ones(self.flat(scenario), self.words)
+
+    def settled(self, setting: Setting) -> Settled:
+        """Read the handles; an impossible interval is told by the key of its slider."""
+        wanted = (tuple(setting.scenario.items()), tuple(setting.handles.items()))
+        if self._settled is None or self._settled[0] != wanted:
+            self._settled = (wanted, self._read(setting))
+        return self._settled[1]
+
+    def _read(self, setting: Setting) -> Settled:
+        changes: dict[str, Distribution] = {}
+        problems: dict[str, str] = {}
+        for slider in self.sliders(setting.scenario):
+            handles = setting.handles.get(slider.key, slider.start)
+            if handles == slider.start:
+                continue
+            if len(handles) > 1 and handles[0] >= handles[1]:
+                problems[slider.key] = self.words.say("crossed")
+                continue
+            try:
+                law = slider.distribution(handles, self.prob)
+            except DemandsimError as error:
+                # What it says first is the distribution, which the slider shows.
+                problems[slider.key] = re.split(r"\): |\.\.\., ", str(error))[-1]
+                continue
+            if why := slider.why_not(law):
+                problems[slider.key] = self.words.say(why)
+            else:
+                changes[slider.key] = law
+        return Settled(changes, problems)
+
+    def built(self, setting: Setting) -> Model:
+        """Return the model that a setting asks for.
+
+        Raises
+        ------
+        DemandsimError
+            If a slider asks for an impossible interval.
+        """
+        settled = self.settled(setting)
+        for key, problem in settled.problems.items():
+            raise DemandsimError(f"{key}: {problem}")
+        wanted = (tuple(setting.scenario.items()), tuple(settled.changes.items()))
+        if self._built is None or self._built[0] != wanted:
+            flat = self.flat(setting.scenario)
+            changes = {key.partition("@")[0]: law for key, law in settled.changes.items()}
+            self._built = (wanted, flat.assume(**changes) if changes else flat)
+        return self._built[1]
+
+    def simulated(self, setting: Setting) -> xr.Dataset:
+        """Simulate the headline results of a setting."""
+        model = self.built(setting)
+        return model.simulate(
+            self.draws, chains=self.chains, seed=self.seed, keep=list(self.choice.headlines), prob=self.prob
+        )
+
+    def scene(self, setting: Setting) -> Scene:
+        """Return results, probabilities and distributions of a setting.
+
+        Raises
+        ------
+        DemandsimError
+            If a setting is impossible, or an equation gives no number with it.
+        """
+        from demandsim.statistics.summarize import summarize
+
+        draws = self.simulated(setting)
+        if setting.time is not None:
+            draws = draws.sel({self.choice.time_dim: setting.time})
+        random = draws[[name for name, array in draws.data_vars.items() if {"chain", "draw"} <= set(array.dims)]]
+        point = self._point(setting.scenario)
+        if setting.time is not None:
+            point = point.sel({self.choice.time_dim: setting.time})
+        results = Results(draws, summarize(random, self.prob), point, None, None, None, [], {})
+        return self._scene(setting, results)
+
+    def _point(self, scenario: Mapping[str, str]) -> xr.Dataset:
+        """Return the model at the published points of a scenario, which sliders do not move."""
+        where = tuple(scenario.values())
+        if where not in self._points:
+            self._points[where] = self.flat(scenario).point()
+        return self._points[where]
+
+    def moves(self, setting: Setting, of: str) -> Moves:
+        """Return the tornado of one result under a setting."""
+        from demandsim.sensitivity import tornado
+
+        model = self.built(setting)
+        moved = tornado(model, of, prob=self.prob)
+        nothing = moved[[]]
+        results = Results(nothing, nothing, nothing, None, moved, None, [], {})
+        return self._scene(setting, results, of).moves[0]
+
+    def explained(self) -> tuple[str, ...]:
+        """Return the results that a tornado can be about, those that decide first."""
+        uncertain = [name for name in self.choice.headlines if self.model.program.varying[name].random]
+        first = [name for name in self.choice.explained if name in uncertain]
+        return (*first, *(name for name in uncertain if name not in first))
+
+    def label(self, name: str) -> str:
+        """Return the long name of a computed quantity."""
+        return self.words.locale.name(name, self.model.equations[name].long_name)
+
+    def told(self, error: DemandsimError) -> str:
+        """Say to a person why there are no results."""
+        found = re.match(r"equation '(\w+)' made", str(error)) if isinstance(error, InvalidDrawsError) else None
+        return self.words.say("no_number", name=self.label(found[1])) if found else str(error)
+
+    def _scene(self, setting: Setting, results: Results, of: str = "") -> Scene:
+        times = () if setting.time is None else (setting.time,)
+        choice = dataclasses.replace(
+            self.choice, scenarios=({},), times=times, explained=(of,) if of else (), decides=False
+        )
+        return next(scenes(self.built(setting), choice, results, self.prob, self.words))

@@ -1,0 +1,1 @@
+"""What is known: assumptions, equations, scenarios, and the checks that they fit together."""

@@ -1,0 +1,143 @@
+"""Assumption: a distribution with a unit, a published point and a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demandsim.distributions.base import Distribution, is_labelled
+from demandsim.distributions.convert import as_distribution
+from demandsim.distributions.format import labels_along
+from demandsim.errors import DistributionError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Assumption"]
+
+
+@dataclass(frozen=True, init=False)
+class Assumption:
+    """A quantity that nobody knows exactly, and how well it is known.
+
+    Parameters
+    ----------
+    distribution : distribution, number, DataArray or str
+        Anything that has a quantile function; a number is a sure value. In `unit`.
+    unit : str, default "1"
+        Unit of the values, such as ``"token/day"``; what you count yourself stands in braces, ``"M{image}/day"``.
+    point : float or DataArray, optional
+        The published or best single value, in `unit`; the median by default.
+    long_name : str, optional
+        A label for tables and plots.
+    source : str, optional
+        Where the point and the spread come from.
+    shared : bool, default False
+        For a distribution indexed by year or hardware: one draw for all elements (their quantiles
+        move together) instead of one independent draw per element.
+
+    Raises
+    ------
+    DistributionError
+        If the distribution cannot be read, or the point is not a finite number.
+
+    Examples
+    --------
+    >>> from demandsim import distributions as dist
+    >>> a = Assumption(dist.beta(mean=0.45, sd=0.1), point=0.45, source="report, Fig. 27")
+    >>> a.point
+    0.45
+    >>> Assumption(1979, unit="TFLOP/s/card").distribution.is_constant
+    True
+    """
+
+    distribution: Distribution
+    unit: str
+    point: Any
+    long_name: str | None
+    source: str | None
+    shared: bool
+
+    def __init__(
+        self,
+        distribution: Any,
+        unit: str = "1",
+        *,
+        point: float | xr.DataArray | None = None,
+        long_name: str | None = None,
+        source: str | None = None,
+        shared: bool = False,
+    ) -> None:
+        made = as_distribution(distribution)
+        object.__setattr__(self, "distribution", made)
+        object.__setattr__(self, "unit", unit or "1")
+        object.__setattr__(self, "point", _checked_point(made, point))
+        object.__setattr__(self, "long_name", long_name)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "shared", bool(shared))
+
+    def with_distribution(self, distribution: Any) -> Assumption:
+        """Return the assumption with another distribution; unit and labels stay.
+
+        The published point stays as well, unless the new distribution is a sure value.
+
+        Examples
+        --------
+        >>> Assumption(0.45, source="Fig. 27").with_distribution("beta(mean=0.15, sd=0.05)").point
+        0.45
+        """
+        if isinstance(distribution, Assumption):
+            return distribution
+        made = as_distribution(distribution)
+        point = None if made.is_constant or _labels(self.point) != dict(made.coords) else self.point
+        return Assumption(
+            made, self.unit, point=point, long_name=self.long_name, source=self.source, shared=self.shared
+        )
+
+    def relabelled(self, **changes: Any) -> Assumption:
+        """Return the assumption with other `unit`, `point`, `long_name`, `source` or `shared`."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes
+        return Assumption(fields.pop("distribution"), fields.pop("unit"), **fields)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Assumption):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        point = self.point
+        if is_labelled(point):
+            point = (point.dims, tuple(point.values.ravel().tolist()))
+        return self.distribution, self.unit, point, self.long_name, self.source, self.shared
+
+
+def _labels(point: Any) -> dict[str, tuple[Any, ...]]:
+    """Labels of a point along each of its dims, as a distribution holds them."""
+    if not is_labelled(point):
+        return {}
+    return {str(dim): labels_along(point, dim) for dim in point.dims}
+
+
+def _checked_point(distribution: Distribution, point: Any) -> Any:
+    if point is None:
+        middle = distribution.median()
+        if distribution.is_constant and distribution.said and not is_labelled(middle):
+            return float(middle)
+        return middle if is_labelled(middle) else float(middle)
+    if is_labelled(point):
+        if set(point.dims) - set(distribution.dims):
+            raise DistributionError(f"point has dims {point.dims}, the distribution {distribution.dims}")
+        for value in point.values.ravel().tolist():
+            if not math.isfinite(value):
+                raise DistributionError(f"point must be finite, not {value!r}")
+        return point
+    if isinstance(point, bool) or (not isinstance(point, (int, float)) and not hasattr(point, "__float__")):
+        raise DistributionError(f"point must be a number or a DataArray, not {point!r}")
+    if not math.isfinite(float(point)):
+        raise DistributionError(f"point must be finite, not {point!r}")
+    return float(point)

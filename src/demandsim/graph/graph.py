@@ -1,0 +1,280 @@
+"""Graph: equations are plain functions, resolved by the names of their parameters."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from demandsim.errors import CycleError, EquationError, MissingAssumptionError, did_you_mean
+from demandsim.graph.formula import code_digest, formula_of, held_values, label_and_source
+from demandsim.units.constant import Constant
+from demandsim.units.convert import check_unit
+
+__all__ = ["Equation", "Graph", "equation"]
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """A plain function of named quantities, and the unit of its result.
+
+    Calling it calls the function. Made by `equation`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes quantities by name, in base units, as numbers, numpy arrays or DataArrays.
+    name : str
+        Quantity that it computes.
+    unit : str
+        Unit in which results are reported.
+    long_name, source : str or None
+        Label and provenance; from the docstring's first line and its ``Source:`` line by default.
+    inputs : tuple of str
+        Names of the quantities it takes.
+    constants : mapping of str to Constant
+        Inputs that have a value of their own unless the model gives another.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    unit: str
+    long_name: str | None
+    source: str | None
+    inputs: tuple[str, ...]
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the quantity, from plain values in base units."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<equation {self.name}({', '.join(self.inputs)}) [{self.unit}]>"
+
+    def __reduce__(self) -> Any:
+        # By name where the module has it; a function made elsewhere is the pickler's business.
+        found: Any = inspect.getmodule(self.function) if self.function.__module__ != "__main__" else None
+        for part in self.function.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is self:
+            return _named, (self.function.__module__, self.function.__qualname__)
+        fields = (self.function, self.name, self.unit, self.long_name, self.source, self.inputs, dict(self.constants))
+        # Its source may not be found where it arrives: what was read from it goes along.
+        return Equation, fields, {"formula": self.formula, "fingerprint": self.fingerprint}
+
+    @property
+    def reference(self) -> str:
+        """Name for study files: ``inference.cards`` for a shipped equation, else the bare name.
+
+        A shipped one goes by its function: several may compute one quantity, in different ways.
+        """
+        module = self.function.__module__
+        prefix = "demandsim.equations."
+        room = module.removeprefix(prefix)
+        return f"{room}.{self.function.__name__}" if module.startswith(prefix) else self.name
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """What the equation computes, as text that differs when it does."""
+        body = self.formula if self.has_source else code_digest(self.function) or self.formula
+        constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
+        return "; ".join([body, *held_values(self.function), *constants])
+
+    @property
+    def has_source(self) -> bool:
+        """Whether `formula` is what the source says, rather than just the names."""
+        return self.formula != self._signature
+
+    @property
+    def _signature(self) -> str:
+        return f"{self.name}({', '.join(self.inputs)})"
+
+    @functools.cached_property
+    def formula(self) -> str:
+        """The right-hand side as written in the source: ``peak_compute / (card_flops * utilization)``."""
+        return formula_of(self.function) or self._signature
+
+
+def _named(module: str, qualname: str) -> Any:
+    import importlib
+
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@overload
+def equation(
+    function: Callable[..., Any],
+    *,
+    unit: str,
+    name: str | None = None,
+    long_name: str | None = None,
+    source: str | None = None,
+) -> Equation: ...
+
+
+@overload
+def equation(
+    *,
+    unit: str,
+    name: str | None = None,
+    long_name: str | None = None,
+    source: str | None = None,
+) -> Callable[[Callable[..., Any]], Equation]: ...
+
+
+def equation(
+    function: Callable[..., Any] | None = None,
+    *,
+    unit: str,
+    name: str | None = None,
+    long_name: str | None = None,
+    source: str | None = None,
+) -> Any:
+    """Declare a function as an equation: it computes the quantity that it is named after.
+
+    Parameters
+    ----------
+    function : callable
+        Its parameters name the quantities it needs. It receives them in base units (FLOP, token,
+        card, CNY, second, ...) and returns its result in base units: no 86,400, no 1e6, no "/100".
+    unit : str
+        Unit in which the result is reported, such as ``"CNY/year"`` or ``"FLOP/{image}"``.
+    name : str, optional
+        Quantity computed; the function's own name by default.
+    long_name, source : str, optional
+        Label and provenance; from the docstring by default.
+
+    Returns
+    -------
+    Equation
+        Callable like the function itself.
+
+    Raises
+    ------
+    EquationError
+        If the function takes ``*args`` or ``**kwargs``, or a default that is not a `constant`.
+
+    Examples
+    --------
+    >>> @equation(unit="card")
+    ... def cards(peak_compute, card_flops, utilization):
+    ...     '''Cards needed to serve the peak.'''
+    ...     return peak_compute / (card_flops * utilization)
+    >>> cards(1e18, 1e15, 0.5)
+    2000.0
+    >>> cards.long_name
+    'Cards needed to serve the peak'
+    """
+    if function is None:
+        return functools.partial(equation, unit=unit, name=name, long_name=long_name, source=source)
+    called = str(name or getattr(function, "__name__", ""))
+    if not called.isidentifier():
+        raise EquationError(f"an equation needs a name that is an identifier, not '{called}'; give name=")
+    inputs, constants = [], {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise EquationError(f"equation '{called}': parameter '{parameter}' must be a plain name, one per quantity")
+        inputs.append(parameter.name)
+        if isinstance(parameter.default, Constant):
+            constants[parameter.name] = parameter.default
+        elif parameter.default is not parameter.empty:
+            raise EquationError(
+                f"equation '{called}': the default of '{parameter.name}' has no unit; "
+                f"write {parameter.name}=ds.constant({parameter.default!r}, unit)"
+            )
+    first, cited = label_and_source(function.__doc__)
+    made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants)
+    # A decorated function keeps its name, docstring and signature for help() and doctest.
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        object.__setattr__(made, attribute, getattr(function, attribute, None))
+    object.__setattr__(made, "__wrapped__", function)
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Equations in an order in which each finds its inputs computed.
+
+    Parameters
+    ----------
+    equations : tuple of Equation
+        As given; the order does not matter.
+    order : tuple of str
+        Names of the computed quantities, inputs first.
+    """
+
+    equations: Mapping[str, Equation]
+    order: tuple[str, ...]
+
+    @classmethod
+    def of(cls, equations: Sequence[Equation], assumptions: Iterable[str]) -> Graph:
+        """Order the equations over the given assumptions.
+
+        Raises
+        ------
+        EquationError
+            If two equations compute one quantity, or one computes an assumption.
+        MissingAssumptionError
+            If an input is neither assumption nor equation.
+        CycleError
+            If equations need each other; the path is shown.
+        UnitError
+            If a declared unit cannot be read.
+        """
+        given = set(assumptions)
+        by_name: dict[str, Equation] = {}
+        for made in equations:
+            if not isinstance(made, Equation):
+                raise EquationError(f"{made!r} is not an equation; decorate it with @ds.equation(unit=...)")
+            if made.name in by_name:
+                raise EquationError(f"two equations compute '{made.name}'; keep one")
+            if made.name in given:
+                raise EquationError(f"'{made.name}' is both an assumption and an equation; keep one")
+            check_unit(made.unit)
+            by_name[made.name] = made
+        known = given | set(by_name)
+        needs = {}
+        for name in sorted(by_name):
+            made = by_name[name]
+            for wanted in made.inputs:
+                if wanted not in known and wanted not in made.constants:
+                    raise MissingAssumptionError(
+                        f"equation '{name}' needs '{wanted}', which is neither an assumption nor an equation"
+                        f"{did_you_mean(wanted, known)}"
+                    )
+            needs[name] = sorted(wanted for wanted in made.inputs if wanted in by_name)
+        try:
+            order = tuple(graphlib.TopologicalSorter(needs).static_order())
+        except graphlib.CycleError as error:
+            path = " -> ".join(reversed(error.args[1]))
+            raise CycleError(f"equations need each other in a circle: {path}") from None
+        return cls(by_name, order)
+
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """Return the given quantities and all that they are computed from."""
+        return ancestors({name: made.inputs for name, made in self.equations.items()}, names)
+
+
+def ancestors(inputs: Mapping[str, Sequence[str]], names: Iterable[str]) -> set[str]:
+    """Return the given quantities and all that they are computed from.
+
+    Parameters
+    ----------
+    inputs : mapping of str to sequence of str
+        What each computed quantity is computed from.
+    names : iterable of str
+    """
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(inputs.get(name, ()))
+    return found

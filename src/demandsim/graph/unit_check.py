@@ -1,0 +1,217 @@
+"""Unit check: the graph runs once on pint quantities, and every dimension must be as declared."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from demandsim.distributions.base import is_labelled
+from demandsim.errors import DimensionError
+from demandsim.graph.graph import Equation, Graph
+from demandsim.units.convert import parsed
+from demandsim.units.registry import registry
+
+__all__ = ["check_units"]
+
+Quantities = dict[str, Any]
+
+
+def check_units(graph: Graph, points: Mapping[str, Any], units: Mapping[str, str]) -> None:
+    """Run the graph on quantities with units.
+
+    Parameters
+    ----------
+    graph : Graph
+    points : mapping of assumption to float or DataArray
+        One value each, in base units.
+    units : mapping of assumption to unit
+
+    Raises
+    ------
+    DimensionError
+        If an equation mixes dimensions, or returns another than it declares; the message names it.
+    """
+    quantities: Quantities = {name: _quantity(value, units[name]) for name, value in points.items()}
+    for name in graph.order:
+        made = graph.equations[name]
+        inputs = _inputs(made, quantities)
+        try:
+            quantities[name] = _run(made, inputs)
+        except _MismatchError as mismatch:
+            raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
+
+
+class _MismatchError(Exception):
+    """What is wrong with the dimensions of one equation."""
+
+
+def _base(unit: str) -> Any:
+    return registry().Quantity(1.0, parsed(unit)).to_base_units().units
+
+
+def _quantity(value: Any, unit: str) -> Any:
+    """A labelled quantity, as an equation will see it: with the dims of its point and one draw."""
+    import xarray as xr
+
+    labelled = value if is_labelled(value) else xr.DataArray(float(value))
+    numbers = labelled.astype(np.float64)
+    # A dim of that name is refused later, with the name of its assumption.
+    numbers = numbers if "draw" in numbers.dims else numbers.expand_dims("draw", axis=-1)
+    return numbers.copy(data=registry().Quantity(numbers.values, _base(unit)))
+
+
+def _inputs(made: Equation, quantities: Quantities) -> Quantities:
+    """Everything labelled, constants too: ufuncs of xarray take no mixture of labels and bare quantities."""
+    return {
+        name: quantities[name]
+        if name in quantities
+        else _quantity(float(made.constants[name]), made.constants[name].unit).isel(draw=0)
+        for name in made.inputs
+    }
+
+
+def _bare(result: Any) -> Any:
+    """The pint quantity inside a result, or the number that has lost its unit."""
+    data = result.data if is_labelled(result) else result
+    return data if hasattr(data, "dimensionality") else registry().Quantity(data, "")
+
+
+def _run(made: Equation, inputs: Quantities) -> Any:
+    import pint
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # A stripped unit would pass for a number: numpy functions must see the quantity.
+        warnings.simplefilter("error", pint.UnitStrippedWarning)
+        try:
+            result = made.function(**inputs)
+        except pint.DimensionalityError as error:
+            try:
+                # xarray pads with bare NaN inside some of its methods, which is no fault of the equation.
+                return _run_rescaled(made, inputs)
+            except Exception:
+                raise _MismatchError(f"combines {_pretty(error.units1)} with {_pretty(error.units2)}") from None
+        except pint.errors.OffsetUnitCalculusError as error:
+            raise _MismatchError(str(error)) from None
+        except Exception:
+            # Not every function knows quantities (np.where on labels, scipy.special): numbers will do.
+            return _run_rescaled(made, inputs)
+    found = _bare(result)
+    try:
+        agrees = found.dimensionality == _base(made.unit).dimensionality
+    except TypeError:
+        # A ratio to the power of an array has, to pint, a unit that it cannot look up.
+        return _run_rescaled(made, inputs)
+    if not agrees:
+        raise _MismatchError(f"declares unit '{made.unit}' but returns '{_pretty(found.units)}'")
+    return result if is_labelled(result) else _relabelled(result, inputs, made.unit)
+
+
+def _run_rescaled(made: Equation, inputs: Quantities) -> Any:
+    """Check by changing the unit of one dimension at a time: the result must change as declared."""
+    quantities = {name: _bare(value) for name, value in inputs.items()}
+
+    def run(numbers: Mapping[str, Any], dimension: str | None) -> Any:
+        power = {name: quantities[name].dimensionality.get(dimension, 0) for name in numbers}
+        try:
+            return made.function(**{name: number * 2.0 ** power[name] for name, number in numbers.items()})
+        except Exception as error:
+            error.add_note(f"in equation '{made.name}'")
+            raise
+
+    given = {name: value.copy(data=quantities[name].magnitude) for name, value in inputs.items()}
+    # Where values are far apart one of them may not be felt, so numbers near 1 are tried as well, and small and
+    # large ones: a result that is 0 or no number tells nothing.
+    trials = [given] + [
+        {name: 0 * given[name] + size * (0.7 + step * place) for place, name in enumerate(given)}
+        for size, step in ((1.0, 0.1), (1.0, -0.03), (0.1, 0.1), (10.0, 0.1))
+    ]
+    declared = _base(made.unit).dimensionality
+    dimensions = {dimension for quantity in quantities.values() for dimension in quantity.dimensionality}
+    for numbers in trials:
+        plain = np.asarray(run(numbers, None))
+        for dimension in sorted(dimensions | set(declared)):
+            expected = plain * 2.0 ** declared.get(dimension, 0)
+            if not np.allclose(np.asarray(run(numbers, dimension)), expected, rtol=1e-9, atol=0.0, equal_nan=True):
+                raise _MismatchError(
+                    f"declares unit '{made.unit}', but its result does not change with the unit of {dimension} "
+                    "as that should"
+                )
+    return _relabelled(run(given, None), inputs, made.unit)
+
+
+def _relabelled(result: Any, inputs: Quantities, unit: str) -> Any:
+    """Put a result that has lost its unit or its labels back into a labelled quantity."""
+    import xarray as xr
+
+    if is_labelled(result):
+        return result.copy(data=registry().Quantity(np.asarray(result), _base(unit)))
+    numbers = np.asarray(_bare(result).magnitude)
+    (template, *_) = xr.broadcast(*inputs.values()) if inputs else (xr.DataArray(0.0),)
+    if numbers.shape == template.shape:
+        return template.copy(data=registry().Quantity(numbers, _base(unit)))
+    return xr.DataArray(registry().Quantity(np.asarray(np.ravel(numbers)[0]), _base(unit)))
+
+
+def _pretty(units: Any) -> str:
+    text = format(registry().Unit(units), "~C") if not isinstance(units, str) else units
+    return "1" if text in ("", "dimensionless") else text.replace("**", "^")
+
+
+def _message(made: Equation, inputs: Quantities, what: str) -> str:
+    named = {name: _pretty(_bare(value).units) for name, value in inputs.items()}
+    formula = made.formula
+    for name, unit in named.items():
+        formula = re.sub(rf"\b{name}\b(?! \[)", f"{name} [{unit}]", formula, count=1)
+    return f"equation '{made.name}' {what}: {formula}."
+
+
+def _hint(made: Equation, inputs: Quantities) -> str:
+    """Try whether one input in another unit would mend it: the commonest slip."""
+    try:
+        returned = _bare(made.function(**inputs))
+    except Exception:
+        return _hint_by_neighbours(made, inputs)
+    ratio = (
+        (registry().Quantity(1.0, _base(made.unit)) / registry().Quantity(1.0, returned.units)).to_base_units().units
+    )
+    tried = [
+        (name, _bare(value).units * ratio**power)
+        for power in (1, -1)
+        for name, value in inputs.items()
+        if name not in made.constants
+    ]
+
+    def strange(one: tuple[str, Any]) -> float:
+        return abs(_powers(one[1]) - _powers(_bare(inputs[one[0]]).units))
+
+    # Any input could be the one that is wrong; likeliest is what would mend it with a unit much like its own.
+    for name, units in sorted(tried, key=strange):
+        if _mends(made, inputs, name, units):
+            return f" Did you mean {name} in {_pretty(units)}?"
+    return ""
+
+
+def _powers(units: Any) -> float:
+    return float(sum(map(abs, units.dimensionality.values())))
+
+
+def _hint_by_neighbours(made: Equation, inputs: Quantities) -> str:
+    for name in inputs:
+        for other in inputs.values():
+            if name not in made.constants and _mends(made, inputs, name, _bare(other).units):
+                return f" Did you mean {name} in {_pretty(_bare(other).units)}?"
+    return ""
+
+
+def _mends(made: Equation, inputs: Quantities, name: str, units: Any) -> bool:
+    value = inputs[name]
+    try:
+        _run(made, {**inputs, name: value.copy(data=registry().Quantity(_bare(value).magnitude, units))})
+    except Exception:
+        return False
+    return True

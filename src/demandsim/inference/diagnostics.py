@@ -1,0 +1,150 @@
+"""Verdicts: which posteriors are refused, and in which words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from demandsim.errors import (
+    ConvergenceError,
+    EvidenceConflictError,
+    EvidenceError,
+    EvidenceWarning,
+    ImpossibleEvidenceError,
+)
+from demandsim.inference.conflict import Distance
+from demandsim.inference.evidence import Evidence
+from demandsim.inference.likelihood import Likelihood
+from demandsim.inference.prior_pool import Pool
+from demandsim.inference.result import Outcome
+from demandsim.inference.smc import Population
+from demandsim.sampling.run import Run
+from demandsim.sampling.simulate import Parts
+
+__all__ = [
+    "KHAT",
+    "Request",
+    "check_converged",
+    "check_possible",
+    "check_reach",
+    "conflict_text",
+    "enough",
+    "refuse",
+]
+
+#: k-hat above which weights cannot be trusted; R-hat above which chains disagree.
+KHAT, RHAT = 0.7, 1.01
+#: Normal scores up to which the grades of a stream keep three digits.
+REACH = 7.5
+#: Chains need this many possible draws of the prior to begin with.
+_LEAST_POSSIBLE = 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of ``Model.infer``."""
+
+    evidence: tuple[Evidence, ...]
+    units: Mapping[str, str]
+    draws: int
+    method: str
+    on_failure: str
+    threads: int | None = None
+    block: int | None = None
+
+
+def check_reach(populations: Sequence[Sequence[Population]]) -> None:
+    """Raise where the posterior lies so far out that numbers in (0, 1) cannot tell its draws apart."""
+    share = max(float(np.mean(np.abs(one.z) > REACH)) for chains in populations for one in chains)
+    if share > 1e-3:
+        raise EvidenceConflictError(
+            f"the evidence needs assumptions more than {REACH:g} standard deviations from their prior medians, farther "
+            "than a double can tell probabilities apart; look at its unit, or widen the assumptions behind it"
+        )
+
+
+def enough(draws: int) -> float:
+    """Effective draws of a chain below which weights are left for the sampler."""
+    return max(draws / 4, min(draws, 50))
+
+
+def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts) -> None:
+    """Raise unless every chain has draws of the prior that the evidence allows, in every world."""
+    for place, world in enumerate(likelihood.worlds(parts.program.layout)):
+        finite = np.isfinite(pool.log_likelihood[place]).sum(axis=-1)
+        if finite.min() >= _LEAST_POSSIBLE:
+            continue
+        where = "".join(f" in {dim} '{label}'" for dim, label in world.items())
+        size = pool.run.total
+        if finite.sum() == 0:
+            raise ImpossibleEvidenceError(
+                f"the evidence has zero likelihood{where} in all of {size:,} draws of the prior: "
+                f"{_blamed(likelihood, pool, place)}. A value without measurement error needs one, such as "
+                "normal(mean=..., sd=...); bounds that the prior never meets need a wider prior, or are wrong"
+            )
+        raise ImpossibleEvidenceError(
+            f"the evidence rules out all but {int(finite.sum()):,} of {size:,} draws of the prior{where}, too few to "
+            "begin with; state it with an error instead of a bound, or widen the assumptions that it is about"
+        )
+
+
+def _blamed(likelihood: Likelihood, pool: Pool, place: int) -> str:
+    """Which piece of evidence no draw agrees with, among the first draws."""
+    run = pool.run
+    size = min(run.draws, run.block_size)
+    values, _ = run.block(0, size)
+    for term in likelihood.terms:
+        with np.errstate(all="ignore"):
+            alone = term.value(values, run.program.layout)
+        if not np.isfinite(alone).any():
+            return f"no draw agrees with the evidence on '{term.label}'"
+    return "no draw agrees with all of it at once"
+
+
+def conflict_text(one: Distance, than: str) -> str:
+    """Say how far evidence is off, and what to do."""
+    return (
+        f"the evidence on '{one.label}' lies {one.deviations:.1f} standard deviations from {than}: it says about "
+        f"{one.read:.4g}, where {one.expected:.4g} is expected. One of them is wrong: look at the unit, widen the "
+        "assumptions behind it (model.assume) or the evidence's error; on_failure='warn' goes on all the same"
+    )
+
+
+def refuse(request: Request, kind: type[EvidenceError], text: str) -> None:
+    """Raise, or warn if that was asked for."""
+    if request.on_failure == "raise":
+        raise kind(text)
+    warnings.warn(text, EvidenceWarning, stacklevel=4)
+
+
+def check_converged(outcome: Outcome, request: Request, run: Run) -> None:
+    """Refuse draws that cannot be trusted, with what failed and what to try."""
+    problems = []
+    if outcome.method == "importance":
+        if outcome.khat > KHAT:
+            problems.append(f"k-hat is {outcome.khat:.2f}, above {KHAT}: a few draws carry the weight")
+        if outcome.size < enough(run.draws):
+            problems.append(
+                f"the weights are worth {outcome.size:.0f} draws per chain, fewer than {enough(run.draws):.0f} "
+                f"for {run.draws} draws"
+            )
+        advice = "use method='auto' or 'ensemble', or ask for fewer draws"
+    else:
+        stuck = max(population.memory for chains in outcome.populations for population in chains)
+        if stuck > 0.5:
+            problems.append(f"draws remember where they began (correlation {stuck:.2f}): the sampler moves too little")
+        advice = "ask for more draws, or make the evidence less sharp or the prior less wide"
+    # With few draws chains differ by chance.
+    limit = max(RHAT, 1 + 6 / run.draws)
+    if outcome.rhat > limit:
+        problems.append(f"R-hat of '{outcome.rhat_of}' is {outcome.rhat:.3f}, above {limit:.2f}: chains disagree")
+    if problems:
+        refuse(
+            request,
+            ConvergenceError,
+            f"inference did not converge: {'; '.join(problems)}. Try this: {advice}; on_failure='warn' returns the "
+            "draws as they are",
+        )

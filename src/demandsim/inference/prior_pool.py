@@ -1,0 +1,133 @@
+"""Pool: draws of the prior, the same that simulate makes, each with its log-likelihood."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from demandsim._system import Array, cores
+from demandsim.errors import EvidenceError, InvalidDrawsError
+from demandsim.inference.likelihood import Likelihood
+from demandsim.sampling.program import InverseTransform, Program
+from demandsim.sampling.qmc import uniforms
+from demandsim.sampling.run import BLOCK, Faults, Run
+
+__all__ = ["Pool", "active_streams", "chosen_uniforms", "drawn_pool", "in_world", "spread"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Draws of the prior and what the evidence says of them.
+
+    Parameters
+    ----------
+    run : Run
+    log_likelihood : array of shape (worlds, chains, draws)
+    """
+
+    run: Run
+    log_likelihood: Array
+
+
+def spread(work: Callable[[Any], Any], pieces: Iterable[Any], threads: int | None) -> list[Any]:
+    """Run `work` on every piece, on several threads; results in order."""
+    jobs, most = list(pieces), threads or cores()
+    if most <= 1 or len(jobs) <= 1:
+        return [work(job) for job in jobs]
+    with ThreadPoolExecutor(min(most, len(jobs))) as pool:
+        return list(pool.map(work, jobs))
+
+
+def drawn_pool(
+    run: Run, likelihood: Likelihood, draws: int, *, threads: int | None = None, block: int | None = None
+) -> Pool:
+    """Draw from the prior, block by block, and keep only log-likelihoods.
+
+    Raises
+    ------
+    InvalidDrawsError
+        If an equation that the evidence needs makes NaN or infinity.
+    EvidenceError
+        If a density is infinite or no number at a draw.
+    """
+    names = tuple(sorted({name for term in likelihood.terms for name in term.names}))
+    run = dataclasses.replace(run, draws=draws, keep=names, needed=likelihood.needed, on_invalid="raise")
+    size = block or run.block_size
+    worlds = max(len(likelihood.worlds(run.program.layout)), 1)
+    found = np.empty((worlds, run.total))
+
+    def work(start: int) -> Faults:
+        stop = min(start + size, run.total)
+        values, _ = run.block(start, stop)
+        faults = Faults()
+        faults.look(run, values, start)
+        found[:, start:stop] = likelihood(values, run.program.layout, stop - start)
+        return faults
+
+    faults = Faults()
+    for part in spread(work, range(0, run.total, size), threads):
+        faults.merge(part)
+    if faults.counts:
+        raise InvalidDrawsError(faults.described(run))
+    check_numbers(found)
+    return Pool(run, found.reshape(worlds, run.chains, draws))
+
+
+def check_numbers(log_likelihood: Array) -> None:
+    """Raise if a likelihood is no number."""
+    if np.isnan(log_likelihood).any():
+        raise EvidenceError(
+            "the likelihood is infinite or no number at a draw: a distribution of the evidence has a density without "
+            "bound (a beta or gamma with a shape below 1), or an equation makes NaN; give the measurement another error"
+        )
+
+
+def active_streams(program: Program, likelihood: Likelihood) -> tuple[int, ...]:
+    """Streams that the evidence depends on, with all that they are correlated with."""
+    found: set[int] = set()
+    for name, sampler in program.samplers.items():
+        if name in likelihood.needed and sampler.varying.random:
+            found.update(sampler.streams)
+    for members, _ in program.copula.groups:
+        if found & set(members):
+            found.update(members)
+    return tuple(sorted(found))
+
+
+def chosen_uniforms(pool: Pool, streams: Sequence[int], chain: int, places: npt.NDArray[np.intp]) -> Array:
+    """Numbers in (0, 1), before the copula, of chosen draws of one chain; shape (streams, places)."""
+    run = pool.run
+    out = np.empty((len(streams), places.size))
+    edges = np.arange(0, run.draws, BLOCK)
+    # Only blocks in which something was chosen are made again.
+    for first in edges[np.unique(places // BLOCK)].tolist():
+        last = min(first + BLOCK, run.draws)
+        inside = (places >= first) & (places < last)
+        for row, stream in enumerate(streams):
+            made = uniforms(run.design, run.seed, chain, run.program.streams[stream], first, last, run.draws)
+            out[row, inside] = made[places[inside] - first]
+    return out
+
+
+def in_world(program: Program, world: dict[str, Any]) -> Program:
+    """The same program with one scenario of each dim in `world`."""
+    if not world:
+        return program
+    layout = program.layout
+    coords = {dim: (world[dim],) if dim in world else labels for dim, labels in layout.coords.items()}
+
+    def narrowed(sampler: InverseTransform) -> InverseTransform:
+        dim = sampler.scenario_dim
+        if dim is None or dim not in world:
+            return sampler
+        variant = sampler.variants[layout.coords[dim].index(world[dim])]
+        return dataclasses.replace(sampler, variants=(variant,))
+
+    samplers = {name: narrowed(sampler) for name, sampler in program.samplers.items()}
+    return dataclasses.replace(program, layout=dataclasses.replace(layout, coords=coords), samplers=samplers)

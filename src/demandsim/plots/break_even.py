@@ -1,0 +1,250 @@
+"""Maps: where in a plane of two assumptions an event becomes likely."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim.errors import DemandsimError, ScenarioError, check_known, check_whole
+from demandsim.plots.canvas import (
+    GREY,
+    INK,
+    ORANGE,
+    Canvas,
+    dot,
+    line,
+    percent,
+)
+from demandsim.plots.panels import lay_out, provenance, study_of
+from demandsim.plots.words import Locale, locale_of
+from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.summarize import probability
+from demandsim.statistics.table import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from demandsim.model import DesignName, Model
+
+__all__ = ["break_even"]
+
+_SIGNS: dict[str, Callable[[Any, float], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def break_even(
+    model: Model,
+    x: str,
+    y: str,
+    *,
+    event: tuple[str, str, float] = ("gross_margin", ">", 0.0),
+    points: int = 25,
+    prob: float = 0.9,
+    draws: int = 512,
+    chains: int = 8,
+    seed: int | None = None,
+    design: DesignName = "sobol",
+    locale: str = "en",
+) -> Any:
+    r"""Map of the probability of an event over two assumptions, with the published point on it.
+
+    Parameters
+    ----------
+    model : Model
+        Its other assumptions vary by their distributions, on the same random numbers everywhere.
+    x, y : str
+        Assumptions on the axes, each fixed at `points` values.
+    event : tuple of (quantity, sign, number), default ("gross_margin", ">", 0)
+        Signs are ``>``, ``>=``, ``<`` and ``<=``; the number is in the quantity's unit.
+    points : int, default 25
+        Values along each axis, spread over the central interval of the assumption.
+    prob : float, default 0.9
+        Probability of that interval.
+    draws, chains, seed, design
+        As for ``model.simulate``, at each point.
+    locale : {"en", "zh"}, default "en"
+
+    Returns
+    -------
+    numpy array of matplotlib Axes, shape (1, labels of the scenario dim)
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such assumption, quantity or sign.
+    DemandsimError
+        If an assumption is a sure value, has a dim, is changed by a scenario, or is correlated.
+
+    Notes
+    -----
+    The map shows :math:`P(\text{event} \mid x, y)` where the two are independent of the others, and
+    costs ``points**2 * draws * chains`` runs of the model.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+    >>> axes = ds.plots.break_even(model, "utilization", "token_price", points=5, draws=64, seed=1)
+    >>> axes[0, 0].get_ylabel()
+    'Mean API price [CNY/million tokens]'
+    """
+    said = locale_of(locale)
+    check_prob(prob)
+    quantity, sign, threshold = event
+    check_known([sign], _SIGNS, "sign of an event:")
+    check_known([quantity], model.quantities, "quantity")
+    if x == y:
+        raise DemandsimError(f"x and y are both '{x}'; a map needs two assumptions")
+    check_whole("points", points, 3)
+    grids = {name: _values(model, name, points, prob) for name in (x, y)}
+    chances = _chances(model, grids, event, draws=draws, chains=chains, seed=seed, design=design)
+    panels = lay_out({quantity: chances.probability}, (x, y), None)
+    canvas = Canvas([4.3], len(panels.labels), 5.0, said)
+    axes_names: list[str] = []
+    filled: Any = None
+    scaled = {}
+    for name, values in grids.items():
+        assumption = model.assumptions[name]
+        divisor, shown = said.unit(assumption.unit, float(np.max(np.abs(values))))
+        scaled[name] = values / divisor, float(assumption.point) / divisor
+        title = said.name(name, assumption.long_name)
+        axes_names.append(f"{title} [{shown}]" if shown else title)
+    made = model.equations.get(quantity) or model.assumptions[quantity]
+    phrase = _event(said.name(quantity, made.long_name), made.unit, sign, threshold, said)
+    for column in range(len(panels.labels)):
+        axes = canvas.axes[0, column]
+        where = panels.where(chances, column)
+        filled = _map(axes, chances.probability.sel(where), scaled[x], scaled[y], said)
+        axes.set_xlabel(axes_names[0], fontsize=9)
+        axes.set_ylabel(axes_names[1] if column == 0 else "", fontsize=9)
+        axes.set_title(_label(where, said), fontsize=10, loc="left")
+    from matplotlib.ticker import PercentFormatter
+
+    bar = canvas.figure.colorbar(filled, ax=list(canvas.axes[0]), label=said.say("chance", event=phrase), pad=0.02)
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    keys = [line(INK, said.say("even"), linewidth=2.2)]
+    keys += [dot(ORANGE, said.say("published"), "D", markeredgecolor="white", markersize=9)]
+    worst = number(100 * float(np.nanmax(chances.mcse.values)), 2) if chains > 1 or design == "random" else "?"
+    notes = [said.say("break_even_note", error=worst), *provenance(chances, [], said)]
+    return canvas.finish(said.say("break_even", study=study_of(chances.attrs, said), event=phrase), keys, notes)
+
+
+def _label(where: Mapping[str, Any], locale: Locale) -> str:
+    for dim, label in where.items():
+        text = locale.say("at", dim=locale.dim(dim), label=label)
+        return text[:1].upper() + text[1:]
+    return ""
+
+
+def _event(name: str, unit: str, sign: str, threshold: float, locale: Locale) -> str:
+    inside = name[:1].lower() + name[1:] if locale.code == "en" and not name[:2].isupper() else name
+    if threshold == 0:
+        return locale.say("event_zero_more" if sign.startswith(">") else "event_zero_less", name=inside)
+    divisor, shown = locale.unit(unit, threshold)
+    value = f"{number(threshold / divisor, 3)} {shown}".strip()
+    return locale.say("event", name=inside, sign={">=": "≥", "<=": "≤"}.get(sign, sign), value=value)
+
+
+def _values(model: Model, name: str, points: int, prob: float) -> Any:
+    """Values of an assumption at which it is fixed: its central interval, with the published point in it."""
+    check_known([name], model.assumptions, "assumption")
+    assumption = model.assumptions[name]
+    distribution = assumption.distribution
+    if distribution.dims:
+        raise DemandsimError(f"assumption '{name}' varies over {list(distribution.dims)}; a map needs a single number")
+    if (dim := model.scenarios.dim_of(name)) is not None:
+        raise ScenarioError(
+            f"assumption '{name}' is changed by the scenarios of '{dim}'; map another, or take the scenarios off with "
+            "model.with_scenarios({'as published': {}})"
+        )
+    tied = [pair for pair in model.correlations if name in pair]
+    if tied:
+        raise DemandsimError(
+            f"assumption '{name}' is correlated ({' and '.join(tied[0])}): fixing it would break that; map another"
+        )
+    low, high = (float(distribution.ppf((1 + side * prob) / 2)) for side in (-1, 1))
+    if not low < high:
+        raise DemandsimError(f"assumption '{name}' is a sure value; give it a distribution with model.assume")
+    point = float(assumption.point)
+    low, high = min(low, point), max(high, point)
+    return np.geomspace(low, high, points) if low > 0 and high / low > 3 else np.linspace(low, high, points)
+
+
+def _chances(
+    model: Model,
+    grids: dict[str, Any],
+    event: tuple[str, str, float],
+    *,
+    draws: int,
+    chains: int,
+    seed: Any,
+    design: Any,
+) -> xr.Dataset:
+    """Probability of the event at every point of the grid, as scenarios of one run: common random numbers."""
+    quantity, sign, threshold = event
+    # The published point is one more value along each axis, so that its probability is computed, not read off.
+    kept = {dim: dict(labels) for dim, labels in model.scenarios.grid.items()}
+    added = {
+        f"{name} at": {str(i): {name: float(v)} for i, v in enumerate([*values, model.assumptions[name].point])}
+        for name, values in grids.items()
+    }
+    data = model.with_scenarios(**kept, **added).simulate(
+        draws, chains=chains, seed=seed, design=design, keep=[quantity]
+    )
+    found = probability(_SIGNS[sign](data[quantity], threshold))
+    found = found.rename({f"{name} at": name for name in grids})
+    found = found.assign_coords(
+        {name: [*values, float(model.assumptions[name].point)] for name, values in grids.items()}
+    )
+    attrs = {k: data.attrs[k] for k in ("study", "seed", "design", "chains", "draws")}
+    return found.assign_attrs(attrs | {"source": model.notes.source})
+
+
+def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, float], locale: Locale) -> Any:
+    dims = [str(d) for d in chances.dims]
+    x_name, y_name = dims
+    shares = chances.isel({x_name: slice(-1), y_name: slice(-1)}).transpose(y_name, x_name).values
+    for (values, _), which in ((x, "x"), (y, "y")):
+        ratios = np.diff(values)
+        if not np.allclose(ratios, ratios[0], rtol=1e-3):
+            (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    levels = np.linspace(0, 1, 11)
+    filled = axes.contourf(x[0], y[0], shares, levels=levels, cmap="RdBu", vmin=0, vmax=1)
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
+        low, high = axis.get_view_interval()
+        if scale == "log":
+            axis.set_minor_locator(NullLocator())
+        # Over less than a decade the ticks of a logarithmic axis are too few to read values off.
+        wide = scale == "log" and high / low > 10
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9) if wide else MaxNLocator(7))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    for level, width in ((0.1, 0.8), (0.25, 0.8), (0.5, 2.2), (0.75, 0.8), (0.9, 0.8)):
+        # A line that only cuts off a corner has no room for its label.
+        if 0.04 < (shares < level).mean() < 0.96:
+            lines = axes.contour(x[0], y[0], shares, levels=[level], colors=[INK], linewidths=width)
+            axes.clabel(lines, fmt={level: f"{level:.0%}"}, fontsize=8, inline_spacing=3)
+    here = float(chances.isel({x_name: -1, y_name: -1}))
+    axes.plot(x[1], y[1], "D", color=ORANGE, markeredgecolor="white", markersize=9)
+    _, top = axes.get_ylim()
+    upper = axes.transData.transform((x[1], y[1]))[1] > axes.transData.transform((x[1], top))[1] - 40
+    axes.annotate(
+        locale.say("here", chance=percent(round(here, 2))),
+        (x[1], y[1]),
+        (0, -12 if upper else 10),
+        textcoords="offset points",
+        ha="center",
+        va="top" if upper else "bottom",
+        fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": GREY, "linewidth": 0.5, "boxstyle": "round,pad=0.25"},
+    )
+    return filled

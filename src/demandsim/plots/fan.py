@@ -1,0 +1,179 @@
+"""Bands: how a quantity may go on over the years, as a fan of central intervals around its median."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim.errors import DemandsimError, check_known
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, percent, plain_ticks
+from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
+from demandsim.plots.words import locale_of
+from demandsim.statistics.estimators import check_prob
+from demandsim.units.convert import conversion_factor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["fan"]
+
+_TIME = ("year", "date")
+#: Central intervals inside the widest, and how dark each is on top of those around it.
+_INNER, _SHADE = (0.5, 0.8), 0.22
+#: Range from which on an axis of a panel has room for the powers of ten only.
+_DECADES = 3000
+
+
+def fan(
+    draws: xr.Dataset,
+    of: Sequence[str] | str | None = None,
+    *,
+    prob: float = 0.9,
+    published: Mapping[str, xr.DataArray] | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+) -> Any:
+    """Fan chart: medians and central intervals over years or dates, a row per quantity.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Of ``model.simulate`` or ``model.infer``, with a dim ``year`` or ``date``; sum or select other dims first.
+    of : str or sequence of str, optional
+        Quantities; by default all computed ones that vary over time, at most four.
+    prob : float, default 0.9
+        Probability of the widest interval; those of 50% and 80% are drawn inside it.
+    published : mapping of quantity to DataArray, optional
+        Published figures over the same dim, marked; with the attribute ``units``, or in the quantity's unit.
+    dim : str, optional
+        Dim along which panels stand side by side; the first scenario dim by default.
+    locale : {"en", "zh"}, default "en"
+
+    Returns
+    -------
+    numpy array of matplotlib Axes, shape (quantities, labels)
+
+    Raises
+    ------
+    UnknownNameError
+        If a quantity is unknown.
+    DemandsimError
+        If a quantity does not vary over time, or varies over a further dim.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import demandsim as ds
+    >>> from demandsim.equations import equation_named
+    >>> time = xr.DataArray([0.0, 1.0, 2.0], coords={"year": [2025, 2026, 2027]}, dims="year")
+    >>> model = ds.Model(
+    ...     [equation_named("growth.exponential_growth")],
+    ...     {
+    ...         "elapsed_time": ds.Assumption(ds.distributions.constant(time), unit="year"),
+    ...         "initial_tokens": ds.Assumption("lognormal(40e12, 65e12, prob=0.9)", unit="token/day"),
+    ...         "growth_rate": ds.Assumption("normal(0.2, 0.9, prob=0.9)", unit="1/year"),
+    ...     },
+    ... )
+    >>> ds.plots.fan(model.simulate(draws=256, seed=1)).shape
+    (1, 1)
+    """
+    check_prob(prob)
+    said = locale_of(locale)
+    along = next((d for d in _TIME if d in draws.dims), None)
+    if along is None:
+        raise DemandsimError("a fan chart needs draws with a dim 'year' or 'date'")
+    moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
+    derived = [n for n in moving if draws[n].attrs.get("role") == "derived" and set(draws[n].dims) <= _plain(draws)]
+    names = chosen(of, moving, derived[:4])
+    arrays = {name: draws[name] for name in names}
+    check_known(published or {}, names, "published quantity")
+    panels = lay_out(arrays, ("chain", "draw", along), dim)
+    probs = [p for p in _INNER if p < prob] + [prob]
+    canvas = Canvas([2.3] * len(names), len(panels.labels), 3.6 if len(panels.labels) > 1 else 6.4, said)
+    for row, name in enumerate(names):
+        levels = sorted({0.5, *((1 - p) / 2 for p in probs), *((1 + p) / 2 for p in probs)})
+        ends = arrays[name].quantile(levels, [d for d in ("chain", "draw") if d in arrays[name].dims])
+        marks = (published or {}).get(name)
+        unit = str(arrays[name].attrs.get("units", "1"))
+        marks = None if marks is None else marks * conversion_factor(str(marks.attrs.get("units", unit)), unit)
+        divisor, shown = said.unit(unit, float(np.nanmax(np.abs(ends.sel(quantile=0.5)))))
+        low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+        for column in range(len(panels.labels)):
+            axes = canvas.axes[row, column]
+            where = panels.where(arrays[name], column)
+            _draw(axes, ends.sel(where) / divisor, along, probs)
+            if marks is not None:
+                here = marks.sel(panels.where(marks, column)).dropna(along)
+                looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
+                axes.plot(here[along].values, here.values / divisor, "D", **looks)
+            _scale(axes, low / divisor, high / divisor, share=unit == "1")
+            title = said.name(name, arrays[name].attrs.get("long_name"))
+            axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
+            axes.set_ylabel(shown if column == 0 else "", fontsize=9)
+            _ticks(axes, arrays[name][along], along)
+    keys = [line(BLUE, said.say("median"))]
+    keys += [band(_tint(i, len(probs)), said.say("interval", prob=percent(p))) for i, p in enumerate(probs)]
+    keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
+    return canvas.finish(
+        said.say("fan", study=study_of(draws.attrs, said)), keys, provenance(draws, arrays.values(), said)
+    )
+
+
+def _plain(draws: xr.Dataset) -> set[Any]:
+    """Dims that a fan chart can show: no hardware, which has to be summed or selected."""
+    return set(draws.dims) - {"hardware"}
+
+
+def _tint(place: int, count: int) -> Any:
+    """The colour that overlapping bands come to: the innermost lies on top of all others."""
+    from matplotlib.colors import to_rgb
+
+    cover = 1 - (1 - _SHADE) ** (count - place)
+    return tuple(1 - cover * (1 - part) for part in to_rgb(BLUE))
+
+
+def _draw(axes: Axes, ends: xr.DataArray, along: str, probs: Sequence[float]) -> None:
+    time = ends[along].values
+    for p in reversed(probs):
+        low, high = (ends.sel(quantile=level, method="nearest").values for level in ((1 - p) / 2, (1 + p) / 2))
+        axes.fill_between(time, low, high, color=BLUE, alpha=_SHADE, linewidth=0)
+    axes.plot(time, ends.sel(quantile=0.5).values, color=BLUE, linewidth=2)
+
+
+def _scale(axes: Axes, low: float, high: float, *, share: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    wide = is_wide(low, high) and not share
+    plain_ticks(axes, log=wide, which="y")
+    if wide:
+        if high > _DECADES * low:
+            axes.yaxis.set_major_locator(LogLocator(numticks=9))
+        axes.set_ylim(low / 1.3, high * 1.3)
+    else:
+        room = 0.05 * (high - low or 1.0)
+        axes.set_ylim(min(low - room, 0.0) if low < 0 else 0.0, high + room)
+    if low < 0 < high:
+        axes.axhline(0.0, color=GREY, linewidth=0.8)
+    if share:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(round(value, 6))))
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, color=GREY)
+    bare(axes, "top", "right")
+
+
+def _ticks(axes: Axes, time: xr.DataArray, along: str) -> None:
+    from matplotlib import dates
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if along == "date":
+        locator: Any = dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        return
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axes.set_xlim(float(time.min()), float(time.max()))

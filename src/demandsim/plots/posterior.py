@@ -1,0 +1,179 @@
+"""Updates: what the evidence changes, as prior and posterior of each quantity on one axis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim._system import Array
+from demandsim.errors import DemandsimError, check_known
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
+from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
+from demandsim.plots.words import Locale, locale_of
+from demandsim.sampling.dataset import written_label
+from demandsim.statistics.table import number
+from demandsim.units.convert import conversion_factor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["posterior"]
+
+#: Quantities that are drawn without being named, at most.
+_MOST = 6
+#: Labels of a dim that stand side by side without being asked for, at most.
+_WIDEST = 4
+_PALE = "#D9D9D9"
+
+
+def posterior(
+    found: xr.Dataset,
+    prior: xr.Dataset,
+    of: Sequence[str] | str | None = None,
+    *,
+    dim: str | None = None,
+    locale: str = "en",
+) -> Any:
+    """Posterior of quantities over their prior, with what was observed of them.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of ``model.infer``.
+    prior : Dataset
+        Of ``model.simulate``, of the same model.
+    of : str or sequence of str, optional
+        Quantities; by default what was observed and the assumptions behind it that moved most, at most six.
+    dim : str, optional
+        Dim along which panels stand side by side; the first scenario dim by default.
+    locale : {"en", "zh"}, default "en"
+
+    Returns
+    -------
+    numpy array of matplotlib Axes, shape (quantities, labels)
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such quantity.
+    DemandsimError
+        If `found` is no posterior, or a quantity still has another dim, which must be selected first.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+    >>> found = model.observe(capex="normal(mean=80e9, sd=15e9)").infer(draws=256, seed=1)
+    >>> posterior(found, model.simulate(draws=256, seed=1), of=["capex", "utilization"]).shape
+    (2, 1)
+    """
+    said = locale_of(locale)
+    if "evidence" not in found.attrs:
+        raise DemandsimError("these draws are not of a posterior; pass what model.infer returns, then the prior")
+    evidence = [piece for piece in json.loads(found.attrs["evidence"]) if "quantity" in piece]
+    known = [n for n, a in found.data_vars.items() if n in prior.data_vars and {"chain", "draw"} <= set(a.dims)]
+    names = chosen(_telling(found, prior, known, evidence) if of is None else of, known)
+    for name in names:
+        check_known(map(str, prior[name].dims), [str(d) for d in found[name].dims], "dim of the prior")
+    panels = lay_out({name: found[name] for name in names}, ("chain", "draw"), dim)
+    canvas = Canvas([1.75] * len(names), len(panels.labels), 4.6, said)
+    for row, name in enumerate(names):
+        for column in range(len(panels.labels)):
+            where = panels.where(found[name], column)
+            after = found[name].sel(where)
+            before = prior[name].sel({d: v for d, v in where.items() if d in prior[name].dims})
+            axes = canvas.axes[row, column]
+            _shapes(axes, before, after, _observed(evidence, after), said)
+            axes.set_title(
+                wrapped(captioned(said.name(name, after.attrs.get("long_name")), where, said), 50),
+                fontsize=10,
+                loc="left",
+            )
+    keys = [
+        band(_PALE, said.say("prior")),
+        band(BLUE, said.say("posterior"), alpha=0.55),
+        line(INK, said.say("median"), linewidth=1.5),
+    ]
+    if any(piece["quantity"] in names for piece in evidence):
+        keys.append(dot(ORANGE, said.say("observed"), "D", markeredgecolor=INK))
+    notes = [said.say("tails"), *provenance(found, (found[n] for n in names), said)]
+    return canvas.finish(said.say("posterior_title", study=study_of(found.attrs, said)), keys, notes)
+
+
+def _telling(
+    found: xr.Dataset, prior: xr.Dataset, known: Sequence[Any], evidence: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What was observed, and the assumptions that moved most, if they have no dims but scenarios."""
+    inner = {"chain", "draw"}
+    # Panels stand along one dim, and of few labels: what varies otherwise is left for `of`.
+    small = {d for d in found.dims if d not in inner and found.sizes[d] <= _WIDEST}
+    fitting = [str(n) for n in known if set(found[n].dims) <= inner | small]
+    across = next((d for n in fitting for d in found[n].dims if d not in inner), None)
+    fitting = [n for n in fitting if set(found[n].dims) <= {*inner, across}]
+    seen = [name for name in dict.fromkeys(piece["quantity"] for piece in evidence) if name in fitting]
+    moved = {n: _moved(prior[n], found[n]) for n in fitting if found[n].attrs.get("role") == "assumption"}
+    ranked = sorted((n for n in moved if n not in seen and moved[n] > 0), key=lambda n: -moved[n])
+    if not seen and not ranked:
+        raise DemandsimError(
+            f"everything that moved varies over more than {_WIDEST} labels, or over several dims; select labels first, "
+            "as in found.sel(year=2026), and name quantities with of="
+        )
+    return [*seen, *ranked][:_MOST]
+
+
+def _moved(before: xr.DataArray, after: xr.DataArray) -> float:
+    spread = float(before.std())
+    return float(abs(after.mean() - before.mean())) / spread if spread > 0 else 0.0
+
+
+def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> list[float]:
+    """Medians of the evidence on one panel, in the quantity's unit."""
+    values = []
+    for piece in evidence:
+        if piece["quantity"] != after.name:
+            continue
+        medians = np.reshape(piece["observed"], [len(labels) for labels in piece["coords"].values()])
+        for axis, (name, labels) in enumerate(piece["coords"].items()):
+            here = written_label(after.coords[name].values[()]) if name in after.coords else ""
+            # What is kept on its axis has one label or none.
+            medians = medians.take([i for i, label in enumerate(labels) if label == here], axis=axis)
+        factor = conversion_factor(piece["unit"], str(after.attrs.get("units", "1")))
+        values += (medians * factor).ravel().tolist()
+    return values
+
+
+def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequence[float], locale: Locale) -> None:
+    prior, posterior = finite(before), finite(after)
+    middles = float(np.median(prior)), float(np.median(posterior))
+    divisor, shown = locale.unit(str(after.attrs.get("units", "1")), max(abs(m) for m in middles))
+    prior, posterior = prior / divisor, posterior / divisor
+    ends = [float(q) for values in (prior, posterior) for q in np.quantile(values, [0.004, 0.996])]
+    start, stop = min([*ends, *(v / divisor for v in seen)]), max([*ends, *(v / divisor for v in seen)])
+    wide = is_wide(start, stop)
+    plain_ticks(axes, log=wide)
+    if start < stop:
+        # Few draws fill few bins.
+        bins = int(np.clip(np.sqrt(posterior.size), 24, 80)) + 1
+        edges = np.geomspace(start, stop, bins) if wide else np.linspace(start, stop, bins)
+        _area(axes, prior, edges, _PALE, 1.0)
+        _area(axes, posterior, edges, BLUE, 0.55)
+    for middle, colour in zip(middles, (GREY, INK), strict=True):
+        axes.vlines(middle / divisor, 0, 1.04, color=colour, linewidth=1.5)
+    for value in seen:
+        axes.plot(value / divisor, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=5, clip_on=False)
+    before_text, after_text = (number(m / divisor, 3) for m in middles)
+    medians = locale.say("medians", before=before_text, after=after_text)
+    axes.set_xlabel(f"{shown or locale.say('ratio')}    {medians}", fontsize=9)
+    axes.set_yticks([])
+    axes.set_ylim(0, 1.08)
+    bare(axes, "left", "top", "right")
+
+
+def _area(axes: Axes, values: Array, edges: Array, colour: str, alpha: float) -> None:
+    """Density by its height over the modal bin; a posterior is narrower, not larger."""
+    counts = np.histogram(values, edges)[0]
+    axes.stairs(counts / max(int(counts.max()), 1), edges, fill=True, color=colour, alpha=alpha, linewidth=0)

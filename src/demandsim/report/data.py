@@ -1,0 +1,254 @@
+"""Figures: what the page says, as plain values; nothing here knows of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from demandsim.report.words import Scale
+
+__all__ = [
+    "Bar",
+    "Belief",
+    "Beliefs",
+    "Chart",
+    "Fan",
+    "Information",
+    "Learned",
+    "Moves",
+    "Page",
+    "Row",
+    "Scene",
+    "Seen",
+    "Shape",
+    "Share",
+    "Statement",
+    "Worth",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity with its interval, in the declared unit; `scale` says how to show it."""
+
+    name: str
+    label: str
+    unit: str
+    scale: Scale
+    point: float
+    median: float
+    mean: float
+    lower: float
+    upper: float
+    mcse_median: float
+    mcse_mean: float
+    #: Probability of at most the point estimate.
+    below_point: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The distribution of a quantity: shares of draws between edges, which are in the scale of the row."""
+
+    row: Row
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    #: Probability of at most each edge; the tails beyond the outer ones are not drawn.
+    cumulative: tuple[float, ...]
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A probability in words, with its Monte Carlo error."""
+
+    text: str
+    probability: float
+    mcse: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What one assumption moves alone: its low and high setting and both with a unit, in words; results."""
+
+    label: str
+    settings: tuple[str, str, str]
+    at_low: float
+    at_high: float
+
+
+@dataclass(frozen=True)
+class Moves:
+    """A tornado: bars from the widest to the smallest around the base."""
+
+    label: str
+    scale: Scale
+    base: float
+    bars: tuple[Bar, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """Shares of variance of one assumption by kind of index: (value, lower, upper)."""
+
+    label: str
+    kinds: Mapping[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Shares of variance of a quantity, from the largest to the smallest."""
+
+    label: str
+    kinds: tuple[str, ...]
+    shares: tuple[Share, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What it is worth to know an assumption first."""
+
+    label: str
+    value: float
+    mcse: float
+
+
+@dataclass(frozen=True)
+class Information:
+    """A ready-made decision: the best action as things stand, and what knowing more is worth."""
+
+    scale: Scale
+    orders: Scale
+    best: float
+    payoff: float
+    evpi: Worth
+    worths: tuple[Worth, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A quantity over time: quantiles by label and points of some kind, in the declared unit."""
+
+    label: str
+    scale: Scale
+    times: tuple[str, ...]
+    lines: Mapping[str, tuple[float, ...]]
+    point: tuple[float, ...]
+    #: Where times stand, from 0 to 1.
+    places: tuple[float, ...]
+    #: Key of the phrase that says what the points are.
+    kind: str = "point_estimate"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One thing that was observed, in words, with the interval of its error; its interval before and after."""
+
+    label: str
+    observed: str
+    before: str
+    after: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What was known of a quantity before and after the evidence: low, median, high in the declared unit.
+
+    `moved` is where the new median lies in what was known before, in its standard deviations.
+    """
+
+    label: str
+    scale: Scale
+    before: tuple[float, float, float]
+    after: tuple[float, float, float]
+    moved: float
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What the evidence changes in one scenario: assumptions by how far they moved, results, what is over time."""
+
+    seen: tuple[Seen, ...]
+    assumptions: tuple[Belief, ...]
+    results: tuple[Belief, ...]
+    left_out: int
+    fans: tuple[Fan, ...]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the evidence changes by scenario, and how well the posterior was drawn, in words."""
+
+    scenarios: tuple[Beliefs, ...]
+    how: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that holds in one scenario at one time."""
+
+    scenario: int
+    time: int | None
+    title: str
+    rows: tuple[Row, ...]
+    others: tuple[Row, ...]
+    statements: tuple[Statement, ...]
+    shapes: tuple[Shape, ...]
+    moves: tuple[Moves, ...]
+    charts: tuple[Chart, ...]
+    information: Information | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page: scenes that a reader switches between, fans of each scenario, and the paperwork.
+
+    Parameters
+    ----------
+    title, source : str
+    scenarios, times : tuple of str
+        Labels to choose from; of one there is nothing to choose.
+    titles : tuple of str
+        Scenarios as headings name them.
+    time_dim : str
+    scenes : tuple of Scene
+        First of them the one that is shown without JavaScript.
+    fans : tuple of (tuple of Fan)
+        By scenario.
+    explained : tuple of str
+        Results that sensitivity looks at.
+    shares_note : str
+        How shares of variance were estimated.
+    learned : Learned, optional
+        Prior against posterior, where the study has evidence.
+    absent : mapping of section to str
+        Why a section is left out.
+    beside : mapping of section to str
+        What the study does not call for: said at the end of the page, not in a section of its own.
+    remarks : tuple of str
+        What a reader must know of the numbers, such as evidence that they do not take in.
+    read_at : str, optional
+        Where shares of variance were read off the draws, if they were: the last year, say.
+    """
+
+    title: str
+    source: str
+    scenarios: tuple[str, ...]
+    titles: tuple[str, ...]
+    times: tuple[str, ...]
+    time_dim: str
+    scenes: tuple[Scene, ...]
+    fans: tuple[tuple[Fan, ...], ...]
+    prob: float
+    explained: tuple[str, ...] = ()
+    shares_note: str = ""
+    learned: Learned | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    read_at: str | None = None

@@ -1,0 +1,140 @@
+"""Choosing: which quantities of a model the page is about, and over which labels a reader switches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demandsim.errors import check_known
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["Choice", "chosen"]
+
+#: What a reader looks for first, as models name it.
+_HEADLINES = (
+    "cards",
+    "fleet_cards",
+    "cards_in_service",
+    "gross_margin",
+    "net_present_value",
+    "revenue",
+    "annualized_capex",
+    "chip_spending",
+    "total_cost_of_ownership",
+    "revenue_to_cost",
+    "break_even_price",
+    "capex",
+)
+#: What sensitivity explains first: the result that decides, then the size of the demand.
+_EXPLAINED = ("gross_margin", "net_present_value", "cards", "fleet_cards", "chip_spending", "annualized_capex")
+_TIMES = ("year", "date", "quarter", "month")
+#: With fewer results that readers look for, the page shows others too; at most so many.
+_FEW, _MOST = 4, 8
+#: Labels of a further dim, such as hardware, that get a row each; of more, the last one.
+_LABELS = 6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the page is about.
+
+    Parameters
+    ----------
+    headlines : tuple of str
+        Computed quantities, the most wanted first.
+    explained : tuple of str
+        Those that sensitivity looks at; all of them are uncertain.
+    scenarios : tuple of dict
+        Labels of the scenario dims, one dict per combination.
+    time_dim : str
+        Empty where nothing varies over time.
+    times : tuple
+        Labels of that dim.
+    decides : bool
+        The model has what an order of cards takes.
+    """
+
+    headlines: tuple[str, ...]
+    explained: tuple[str, ...]
+    scenarios: tuple[dict[str, str], ...]
+    time_dim: str
+    times: tuple[Any, ...]
+    decides: bool
+
+    def shown_labels(self, coords: Any, dims: Sequence[str]) -> list[dict[str, Any]]:
+        """Labels of the further dims of a quantity, such as hardware: all if they are few, or the last."""
+        apart = [dim for dim in dims if dim not in self.scenario_dims and dim != self.time_dim]
+        every = [list(coords[dim]) for dim in apart]
+        few = [labels if len(labels) <= _LABELS else labels[-1:] for labels in every]
+        return [dict(zip(apart, labels, strict=True)) for labels in itertools.product(*few)]
+
+    @property
+    def scenario_dims(self) -> tuple[str, ...]:
+        """Dims of scenarios, in order."""
+        return tuple(self.scenarios[0])
+
+
+def chosen(model: Model, of: Sequence[str] | None = None) -> Choice:
+    """Choose from what was asked for, from what readers look for, and from what the source printed.
+
+    Raises
+    ------
+    UnknownNameError
+        If `of` names something that the model does not have.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> choice = chosen(ds.load_study("guosen-2025-01"))
+    >>> choice.explained, choice.scenarios
+    (('gross_margin', 'cards'), ({'scenario': '100T'}, {'scenario': '1000T'}))
+    """
+    check_known(of or (), model.quantities, "quantity")
+    varying, layout = model.program.varying, model.program.layout
+    headlines = tuple(dict.fromkeys(of or _headlines(model)))
+    uncertain = [name for name in headlines if varying[name].random]
+    liked = [name for name in _EXPLAINED if name in uncertain]
+    explained = uncertain if of else [*liked, *(name for name in uncertain if name not in liked)]
+    if not of:
+        # A total says more than one kind of hardware does.
+        apart = {name: set(varying[name].dims) & set(layout.model_dims) - set(_TIMES) for name in headlines}
+        headlines = tuple(sorted(headlines, key=lambda name: bool(apart[name])))
+        explained.sort(key=lambda name: bool(apart[name]))
+    time_dim = next(
+        (dim for dim in _TIMES if dim in layout.model_dims and any(dim in varying[name].dims for name in headlines)), ""
+    )
+    grid = [[(dim, str(label)) for label in layout.coords[dim]] for dim in layout.scenario_dims]
+    needed = ("cards", "card_price", "revenue", "useful_life")
+    decides = all(name in varying and not set(varying[name].dims) & set(layout.model_dims) for name in needed)
+    return Choice(
+        headlines,
+        tuple(explained[:2]),
+        tuple(dict(labels) for labels in itertools.product(*grid)),
+        time_dim,
+        tuple(layout.coords[time_dim]) if time_dim else (),
+        decides and varying["cards"].random and _in_yuan(model),
+    )
+
+
+def _headlines(model: Model) -> list[str]:
+    """Results that readers look for, then those that the source prints, then those that nothing else is made of."""
+    used = {name for made in model.equations.values() for name in made.inputs}
+    printed = [row.quantity for row in model.notes.published if row.quantity in model.equations]
+    last = [name for name in model.equations if name not in used]
+    liked = [name for name in _HEADLINES if name in model.equations]
+    offered = liked
+    for more in (printed, last):
+        offered = [*offered, *(more if len(set(offered)) < _FEW else [])]
+    found = [name for name in dict.fromkeys(offered) if not name.startswith("exceeds_")]
+    return found[:_MOST] or list(model.equations)[-1:]
+
+
+def _in_yuan(model: Model) -> bool:
+    from demandsim.units.convert import same_dimension
+
+    units = {name: (model.assumptions.get(name) or model.equations[name]).unit for name in ("card_price", "revenue")}
+    return same_dimension(units["card_price"], "CNY/card") and same_dimension(units["revenue"], "CNY/year")

@@ -1,0 +1,1 @@
+"""Points to draws: designs, copula, program, run, and where the draws go."""

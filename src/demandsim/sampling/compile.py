@@ -1,0 +1,154 @@
+"""Compilation: lay out the axes, give every random element its stream, have every equation tried once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from demandsim.distributions.base import Distribution, is_labelled
+from demandsim.distributions.format import labels_along
+from demandsim.errors import CorrelationError, ScenarioError
+from demandsim.graph.assumption import Assumption
+from demandsim.graph.graph import Graph
+from demandsim.graph.scenario import Scenarios
+from demandsim.sampling.copula import gaussian_copula
+from demandsim.sampling.program import InverseTransform, Layout, Program
+from demandsim.sampling.qmc import Stream
+from demandsim.sampling.trials import already_tried, tried
+from demandsim.units.convert import base_factor
+
+__all__ = ["compile_program"]
+
+
+def compile_program(
+    graph: Graph,
+    assumptions: Mapping[str, Assumption],
+    *,
+    scenarios: Scenarios,
+    correlations: Mapping[tuple[str, str], float],
+    dimensions: Sequence[str],
+    nearest: bool = False,
+    before: Program | None = None,
+) -> Program:
+    """Lay out the axes, give every random element its stream, and try the equations once.
+
+    Parameters
+    ----------
+    graph : Graph
+    assumptions : mapping of str to Assumption
+    scenarios : Scenarios
+    correlations : mapping of (name, name) to float
+        Spearman rank correlations.
+    dimensions : sequence of str
+        Assumptions in the order in which they take dimensions of a low-discrepancy sequence.
+    nearest : bool
+        Accept the nearest possible correlations.
+    before : Program, optional
+        Of a model that this one differs from; its trials are taken over where they would be the same.
+
+    Returns
+    -------
+    Program
+
+    Raises
+    ------
+    EquationError
+        If an equation mixes draws, drops labels or makes new dims.
+    CorrelationError
+        If the correlations are impossible.
+    """
+    layout = _layout(assumptions, scenarios)
+    samplers, streams = _samplers(assumptions, scenarios, dimensions, layout)
+    pairs = _stream_pairs(correlations, samplers, layout)
+    copula, used = gaussian_copula([_label(stream) for stream in streams], pairs, nearest=nearest)
+    factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
+    trial = Program(layout, samplers, streams, copula, used, (), factors, {})
+    if before is not None and already_tried(before, trial, graph):
+        steps, varying = before.steps, before.varying
+    else:
+        steps, varying = tried(trial, graph)
+    return Program(layout, samplers, streams, copula, used, steps, factors, varying)
+
+
+def _label(stream: Stream) -> str:
+    return stream.name if not stream.element else f"{stream.name}[{stream.element}]"
+
+
+def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layout:
+    coords: dict[str, tuple[Any, ...]] = {}
+    first: dict[str, str] = {}
+    for name in sorted(assumptions):
+        for variant in scenarios.variants(name, assumptions[name]):
+            labelled = [variant.distribution.coords]
+            if is_labelled(variant.point):
+                labelled.append({dim: labels_along(variant.point, dim) for dim in variant.point.dims})
+            for dim, labels in itertools.chain.from_iterable(found.items() for found in labelled):
+                if coords.setdefault(dim, tuple(labels)) != tuple(labels):
+                    raise ScenarioError(
+                        f"assumptions '{first[dim]}' and '{name}' disagree about the labels of '{dim}': "
+                        f"{list(coords[dim])} and {list(labels)}"
+                    )
+                first.setdefault(dim, name)
+    for dim in coords:
+        if dim in ("chain", "draw", "statistic") or dim in scenarios.dims:
+            raise ScenarioError(f"assumption '{first[dim]}' has a dim '{dim}', a name that is reserved")
+    model_dims = tuple(sorted(coords))
+    return Layout(scenarios.dims, model_dims, {**coords, **scenarios.coords})
+
+
+def _samplers(
+    assumptions: Mapping[str, Assumption], scenarios: Scenarios, dimensions: Sequence[str], layout: Layout
+) -> tuple[dict[str, InverseTransform], tuple[Stream, ...]]:
+    made: dict[str, InverseTransform] = {}
+    streams: list[Stream] = []
+    for name in dimensions:
+        variants = tuple(variant.distribution for variant in scenarios.variants(name, assumptions[name]))
+        dims = tuple(dim for dim in layout.model_dims if any(dim in variant.dims for variant in variants))
+        for variant in variants:
+            if variant.dims and set(variant.dims) != set(dims):
+                raise ScenarioError(f"scenarios give assumption '{name}' different dims: {variant.dims} and {dims}")
+        variants = tuple(_reordered(variant, dims) for variant in variants)
+        count = 1 if assumptions[name].shared else math.prod(layout.size(dim) for dim in dims)
+        own = tuple(range(len(streams), len(streams) + count))
+        streams.extend(Stream(name, element, own[element]) for element in range(count))
+        made[name] = InverseTransform(variants, scenarios.dim_of(name), dims, own, base_factor(assumptions[name].unit))
+    return {name: made[name] for name in assumptions}, tuple(streams)
+
+
+def _reordered(variant: Distribution, dims: tuple[str, ...]) -> Distribution:
+    """The same distribution with its elements in the order of the layout's dims."""
+    if not variant.dims or variant.dims == dims:
+        return variant
+    order = np.arange(len(variant.laws)).reshape(variant.shape)
+    places = order.transpose([variant.dims.index(dim) for dim in dims]).ravel()
+    laws = tuple(variant.laws[place] for place in places)
+    return Distribution(variant.family, variant.said, laws, dims, variant.coords)
+
+
+def _stream_pairs(
+    correlations: Mapping[tuple[str, str], float], samplers: Mapping[str, InverseTransform], layout: Layout
+) -> dict[tuple[int, int], float]:
+    """Spread correlations of assumptions over their elements: equal labels go together."""
+    pairs: dict[tuple[int, int], float] = {}
+    for (one, other), rho in correlations.items():
+        first, second = samplers[one], samplers[other]
+        for a, b in itertools.product(_elements(first, layout), _elements(second, layout)):
+            if all(a[1][dim] == b[1][dim] for dim in a[1].keys() & b[1].keys()):
+                pair = (min(a[0], b[0]), max(a[0], b[0]))
+                if pairs.setdefault(pair, rho) != rho:
+                    raise CorrelationError(f"'{one}' and '{other}' are given two correlations")
+    return pairs
+
+
+def _elements(sampler: InverseTransform, layout: Layout) -> list[tuple[int, dict[str, int]]]:
+    if len(sampler.streams) == 1:
+        return [(sampler.streams[0], {})]
+    places = itertools.product(*(range(layout.size(dim)) for dim in sampler.dims))
+    return [
+        (stream, dict(zip(sampler.dims, place, strict=True)))
+        for stream, place in zip(sampler.streams, places, strict=True)
+    ]

@@ -1,0 +1,122 @@
+"""Labelling: dims, coordinates and attributes of the variables of a run."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demandsim.sampling.qmc import recorded_seed
+from demandsim.sampling.run import Run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Labels", "dims_of", "labelled", "numbered", "written_label"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a Dataset says beside its numbers.
+
+    Parameters
+    ----------
+    variables : mapping of str to attributes
+        Units, long name, role and source of each quantity.
+    dataset : mapping of str to value
+        Study, versions, hash of the model.
+    """
+
+    variables: Mapping[str, Mapping[str, str]]
+    dataset: Mapping[str, Any]
+
+
+def dims_of(run: Run, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Scenario dims and model dims of a quantity; chain and draw stand between them."""
+    varying, layout = run.program.varying[name], run.program.layout
+    own = tuple(dim for dim in layout.scenario_dims if dim in varying.dims)
+    return own, tuple(dim for dim in layout.model_dims if dim in varying.dims)
+
+
+def labelled(
+    run: Run, arrays: Mapping[str, Any], labels: Labels, *, receipt: str, marks: Sequence[str], **more: Any
+) -> xr.Dataset:
+    """Make the Dataset of a run.
+
+    Parameters
+    ----------
+    run : Run
+    arrays : mapping of str to array
+        numpy, axes (scenario dims, model dims, chain, draw); or Dask, axes (scenario dims, chain, draw,
+        model dims).
+    labels : Labels
+    receipt : str
+        JSON.
+    marks : sequence of str
+        Quantities whose draws with NaN or infinity are marked by a coordinate ``invalid_NAME``.
+    **more
+        Further attributes.
+    """
+    import xarray as xr
+
+    layout = run.program.layout
+    variables: dict[str, Any] = {}
+    for name in run.keep:
+        own, inner = dims_of(run, name)
+        array = arrays[name]
+        if isinstance(array, np.ndarray):
+            # Stored with the draws innermost, shown with the model's own dims last.
+            array = np.moveaxis(array, (-2, -1), (len(own), len(own) + 1))
+        variables[name] = ((*own, "chain", "draw", *inner), array, dict(labels.variables[name]))
+    used = {dim for dims, _, _ in variables.values() for dim in dims}
+    coords: dict[str, Any] = {dim: list(names) for dim, names in layout.coords.items() if dim in used}
+    # The design travels on the coordinate: attributes of a Dataset do not survive a comparison.
+    coords["chain"] = ("chain", np.arange(run.chains), {"design": run.design})
+    if all(isinstance(array, np.ndarray) for array in arrays.values()):
+        # Lazy draws go without: the index of a billion draws would take what laziness saves.
+        coords["draw"] = np.arange(run.draws)
+    marked = [name for name in marks if name in variables]
+    for name in marked:
+        dims, array, _ = variables[name]
+        coords[f"invalid_{name}"] = (dims, ~np.isfinite(array))
+    if marked:
+        # An event keeps the name of its quantity: of these, no draw has to be left out.
+        coords["chain"][2]["finite"] = ", ".join(name for name in run.keep if name not in marked)
+    attrs = dict(labels.dataset) | {
+        "seed": recorded_seed(run.seed),
+        "design": run.design,
+        "chains": run.chains,
+        "draws": run.draws,
+        "receipt": receipt,
+        **more,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken yet: itself, or with the first number that is free.
+
+    Examples
+    --------
+    >>> numbered("cards", {"cards", "cards_2"})
+    'cards_3'
+    """
+    return name if name not in taken else next(made for n in itertools.count(2) if (made := f"{name}_{n}") not in taken)
+
+
+def written_label(label: Any) -> float | str:
+    """Return a label of a dim as JSON has it: numbers stay numbers, a date is a text without its hours.
+
+    Examples
+    --------
+    >>> written_label(np.float64(2025.5)), written_label(np.datetime64("2025-09-30T00:00:00.000000000"))
+    (2025.5, '2025-09-30')
+    """
+    if isinstance(label, np.datetime64 | datetime.date):
+        return str(np.datetime_as_string(np.datetime64(label), unit="auto"))
+    plain = label.item() if hasattr(label, "item") else label
+    return plain if isinstance(plain, int | float) else str(plain)

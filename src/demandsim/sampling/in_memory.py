@@ -1,0 +1,154 @@
+"""Scaling: all draws of a run in memory, block by block, on all cores; the same bits for any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from demandsim._system import Array, cores
+from demandsim.errors import InvalidDrawsError
+from demandsim.sampling.receipt import Receipt, count, requested_quantiles
+from demandsim.sampling.run import Faults, Run, Stored, guard_memory, stored_shape
+
+__all__ = ["Progress", "Sampled", "run_in_memory"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """All draws of a run.
+
+    Parameters
+    ----------
+    run : Run
+    arrays : mapping of str to array
+        Kept quantities, shape as `stored_shape`; sure ones are read-only views of one value.
+    receipt : Receipt
+    faults : Faults
+    """
+
+    run: Run
+    arrays: Mapping[str, Stored]
+    receipt: Receipt = field(default_factory=Receipt)
+    faults: Faults = field(default_factory=Faults)
+
+
+def run_in_memory(
+    run: Run,
+    *,
+    before: Sampled | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    progress: Progress | None = None,
+) -> Sampled:
+    """Run all draws into preallocated arrays.
+
+    Parameters
+    ----------
+    run : Run
+    before : Sampled, optional
+        The first draws of the same chains, which are copied instead of drawn again.
+    threads : int, optional
+        All cores by default. The bits do not depend on it, nor on `block`.
+    block : int, optional
+        Draws computed at a time.
+    progress : callable, optional
+        Called with (draws done, draws in total).
+
+    Returns
+    -------
+    Sampled
+
+    Raises
+    ------
+    MemoryGuardError
+        If the arrays do not fit in memory.
+    InvalidDrawsError, EquationError
+        If an equation made NaN or infinity and the run says to raise, or if it raised.
+    """
+    guard_memory(run)
+    requested = {name: q for name, q in requested_quantiles(run.program).items() if name in run.needed}
+    done = before.run.draws if before is not None else 0
+    arrays: dict[str, Stored] = {}
+    flat: dict[str, Stored] = {}
+    for name in run.keep:
+        if run.program.varying[name].random:
+            arrays[name] = np.empty(stored_shape(run, name), dtype=run.dtype)
+            flat[name] = arrays[name].reshape(*arrays[name].shape[:-2], run.total)
+            if before is not None:
+                arrays[name][..., :done] = before.arrays[name]
+    pieces = list(_pieces(run, done, block or run.block_size))
+
+    def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
+        start, stop = piece
+        values, grades = run.block(start, stop)
+        with np.errstate(over="ignore"):
+            for name, target in flat.items():
+                target[..., start:stop] = values[name].reshape(*target.shape[:-1], stop - start)
+        if piece == pieces[0]:
+            arrays.update(_sure(run, values))
+        faults = Faults()
+        faults.look(run, values, start)
+        return count(run.program, requested, values, grades, stop - start), faults, stop - start
+
+    total = before.receipt if before is not None else Receipt()
+    faults = Faults()
+    if before is not None:
+        # Places of the flat index move when chains grow.
+        moved = {n: place // done * run.draws + place % done for n, place in before.faults.first.items()}
+        faults.merge(Faults(dict(before.faults.counts), moved))
+    finished = done * run.chains
+    for part, found, size in _spread(work, pieces, threads or cores()):
+        total = total + part
+        faults.merge(found)
+        finished += size
+        if progress is not None:
+            progress(finished, run.total)
+    if faults.counts and run.on_invalid == "raise":
+        raise InvalidDrawsError(faults.described(run))
+    return Sampled(run, {name: arrays[name] for name in run.keep}, total, faults)
+
+
+def _pieces(run: Run, done: int, size: int) -> Iterable[tuple[int, int]]:
+    """Ranges of the flat index that are still to be drawn; whole chains together if they are short."""
+    if not done:
+        for start in range(0, run.total, size):
+            yield start, min(start + size, run.total)
+        return
+    for chain in range(run.chains):
+        for start in range(done, run.draws, size):
+            yield chain * run.draws + start, chain * run.draws + min(start + size, run.draws)
+
+
+def _sure(run: Run, values: Mapping[str, Array]) -> dict[str, Stored]:
+    """Quantities that do not vary from draw to draw, as views of one value."""
+    found: dict[str, Stored] = {}
+    for name in run.keep:
+        if not run.program.varying[name].random:
+            shape = stored_shape(run, name)
+            single = values[name].reshape(*shape[:-2], 1, 1).astype(run.dtype)
+            found[name] = np.broadcast_to(single, shape)
+    return found
+
+
+def _spread(work: Callable[[Any], Any], pieces: list[Any], threads: int) -> Iterable[Any]:
+    """Run `work` on every piece; results as they come, the first fault ends it."""
+    if threads <= 1 or len(pieces) <= 1:
+        yield from map(work, pieces)
+        return
+    with ThreadPoolExecutor(min(threads, len(pieces))) as pool:
+        waiting: set[Future[Any]] = {pool.submit(work, piece) for piece in pieces}
+        try:
+            while waiting:
+                # The timeout lets Ctrl-C through while the cores are busy.
+                done, waiting = wait(waiting, timeout=0.1, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    yield future.result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,41 @@
+"""Point values: the published points of all assumptions, as a program takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from demandsim.distributions.base import is_labelled
+from demandsim.graph.assumption import Assumption
+from demandsim.graph.scenario import Scenarios
+from demandsim.sampling.program import Program, Values
+
+__all__ = ["point_values"]
+
+
+def point_values(program: Program, assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Values:
+    """Return the point of every assumption, in its unit, with all axes of the layout and one draw."""
+    layout = program.layout
+    values = {}
+    for name, sampler in program.samplers.items():
+        variants = list(scenarios.variants(name, assumptions[name]))
+        shape = tuple(layout.size(dim) for dim in sampler.dims)
+        rows = [_one_point(variant, sampler.dims, shape) for variant in variants]
+        dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
+        stacked = np.stack(rows) if sampler.scenario_dim else rows[0]
+        values[name] = layout.spread(stacked[..., None], dims)
+    return values
+
+
+def _one_point(variant: Assumption, dims: tuple[str, ...], shape: tuple[int, ...]) -> Any:
+    point = variant.point
+    if not is_labelled(point):
+        return np.full(shape, float(point))
+    missing = [dim for dim in dims if dim not in point.dims]
+    ordered = point.transpose(*(dim for dim in dims if dim in point.dims)).values
+    for axis, dim in enumerate(dims):
+        if dim in missing:
+            ordered = np.expand_dims(ordered, axis)
+    return np.broadcast_to(ordered, shape)

@@ -1,0 +1,299 @@
+"""Simulation: a compiled program that turns one block of the unit cube into values; pure.
+
+A `Program` knows, for every quantity, which dims it varies over, and for every equation, whether
+it may run on bare arrays. Inside, every array has the axes (scenario dims, model dims, draw), with
+size 1 where a quantity does not vary, so that plain numpy broadcasting is alignment by label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.distributions.base import Distribution, is_labelled, normal_scores, standard_normal
+from demandsim.errors import EquationError
+from demandsim.graph.graph import Equation
+from demandsim.sampling.copula import Copula
+from demandsim.sampling.qmc import Stream, uniforms
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["InverseTransform", "Layout", "LostLabelsError", "Program", "Step", "Varying", "bare_run", "labelled_run"]
+
+Values = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Axes that every array of a program has, and the labels along them.
+
+    Parameters
+    ----------
+    scenario_dims, model_dims : tuple of str
+    coords : mapping of dim to labels
+    """
+
+    scenario_dims: tuple[str, ...]
+    model_dims: tuple[str, ...]
+    coords: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Scenario dims, then the model's own; the draw axis comes after."""
+        return self.scenario_dims + self.model_dims
+
+    def size(self, dim: str) -> int:
+        """Number of labels along a dim."""
+        return len(self.coords[dim])
+
+    def spread(self, array: Any, dims: Sequence[str]) -> Array:
+        """Give an array with `dims` (in the order of the layout) and a last axis all axes."""
+        shape = [self.size(dim) if dim in dims else 1 for dim in self.dims]
+        return cast(Array, np.reshape(array, [*shape, np.shape(array)[-1]]))
+
+    def label(self, array: Array, varying: Varying) -> xr.DataArray:
+        """Wrap an array with all axes as a DataArray over the dims along which it varies."""
+        import xarray as xr
+
+        dims = [dim for dim in self.dims if dim in varying.dims]
+        coords = {dim: list(self.coords[dim]) for dim in dims}
+        shape = [self.size(dim) for dim in dims]
+        if varying.random:
+            return xr.DataArray(array.reshape([*shape, array.shape[-1]]), dims=[*dims, "draw"], coords=coords)
+        return xr.DataArray(array.reshape(shape), dims=dims, coords=coords)
+
+
+@dataclass(frozen=True)
+class Varying:
+    """Over which dims a quantity varies, and whether it varies from draw to draw."""
+
+    dims: frozenset[str]
+    random: bool
+
+    @classmethod
+    def union(cls, parts: Sequence[Varying]) -> Varying:
+        """What a quantity computed element by element from `parts` varies over."""
+        return cls(frozenset().union(*(part.dims for part in parts)), any(part.random for part in parts))
+
+
+@dataclass(frozen=True)
+class InverseTransform:
+    """How the values of one assumption are drawn.
+
+    Parameters
+    ----------
+    variants : tuple of Distribution
+        One per scenario of `scenario_dim`, or a single one.
+    scenario_dim : str or None
+    dims : tuple of str
+        Model dims, in the order of the layout.
+    streams : tuple of int
+        Streams of its elements, in the order of `dims`; one if it is shared or has no dims.
+    factor : float
+        From its unit to base units.
+    """
+
+    variants: tuple[Distribution, ...]
+    scenario_dim: str | None
+    dims: tuple[str, ...]
+    streams: tuple[int, ...]
+    factor: float
+
+    @property
+    def varying(self) -> Varying:
+        """Over what the assumption varies; not from draw to draw if every variant is sure."""
+        dims = (self.scenario_dim, *self.dims) if self.scenario_dim else self.dims
+        return Varying(frozenset(dims), not all(variant.is_constant for variant in self.variants))
+
+    def to_base(self, values: Array) -> Array:
+        """Convert values from the assumption's unit to base units."""
+        return values if self.factor == 1.0 else values * self.factor
+
+    def values(self, layout: Layout, grades: Callable[[int], Array], size: int) -> Array:
+        """Draw `size` values, in the assumption's unit, with all axes of the layout."""
+        random = self.varying.random
+        count = size if random else 1
+        shape = [len(self.variants), *(layout.size(dim) for dim in self.dims), count]
+        out = np.empty(shape)
+        rows = out.reshape(len(self.variants), -1, count)
+        for place, variant in enumerate(self.variants):
+            functions = variant.quantile_functions
+            for element in range(rows.shape[1]):
+                law = functions[element if variant.dims else 0]
+                stream = self.streams[element if variant.dims and len(self.streams) > 1 else 0]
+                rows[place, element] = law(grades(stream) if random else np.array([0.5]))
+        dims = ((self.scenario_dim,) if self.scenario_dim else ()) + self.dims
+        return layout.spread(out if self.scenario_dim else out[0], dims)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One equation, and how it may be run."""
+
+    equation: Equation
+    #: Gives the same bits on bare arrays, so labels are not needed.
+    elementwise: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """All that is needed to compute any block of draws.
+
+    Parameters
+    ----------
+    layout : Layout
+    samplers : mapping of assumption to InverseTransform
+    streams : tuple of Stream
+    copula : Copula
+    correlations : mapping of (stream, stream) to float
+        Spearman rank correlations in force.
+    steps : tuple of Step
+    factors : mapping of str to float
+        From base units to the unit that each equation declares.
+    varying : mapping of quantity to Varying
+    """
+
+    layout: Layout
+    samplers: Mapping[str, InverseTransform]
+    streams: tuple[Stream, ...]
+    copula: Copula
+    correlations: Mapping[tuple[int, int], float]
+    steps: tuple[Step, ...]
+    factors: Mapping[str, float]
+    varying: Mapping[str, Varying]
+
+    def grades(self, design: str, seed: int, start: int, stop: int, draws: int) -> Callable[[int], Array]:
+        """Numbers in (0, 1) for each stream of a block, correlated, made when first asked for.
+
+        A block is a range of the flat index ``chain * draws + draw``, and may span chains.
+        """
+
+        def source(stream: int) -> Array:
+            parts = [
+                uniforms(design, seed, chain, self.streams[stream], first, last, draws)
+                for chain, first, last in _segments(start, stop, draws)
+            ]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+        return self.correlated(source)
+
+    def correlated(self, source: Callable[[int], Array]) -> Callable[[int], Array]:
+        """Pass independent numbers through the copula."""
+        made: dict[int, Array] = {}
+
+        def grade(stream: int) -> Array:
+            if stream not in made:
+                group = self.copula.group_of(stream)
+                if group is None:
+                    made[stream] = source(stream)
+                else:
+                    members = self.copula.groups[group][0]
+                    scores = self.copula.correlate(group, [standard_normal()(source(member)) for member in members])
+                    made.update(zip(members, (normal_scores(z) for z in scores), strict=True))
+            return made[stream]
+
+        return grade
+
+    def assume(self, grades: Callable[[int], Array], size: int, wanted: set[str] | None = None) -> Values:
+        """Values of the assumptions, each in its own unit."""
+        return {
+            name: sampler.values(self.layout, grades, size)
+            for name, sampler in self.samplers.items()
+            if wanted is None or name in wanted
+        }
+
+    def derive(self, assumed: Values, wanted: set[str] | None = None) -> Values:
+        """Values of the computed quantities, each in its declared unit."""
+        base = {name: self.samplers[name].to_base(values) for name, values in assumed.items()}
+        for values in base.values():
+            # An equation that writes into its input would change it for the equations after it.
+            values.flags.writeable = False
+        derived = {}
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                name = step.equation.name
+                if wanted is None or name in wanted:
+                    base[name] = (
+                        bare_run(step.equation, base, self.layout)
+                        if step.elementwise
+                        else labelled_run(step.equation, base, self.layout, self.varying)[0]
+                    )
+                    base[name].flags.writeable = False
+                    derived[name] = base[name] if self.factors[name] == 1.0 else base[name] / self.factors[name]
+        return derived
+
+
+def _segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]]:
+    """Split a range of the flat index into (chain, first draw, last draw)."""
+    while start < stop:
+        chain, first = divmod(start, draws)
+        last = min(draws, first + stop - start)
+        yield chain, first, last
+        start += last - first
+
+
+def _called(made: Equation, inputs: Mapping[str, Any]) -> Any:
+    try:
+        return made.function(**inputs)
+    except Exception as error:
+        error.add_note(f"in equation '{made.name}'")
+        raise
+
+
+def bare_run(made: Equation, base: Mapping[str, Array], layout: Layout) -> Array:
+    """Run an equation on bare arrays with all axes, in base units."""
+    inputs = {name: base[name] if name in base else float(made.constants[name]) for name in made.inputs}
+    result = np.asarray(_called(made, inputs), dtype=np.float64)
+    return result if result.ndim else result.reshape([1] * (len(layout.dims) + 1))
+
+
+def labelled_run(
+    made: Equation, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying]
+) -> tuple[Array, Varying]:
+    """Run an equation on DataArrays, in base units, and bring the result back to all axes."""
+    # A single draw is run twice over: numpy adds along years in another order when the draw axis has length 1,
+    # and the last bits of a sum would depend on where blocks end.
+    drawn = [name for name in made.inputs if name in base and varying[name].random]
+    lone = bool(drawn) and all(base[name].shape[-1] == 1 for name in drawn)
+    inputs = {
+        name: layout.label(
+            base[name].repeat(2, axis=-1) if lone and varying[name].random else base[name], varying[name]
+        )
+        if name in base
+        else float(made.constants[name])
+        for name in made.inputs
+    }
+    result = _called(made, inputs)
+    if not is_labelled(result):
+        value = np.asarray(result, dtype=np.float64)
+        if value.ndim:
+            raise LostLabelsError(
+                f"equation '{made.name}' returns a bare array of shape {value.shape} from labelled inputs; "
+                "use xr.where and ufuncs, which keep the labels"
+            )
+        return value.reshape([1] * (len(layout.dims) + 1)), Varying(frozenset(), False)
+    unknown = [dim for dim in result.dims if dim not in (*layout.dims, "draw")]
+    if unknown:
+        raise EquationError(
+            f"equation '{made.name}' makes a new dim {unknown[0]!r}; give an assumption that has it, with its labels"
+        )
+    dims = [dim for dim in layout.dims if dim in result.dims]
+    for dim in dims:
+        if result.sizes[dim] != layout.size(dim):
+            raise EquationError(
+                f"equation '{made.name}' returns {result.sizes[dim]} values along '{dim}', which has {layout.size(dim)}"
+            )
+    random = "draw" in result.dims
+    if lone and random:
+        result = result.isel(draw=slice(1))
+    values = np.asarray(result.transpose(*dims, *(("draw",) if random else ())).values, dtype=np.float64)
+    return layout.spread(values if random else values[..., None], dims), Varying(frozenset(dims), random)
+
+
+class LostLabelsError(EquationError):
+    """The result of a labelled run has no labels, as that of np.where."""

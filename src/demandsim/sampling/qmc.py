@@ -1,0 +1,266 @@
+r"""Designs: addressable blocks of the unit cube, one keyed stream per assumption.
+
+Every design is a function of (seed, chain, stream, start, stop, draws) and nothing else: any block
+of any stream can be computed anywhere, in any order, with the same bits. A new design costs one
+function and one row in `DESIGNS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from demandsim._system import Array
+from demandsim.errors import DemandsimError, check_known, check_whole
+
+__all__ = ["DESIGNS", "Stream", "entropy_of", "latin_hypercube", "random", "recorded_seed", "sobol", "uniforms"]
+
+_SMALLEST = 2.0**-54
+
+
+def entropy_of(seed: int | None) -> int:
+    """Return the seed, or fresh entropy in its place.
+
+    Raises
+    ------
+    DemandsimError
+        If it is neither None nor a whole number of at least 0.
+    """
+    return secrets.randbits(63) if seed is None else check_whole("seed", seed, 0, also=", or None")
+
+
+def recorded_seed(seed: int) -> int | str:
+    """Return the seed as attributes hold it: netCDF has no whole numbers beyond 64 bits."""
+    return seed if seed < 2**63 else str(seed)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One coordinate of the unit cube, and what it is for.
+
+    Parameters
+    ----------
+    name : str
+        Assumption that it feeds.
+    element : int
+        Element of that assumption, if it has dims.
+    dimension : int
+        Place in a low-discrepancy sequence. The other designs do not look at it.
+    """
+
+    name: str
+    element: int = 0
+    dimension: int = 0
+
+
+type Design = Callable[[int, int, Stream, int, int, int], Array]
+
+
+def _key(seed: int, chain: int, stream: Stream, purpose: int) -> np.random.SeedSequence:
+    digest = hashlib.blake2b(stream.name.encode(), digest_size=16).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    return np.random.SeedSequence(seed, spawn_key=(purpose, chain, stream.element, *words))
+
+
+@functools.lru_cache(maxsize=65536)
+def _generator_state(seed: int, chain: int, stream: Stream, purpose: int) -> tuple[int, int]:
+    state = cast(dict[str, dict[str, int]], np.random.PCG64DXSM(_key(seed, chain, stream, purpose)).state)["state"]
+    return state["state"], state["inc"]
+
+
+def _uniform(seed: int, chain: int, stream: Stream, purpose: int, start: int, stop: int) -> Array:
+    state, increment = _generator_state(seed, chain, stream, purpose)
+    bits = np.random.PCG64DXSM(0)
+    bits.state = {
+        "bit_generator": "PCG64DXSM",
+        "state": {"state": state, "inc": increment},
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    if start:
+        bits.advance(start)
+    return np.random.Generator(bits).random(stop - start)
+
+
+def random(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
+    """Independent uniform numbers (PCG64DXSM), one stream per name and element.
+
+    Examples
+    --------
+    >>> whole = random(1, 0, Stream("utilization"), 0, 8, 8)
+    >>> bool((whole[3:5] == random(1, 0, Stream("utilization"), 3, 5, 8)).all())
+    True
+    """
+    u = _uniform(seed, chain, stream, 0, start, stop)
+    return np.maximum(u, _SMALLEST, out=u)
+
+
+def latin_hypercube(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
+    r"""One number in each of `draws` equal strata, in a random order of its own per stream.
+
+    .. math:: u_i = (\pi(i) + w_i) / n
+
+    with :math:`\pi` a keyed permutation that is computed, not stored, so that a block needs no
+    other. Source: McKay, Beckman and Conover, Technometrics 21 (1979).
+
+    Examples
+    --------
+    >>> u = latin_hypercube(1, 0, Stream("utilization"), 0, 5, 5)
+    >>> sorted((u * 5).astype(int).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    u = _uniform(seed, chain, stream, 1, start, stop)
+    u += _permuted(np.arange(start, stop, dtype=np.uint64), draws, _permutation_key(seed, chain, stream))
+    u /= draws
+    return np.clip(u, _SMALLEST, 1.0 - 2.0**-53, out=u)
+
+
+@functools.lru_cache(maxsize=65536)
+def _permutation_key(seed: int, chain: int, stream: Stream) -> tuple[tuple[int, int], ...]:
+    words = _key(seed, chain, stream, 2).generate_state(16, np.uint64).tolist()
+    return tuple(zip(words[::2], words[1::2], strict=True))
+
+
+def _permuted(index: npt.NDArray[np.uint64], size: int, key: tuple[tuple[int, int], ...]) -> npt.NDArray[np.uint64]:
+    """Permute 0 .. size - 1 by rounds of bijections of the next power of two, walking past `size`."""
+    bits = max(size - 1, 1).bit_length()
+    mask, half = np.uint64((1 << bits) - 1), np.uint64((bits + 1) // 2)
+
+    def step(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        for multiplier, addend in key:
+            x = (x + np.uint64(addend & int(mask))) & mask
+            x = (x * np.uint64(multiplier | 1)) & mask
+            x = x ^ (x >> half)
+        return x
+
+    with np.errstate(over="ignore"):
+        x = step(index)
+        outside = np.flatnonzero(x >= size)
+        while outside.size:
+            x[outside] = step(x[outside])
+            outside = outside[x[outside] >= size]
+    return x
+
+
+#: Fractional bits of a Sobol' point: with half a step added, every double in (0, 1) is exact.
+_BITS = 52
+_LOW_BITS = 10
+_ROW = 1 << _LOW_BITS
+_EXPONENT = np.uint64(1023 << 52)
+_OFFSET = 1.0 - 2.0**-53
+_PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
+_DIAGONAL = np.uint64(1) << _PLACES
+
+
+@functools.lru_cache(maxsize=8)
+def _directions(dimensions: int) -> npt.NDArray[np.uint64]:
+    """Direction numbers of Joe and Kuo, shape (dimensions, bits), as scipy ships them."""
+    from scipy.stats import qmc
+
+    if dimensions > qmc.Sobol.MAXDIM:
+        raise DemandsimError(
+            f"design 'sobol' has {qmc.Sobol.MAXDIM} dimensions, this model needs {dimensions}; "
+            "use design='random' or shared=True"
+        )
+    return cast(npt.NDArray[np.uint64], qmc.Sobol(dimensions, scramble=False, bits=_BITS)._sv.astype(np.uint64))
+
+
+@functools.lru_cache(maxsize=4096)
+def _digit_masks(dimension: int) -> npt.NDArray[np.uint64]:
+    """Binary digits of the directions of one dimension, all ones where the digit is 1."""
+    size = max(16, 1 << dimension.bit_length())
+    digits = (_directions(size)[dimension][:, None] >> _PLACES) & np.uint64(1)
+    return cast(npt.NDArray[np.uint64], np.uint64(0) - digits)
+
+
+@functools.lru_cache(maxsize=16384)
+def _scrambled(
+    seed: int, chain: int, stream: Stream
+) -> tuple[npt.NDArray[np.uint64], tuple[int, ...], tuple[int, ...]]:
+    """Scramble one dimension; return the first row of points and the directions of the rows.
+
+    A random lower triangular matrix multiplies the digits, a random shift is added to them.
+    """
+    rng = np.random.Generator(np.random.PCG64DXSM(_key(seed, chain, stream, 3)))
+    columns = rng.integers(0, 1 << _BITS, _BITS, dtype=np.uint64)
+    columns &= _DIAGONAL - np.uint64(1)
+    columns |= _DIAGONAL
+    scrambled = np.bitwise_xor.reduce(_digit_masks(stream.dimension) & columns, axis=1)
+    row = np.empty(_ROW, dtype=np.uint64)
+    row[0] = rng.integers(0, 1 << _BITS, dtype=np.uint64) | _EXPONENT
+    for bit in range(_LOW_BITS):
+        np.bitwise_xor(row[: 1 << bit], scrambled[bit], out=row[1 << bit : 2 << bit])
+    high = scrambled[_LOW_BITS:]
+    # What changes from row r to r + 1: the directions of all bits up to the lowest that is 0.
+    return row, tuple(high.tolist()), tuple(np.bitwise_xor.accumulate(high).tolist())
+
+
+def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
+    r"""A scrambled Sobol' sequence, with its own scrambling per chain, in natural order.
+
+    Averages of smooth functions converge nearly as :math:`n^{-3/2}` instead of :math:`n^{-1/2}`,
+    when the number of points is a power of two. Scrambling is by a random linear matrix and a
+    digital shift, which makes every chain an unbiased, independent estimate.
+
+    Sources: Joe and Kuo, SIAM J. Sci. Comput. 30 (2008), directions; Matousek, J. Complexity 14
+    (1998), scrambling.
+
+    Examples
+    --------
+    >>> u = sobol(1, 0, Stream("utilization"), 0, 8, 8)
+    >>> sorted((u * 8).astype(int).tolist())
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    row, high, steps = _scrambled(seed, chain, stream)
+    first, last = start >> _LOW_BITS, (stop + _ROW - 1) >> _LOW_BITS
+    prefix = 0
+    for bit, direction in enumerate(high):
+        if first >> bit & 1:
+            prefix ^= direction
+    prefixes = []
+    for index in range(first, last):
+        prefixes.append(prefix)
+        prefix ^= steps[(~index & (index + 1)).bit_length() - 1]
+    bits = row ^ np.array(prefixes, dtype=np.uint64)[:, None]
+    u = bits.view(np.float64).ravel()
+    u -= _OFFSET
+    return u[start - (first << _LOW_BITS) : stop - (first << _LOW_BITS)]
+
+
+DESIGNS: dict[str, Design] = {"latin_hypercube": latin_hypercube, "random": random, "sobol": sobol}
+
+
+def uniforms(design: str, seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
+    """Numbers in (0, 1) for draws `start` to `stop` of one stream of one chain.
+
+    Parameters
+    ----------
+    design : {"random", "latin_hypercube", "sobol"}
+    seed : int
+        Not negative.
+    chain : int
+        Independent randomisation.
+    stream : Stream
+    start, stop : int
+        Half-open range of draws, within ``0 .. draws``.
+    draws : int
+        Draws of the whole chain; only `latin_hypercube` depends on it.
+
+    Returns
+    -------
+    array of shape (stop - start,)
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such design.
+    """
+    check_known([design], DESIGNS, "design")
+    return DESIGNS[design](seed, chain, stream, start, stop, draws)

@@ -1,0 +1,254 @@
+"""Runs: what to draw and keep, one range of it, and what to say when an equation fails."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from demandsim._system import Array, available_memory
+from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError
+from demandsim.graph.graph import ancestors
+from demandsim.sampling.program import Program
+
+__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
+
+#: Draws of one block: large enough that threads rarely wait for the interpreter, small enough that
+#: a handful of arrays of it stay in the caches.
+BLOCK = 65_536
+#: The same where the allocator gives every array of 128 KiB or more back to the system at once, as
+#: on Dask's workers: larger blocks would spend their time on page faults.
+_TRIMMED_BLOCK = 8_192
+#: Values of one quantity in one block: more would leave the caches where quantities have years and hardware.
+_BLOCK_VALUES = 2**21
+
+Stored = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to run: a program, a randomisation and the quantities to keep.
+
+    Parameters
+    ----------
+    program : Program
+    design : str
+    seed : int
+    chains, draws : int
+        Independent randomisations, and draws of each.
+    keep : tuple of str
+        Quantities to store; only they and what they need are computed.
+    needed : frozenset of str
+        `keep` and all their ancestors.
+    dtype : numpy dtype
+        In which values are stored; they are computed in double precision.
+    on_invalid : {"raise", "keep"}
+        What to do with NaN and infinity made by an equation.
+    """
+
+    program: Program
+    design: str
+    seed: int
+    chains: int
+    draws: int
+    keep: tuple[str, ...]
+    needed: frozenset[str]
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
+    on_invalid: str = "raise"
+
+    @property
+    def total(self) -> int:
+        """Draws of all chains together."""
+        return self.chains * self.draws
+
+    @property
+    def block_size(self) -> int:
+        """Draws to compute at a time: fewer where quantities have many labels, so that caches hold a handful."""
+        layout, varying = self.program.layout, self.program.varying
+        labels = [math.prod(layout.size(dim) for dim in varying[name].dims) for name in self.needed if name in varying]
+        fitting = _BLOCK_VALUES // max(labels, default=1)
+        largest = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
+        return min(largest, max(1 << fitting.bit_length() >> 1, 1024))
+
+    def block(self, start: int, stop: int) -> tuple[dict[str, Array], Callable[[int], Array]]:
+        """Compute a range of the flat index ``chain * draws + draw``.
+
+        Returns
+        -------
+        values : dict of array
+            All needed quantities, in their units, with all axes of the layout.
+        grades : callable
+            The numbers in (0, 1) that they were made from, by stream.
+
+        Raises
+        ------
+        EquationError
+            If an equation raises; with its name and the first draw that makes it.
+        """
+        grades = self.program.grades(self.design, self.seed, start, stop, self.draws)
+        needed = set(self.needed)
+        assumed = self.program.assume(grades, stop - start, needed)
+        try:
+            return assumed | self.program.derive(assumed, needed), grades
+        except Exception as error:
+            raise self._explained(error, start, stop) from error
+
+    def _explained(self, error: Exception, start: int, stop: int) -> EquationError:
+        """Find the first draw that makes the equation raise, by halving the range."""
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            if self._raises(start, middle):
+                stop = middle
+            elif self._raises(middle, stop):
+                start = middle
+            else:
+                break
+        notes = [note for note in getattr(error, "__notes__", []) if note.startswith("in equation")]
+        name = notes[-1].split("'")[1] if notes else "?"
+        where = f"at {self.spot(start)}, from {self.causes(name, start)}" if stop - start == 1 else "in no draw alone"
+        return EquationError(f"equation '{name}' raised {type(error).__name__}: {error}; {where}")
+
+    def _raises(self, start: int, stop: int) -> bool:
+        assumed = self.program.assume(
+            self.program.grades(self.design, self.seed, start, stop, self.draws), stop - start, set(self.needed)
+        )
+        try:
+            self.program.derive(assumed, set(self.needed))
+        except Exception:
+            return True
+        return False
+
+    def spot(self, place: int) -> str:
+        """Name a draw of the flat index."""
+        chain, draw = divmod(place, self.draws)
+        return f"chain {chain}, draw {draw}"
+
+    def causes(self, name: str, place: int, element: tuple[int, ...] | None = None) -> str:
+        """Write the assumptions behind a quantity in one draw."""
+        grades = self.program.grades(self.design, self.seed, place, place + 1, self.draws)
+        causes = ancestors({step.equation.name: step.equation.inputs for step in self.program.steps}, [name])
+        words = []
+        for cause, values in self.program.assume(grades, 1, causes).items():
+            if element is not None:
+                at = tuple(min(i, n - 1) for i, n in zip(element, values.shape, strict=True))
+                words.append(f"{cause} = {values[at]:.6g}")
+            else:
+                low, high = float(values.min()), float(values.max())
+                words.append(f"{cause} = {low:.6g}" + ("" if low == high else f" to {high:.6g}"))
+        return ", ".join(words) or "no assumption"
+
+    def range_of(self, chain: int, start: int, stop: int) -> dict[str, Array]:
+        """Compute draws `start` to `stop` of one chain, kept quantities only, in cache-sized blocks.
+
+        Returns
+        -------
+        dict of array
+            Shape (scenario dims, model dims, draws), over the dims along which each varies; size 1
+            in draws for what is sure.
+
+        Raises
+        ------
+        EquationError, InvalidDrawsError
+            If an equation fails on a draw of the range.
+        """
+        out: dict[str, Array] = {}
+        faults = Faults()
+        size = self.block_size
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            values, _ = self.block(chain * self.draws + first, chain * self.draws + last)
+            faults.look(self, values, chain * self.draws + first)
+            for name in self.keep:
+                shape = stored_shape(self, name)[:-2]
+                random = self.program.varying[name].random
+                if name not in out:
+                    out[name] = np.empty((*shape, stop - start if random else 1), dtype=self.dtype)
+                target = out[name][..., first - start : last - start] if random else out[name]
+                with np.errstate(over="ignore"):
+                    target[...] = values[name].reshape(target.shape)
+        if faults.counts and self.on_invalid == "raise":
+            raise InvalidDrawsError(faults.described(self))
+        return out
+
+
+@dataclass
+class Faults:
+    """Invalid values made by equations, counted per quantity, with the first draw of each."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+
+    def look(self, run: Run, values: Mapping[str, Array], start: int) -> None:
+        """Count NaN and infinity in the derived quantities of one block."""
+        for step in run.program.steps:
+            name = step.equation.name
+            if name in values:
+                random = run.program.varying[name].random
+                # As they are stored: a number can be too large for single precision.
+                with np.errstate(over="ignore"):
+                    finite = np.isfinite(values[name].astype(run.dtype, copy=False))
+                if finite.all() or not (random or start == 0):
+                    continue
+                bad = ~finite
+                number = int(np.count_nonzero(bad)) * (1 if random else run.total)
+                place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
+                self.merge(Faults({name: number}, {name: place}))
+
+    def merge(self, other: Faults) -> None:
+        """Add the counts of another block."""
+        for name, number in other.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + number
+            self.first[name] = min(self.first.get(name, other.first[name]), other.first[name])
+
+    def described(self, run: Run) -> str:
+        """Say which equation made invalid values first, in how many draws, and from which assumptions."""
+        order = [step.equation.name for step in run.program.steps if step.equation.name in self.counts]
+        origin, place = order[0], self.first[order[0]]
+        values, _ = run.block(place, place + 1)
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(values[origin].astype(run.dtype, copy=False))
+        element = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+        layout = run.program.layout
+        labels = [
+            f"{dim} {layout.coords[dim][i]}"
+            for dim, i, n in zip(layout.dims, element, bad.shape, strict=False)
+            if n > 1
+        ]
+        others = [f"'{name}' ({self.counts[name]:,})" for name in order[1:]]
+        follow = f"; it goes on into {', '.join(others)}" if others else ""
+        return (
+            f"equation '{origin}' made NaN or infinity in {self.counts[origin]:,} values{follow}. First at "
+            f"{', '.join([*labels, run.spot(place)])}, from {run.causes(origin, place, element)}. Mend the "
+            "distributions (truncate them?), or pass on_invalid='keep' to keep and count such draws."
+        )
+
+
+def stored_shape(run: Run, name: str) -> tuple[int, ...]:
+    """Shape in which a quantity is stored: scenario dims, model dims, chain, draw."""
+    varying, layout = run.program.varying[name], run.program.layout
+    return (*(layout.size(dim) for dim in layout.dims if dim in varying.dims), run.chains, run.draws)
+
+
+def guard_memory(run: Run) -> None:
+    """Raise before anything is computed if the draws would not fit.
+
+    Raises
+    ------
+    MemoryGuardError
+        With the size, and what to do.
+    """
+    random = [name for name in run.keep if run.program.varying[name].random]
+    sizes = {name: math.prod(stored_shape(run, name)) * run.dtype.itemsize for name in random}
+    needed, free = sum(sizes.values()), available_memory()
+    if needed > 0.9 * free:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise MemoryGuardError(
+            f"{run.total:,} draws of {len(random)} quantities need {needed / 2**30:,.1f} GiB, {free / 2**30:,.1f} GiB "
+            f"are available (the largest is '{largest}' with {sizes[largest] / 2**30:,.1f} GiB); store fewer with "
+            "keep=[...], or run out of core with chunks=..."
+        )

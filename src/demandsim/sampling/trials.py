@@ -1,0 +1,127 @@
+"""Trials: every equation runs on a few draws, labelled and bare, together and alone, before it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.errors import EquationError
+from demandsim.graph.graph import Equation, Graph
+from demandsim.sampling.program import (
+    Layout,
+    LostLabelsError,
+    Program,
+    Step,
+    Varying,
+    bare_run,
+    labelled_run,
+)
+
+__all__ = ["already_tried", "tried"]
+
+#: Scores at which a new model's equations are tried, together and each alone: in no order, nor when rolled, so
+#: that sorting is noticed.
+_PROBES = np.array([0.5, 0.31, 0.77, 0.42])
+
+
+def already_tried(before: Program, trial: Program, graph: Graph) -> bool:
+    """Whether a program was made of the same equations over the same axes: trials would find the same.
+
+    What they find is how results vary and whether labels are needed, which no distribution changes.
+    """
+    return (
+        before.layout == trial.layout
+        and [step.equation for step in before.steps] == [graph.equations[name] for name in graph.order]
+        and {name: sampler.varying for name, sampler in before.samplers.items()}
+        == {name: sampler.varying for name, sampler in trial.samplers.items()}
+    )
+
+
+def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Varying]]:
+    """Run every equation on a few draws, labelled and bare, together and alone.
+
+    Parameters
+    ----------
+    trial : Program
+        With samplers, and no steps yet.
+    graph : Graph
+
+    Returns
+    -------
+    steps : tuple of Step
+    varying : dict of quantity to Varying
+
+    Raises
+    ------
+    EquationError
+        If an equation mixes draws, drops labels or makes new dims.
+    """
+    layout = trial.layout
+    # Streams differ from each other, so that no accidental symmetry hides a mistake.
+    assumed = trial.assume(lambda stream: np.roll(_PROBES, stream), len(_PROBES))
+    base = {name: trial.samplers[name].to_base(values) for name, values in assumed.items()}
+    for values in base.values():
+        values.flags.writeable = False
+    varying = {name: sampler.varying for name, sampler in trial.samplers.items()}
+    steps = []
+    with np.errstate(all="ignore"):
+        for name in graph.order:
+            made = graph.equations[name]
+            bare, bare_varying = _bare_try(made, base, layout, varying)
+            try:
+                result, found = labelled_run(made, base, layout, varying)
+            except LostLabelsError:
+                if bare is None:
+                    raise
+                result, found = bare, bare_varying
+            same = bare is not None and bare_varying == found and np.array_equal(bare, result, equal_nan=True)
+            varying[name] = found
+            steps.append(Step(made, elementwise=same))
+            _check_draws_apart(steps[-1], base, layout, varying, result)
+            result.flags.writeable = False
+            base[name] = result
+    return tuple(steps), varying
+
+
+def _bare_try(
+    made: Equation, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying]
+) -> tuple[Array | None, Varying]:
+    """The result on bare arrays, if there is one that has the shape of an elementwise result."""
+    inputs = [name for name in made.inputs if name in base]
+    found = Varying.union([varying[name] for name in inputs])
+    try:
+        result = bare_run(made, base, layout)
+    except Exception:
+        # Whatever it was, the labelled run will say it with the names of the dims.
+        return None, found
+    shape = np.broadcast_shapes(*(base[name].shape for name in inputs), (1,) * (len(layout.dims) + 1))
+    return (result if result.shape == shape else None), found
+
+
+def _check_draws_apart(
+    step: Step, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying], together: Array
+) -> None:
+    """Every draw must be computed from itself alone, or blocks and chains would leak into results."""
+    for place in range(len(_PROBES)):
+        alone = {n: v[..., place : place + 1] if varying[n].random else v for n, v in base.items()}
+        if step.elementwise:
+            single = bare_run(step.equation, alone, layout)
+        else:
+            single = labelled_run(step.equation, alone, layout, varying)[0]
+        expected = together[..., place : place + 1] if together.shape[-1] > 1 else together
+        # Not to the last bit: a sum over many years may round otherwise for one draw than for several.
+        if single.shape != expected.shape or not np.allclose(
+            single, expected, rtol=1e-9, atol=1e-9 * _typical(together), equal_nan=True
+        ):
+            raise EquationError(
+                f"equation '{step.equation.name}' mixes draws: its value for one draw depends on the others; "
+                "name the dim to reduce, as in x.sum('year')"
+            )
+
+
+def _typical(values: Array) -> float:
+    """Largest finite size of the values: what a difference between them is measured against."""
+    sizes = np.abs(values[np.isfinite(values)])
+    return float(sizes.max()) if sizes.size else 0.0

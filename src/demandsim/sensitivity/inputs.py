@@ -1,0 +1,179 @@
+"""Factors: what is varied together, and the independent normal numbers behind it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from demandsim._system import Array
+from demandsim.errors import CorrelationError, DemandsimError, check_known
+from demandsim.sampling.program import Program
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["Factor", "Groups", "Inputs", "Places", "gather", "grouped", "quantities"]
+
+Places = npt.NDArray[np.intp]
+Groups = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Assumptions that are varied together.
+
+    Parameters
+    ----------
+    name, long_name : str
+    members : tuple of str
+        Assumptions, one unless it is a group.
+    places : tuple of int
+        Its coordinates among the `Inputs.streams`: one per random element.
+    """
+
+    name: str
+    long_name: str
+    members: tuple[str, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Random assumptions behind some quantities.
+
+    Parameters
+    ----------
+    program : Program
+    needed : frozenset of str
+        The quantities and all they are computed from.
+    factors : tuple of Factor
+    streams : tuple of int
+        Positions of the coordinates among the program's streams.
+    correlation : array
+        Of the normal scores of the coordinates.
+    """
+
+    program: Program
+    needed: frozenset[str]
+    factors: tuple[Factor, ...]
+    streams: tuple[int, ...]
+    correlation: Array
+
+    @functools.cached_property
+    def root(self) -> Array:
+        """Cholesky factor of the correlation."""
+        return np.linalg.cholesky(self.correlation)
+
+    @functools.cached_property
+    def owner(self) -> Places:
+        """Number of the factor that each coordinate belongs to."""
+        owner = np.empty(len(self.streams), dtype=np.intp)
+        for number, factor in enumerate(self.factors):
+            owner[list(factor.places)] = number
+        return owner
+
+    @functools.cached_property
+    def alone(self) -> tuple[bool, ...]:
+        """Whether each coordinate is uncorrelated with all others."""
+        others = self.correlation - np.eye(len(self.streams))
+        return tuple(not row.any() for row in others)
+
+    def check_independent(self, function: str) -> None:
+        """Raise if two factors are correlated.
+
+        Raises
+        ------
+        CorrelationError
+            Which two, and what to use instead.
+        """
+        for a, b in itertools.combinations(range(len(self.streams)), 2):
+            one, other = self.factors[self.owner[a]], self.factors[self.owner[b]]
+            if one is not other and self.correlation[a, b] != 0:
+                raise CorrelationError(
+                    f"{function} needs independent assumptions, and '{one.name}' is correlated with '{other.name}': "
+                    "variance cannot be divided among them in this way. Use sensitivity.shapley, or vary them "
+                    f"together with groups={{'name': ['{one.members[0]}', '{other.members[0]}']}}"
+                )
+
+
+def quantities(model: Model, of: str | Sequence[str]) -> tuple[str, ...]:
+    """Names in `of`, checked.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model has no such quantity; with the nearest name.
+    """
+    names = (of,) if isinstance(of, str) else tuple(dict.fromkeys(of))
+    check_known(names, model.quantities, "quantity in of:")
+    if not names:
+        raise DemandsimError("of= names no quantity; give one, such as of='" + next(iter(model.equations), "x") + "'")
+    return names
+
+
+def grouped(model: Model, wanted: Sequence[str], groups: Groups | None) -> dict[str, tuple[str, ...]]:
+    """Members of each factor: the groups first named, then every other wanted assumption alone.
+
+    Raises
+    ------
+    UnknownNameError
+        If a group names no assumption.
+    DemandsimError
+        If an assumption is in two groups, or a group is called like an assumption outside of it.
+    """
+    taken: dict[str, str] = {}
+    made: dict[str, tuple[str, ...]] = {}
+    for group, members in (groups or {}).items():
+        if isinstance(members, str):
+            raise DemandsimError(f"group '{group}' must list its assumptions, such as ['{members}']")
+        check_known(members, model.assumptions, f"assumption in group '{group}':")
+        for name in members:
+            if taken.setdefault(name, group) != group:
+                raise DemandsimError(f"'{name}' is in the groups '{taken[name]}' and '{group}'; leave it in one")
+        made[group] = tuple(name for name in members if name in wanted)
+    for group in made:
+        if group in model.assumptions and taken.get(group) != group:
+            raise DemandsimError(f"group '{group}' is called like an assumption that is not in it; rename the group")
+    made = {group: members for group, members in made.items() if members}
+    return made | {name: (name,) for name in wanted if name not in taken}
+
+
+def gather(model: Model, names: Sequence[str], groups: Groups | None = None) -> Inputs:
+    """Find the random assumptions behind the quantities `names`.
+
+    Raises
+    ------
+    DemandsimError
+        If nothing behind them is random.
+    """
+    program = model.program
+    needed = frozenset(model.graph.ancestors(names))
+    random = [name for name in model.assumptions if name in needed and program.samplers[name].varying.random]
+    if not random:
+        raise DemandsimError(f"nothing behind {', '.join(names)} is random: every assumption is a sure value")
+    members = grouped(model, random, groups)
+    streams = tuple(sorted(s for name in random for s in program.samplers[name].streams))
+    place = {stream: number for number, stream in enumerate(streams)}
+    factors = tuple(
+        Factor(
+            name,
+            (model.assumptions[name].long_name if name in model.assumptions else None) or name.replace("_", " "),
+            own,
+            tuple(place[s] for member in own for s in program.samplers[member].streams),
+        )
+        for name, own in members.items()
+    )
+    correlation = np.eye(len(streams))
+    for together, root in program.copula.groups:
+        whole = root @ root.T
+        for (i, a), (j, b) in itertools.permutations(enumerate(together), 2):
+            # An assumption that nothing asked for leaves the others' joint distribution as it is.
+            if a in place and b in place:
+                correlation[place[a], place[b]] = whole[i, j]
+    return Inputs(program, needed, factors, streams, correlation)

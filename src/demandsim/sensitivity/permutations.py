@@ -1,0 +1,82 @@
+"""Walks: orders in which factors join, points drawn anew given the others, and exact divisions of variance."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sensitivity.inputs import Inputs, Places
+from demandsim.sensitivity.surrogate.expansion import Surrogate
+from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate
+
+__all__ = ["divided", "exact", "orders_of", "redrawn"]
+
+#: Most factors of which all subsets are looked at; with more, random orders are.
+_ALL_SUBSETS = 10
+#: Random orders per chain in which the surrogate's variance is divided, where subsets are too many.
+_ORDERS = 64
+
+
+def orders_of(inputs: Inputs, seed: int, chain: int, draws: int) -> Places:
+    """An order of the factors for every point: each equally often if there are few, else at random."""
+    d = len(inputs.factors)
+    if math.factorial(d) <= draws // 4:
+        every = np.array(list(itertools.permutations(range(d))))
+        return every[np.arange(draws) % len(every)]
+    keys = [uniforms("random", seed, chain, Stream("|order", f, 0), 0, draws, draws) for f in range(d)]
+    orders = np.argsort(np.array(keys), axis=0).T
+    # Every second order is the one before it reversed, which cancels much of what order does.
+    orders[1::2] = orders[::2][: draws // 2, ::-1]
+    return orders
+
+
+def redrawn(inputs: Inputs, base: Array, fresh: Array, joined: Places) -> Array:
+    """Normal scores with the factors that have joined drawn again, given the others."""
+    out = base.copy()
+    codes = np.sort(joined, axis=1)
+    kinds, which = np.unique(codes, axis=0, return_inverse=True)
+    for number, kind in enumerate(kinds):
+        rows = np.flatnonzero(which.reshape(-1) == number)
+        new = np.flatnonzero(np.isin(inputs.owner, kind))
+        old = np.flatnonzero(~np.isin(inputs.owner, kind))
+        r = inputs.correlation
+        pull = np.linalg.solve(r[np.ix_(old, old)], r[np.ix_(old, new)]).T if old.size else np.zeros((new.size, 0))
+        left = r[np.ix_(new, new)] - pull @ r[np.ix_(old, new)]
+        root = np.linalg.cholesky(left)
+        out[np.ix_(new, rows)] = pull @ base[np.ix_(old, rows)] + root @ fresh[np.ix_(new, rows)]
+    return out
+
+
+def exact(inputs: Inputs, surrogates: Sequence[Surrogate | GaussianSurrogate], orders: Places) -> Array:
+    """The surrogates' variance divided among the factors, shape (elements, factors)."""
+    d = len(inputs.factors)
+    if d <= _ALL_SUBSETS:
+        subsets = (np.arange(1 << d)[:, None] >> np.arange(d)) & 1
+        explained = np.stack([s.explained(subsets[:, inputs.owner].astype(float)) for s in surrogates])
+        return divided(explained, d)
+    out = np.zeros((len(surrogates), d))
+    for order in orders[:_ORDERS]:
+        given = np.tril(np.ones((d, d)))
+        masks = np.zeros((d + 1, d))
+        masks[1:, order] = given
+        for e, surrogate in enumerate(surrogates):
+            out[e, order] += np.diff(surrogate.explained(masks[:, inputs.owner])) / min(_ORDERS, len(orders))
+    return out
+
+
+def divided(explained: Array, d: int) -> Array:
+    """Shapley values of a game given for all subsets, numbered by their bits; shape (games, players)."""
+    number = np.arange(1 << d)
+    size = np.array([n.bit_count() for n in number.tolist()])
+    weight = np.array([math.factorial(s) * math.factorial(d - s - 1) / math.factorial(d) for s in range(d)])
+    out = np.empty((len(explained), d))
+    for player in range(d):
+        absent = number[(number >> player) & 1 == 0]
+        gained = explained[:, absent | (1 << player)] - explained[:, absent]
+        out[:, player] = gained @ weight[size[absent]]
+    return out

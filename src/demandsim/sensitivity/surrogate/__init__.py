@@ -1,0 +1,1 @@
+"""Surrogates of a model: polynomial expansions and Gaussian conditionals."""

@@ -1,0 +1,209 @@
+"""Cross-checks: results held against published limits, such as the market that would have to supply them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim.errors import DemandsimError, UnitError, check_known
+from demandsim.series.published_limits import Limit, published_limits
+from demandsim.statistics.summarize import probability, run_attrs, summarize
+from demandsim.statistics.table import number
+from demandsim.units.convert import conversion_factor, readable, same_dimension
+
+__all__ = ["can_cross_check", "cross_check"]
+
+
+#: Result and limit of the indicators that ship in ``equations.market``.
+_INDICATORS = {
+    "exceeds_market": ("chip_spending", "chip_market"),
+    "exceeds_capex": ("chip_spending", "provider_capex"),
+    "exceeds_chip_budget": ("chip_spending", "provider_chip_budget"),
+}
+_PREFIX = "exceeds_"
+#: Yearly spending on chips, as models name it; the first that a run has is checked.
+_SPENDING = ("chip_spending", "annualized_capex")
+#: Along these a verdict names the worst label alone: a line per year would hide the point.
+_TIME = ("year", "date")
+
+
+def cross_check(
+    draws: xr.Dataset, of: str | None = None, against: Mapping[str, float | xr.DataArray] | None = None
+) -> xr.Dataset:
+    """How often a result exceeds what the market sells, a provider spends, or any other limit.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Of ``model.simulate``.
+    of : str, optional
+        Quantity to check. By default every indicator that the model has (a quantity named
+        ``exceeds_...``, as in ``equations.market``); if it has none, ``chip_spending`` or else
+        ``annualized_capex``.
+    against : mapping of name to float or DataArray, optional
+        Limits: numbers in the unit of the quantity, or labelled arrays with the attribute ``units``, such as
+        a series. By default the published ones: China's AI chip market, the capex and chip budget of ByteDance,
+        the capex of Alibaba, Tencent and Baidu.
+
+    Returns
+    -------
+    Dataset
+        Dims ``check`` and those of the draws without ``chain`` and ``draw``. Variables ``probability`` and
+        ``mcse`` [1], and the medians ``result`` and ``limit``, in the coordinate ``units``; ``n_invalid`` if draws
+        with NaN or infinity were kept. Coordinates ``quantity`` and ``source``. The attribute ``verdict`` says it in
+        words, a line per check and label; along years it names the worst.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such quantity.
+    UnitError
+        If a limit measures another dimension than the quantity.
+    DemandsimError
+        If there is nothing to check, or a limit is no number or lacks labels of the quantity.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> draws = ds.load_study("guosen-2025-01").simulate(draws=1024, seed=1)
+    >>> checks = cross_check(draws, "annualized_capex", {"the chip market of 2025": 178e9})
+    >>> print(checks.attrs["verdict"])
+    Annual compute cost of 100T exceeds the chip market of 2025 in 1.2% of draws ...
+    Annual compute cost of 1000T exceeds the chip market of 2025 in 58.8% of draws ...
+    """
+    indicators = [str(name) for name in draws.data_vars if str(name).startswith(_PREFIX)]
+    if of is None and against is None and indicators:
+        checks = [_indicated(draws, name) for name in indicators]
+    else:
+        quantity = of or next((name for name in _SPENDING if name in draws), None)
+        if quantity is None:
+            raise DemandsimError(
+                f"nothing to check: no quantity is named {_PREFIX}..., and there is no {' or '.join(_SPENDING)}; "
+                "say of= and against="
+            )
+        check_known([quantity], [str(name) for name in draws.data_vars], "quantity")
+        checks = list(_compared(draws, quantity, against))
+    # Checks may differ in their dims, such as a limit by year and one for good.
+    even = xr.broadcast(*checks, exclude=["check"])
+    found = xr.concat(even, dim="check", join="exact", coords="minimal", compat="equals")
+    widest = max((check.probability.dims for check in checks), key=len)
+    found = found.transpose(*widest, ...)
+    found = found.assign_coords(check=found.check.values.astype(str))
+    if "n_invalid" in found:
+        found["n_invalid"] = found.n_invalid.fillna(0).astype(np.int64)
+    found.attrs = run_attrs(draws)
+    found.attrs["verdict"] = "\n".join(line for check in checks for line in _verdicts(check, draws))
+    return found
+
+
+def can_cross_check(draws: xr.Dataset) -> bool:
+    """Tell whether `cross_check` has something to check by default."""
+    if any(str(name).startswith(_PREFIX) for name in draws.data_vars):
+        return True
+    spending = next((name for name in _SPENDING if name in draws), None)
+    # The published limits are in yuan: spending in another currency needs limits of its own.
+    return spending is not None and same_dimension(str(draws[spending].attrs.get("units", "1")), "CNY/year")
+
+
+def _indicated(draws: xr.Dataset, name: str) -> xr.Dataset:
+    """The check of an indicator that the model has."""
+    result, limit = _INDICATORS.get(name, (None, None))
+    label = str(draws[limit].attrs.get("long_name", limit)) if limit in draws else ""
+    if limit in draws and draws[limit].attrs.get("role") == "derived":
+        # The label of an equation is a noun; that of an assumption may be a name, and stays as it is.
+        label = f"the {label[:1].lower()}{label[1:]}"
+    source = str(draws[limit].attrs.get("source", "")) if limit in draws else ""
+    unit = str(draws[result].attrs.get("units", "1")) if result in draws else "1"
+    medians = _median(draws, result), _median(draws, limit)
+    return _check(draws[name] > 0.5, medians[0], medians[1], name, result or name, label, unit, source)
+
+
+def _compared(
+    draws: xr.Dataset, quantity: str, against: Mapping[str, float | xr.DataArray] | None
+) -> Iterator[xr.Dataset]:
+    """The checks of a quantity against limits, published or given."""
+    values = draws[quantity]
+    unit = str(values.attrs.get("units", "1"))
+    limits: Mapping[str, Any] = published_limits() if against is None else against
+    if not limits:
+        raise DemandsimError("nothing to check against: name at least one limit")
+    median = _median(draws, quantity)
+    for name, given in limits.items():
+        own = str(given.unit if isinstance(given, Limit) else getattr(given, "attrs", {}).get("units", unit))
+        if not same_dimension(own, unit):
+            raise UnitError(f"limit '{name}' is in '{own}', and '{quantity}' in '{unit}': different dimensions")
+        source = given.source if isinstance(given, Limit) else str(getattr(given, "attrs", {}).get("source", ""))
+        limit = _aligned(given.value if isinstance(given, Limit) else given, values, name, quantity)
+        limit = limit * conversion_factor(own, unit)
+        yield _check((values > limit).rename(quantity), median, limit, name, quantity, name, unit, source)
+
+
+def _aligned(limit: Any, values: xr.DataArray, name: str, quantity: str) -> xr.DataArray:
+    """A limit with the labels of the quantity, along the dims that both have."""
+    made = limit.reset_coords(drop=True) if isinstance(limit, xr.DataArray) else xr.DataArray(limit)
+    for dim in set(made.dims) & set(values.dims):
+        missing = [label for label in values[dim].values.tolist() if label not in made[dim].values.tolist()]
+        if missing:
+            raise DemandsimError(f"limit '{name}' has no {dim} {missing[0]}, which '{quantity}' has")
+        made = made.sel({dim: values[dim].values})
+    if made.dtype.kind not in "fiu" or not np.isfinite(made.values).all():
+        raise DemandsimError(f"limit '{name}' must be finite numbers, not {limit!r}")
+    return made.astype(np.float64)
+
+
+def _median(draws: xr.Dataset, quantity: str | None) -> xr.DataArray:
+    if quantity is None or quantity not in draws:
+        return xr.DataArray(np.nan)
+    return summarize(draws[[quantity]])[quantity].sel(statistic="median", drop=True)
+
+
+def _check(
+    event: xr.DataArray,
+    result: xr.DataArray,
+    limit: xr.DataArray,
+    name: str,
+    quantity: str,
+    label: str,
+    unit: str,
+    source: str,
+) -> xr.Dataset:
+    made = probability(event).assign(result=result.drop_attrs(), limit=limit.drop_attrs())
+    told = {"quantity": quantity, "limit_name": label, "units": unit, "source": source}
+    return made.expand_dims(check=[name]).assign_coords({key: ("check", [text]) for key, text in told.items()})
+
+
+def _verdicts(check: xr.Dataset, draws: xr.Dataset) -> Iterator[str]:
+    """Say a check in words, for every label of every dim but time."""
+    check = check.isel(check=0)
+    share = check.probability
+    dims = [str(dim) for dim in share.dims if dim not in _TIME]
+    for labels in itertools.product(*(share[dim].values.tolist() for dim in dims)):
+        here = check.sel(dict(zip(dims, labels, strict=True)))
+        named = [label if isinstance(label, str) else f"{dim} {label}" for dim, label in zip(dims, labels, strict=True)]
+        where = f" of {', '.join(named)}" if named else ""
+        for dim in [dim for dim in _TIME if dim in here.probability.dims]:
+            others = [other for other in here.probability.dims if other != dim]
+            here = here.isel({dim: int(here.probability.max(others).argmax(dim))})
+            label = here[dim].values
+            day = np.datetime_as_string(label, unit="D") if label.dtype.kind == "M" else label.item()
+            where += f" in {day} (its worst {dim})"
+        yield _sentence(here, draws, where)
+
+
+def _sentence(here: xr.Dataset, draws: xr.Dataset, where: str) -> str:
+    quantity, limit = here.quantity.item(), here.limit_name.item()
+    name = str(draws[quantity].attrs.get("long_name", quantity))
+    p, mcse = float(here.probability), float(here.mcse)
+    often = "no draw" if p == 0 else "every draw" if p == 1 else "<0.1% of draws" if p < 5e-4 else f"{p:.1%} of draws"
+    error = f"MCSE {100 * mcse:.2g} points" if np.isfinite(mcse) else "MCSE unknown"
+    said = f"{name}{where} exceeds {limit} in {often} ({error})" if limit else f"{name}{where}: in {often} ({error})"
+    result, bound = float(here.result), float(here.limit)
+    if np.isfinite(result) and np.isfinite(bound):
+        divisor, unit = readable(here.units.item(), max(abs(result), abs(bound)))
+        said += f": median {number(result / divisor, 3)} against {number(bound / divisor, 3)} {unit}".rstrip()
+    left_out = int(here.n_invalid) if "n_invalid" in here else 0
+    return said + (f"; {left_out:,} draws that are no numbers left out" if left_out else "")

@@ -1,0 +1,23 @@
+"""Sketches: moments and quantiles of a stream, mergeable, in bounded memory, of proven error."""
+
+from demandsim.statistics.sketch.bins import MANTISSA_BITS
+from demandsim.statistics.sketch.focus import EVERYWHERE, Focus, focus_on, guessed_focus
+from demandsim.statistics.sketch.moments import Moments, merged_moments, moments_of
+from demandsim.statistics.sketch.sketch import Sketch, merged, repeated, sketch_of
+from demandsim.statistics.sketch.table import Table
+
+__all__ = [
+    "EVERYWHERE",
+    "MANTISSA_BITS",
+    "Focus",
+    "Moments",
+    "Sketch",
+    "Table",
+    "focus_on",
+    "guessed_focus",
+    "merged",
+    "merged_moments",
+    "moments_of",
+    "repeated",
+    "sketch_of",
+]

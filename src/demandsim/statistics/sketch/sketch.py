@@ -1,0 +1,151 @@
+r"""Sketch: moments and bin counts of a sample; sketches of its parts merge into that of the whole.
+
+Where a sketch counts finely, every quantile lies within a relative error of 6.2e-5 of an order statistic
+of its rank: the guarantee of DDSketch (Masson, Rim and Lee, VLDB 2019). Elsewhere it only knows how many
+values there are. Of 65,536 lognormal draws, a sketch that is fine everywhere takes 155 KiB, one for an
+equal-tailed interval 25, one for a highest density interval 55; the draws take 512.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demandsim.statistics.sketch.bins import NOTHING, Bins, added, binned, coarse_key, lowest_value
+from demandsim.statistics.sketch.focus import EVERYWHERE, Focus
+from demandsim.statistics.sketch.moments import Moments, merged_moments, moments_of
+from demandsim.statistics.sketch.table import Table
+
+__all__ = ["Sketch", "merged", "repeated", "sketch_of"]
+
+
+#: Octaves below the largest magnitude that keep their own bins; what is smaller counts as zero.
+_OCTAVES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """Moments and bin counts of a sample.
+
+    Parameters
+    ----------
+    moments : Moments
+    smallest, largest : float
+    negative, positive : Bins
+        Counts of magnitudes, for either sign.
+    zeros : int
+        Values that are zero, or too small beside the largest to have a bin.
+    invalid : int
+        NaN and infinite values, which are left out.
+    focus : Focus
+        Where bins are fine.
+    """
+
+    moments: Moments
+    smallest: float
+    largest: float
+    negative: Bins
+    positive: Bins
+    zeros: int
+    invalid: int
+    focus: Focus
+
+    @property
+    def count(self) -> int:
+        """Number of finite values."""
+        return self.moments.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the counts take."""
+        return self.negative.nbytes + self.positive.nbytes
+
+    def table(self) -> Table:
+        """All bins that hold values, in increasing order."""
+        near, far, *below = self.negative.table()
+        zero = np.zeros(min(self.zeros, 1))
+        parts = (
+            (-far, -near, *below),
+            (zero, zero, np.full(zero.size, self.zeros), zero == 0),
+            self.positive.table(),
+        )
+        mirrored = [column[::-1] for column in parts[0]]
+        low, high, number, fine = (np.concatenate(column) for column in zip(mirrored, *parts[1:], strict=True))
+        used = number > 0
+        held = number[used].astype(np.float64)
+        return Table(self.moments, self.smallest, self.largest, low[used], high[used], held, fine[used])
+
+    def quantiles(self, probs: Sequence[float]) -> list[float]:
+        """Quantiles at `probs`; see `Table.quantiles`."""
+        return self.table().quantiles(probs)
+
+    def narrowest(self, prob: float) -> tuple[float, float]:
+        """Highest density interval; see `Table.narrowest`."""
+        return self.table().narrowest(prob)
+
+
+def _least_key(smallest: float, largest: float) -> int:
+    """Key of the lowest coarse bin of its own."""
+    return coarse_key(math.ldexp(max(abs(smallest), abs(largest)), -_OCTAVES))
+
+
+def sketch_of(values: Any, focus: Focus = EVERYWHERE) -> Sketch:
+    """Sketch a sample.
+
+    Parameters
+    ----------
+    values : array
+        Any shape; NaN and infinity are left out and counted.
+    focus : Focus, optional
+        Where to count finely; everywhere by default.
+    """
+    flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
+    finite = np.isfinite(flat)
+    invalid = 0
+    if not finite.all():
+        invalid = int(flat.size - np.count_nonzero(finite))
+        flat = flat[finite]
+    if not flat.size:
+        return Sketch(Moments(), math.inf, -math.inf, NOTHING, NOTHING, 0, invalid, focus)
+    smallest, largest = float(flat.min()), float(flat.max())
+    # The smallest double, where all values are so small that their lowest bin starts at zero.
+    least = lowest_value(_least_key(smallest, largest)) or math.ulp(0.0)
+    if smallest >= least:
+        zeros, negative, positive = 0, flat[:0], flat
+    else:
+        negative, positive = -flat[flat <= -least], flat[flat >= least]
+        zeros = int(flat.size - negative.size - positive.size)
+    below, above = binned(negative, focus.negative), binned(positive, focus.positive)
+    return Sketch(moments_of(flat), smallest, largest, below, above, zeros, invalid, focus)
+
+
+def repeated(value: float, times: int, focus: Focus = EVERYWHERE) -> Sketch:
+    """Sketch of one value `times` over, without looking at its copies."""
+    if not math.isfinite(value):
+        return Sketch(Moments(), math.inf, -math.inf, NOTHING, NOTHING, 0, times, focus)
+    one = np.array([abs(value)])
+    negative = binned(one, focus.negative, times) if value < 0 else NOTHING
+    positive = binned(one, focus.positive, times) if value > 0 else NOTHING
+    zeros = times if value == 0 else 0
+    return Sketch(Moments(times, value), value, value, negative, positive, zeros, 0, focus)
+
+
+def merged(a: Sketch, b: Sketch) -> Sketch:
+    """Sketch of two samples together, counted finely in the same places; the error stays that of one."""
+    if a.focus != b.focus:
+        raise ValueError("sketches that count finely in different places do not merge")
+    invalid = a.invalid + b.invalid
+    if not a.count or not b.count:
+        one = a if a.count else b
+        return Sketch(one.moments, one.smallest, one.largest, one.negative, one.positive, one.zeros, invalid, a.focus)
+    smallest, largest = min(a.smallest, b.smallest), max(a.largest, b.largest)
+    least = _least_key(smallest, largest)
+    negative, under = added(a.negative, b.negative).without(least)
+    positive, over = added(a.positive, b.positive).without(least)
+    zeros = a.zeros + b.zeros + under + over
+    moments = merged_moments(a.moments, b.moments)
+    return Sketch(moments, smallest, largest, negative, positive, zeros, invalid, a.focus)

@@ -1,0 +1,256 @@
+"""Streams: statistics of Dask-backed draws, block by block, never holding the draws.
+
+Each block is sketched by itself, so that no block waits for another, and the sketches of a chain merge in
+the order of its blocks; a finished chain leaves its own statistics and is merged into the pool. Sketches
+are fine where the first block says that the quantiles will be; where all draws say that it was wrong,
+what it was wrong about is read a second time. Memory is that of a few blocks and sketches.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import product
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.statistics.estimators import (
+    Kind,
+    Sample,
+    levels_of,
+    levels_of_errors,
+    share_and_error,
+    statistics,
+)
+from demandsim.statistics.sketch import Focus, Moments, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["stream_shares", "stream_statistics"]
+
+Place = tuple[str, tuple[int, ...]]
+Row = tuple[list[float], int]
+#: Name of a variable, and its axes of chain and draw.
+Axes = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every element; see `statistics`."""
+
+    prob: float
+    kind: Kind
+    probs: tuple[float, ...]
+    iid: bool
+
+    @property
+    def levels(self) -> list[float]:
+        """Levels of all quantiles."""
+        return levels_of(self.prob, self.kind, self.probs)
+
+    @property
+    def narrowest(self) -> float | None:
+        """Probability of the highest density interval, if that is asked."""
+        return self.prob if self.kind == "hdi" else None
+
+
+@dataclass(frozen=True)
+class _ChainRecord:
+    """Statistics that a finished chain leaves: its sketch itself is only kept in the pool."""
+
+    moments: Moments
+    levels: Mapping[float, float]
+    interval: tuple[float, float]
+    #: Where the chain should have been counted finely.
+    missed: Focus
+
+    def quantiles(self, probs: Sequence[float]) -> list[float]:
+        """Quantiles at levels asked for in advance."""
+        return [self.levels[prob] for prob in probs]
+
+    def narrowest(self, prob: float) -> tuple[float, float]:
+        """Highest density interval, found in advance."""
+        return self.interval
+
+
+def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
+    """Dask arrays with one chain and the same draws per block; as they are, if they already have."""
+    import dask.array as da
+
+    edges = sorted({edge for a in arrays for edge in np.cumsum((0, *a.chunksizes["draw"])).tolist()})
+    draws = tuple(np.diff(edges).tolist())
+    found = []
+    for array in arrays:
+        wanted = tuple(
+            (1,) * n if dim == "chain" else draws if dim == "draw" else (n,) for dim, n in array.sizes.items()
+        )
+        found.append(array.data if array.chunks == wanted else da.rechunk(array.data, wanted))
+    return found
+
+
+def stream_statistics(
+    arrays: Mapping[str, xr.DataArray], prob: float, kind: Kind, probs: Sequence[float], iid: bool
+) -> dict[Place, Row]:
+    """Statistics of every element of Dask-backed variables.
+
+    Parameters
+    ----------
+    arrays : mapping of str to DataArray
+        With dims ``chain`` and ``draw``.
+    prob, kind, probs, iid
+        As for `statistics`.
+
+    Returns
+    -------
+    mapping of (name, place) to (statistics, number left out)
+    """
+    asked = _Asked(prob, kind, tuple(probs), iid)
+    rows, missed = _read(arrays, asked, None)
+    while missed:
+        # The coarse counts of all draws say exactly where: once more is enough.
+        again, missed = _read({name: arrays[name] for name, _ in missed}, asked, missed)
+        rows |= again
+    return rows
+
+
+def _read(
+    arrays: Mapping[str, xr.DataArray], asked: _Asked, focus: dict[Place, Focus] | None
+) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+    """Read all draws once: statistics, and where they should have been counted finely.
+
+    The graph is written out: one call of `dask.delayed` per block would look through all graphs so far.
+    """
+    from dask.delayed import Delayed
+    from dask.highlevelgraph import HighLevelGraph
+
+    names, some = list(arrays), next(iter(arrays.values()))
+    axes = [(name, arrays[name].get_axis_num("chain"), arrays[name].get_axis_num("draw")) for name in names]
+    parts = _aligned([arrays[name] for name in names])
+    blocks = parts[0].numblocks[axes[0][2]]
+    token = uuid.uuid4().hex[:16]
+    focused, block, total, record, pool, done = (
+        f"{part}-{token}" for part in ("focus", "sketch", "chain", "record", "pool", "summary")
+    )
+
+    def keys(chain: int, place: int) -> list[tuple[Any, ...]]:
+        return [
+            (part.name, *(chain if axis == c else place if axis == d else 0 for axis in range(part.ndim)))
+            for part, (_, c, d) in zip(parts, axes, strict=True)
+        ]
+
+    guess, sketch = partial(_guessed, axes, asked, some.sizes["draw"]), partial(_sketched, axes)
+    layer: dict[Any, Any] = {focused: (guess, keys(0, 0)) if focus is None else (partial(dict, focus),)}
+    for chain, place in product(range(some.sizes["chain"]), range(blocks)):
+        layer[block, chain, place] = (sketch, focused, keys(chain, place))
+    for chain in range(some.sizes["chain"]):
+        for place in range(1, blocks):
+            before = (total if place > 1 else block, chain, place - 1)
+            layer[total, chain, place] = (_merged, before, (block, chain, place))
+        whole = (total if blocks > 1 else block, chain, blocks - 1)
+        layer[record, chain] = (partial(_recorded, asked), whole)
+        layer[pool, chain] = (_merged, (pool, chain - 1), whole) if chain else whole
+    last = some.sizes["chain"] - 1
+    layer[done] = (partial(_finished, asked), (pool, last), [(record, chain) for chain in range(last + 1)])
+    # Only statistics come back from the workers, not the sketches.
+    graph = HighLevelGraph.from_collections(done, layer, dependencies=parts)
+    found: tuple[dict[Place, Row], dict[Place, Focus]] = Delayed(done, graph).compute()
+    return found
+
+
+def _elements(axes: Sequence[Axes], blocks: Sequence[Array]) -> Any:
+    """Draws of every element of one block of each variable."""
+    for (name, chain, draw), block in zip(axes, blocks, strict=True):
+        # The order of axes is settled here, in numpy: a step of the graph per variable costs more.
+        ordered = np.moveaxis(block, (chain, draw), (-2, -1))[..., 0, :]
+        for place in np.ndindex(*ordered.shape[:-1]):
+            yield (name, tuple(place)), ordered[place]
+
+
+def _is_sure(values: Array) -> bool:
+    """Whether one number stands for all, as a view."""
+    return values.strides == (0,)
+
+
+def _guessed(axes: Sequence[Axes], asked: _Asked, draws: int, blocks: Sequence[Array]) -> dict[Place, Focus]:
+    """Where to count finely, from one block."""
+    return {
+        key: guessed_focus(values[:1] if _is_sure(values) else values, asked.levels, asked.narrowest, draws)
+        for key, values in _elements(axes, blocks)
+    }
+
+
+def _sketched(axes: Sequence[Axes], focus: Mapping[Place, Focus], blocks: Sequence[Array]) -> dict[Place, Sketch]:
+    """Sketch the elements that have a focus."""
+    return {
+        key: repeated(float(values[0]), values.size, focus[key]) if _is_sure(values) else sketch_of(values, focus[key])
+        for key, values in _elements(axes, blocks)
+        if key in focus
+    }
+
+
+def _merged(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict[Place, Sketch]:
+    return {key: merged(sketch, part[key]) for key, sketch in total.items()}
+
+
+def _recorded(asked: _Asked, found: Mapping[Place, Sketch]) -> dict[Place, _ChainRecord]:
+    """Statistics of one chain."""
+    records = {}
+    for key, sketch in found.items():
+        if sketch.count:
+            # The errors of independent draws follow from all chains together.
+            table, levels = sketch.table(), [] if asked.iid else asked.levels
+            records[key] = _ChainRecord(
+                sketch.moments,
+                dict(zip(levels, table.quantiles(levels), strict=True)),
+                table.narrowest(asked.prob) if asked.kind == "hdi" else (math.nan, math.nan),
+                focus_on(table.unresolved(levels, asked.narrowest)),
+            )
+    return records
+
+
+def _finished(
+    asked: _Asked, pool: Mapping[Place, Sketch], records: Sequence[Mapping[Place, _ChainRecord]]
+) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+    """Statistics of all chains together with their errors, and where they should have been counted finely."""
+    rows: dict[Place, Row] = {}
+    missed: dict[Place, Focus] = {}
+    for key, sketch in pool.items():
+        own = [record[key] for record in records if key in record]
+        samples: list[Sample] = list(own)
+        table = sketch.table()
+        row = statistics(samples, table, asked.prob, asked.kind, asked.probs, asked.iid)
+        if sketch.count and sketch.smallest == sketch.largest:
+            count = 5 + len(asked.probs)
+            row = [sketch.smallest, 0.0, *([sketch.smallest] * (count - 2)), *([0.0] * count)]
+        rows[key] = (row, sketch.invalid)
+        levels = [*asked.levels, *(levels_of_errors(asked.levels, sketch.count) if asked.iid else ())]
+        found = reduce(or_, (one.missed for one in own), focus_on(table.unresolved(levels, asked.narrowest)))
+        if found.negative or found.positive:
+            missed[key] = sketch.focus | found
+    return rows, missed
+
+
+def stream_shares(
+    event: xr.DataArray, invalid: xr.DataArray | None, iid: bool
+) -> dict[tuple[int, ...], tuple[float, float, int]]:
+    """Share, MCSE and number left out of a Dask-backed event, for every element."""
+    from dask.base import compute
+
+    ordered = event.transpose(..., "chain", "draw")
+    hits = ordered if invalid is None else ordered & ~invalid
+    valid = None if invalid is None else (~invalid).broadcast_like(event).transpose(..., "chain", "draw")
+    sums = [hits.sum("draw").data] + ([] if valid is None else [valid.sum("draw").data])
+    counted = compute(*sums)
+    totals = np.full(counted[0].shape, event.sizes["draw"]) if valid is None else counted[1]
+    found = {}
+    for place in np.ndindex(*counted[0].shape[:-1]):
+        share, mcse = share_and_error(counted[0][place], totals[place], iid)
+        found[tuple(place)] = (share, mcse, int(event.sizes["draw"] * counted[0].shape[-1] - totals[place].sum()))
+    return found

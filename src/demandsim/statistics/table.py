@@ -1,0 +1,224 @@
+"""Tables: a summary in readable units, as rows for the terminal, CSV or JSON, and as a table to print."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from demandsim.errors import DemandsimError
+from demandsim.units.convert import readable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "SummaryTable", "as_csv", "as_records", "csv_text", "number", "places", "rows", "table"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity in one scenario.
+
+    Parameters
+    ----------
+    quantity, long_name, role, unit : str
+    labels : dict of dim to label
+        Scenario, year, hardware, ...
+    point : float
+        Published value, in `unit`.
+    statistics : dict of str to float
+        As `summarize` names them, in `unit`.
+    divisor, readable_unit
+        For printing: values are divided by the one and shown in the other.
+    """
+
+    quantity: str
+    long_name: str
+    role: str
+    unit: str
+    labels: dict[str, Any]
+    point: float
+    statistics: dict[str, float]
+    divisor: float
+    readable_unit: str
+
+    def shown(self, value: float, digits: int = 4) -> str:
+        """Write a value of this row in the readable unit."""
+        return number(value / self.divisor, digits)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with some significant digits, without an exponent where it reads well.
+
+    Examples
+    --------
+    >>> number(1234.5678), number(0.00012345), number(float("nan"))
+    ('1,235', '0.0001234', 'nan')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -5 <= size < 9:
+        return f"{value:,.{max(digits - 1 - size, 0)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
+    """Pair a summary with the published points, one row per quantity and label.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Of `summarize`.
+    point : Dataset
+        Of ``model.point()``.
+    """
+    for name, array in summary.data_vars.items():
+        dims = [dim for dim in array.dims if dim != "statistic"]
+        published = point[name] if name in point.data_vars else None
+        for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
+            spot = dict(zip(map(str, dims), place, strict=True))
+            labels = {dim: _label(array.coords[dim].values[i]) for dim, i in spot.items()}
+            values = array.isel(spot)
+            found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
+            value = math.nan
+            if published is not None:
+                value = float(published.isel({d: i for d, i in spot.items() if d in published.dims}))
+            size = value if math.isfinite(value) and value else found["median"]
+            unit = str(array.attrs.get("units", "1"))
+            # The largest number of a row sets the scale: a margin's point can be near zero.
+            divisor, shown = readable(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
+            yield Row(
+                str(name),
+                str(array.attrs.get("long_name", name)),
+                str(array.attrs.get("role", "")),
+                unit,
+                labels,
+                value,
+                found,
+                divisor,
+                shown,
+            )
+
+
+def _label(value: Any) -> Any:
+    """A label as Python has it; a date as its day, since a plain number would be nanoseconds."""
+    return str(np.datetime_as_string(value, unit="D")) if value.dtype.kind == "M" else value.item()
+
+
+def as_records(table: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as flat dictionaries, in the declared units, for JSON and CSV."""
+    return [
+        {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
+        for row in table
+    ]
+
+
+def as_csv(table: Sequence[Row]) -> str:
+    """Rows as CSV text, one line each, numbers in full."""
+    records = as_records(table)
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    # Labels first, also those that only some quantities have.
+    labels = [key for key in columns if any(key in row.labels for row in table)]
+    ordered = ["quantity", *labels, *(c for c in columns if c not in ("quantity", *labels))]
+    return csv_text(records, ordered)
+
+
+def csv_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Records as CSV text, one line each; columns in the order in which they are met, unless given."""
+    found = dict.fromkeys(key for record in records for key in record) if columns is None else columns
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(found), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
+
+
+def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Every combination of labels along some dims, to select by."""
+    for spot in np.ndindex(*(data.sizes[dim] for dim in dims)):
+        yield {dim: data.coords[dim].values[i].item() for dim, i in zip(dims, spot, strict=True)}
+
+
+@dataclass(frozen=True, repr=False)
+class SummaryTable:
+    """A summary as people read it: print it, or let a notebook show it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of text; compute with the summary.
+    """
+
+    frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return str(self.frame.to_string())
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html())
+
+
+def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
+    """Write a summary as people read it: a row a quantity, in units in which numbers are short.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Of `summarize`, or of ``model.estimate``.
+    point : Dataset, optional
+        Published points to stand beside it, of ``model.point()``.
+
+    Returns
+    -------
+    SummaryTable
+        Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``point``, ``mean``,
+        lower end of the interval, ``P50``, upper end, ``MCSE of mean``, ``unit``; ``left out`` if draws were.
+        Its ``frame`` is a pandas DataFrame of text.
+
+    Raises
+    ------
+    DemandsimError
+        If it is no summary.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
+    >>> summary = ds.summarize(model.simulate(seed=20250127))[["cards", "capex"]]
+    >>> print(ds.table(summary, model.point()))
+                     point   mean     P5    P50    P95 MCSE of mean          unit
+    quantity scenario
+    cards    100T    85.78  128.9  20.93  87.59  369.8        0.027  10,000 cards
+    capex    100T    128.7  199.3  29.57  131.7  587.8        0.056        bn CNY
+    """
+    import pandas as pd
+
+    if "statistic" not in summary.dims:
+        raise DemandsimError("a table is made of a summary, such as ds.table(ds.summarize(draws))")
+    found = list(rows(summary, xr.Dataset() if point is None else point))
+    dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
+    tail = 50 * (1 - float(summary.attrs.get("prob", 0.9)))
+    hdi = summary.attrs.get("kind") == "hdi"
+    low, high = ("HDI low", "HDI high") if hdi else (f"P{tail:g}", f"P{100 - tail:g}")
+    columns = {"mean": "mean", "lower": low, "median": "P50", "upper": high}
+    lines = []
+    for row in found:
+        s = row.statistics
+        line = {"point": row.shown(row.point)} if point is not None else {}
+        line |= {head: row.shown(s[name]) for name, head in columns.items()}
+        line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
+        if "n_invalid" in s:
+            line["left out"] = f"{s['n_invalid']:,.0f}"
+        lines.append(line)
+    keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
+    index = pd.MultiIndex.from_tuples(keys, names=["quantity", *dims]) if dims else [key[0] for key in keys]
+    return SummaryTable(pd.DataFrame(lines, index=index))

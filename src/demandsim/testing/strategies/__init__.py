@@ -1,0 +1,1 @@
+"""Hypothesis strategies: distributions, assumptions, whole models, and values that they may take."""

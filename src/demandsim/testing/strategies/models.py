@@ -1,0 +1,208 @@
+"""Models drawn at random: small chains of named equations whose units fit, on assumptions of this field."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from demandsim.errors import check_whole
+from demandsim.graph.assumption import Assumption
+from demandsim.graph.graph import Equation, equation
+from demandsim.model import Model
+from demandsim.testing.alternative_units import pool, powers_of, written
+from demandsim.testing.strategies.assumptions import assumptions
+from demandsim.testing.strategies.distributions import distributions
+from demandsim.testing.strategies.values import ends_of
+from demandsim.units.convert import base_factor
+
+__all__ = ["models"]
+
+#: Powers and decimal exponents at which a chain stops growing: doubles end at 308.
+_MOST_POWER, _MOST_DECADES = 4.0, 200.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A quantity that equations may use: its dimension, and the decades within which it stays, in base units."""
+
+    name: str
+    powers: Mapping[str, float]
+    low: float
+    high: float
+
+
+class _Formula:
+    """A function of named quantities that is written, and may be pickled, as data: what is above, what below."""
+
+    def __init__(self, name: str, above: Sequence[str], below: Sequence[str], adds: bool) -> None:
+        self.above, self.below, self.adds = tuple(above), tuple(below), adds
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = f"{name.replace('_', ' ').capitalize()}."
+        named = dict.fromkeys((*above, *below))
+        self.__signature__ = inspect.Signature(
+            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in named]
+        )
+
+    def __call__(self, **quantities: Any) -> Any:
+        """Sum or product of what is above, over the product of what is below."""
+        first, *rest = (quantities[name] for name in self.above)
+        for value in rest:
+            first = first + value if self.adds else first * value
+        for name in self.below:
+            first = first / quantities[name]
+        return first
+
+    def __str__(self) -> str:
+        whole = (" + " if self.adds else " * ").join(self.above)
+        return " / ".join([f"({whole})" if self.adds and self.below else whole, *self.below])
+
+
+def _made(name: str, above: Sequence[str], below: Sequence[str], adds: bool, unit: str) -> Equation:
+    formula = _Formula(name, above, below, adds)
+    made = equation(formula, unit=unit)
+    # It has no source to read: its text is what it computes, in explanations and fingerprints.
+    object.__setattr__(made, "formula", str(formula))
+    return made
+
+
+def _of(name: str, assumption: Assumption) -> _Known:
+    decades = math.log10(base_factor(assumption.unit))
+    ends = [ends_of(law, 1.0) for law in assumption.distribution.laws]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return _Known(name, powers_of(assumption.unit), math.log10(low) + decades, math.log10(high) + decades)
+
+
+def _product(name: str, above: Sequence[_Known], below: Sequence[_Known]) -> _Known | None:
+    """The product and quotient, unless its powers or its numbers grow too large."""
+    powers: dict[str, float] = {}
+    for known, sign in [*((k, 1) for k in above), *((k, -1) for k in below)]:
+        for dimension, power in known.powers.items():
+            powers[dimension] = powers.get(dimension, 0.0) + sign * power
+    low = sum(k.low for k in above) - sum(k.high for k in below)
+    high = sum(k.high for k in above) - sum(k.low for k in below)
+    kept = {dimension: power for dimension, power in sorted(powers.items()) if power}
+    small = all(abs(power) <= _MOST_POWER for power in kept.values()) and len(kept) <= 6
+    return _Known(name, kept, low, high) if small and max(abs(low), abs(high)) <= _MOST_DECADES else None
+
+
+@st.composite
+def _step(draw: st.DrawFn, name: str, known: Sequence[_Known]) -> tuple[Equation, _Known]:
+    """An equation over known quantities."""
+    first = draw(st.sampled_from(known))
+    alike = [k for k in known if k.powers == first.powers and k.name != first.name]
+    if bool(alike) and draw(st.booleans()):
+        terms = [first, *draw(st.lists(st.sampled_from(alike), min_size=1, max_size=2, unique_by=lambda k: k.name))]
+        found = _Known(name, first.powers, min(k.low for k in terms), max(k.high for k in terms) + 1)
+        return _made(name, [k.name for k in terms], [], True, _unit(draw, found)), found
+    # What is used last is what a chain goes on from.
+    others: st.SearchStrategy[list[_Known]] = st.lists(st.sampled_from(known), max_size=2, unique_by=lambda k: k.name)
+    above, below = [first, *draw(others)], draw(others)
+    names = [k.name for k in above]
+    while (product := _product(name, above, below)) is None or len(set(names)) < len(names):
+        above, below = above[:-1] if len(above) > 1 else above, below[:-1]
+        names = [k.name for k in above]
+        if len(above) == 1 and not below:
+            product = _Known(name, first.powers, first.low, first.high)
+            break
+    return _made(name, names, [k.name for k in below], False, _unit(draw, product)), product
+
+
+def _unit(draw: st.DrawFn, known: _Known) -> str:
+    """A unit of the quantity's dimension in which to declare it."""
+    names = {d: draw(st.sampled_from(pool(d)[:2])) for d in known.powers}
+    return written(known.powers, names)
+
+
+@st.composite
+def models(
+    draw: st.DrawFn,
+    *,
+    assumption: st.SearchStrategy[Assumption] | None = None,
+    most_assumptions: int = 5,
+    most_equations: int = 5,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+    correlated: st.SearchStrategy[bool] | None = None,
+    scenarios: st.SearchStrategy[int] | None = None,
+) -> Model:
+    """Draw a small model: products, quotients and sums of like quantities, with units that fit.
+
+    All quantities are positive and finite, as far out as a draw can reach.
+
+    Parameters
+    ----------
+    assumption : strategy of Assumption, optional
+        Of positive values; `assumptions` by default.
+    most_assumptions, most_equations : int, default 5
+        Quantities are called ``assumption_1``, ``quantity_1``, and so on.
+    coords : mapping of dim to labels, optional
+        Some assumptions, then, have these dims.
+    correlated : strategy of bool, optional
+        Whether two assumptions are correlated.
+    scenarios : strategy of int, optional
+        How many scenarios there are, each with an assumption of its own value; from 0 to 3.
+
+    Returns
+    -------
+    strategy of Model
+        They shrink to a single equation on sure values.
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(model=models())
+    ... def test_results_have_no_holes(model):
+    ...     assert not model.simulate(draws=16, chains=1, seed=1).isnull().any().to_array().any()
+    >>> test_results_have_no_holes()
+    """
+    check_whole("most_assumptions", most_assumptions)
+    check_whole("most_equations", most_equations)
+    usual = assumptions() if assumption is None else assumption
+    if coords:
+        usual = usual | assumptions(coords=coords)
+    drawn = draw(st.lists(usual, min_size=1, max_size=most_assumptions))
+    assumed = {f"assumption_{place}": made for place, made in enumerate(drawn, start=1)}
+    known = [_of(name, made) for name, made in assumed.items()]
+    equations = []
+    for place in range(1, draw(st.integers(1, most_equations)) + 1):
+        made, found = draw(_step(f"quantity_{place}", known))
+        equations.append(made)
+        known.append(found)
+    return Model(
+        equations,
+        assumed,
+        correlations=_correlations(draw, assumed, correlated),
+        scenarios=_scenarios(draw, assumed, st.sampled_from([0, 0, 2, 3]) if scenarios is None else scenarios),
+    )
+
+
+def _correlations(
+    draw: st.DrawFn, assumed: Mapping[str, Assumption], correlated: st.SearchStrategy[bool] | None
+) -> dict[tuple[str, str], float]:
+    unsure = [name for name, a in assumed.items() if not a.distribution.is_constant and not a.distribution.dims]
+    if len(unsure) < 2 or not draw(st.booleans() if correlated is None else correlated):
+        return {}
+    return {(unsure[0], unsure[1]): draw(st.sampled_from([0.5, -0.5, 0.9]))}
+
+
+def _scenarios(
+    draw: st.DrawFn, assumed: Mapping[str, Assumption], count: st.SearchStrategy[int]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    plain = [name for name, a in assumed.items() if not a.distribution.dims]
+    number = draw(count)
+    if not plain or number < 1:
+        return {}
+    name = draw(st.sampled_from(plain))
+    middle = float(np.float64(assumed[name].distribution.median()))
+    others = distributions(
+        support="positive" if assumed[name].unit != "1" else "unit",
+        centres=st.just(middle) if middle < 1 or assumed[name].unit != "1" else None,
+    )
+    labels = [f"case_{place}" for place in range(1, number + 1)]
+    return {"scenario": {label: {name: draw(others)} for label in labels}}

@@ -1,0 +1,1 @@
+"""Units: the registry, conversion at the border, constants, and quantities as text."""

@@ -1,0 +1,234 @@
+"""Units at the border: read, checked, converted to coherent base units and back, and written so that they read well."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from demandsim.errors import UnitError, did_you_mean
+from demandsim.units.registry import CURRENCIES, counted, registry
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "parsed", "readable", "same_dimension"]
+
+#: What most misspelt units were meant to be.
+_COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
+
+_LONGEST = 200
+_LARGEST_POWER = 16
+_POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
+#: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
+_ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
+_COUNTED = re.compile(r"\{([^{}]*)\}")
+
+
+@functools.lru_cache(maxsize=4096)
+def parsed(unit: str) -> Any:
+    """Read a unit; what somebody counts that has no unit here stands in braces.
+
+    Raises
+    ------
+    UnitError
+        If it cannot be read, or has an offset (such as degrees Celsius).
+
+    Examples
+    --------
+    >>> parsed("M{image}/day").dimensionality == parsed("{image}/s").dimensionality
+    True
+    >>> parsed("token/day").dimensionality == parsed("{image}/day").dimensionality
+    False
+    """
+    if not isinstance(unit, str):
+        raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
+    text = unit.strip()
+    if text in ("", "1", "dimensionless"):
+        return registry().Unit("")
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    if len(text) > _LONGEST:
+        raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
+    if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
+        raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
+    try:
+        made = registry().Unit(_COUNTED.sub(lambda found: counted(found[1]), text))
+        powers = [abs(power) for _, power in made._units.items()]
+        if not all(power <= _LARGEST_POWER for power in powers):
+            raise UnitError(f"unit '{shown}' has a power above {_LARGEST_POWER}")
+        one = registry().Quantity(1.0, made)
+        if not one._is_multiplicative:
+            raise UnitError(f"unit '{shown}' has an offset; use one that only scales, such as 'kelvin'")
+        factor = float(one.to_base_units().magnitude)
+    except UnitError:
+        raise
+    except OverflowError:
+        factor = math.inf
+    except Exception as error:
+        # pint raises half a dozen types, some of them Python's own parser's.
+        said = str(error) if len(str(error)) <= 100 else type(error).__name__
+        raise UnitError(
+            f"unknown unit '{shown}' ({said}){_meant(error)}; write it like 'token/day', 'TFLOP/s/card', "
+            "'CNY/Mtoken', or '1' for none; a thing of your own that is counted stands in braces: 'M{image}/day'"
+        ) from None
+    if not (math.isfinite(factor) and factor > 0):
+        raise UnitError(f"unit '{shown}' is too large or too small for a double")
+    return made
+
+
+def _meant(error: Exception) -> str:
+    """Hint at the unit nearest to the one that pint does not know, if any is near."""
+    unknown = getattr(error, "unit_names", "")
+    name = unknown if isinstance(unknown, str) else str(unknown[0])
+    if name.endswith("FLOPS"):
+        return "; a rate of compute is written FLOP/s"
+    hint = did_you_mean(name, _COMMON.split())
+    return hint if hint.startswith("; did you mean") else ""
+
+
+def check_unit(unit: str) -> str:
+    """Return `unit` if the registry can read it.
+
+    Raises
+    ------
+    UnitError
+        If it cannot be read, or has an offset (such as degrees Celsius).
+    """
+    parsed(unit)
+    return unit
+
+
+@functools.lru_cache(maxsize=4096)
+def base_factor(unit: str) -> float:
+    """Return the number that takes values in `unit` to coherent base units.
+
+    Base units are FLOP, token, parameter, card, CNY, USD, second, ...
+
+    Examples
+    --------
+    >>> base_factor("TFLOP/s/card")
+    1000000000000.0
+    >>> base_factor("token/day") * 86400
+    1.0
+    """
+    quantity = registry().Quantity(1.0, parsed(unit)).to_base_units()
+    return float(quantity.magnitude)
+
+
+def same_dimension(one: str, other: str) -> bool:
+    """Tell whether two units measure the same dimension."""
+    return bool(parsed(one).dimensionality == parsed(other).dimensionality)
+
+
+def conversion_factor(unit: str, to: str) -> float:
+    """Return the number that takes values in `unit` to the unit `to`.
+
+    Raises
+    ------
+    UnitError
+        If the dimensions differ; CNY and USD do.
+
+    Examples
+    --------
+    >>> conversion_factor("CNY/year", "CNY/day") * 365
+    1.0
+    """
+    if not same_dimension(unit, to):
+        hint = ""
+        ours, theirs = _currency(unit), _currency(to)
+        if ours and theirs and ours != theirs:
+            hint = f"; convert currencies with an explicit assumption such as exchange_rate [{ours}/{theirs}]"
+        raise UnitError(f"cannot convert '{unit}' to '{to}': different dimensions{hint}")
+    if unit == to:
+        return 1.0
+    return float(registry().Quantity(1.0, parsed(unit)).to(parsed(to)).magnitude)
+
+
+def _currency(unit: str) -> str:
+    names = [name for name, _ in parsed(unit)._units.items()]
+    return next((currency for currency in CURRENCIES for name in names if name.endswith(currency)), "")
+
+
+def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
+    """Return `array` in another `unit`; its ``attrs["units"]`` says what it is in.
+
+    Parameters
+    ----------
+    array : DataArray
+        With the attribute ``units``, as every variable of a simulation has.
+    unit : str
+        For example ``"wan*card"`` (10,000 cards) or ``"yi*CNY/day"``.
+
+    Returns
+    -------
+    DataArray
+        Same dims, attrs kept, ``units`` replaced.
+
+    Raises
+    ------
+    UnitError
+        If the dimensions differ, or `array` has no ``units``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> convert(xr.DataArray(730.0, attrs={"units": "CNY/year"}), "CNY/day").item()
+    2.0
+    """
+    if "units" not in array.attrs:
+        raise UnitError(f"variable '{array.name}' has no attribute 'units', so it cannot be converted")
+    factor = conversion_factor(array.attrs["units"], unit)
+    converted = array.copy(data=array.data * factor)
+    converted.attrs = {**array.attrs, "units": unit}
+    return converted
+
+
+_SCALED = {"token", "parameter", "card", "GPU", *CURRENCIES}
+_NO_BRACES = str.maketrans("", "", "{}")
+_MONEY_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "million"), (1e3, "thousand"))
+
+
+def readable(unit: str, magnitude: float) -> tuple[float, str]:
+    """Choose a divisor and a label in which a value of this size reads well.
+
+    Parameters
+    ----------
+    unit : str
+        Unit of the value.
+    magnitude : float
+        A typical absolute value in that unit.
+
+    Returns
+    -------
+    divisor : float
+        Divide values by it.
+    label : str
+        Unit to print, such as ``"10,000 cards"`` or ``"bn CNY/year"``.
+
+    Examples
+    --------
+    >>> readable("card", 857_774)
+    (10000.0, '10,000 cards')
+    >>> readable("CNY/year", 2.1e10)
+    (1000000000.0, 'bn CNY/year')
+    >>> readable("{image}/day", 2.5e7)
+    (1000000.0, 'million image/day')
+    >>> readable("CNY/Mtoken", 1.5)
+    (1.0, 'CNY/Mtoken')
+    """
+    size = abs(magnitude) if math.isfinite(magnitude) else 0.0
+    own = unit.startswith("{")
+    unit = unit.translate(_NO_BRACES)
+    head, slash, tail = unit.partition("/")
+    if head in CURRENCIES and size >= 1e8:
+        return 1e9, f"bn {unit}"
+    if head == "FLOP" and size >= 1e9:
+        return 1e9, f"G{unit}"
+    if unit in ("card", "GPU") and size >= 1e4:
+        return 1e4, f"10,000 {unit}s"
+    if (own or head in _SCALED) and "*" not in unit:
+        for scale, word in _MONEY_SCALES:
+            if size >= scale * (10 if word == "thousand" else 1):
+                return scale, f"{word} {head}{slash}{tail}"
+    return 1.0, "" if unit in ("1", "", "dimensionless") else unit

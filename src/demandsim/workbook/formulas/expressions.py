@@ -1,0 +1,111 @@
+"""Expressions: terms along the dims of a model, combined label by label as xarray would."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from demandsim.workbook.formulas.terms import Term, UntranslatableError
+
+__all__ = ["Expression", "combined"]
+
+Place = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A term per place.
+
+    Parameters
+    ----------
+    dims : tuple of str
+    sizes : tuple of int
+        Number of labels along each dim.
+    terms : tuple of Term
+        In the order in which the last dim moves fastest.
+    """
+
+    dims: tuple[str, ...]
+    sizes: tuple[int, ...]
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, sizes: Mapping[str, int], make: Callable[[dict[str, int]], Term]) -> Expression:
+        """Make a term for every place along the dims of `sizes`."""
+        dims = tuple(sizes)
+        spots = itertools.product(*(range(size) for size in sizes.values()))
+        terms = tuple(make(dict(zip(dims, spot, strict=True))) for spot in spots)
+        return cls(dims, tuple(sizes.values()), terms)
+
+    @classmethod
+    def single(cls, term: Term) -> Expression:
+        """Make an expression that is the same everywhere."""
+        return cls((), (), (term,))
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Number of labels by dim."""
+        return dict(zip(self.dims, self.sizes, strict=True))
+
+    def at(self, place: Place) -> Term:
+        """Return the term at a place, which may name further dims."""
+        index = 0
+        for dim, size in zip(self.dims, self.sizes, strict=True):
+            index = index * size + place[dim]
+        return self.terms[index]
+
+    def each(self, change: Callable[[Term], Term]) -> Expression:
+        """Change every term."""
+        return Expression(self.dims, self.sizes, tuple(change(term) for term in self.terms))
+
+    def _along(self, dim: str) -> dict[str, int]:
+        if dim not in self.dims:
+            raise UntranslatableError(f"takes '{dim}' of what has no dim '{dim}'")
+        return {name: size for name, size in self.lengths.items() if name != dim}
+
+    def reduced(self, dim: str, join: Callable[[Sequence[Term]], Term]) -> Expression:
+        """Join the terms along a dim into one."""
+        outer, length = self._along(dim), self.lengths[dim]
+        return Expression.of(outer, lambda place: join([self.at({**place, dim: i}) for i in range(length)]))
+
+    def running(self, dim: str, join: Callable[[Sequence[Term]], Term]) -> Expression:
+        """Join, at each label of a dim, the terms up to it."""
+        self._along(dim)
+        return Expression.of(
+            self.lengths, lambda place: join([self.at({**place, dim: i}) for i in range(place[dim] + 1)])
+        )
+
+    def shifted(self, dim: str, steps: int, fill: Term) -> Expression:
+        """Move the terms along a dim."""
+        self._along(dim)
+        length = self.lengths[dim]
+
+        def moved(place: dict[str, int]) -> Term:
+            source = place[dim] - steps
+            return self.at({**place, dim: source}) if 0 <= source < length else fill
+
+        return Expression.of(self.lengths, moved)
+
+    def taken(self, dim: str, index: int) -> Expression:
+        """Keep one label of a dim, which goes away."""
+        outer, length = self._along(dim), self.lengths[dim]
+        if not -length <= index < length:
+            raise UntranslatableError(f"takes label {index} of '{dim}', which has {length}")
+        return Expression.of(outer, lambda place: self.at({**place, dim: index % length}))
+
+
+def combined(parts: Sequence[Expression], join: Callable[..., Term]) -> Expression:
+    """Combine expressions place by place; one without a dim is the same along it.
+
+    Examples
+    --------
+    >>> from demandsim.workbook.formulas.terms import named, numeral
+    >>> years = Expression.of({"year": 2}, lambda place: named(f"cards_{2025 + place['year']}", 1.0))
+    >>> [term.text for term in combined([years, Expression.single(numeral(2))], lambda a, b: a * b).terms]
+    ['cards_2025*2', 'cards_2026*2']
+    """
+    sizes: dict[str, int] = {}
+    for part in parts:
+        sizes |= part.lengths
+    return Expression.of(sizes, lambda place: join(*(part.at(place) for part in parts)))

@@ -1,0 +1,273 @@
+"""Translation: the source of an equation, read as data, becomes formulas of Excel; nothing of it is run."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from demandsim.graph.graph import Equation
+from demandsim.workbook.formulas.cohorts import cohorts
+from demandsim.workbook.formulas.expressions import Expression, combined
+from demandsim.workbook.formulas.functions import joined, known_functions
+from demandsim.workbook.formulas.growth import persisting
+from demandsim.workbook.formulas.methods import as_expression, method, plain_number
+from demandsim.workbook.formulas.stepwise import Workspace, wright_omega
+from demandsim.workbook.formulas.terms import Term, UntranslatableError
+
+__all__ = ["translated"]
+
+#: How deep functions may call each other.
+_DEEPEST = 8
+
+_OPERATORS: dict[type[ast.operator], Callable[[Term, Term], Term]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Pow: lambda a, b: a**b,
+    ast.BitAnd: lambda a, b: joined("AND", lambda v: float(all(v)), truth=True)([a, b]),
+    ast.BitOr: lambda a, b: joined("OR", lambda v: float(any(v)), truth=True)([a, b]),
+}
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "=",
+    ast.NotEq: "<>",
+}
+
+
+def translated(equation: Equation, inputs: Mapping[str, Expression], work: Workspace) -> Expression:
+    """Write an equation as a formula per place.
+
+    Parameters
+    ----------
+    equation : Equation
+    inputs : mapping of str to Expression
+        The cells of its inputs, in base units.
+    work : Workspace
+        Where its formulas may stand.
+
+    Raises
+    ------
+    UntranslatableError
+        If it does something that has no formula; the message says what.
+    """
+    result = _Reader(equation.function, dict(inputs), work, 0).result()
+    return as_expression(result).each(Term.as_number)
+
+
+@functools.lru_cache(maxsize=1024)
+def _definition(function: types.FunctionType) -> ast.FunctionDef:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        raise UntranslatableError("its source cannot be read") from None
+    found = tree.body[0] if tree.body else None
+    if not isinstance(found, ast.FunctionDef):
+        raise UntranslatableError("its source is not that of a plain function")
+    return found
+
+
+@dataclass(frozen=True)
+class _Method:
+    """A method of an expression, waiting for its arguments."""
+
+    of: Expression
+    name: str
+
+
+@dataclass
+class _Reader:
+    """One call of one function: names and what they stand for."""
+
+    function: Any
+    names: dict[str, Any]
+    work: Workspace
+    depth: int
+
+    def result(self) -> Any:
+        """What it returns: formulas, or the name of a dim."""
+        for line in _definition(self.function).body:
+            if isinstance(line, ast.Return) and line.value is not None:
+                found = self.value(line.value)
+                return found if isinstance(found, str) else as_expression(found)
+            self.statement(line)
+        raise UntranslatableError("it returns nothing")
+
+    def statement(self, line: ast.stmt) -> None:
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
+            return
+        if isinstance(line, ast.Import):
+            # Only what the model has loaded already: reading an equation imports nothing.
+            for alias in line.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                self.names[alias.asname or whole] = _loaded(whole)
+        elif isinstance(line, ast.ImportFrom) and line.module and not line.level:
+            for alias in line.names:
+                self.names[alias.asname or alias.name] = getattr(_loaded(line.module), alias.name, None)
+        elif isinstance(line, ast.Assign) and all(isinstance(target, ast.Name) for target in line.targets):
+            value = self.value(line.value)
+            for target in line.targets:
+                self.names[ast.unparse(target)] = value
+        elif isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+            self.names[line.target.id] = self.value(line.value)
+        elif isinstance(line, ast.AugAssign) and isinstance(line.target, ast.Name):
+            self.names[line.target.id] = self.operation(line.op, self.names.get(line.target.id), self.value(line.value))
+        elif isinstance(line, ast.Raise):
+            raise UntranslatableError("it raises an error for inputs of these dims")
+        else:
+            raise UntranslatableError(f"'{_shown(line)}' has no formula")
+
+    def value(self, node: ast.expr) -> Any:
+        read = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if read is None:
+            raise UntranslatableError(f"'{_shown(node)}' has no formula")
+        return read(node)
+
+    def operation(self, operator: ast.operator, left: Any, right: Any) -> Expression:
+        if (write := _OPERATORS.get(type(operator))) is None:
+            raise UntranslatableError(f"the operator {type(operator).__name__} has no formula")
+        parts = [as_expression(left), as_expression(right)]
+        if isinstance(operator, ast.BitAnd | ast.BitOr) and not all(t.truth for part in parts for t in part.terms):
+            raise UntranslatableError("takes numbers for true or false")
+        return combined(parts, write)
+
+    def _constant(self, node: ast.Constant) -> Any:
+        return node.value
+
+    def _list(self, node: ast.List) -> Any:
+        return [self.value(item) for item in node.elts]
+
+    def _tuple(self, node: ast.Tuple) -> Any:
+        return tuple(self.value(item) for item in node.elts)
+
+    def _dict(self, node: ast.Dict) -> Any:
+        keys = [self.value(key) for key in node.keys if key is not None]
+        return dict(zip(keys, (self.value(value) for value in node.values), strict=True))
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in self.names:
+            return self.names[node.id]
+        found = inspect.getclosurevars(self.function)
+        for names in (found.nonlocals, found.globals, found.builtins):
+            if node.id in names:
+                return names[node.id]
+        raise UntranslatableError(f"it uses '{node.id}', which is not known")
+
+    def _attribute(self, node: ast.Attribute) -> Any:
+        owner = self.value(node.value)
+        if isinstance(owner, types.ModuleType):
+            return getattr(owner, node.attr, None)
+        if isinstance(owner, Expression):
+            return owner.dims if node.attr == "dims" else _Method(owner, node.attr)
+        raise UntranslatableError(f"'{_shown(node)}' has no formula")
+
+    def _unaryop(self, node: ast.UnaryOp) -> Any:
+        operand = self.value(node.operand)
+        if isinstance(node.op, ast.USub):
+            return -operand if plain_number(operand) else as_expression(operand).each(lambda term: -term)
+        if isinstance(node.op, ast.UAdd):
+            return operand
+        if isinstance(node.op, ast.Invert):
+            import numpy as np
+
+            return as_expression(operand).each(known_functions()[np.logical_not])
+        raise UntranslatableError(f"'{_shown(node)}' has no formula")
+
+    def _binop(self, node: ast.BinOp) -> Any:
+        return self.operation(node.op, self.value(node.left), self.value(node.right))
+
+    def _compare(self, node: ast.Compare) -> Any:
+        if len(node.ops) != 1:
+            raise UntranslatableError(f"'{_shown(node)}' compares more than two")
+        left, right = self.value(node.left), self.value(node.comparators[0])
+        if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(right, tuple):
+            return (left in right) == isinstance(node.ops[0], ast.In)
+        if (sign := _COMPARISONS.get(type(node.ops[0]))) is None:
+            raise UntranslatableError(f"'{_shown(node)}' has no formula")
+        return combined([as_expression(left), as_expression(right)], lambda a, b: a.compared(sign, b))
+
+    def _ifexp(self, node: ast.IfExp) -> Any:
+        test = self.value(node.test)
+        if not isinstance(test, bool):
+            raise UntranslatableError(f"'{_shown(node)}' decides once for all draws")
+        return self.value(node.body if test else node.orelse)
+
+    def _call(self, node: ast.Call) -> Any:
+        called = self.value(node.func)
+        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            raise UntranslatableError(f"'{_shown(node)}' hides its arguments")
+        positional = [self.value(argument) for argument in node.args]
+        keywords = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
+        if isinstance(called, _Method):
+            return method(called.of, called.name, positional, keywords)
+        if called is float and len(positional) == 1:
+            return positional[0]
+        if called is getattr and len(positional) == 3 and positional[1] == "dims":
+            return positional[0].dims if isinstance(positional[0], Expression) else positional[2]
+        keywords.pop("keep_attrs", None)
+        if (write := _known(called)) is not None:
+            if keywords:
+                raise UntranslatableError(f"'{_shown(node)}' names arguments that have no formula")
+            return combined([as_expression(value) for value in positional], write)
+        if called is _wright_omega() and len(positional) == 1 and not keywords:
+            return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
+        if (result := cohorts(called, positional, self.work)) is not None:
+            return result
+        if (result := persisting(called, positional)) is not None:
+            return result
+        return self._inlined(called, positional, keywords, node)
+
+    def _inlined(self, called: Any, positional: list[Any], keywords: dict[str, Any], node: ast.Call) -> Any:
+        """The formula of another plain function of Python, read in the same way."""
+        plain = called.function if isinstance(called, Equation) else called
+        if not isinstance(plain, types.FunctionType) or plain.__module__.partition(".")[0] in (
+            "numpy",
+            "xarray",
+            "scipy",
+        ):
+            raise UntranslatableError(f"'{_shown(node.func)}' has no formula")
+        if self.depth >= _DEEPEST:
+            raise UntranslatableError(f"functions call each other more than {_DEEPEST} deep")
+        try:
+            bound = inspect.signature(plain).bind(*positional, **keywords)
+        except TypeError as error:
+            raise UntranslatableError(f"'{_shown(node)}': {error}") from None
+        bound.apply_defaults()
+        return _Reader(plain, dict(bound.arguments), self.work, self.depth + 1).result()
+
+
+def _known(called: Any) -> Callable[..., Term] | None:
+    try:
+        return known_functions().get(called)
+    except TypeError:
+        return None
+
+
+@functools.cache
+def _wright_omega() -> Any:
+    from scipy import special
+
+    return special.wrightomega
+
+
+def _loaded(module: str) -> Any:
+    if module not in sys.modules:
+        raise UntranslatableError(f"it imports '{module}'")
+    return sys.modules[module]
+
+
+def _shown(node: ast.AST) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 60 else text[:57] + "..."

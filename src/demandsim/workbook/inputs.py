@@ -1,0 +1,251 @@
+"""Input sheets: assumptions, scenarios, correlations, equations, notes and labels, as they are read back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demandsim.distributions.base import is_labelled
+from demandsim.distributions.convert import as_distribution
+from demandsim.errors import WorkbookError
+from demandsim.graph.assumption import Assumption
+from demandsim.workbook.page import Page
+from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
+from demandsim.workbook.style import input_format
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["GUIDE", "InputSheets", "PointCells"]
+
+_WIDTHS = {
+    "name": (14, 34),
+    "label": (16, 40),
+    "point": (14, 20),
+    "unit": (10, 24),
+    "distribution": (36, 52),
+    "shared": (8, 8),
+    "source": (40, 70),
+    "formula": (30, 60),
+    "text": (60, 110),
+    "why": (40, 70),
+    "equation": (20, 40),
+}
+
+GUIDE = (
+    "Colours: blue on a tint is typed, and read back; black is computed; green comes from another sheet.",
+    "Red is a value that no formula computes; yellow is computed from such a value.",
+    "A distribution is a number, 'sure', or a text, such as one of these:",
+    "lognormal(500, 1200, prob=0.9); normal(8, 12, prob=0.9); beta(mean=0.45, sd=0.1); gamma(mean=5, sd=2);",
+    "triangular(1, 2, 4); pert(1, 2, 4); uniform(1, 3); loguniform(1, 100); discrete([0, 1], weights=[1, 3]);",
+    "truncated(normal(8, 12), lower=9); metalog([0.1, 0.5, 0.9], [1, 2, 4]).",
+    "Two plain numbers are the ends of a central interval, prob is its probability; mean= and sd= are moments.",
+    "A new assumption is a new row; a row is left out by deleting it. Columns and sheets of your own are ignored.",
+    "Numbers may be formulas of yours: their last computed value is read. Nothing is run, and no link is followed.",
+    "The sheets 'results', 'published' and 'units' compute; what is typed there is not read back.",
+    "Capitals count in a unit: 'Mtoken' is a million tokens, 'mtoken' a thousandth of one.",
+    "The sheet 'units' has the units that the formulas know; a simulation knows more.",
+)
+
+
+@dataclass(frozen=True)
+class PointCells:
+    """Where the point of an assumption stands.
+
+    Parameters
+    ----------
+    cells : mapping of labels to cell
+        One per combination of labels along `dims`.
+    dims : tuple of str
+    unit : str
+        Cell of the unit.
+    """
+
+    cells: Mapping[tuple[Any, ...], str]
+    dims: tuple[str, ...]
+    unit: str
+
+    def at(self, labels: Mapping[str, Any]) -> str:
+        """Return the cell of the point at some labels."""
+        return self.cells[tuple(labels[dim] for dim in self.dims)]
+
+
+class InputSheets:
+    """The sheets that are read back, written from a model.
+
+    Parameters
+    ----------
+    book : openpyxl Workbook
+    model : Model
+    """
+
+    def __init__(self, book: Any, model: Model) -> None:
+        self.model = model
+        layout = model.program.layout
+        self.coords = {dim: layout.coords[dim] for dim in layout.model_dims}
+        self.points: dict[tuple[str, ...], PointCells] = {}
+        at = [f"{AT}{dim}" for dim in self.coords]
+        self.pages: list[Page] = []
+        self._pages: dict[str, Page] = {}
+        for plan in INPUTS.values():
+            if plan.name in OPTIONAL and not (plan.name == "labels" and self.coords):
+                continue
+            headers = list(plan.columns)
+            if plan.name in ("assumptions", "scenarios"):
+                headers[headers.index("point") : headers.index("point")] = at
+            widths = [_WIDTHS.get(header, (12, 26)) for header in headers]
+            page = Page(book.create_sheet(plan.name), plan.intro, headers, widths)
+            self.pages.append(page)
+            self._pages[plan.name] = page
+        for name, assumption in model.assumptions.items():
+            said = assumption.long_name, assumption.source
+            self.points[(name,)] = self._assumption("assumptions", (), name, assumption, said)
+        self._scenarios()
+        self._correlations()
+        self._labels()
+
+    def _assumption(
+        self, sheet: str, scenario: tuple[str, ...], name: str, made: Assumption, said: tuple[str | None, str | None]
+    ) -> PointCells:
+        """Write an assumption with its label and source, and a row per label below it for indexed points."""
+        page, row, first = self._pages[sheet], self._pages[sheet].row, len(scenario) + 1
+        point_column = first + 2 + len(self.coords)
+        for column, word in enumerate((*scenario, name), start=1):
+            page.text(row, column, word, "name")
+        page.text(row, first + 1, said[0], "input")
+        unit = page.text(row, point_column + 1, made.unit, "input unit")
+        for column in range(first + 2, point_column):
+            page.text(row, column, None, "short")
+        sure, text = _distribution(name, made)
+        if text is None:
+            page.number(row, point_column + 2, sure, "input", input_format(sure))
+        else:
+            page.text(row, point_column + 2, text, "input")
+        if sheet == "assumptions":
+            page.text(row, point_column + 3, "yes" if made.shared else "no", "input")
+        page.text(row, point_column + (4 if sheet == "assumptions" else 3), said[1], "input")
+        page.row += 1
+        if not is_labelled(made.point):
+            cell = page.number(row, point_column, float(made.point), "input", input_format(made.point))
+            return PointCells({(): f"{sheet}!{_fixed(cell)}"}, (), f"{sheet}!{_fixed(unit)}")
+        page.text(row, point_column, None, "short")
+        dims = tuple(str(dim) for dim in made.point.dims)
+        cells = {}
+        for labels in itertools.product(*(made.point[dim].values.tolist() for dim in dims)):
+            for column, word in enumerate((*scenario, name), start=1):
+                page.text(page.row, column, word, "short")
+            for dim, one in zip(dims, labels, strict=True):
+                self._label(page, page.row, first + 2 + list(self.coords).index(dim), one)
+            value = float(made.point.sel(dict(zip(dims, labels, strict=True))))
+            cell = page.number(page.row, point_column, value, "input", input_format(value))
+            cells[labels] = f"{sheet}!{_fixed(cell)}"
+            page.row += 1
+        return PointCells(cells, dims, f"{sheet}!{_fixed(unit)}")
+
+    def _label(self, page: Page, row: int, column: int, label: Any) -> None:
+        if isinstance(label, str):
+            page.text(row, column, label, "short")
+        else:
+            page.number(row, column, label, "short", "General")
+
+    def _scenarios(self) -> None:
+        page = self._pages["scenarios"]
+        for dim, scenarios in self.model.scenarios.grid.items():
+            for scenario, overrides in scenarios.items():
+                if not overrides:
+                    page.text(page.row, 1, dim, "name")
+                    page.text(page.row, 2, scenario, "input")
+                    page.row += 1
+                for name, made in overrides.items():
+                    base = self.model.assumptions[name]
+                    # Left empty, label and source are those of the assumption.
+                    said = (
+                        made.long_name if made.long_name != base.long_name else None,
+                        made.source if made.source != base.source else None,
+                    )
+                    self.points[(dim, scenario, name)] = self._assumption(
+                        "scenarios", (dim, scenario), name, made, said
+                    )
+
+    def _correlations(self) -> None:
+        page = self._pages["correlations"]
+        for pair, rho in self.model.correlations.items():
+            page.text(page.row, 1, pair[0], "input")
+            page.text(page.row, 2, pair[1], "input")
+            page.number(page.row, 3, float(rho), "input", "0.00##")
+            page.text(page.row, 4, self.model.notes.reasons.get(tuple(sorted(pair))), "input")
+            page.row += 1
+
+    def _labels(self) -> None:
+        for dim, labels in self.coords.items():
+            page = self._pages["labels"]
+            for label in labels:
+                kind = next((word for word, made in LABEL_KINDS.items() if type(label) is made), None)
+                if kind is None:
+                    raise WorkbookError(
+                        f"dim '{dim}': label {label!r} is no number or text, and cannot be written to a workbook"
+                    )
+                page.text(page.row, 1, dim, "name")
+                self._label(page, page.row, 2, label)
+                page.text(page.row, 3, kind)
+                page.row += 1
+
+    def write_equations(self, status: Mapping[str, str]) -> None:
+        """Write the equations; `status` says how each stands on the sheet of results."""
+        page = self._pages["equations"]
+        for made in self.model.equations.values():
+            page.text(page.row, 1, made.reference, "input")
+            page.text(page.row, 2, made.name, "short")
+            page.text(page.row, 3, made.unit, "unit")
+            page.text(page.row, 4, made.formula[:2000], "code")
+            page.text(page.row, 5, status[made.name], _look(status[made.name]))
+            page.text(page.row, 6, made.source, "text")
+            page.row += 1
+
+    def write_notes(self, frozen: Mapping[str, str]) -> None:
+        """Write the notes, the settings, and what people should know of this workbook."""
+        page, model = self._pages["notes"], self.model
+        notes = model.notes
+        rows = [("name", notes.name), ("title", notes.title), ("source", notes.source)]
+        rows += [("note", note) for note in notes.notes]
+        rows += [("order of dimensions", ", ".join(model.dimensions))]
+        rows += [("nearest correlations", "yes" if model.nearest else "no"), ("schema", "1")]
+        for key, text in rows:
+            page.text(page.row, 1, key, "name")
+            page.text(page.row, 2, text, "input")
+            page.row += 1
+        for line in GUIDE:
+            page.text(page.row, 1, "guide")
+            page.text(page.row, 2, line, "text")
+            page.row += 1
+        for name, why in frozen.items():
+            page.text(page.row, 1, "not a formula", "frozen")
+            page.text(page.row, 2, f"{name}: {why}", "frozen")
+            page.row += 1
+
+
+def _look(status: str) -> str:
+    return "frozen" if status.startswith("value") else "uncertain" if status != "formula" else "short"
+
+
+def _fixed(cell: str) -> str:
+    letters = cell.rstrip("0123456789")
+    return f"${letters}${cell[len(letters) :]}"
+
+
+def _distribution(name: str, made: Assumption) -> tuple[float, str | None]:
+    """A number, or a text if there is one."""
+    distribution = made.distribution
+    if distribution.family in ("scipy object", "object"):
+        raise WorkbookError(
+            f"assumption '{name}': {distribution} cannot be written as text; use a constructor of "
+            "demandsim.distributions, such as metalog or empirical"
+        )
+    if distribution.is_constant:
+        if as_distribution(made.point) == distribution:
+            return 0.0, SURE
+        if distribution.family == "constant" and not distribution.dims:
+            return float(distribution.said[0][1]), None
+    return 0.0, str(distribution)

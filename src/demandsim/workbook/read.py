@@ -1,0 +1,257 @@
+"""Reading: an edited workbook becomes a Model; whatever is wrong is named with its cell."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from demandsim.equations import equation_named
+from demandsim.errors import (
+    CorrelationError,
+    DemandsimError,
+    DimensionError,
+    MissingAssumptionError,
+    UnknownNameError,
+    WorkbookWarning,
+    did_you_mean,
+)
+from demandsim.graph.graph import Equation
+from demandsim.graph.metadata import Published, StudyNotes
+from demandsim.model import Model
+from demandsim.workbook.assumptions import AssumptionRows, Found
+from demandsim.workbook.evidence import evidence_of
+from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL, PRINTED
+from demandsim.workbook.tables_of_cells import Entry, SheetTable, table_of
+from demandsim.workbook.xlsx import opened
+
+__all__ = ["read_workbook"]
+
+
+def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
+    """Read a model from a workbook that `write_workbook` wrote and an analyst has edited.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file ending in ``.xlsx``.
+    equations : iterable of Equation, optional
+        Your own equations, which the sheet ``equations`` names without a room.
+
+    Returns
+    -------
+    Model
+        Equal to the one that was written, with the same draws, where nothing was edited.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file.
+    WorkbookError
+        If the file is no workbook, or something in it cannot be read: it names sheet and cell.
+    DemandsimError
+        If the edited parts do not make a model.
+
+    Warns
+    -----
+    WorkbookWarning
+        If a point lies where its distribution has no probability: the results on the sheet would then be
+        of a world that no simulation draws.
+
+    Notes
+    -----
+    Nothing in the file is run: of a formula the last computed value is read, macros and links to other
+    workbooks are ignored. Sheets of results, and columns and sheets that people have added, are ignored.
+
+    Examples
+    --------
+    >>> import tempfile, demandsim as ds
+    >>> from pathlib import Path
+    >>> from demandsim.workbook import read_workbook, write_workbook
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.xlsx"
+    ...     _ = write_workbook(ds.load_study("guosen-2025-01"), path)
+    ...     model = read_workbook(path)
+    >>> round(model.point().cards.sel(scenario="100T").item())
+    857772
+    """
+    book = opened(path)
+    tables = {
+        plan.name: table_of(book, plan.name, plan.columns) for plan in INPUTS.values() if plan.name not in OPTIONAL
+    }
+    present = {name.casefold() for name in book.sheets}
+    coords = _coords(table_of(book, "labels", INPUTS["labels"].columns)) if "labels" in present else {}
+    rows = AssumptionRows(coords)
+    assumptions = rows.assumptions(tables["assumptions"])
+    scenarios = rows.scenarios(tables["scenarios"], assumptions)
+    own = {made.name: made for made in equations}
+    chosen = [_equation(entry, own) for entry in tables["equations"]]
+    settings = _Settings(tables["notes"])
+    pairs, reasons = _correlations(tables["correlations"], assumptions)
+    published: list[tuple[Entry, Published]] = []
+    if "published" in present:
+        published = list(_published(table_of(book, "published", INPUTS["published"].columns)))
+    notes = StudyNotes(
+        settings.said["name"],
+        settings.said["title"],
+        settings.said["source"],
+        tuple(settings.notes),
+        tuple(row for _, row in published),
+        reasons,
+    )
+    try:
+        model = Model(
+            chosen,
+            {name: found.made for name, found in assumptions.items()},
+            correlations=pairs,
+            scenarios=scenarios,
+            notes=notes,
+            dimensions=[name for name in settings.dimensions if name in assumptions] or None,
+            nearest=settings.nearest,
+        )
+    except DemandsimError as error:
+        hint = _hint(error, chosen, assumptions, tables)
+        raise type(error)(f"{book.path}: {error}{hint}") from None
+    for entry, row in published:
+        if row.quantity not in model.quantities:
+            raise entry.fail(
+                "quantity", f"unknown quantity '{row.quantity}'{did_you_mean(row.quantity, model.quantities)}"
+            )
+    if "evidence" in present:
+        pieces = evidence_of(table_of(book, "evidence", INPUTS["evidence"].columns), model)
+        try:
+            model = model.with_evidence(pieces)
+        except DemandsimError as error:
+            raise type(error)(f"{book.path}, sheet 'evidence': {error}") from None
+    for warning in rows.impossible_points():
+        warnings.warn(warning, WorkbookWarning, stacklevel=2)
+    return model
+
+
+def _coords(table: SheetTable) -> dict[str, list[Any]]:
+    coords: dict[str, list[Any]] = {}
+    for entry in table:
+        dim = entry.needed("dim")
+        entry = entry.about(dim)
+        kind = entry.needed("kind")
+        if kind not in LABEL_KINDS:
+            raise entry.fail("kind", f"unknown kind '{kind}'{did_you_mean(kind, LABEL_KINDS)}")
+        if kind == "text":
+            label: Any = entry.text("label")
+        else:
+            number = entry.number("label")
+            if kind == "whole number" and number is not None and not number.is_integer():
+                raise entry.fail("label", f"is {number!r}, which is no whole number")
+            label = None if number is None else LABEL_KINDS[kind](number)
+        if label is None:
+            raise entry.fail("label", "is empty; write the label")
+        if label in coords.setdefault(dim, []):
+            raise entry.fail("label", f"the label {label!r} stands here twice")
+        coords[dim].append(label)
+    return coords
+
+
+def _equation(entry: Entry, own: Mapping[str, Equation]) -> Equation:
+    reference = entry.needed("equation")
+    if reference in own:
+        return own[reference]
+    try:
+        return equation_named(reference)
+    except UnknownNameError as error:
+        more = "" if "." in reference else "; an equation of your own is passed as read_workbook(path, equations=[...])"
+        raise entry.fail("equation", f"{error}{more}") from None
+
+
+def _correlations(
+    table: SheetTable, assumptions: Mapping[str, Found]
+) -> tuple[dict[tuple[str, str], float], dict[tuple[str, ...], str]]:
+    pairs: dict[tuple[str, str], float] = {}
+    reasons: dict[tuple[str, ...], str] = {}
+    for row in table:
+        pair = row.needed("one"), row.needed("other")
+        entry = row.about(" and ".join(pair))
+        for header, name in zip(("one", "other"), pair, strict=True):
+            if name not in assumptions:
+                raise entry.fail(header, f"unknown assumption '{name}'{did_you_mean(name, assumptions)}")
+        if pair[0] == pair[1]:
+            raise entry.fail("other", f"'{pair[0]}' cannot be correlated with itself")
+        rho = entry.number("spearman")
+        if rho is None or not -1 < rho < 1:
+            said = "is empty" if rho is None else f"is {rho:g}"
+            raise entry.fail("spearman", f"{said}; write a rank correlation above -1 and below 1, or delete the row")
+        if pair in pairs or pair[::-1] in pairs:
+            raise entry.fail("one", f"the pair {pair} is given twice")
+        pairs[pair] = rho
+        if why := entry.text("why"):
+            reasons[tuple(sorted(pair))] = why
+    return pairs, reasons
+
+
+class _Settings:
+    """What the sheet of notes says."""
+
+    def __init__(self, table: SheetTable) -> None:
+        self.said = {"name": "", "title": "", "source": ""}
+        self.notes: list[str] = []
+        self.dimensions: list[str] = []
+        self.nearest = False
+        known = (*self.said, "note", "order of dimensions", "nearest correlations", "schema")
+        for row in table:
+            key = row.needed("key")
+            entry = row.about(key)
+            if key in self.said:
+                self.said[key] = entry.text("text") or ""
+            elif key == "note":
+                self.notes += [text] if (text := entry.text("text")) else []
+            elif key == "order of dimensions":
+                self.dimensions = [name for part in (entry.text("text") or "").split(",") if (name := part.strip())]
+            elif key == "nearest correlations":
+                self.nearest = entry.yes("text")
+            elif key == "schema":
+                if entry.text("text") != "1":
+                    raise entry.fail("text", f"schema '{entry.text('text')}' is not known to this version of demandsim")
+            elif key not in ("guide", "not a formula"):
+                raise entry.fail("key", f"unknown key '{key}'{did_you_mean(key, known)}")
+
+
+def _published(table: SheetTable) -> Iterable[tuple[Entry, Published]]:
+    columns = {
+        header: header.removeprefix(PRINTED).removeprefix(": ")
+        for header in table.columns
+        if header == PRINTED or header.startswith(f"{PRINTED}: ")
+    }
+    for row in table:
+        quantity = row.needed("quantity")
+        entry = row.about(quantity)
+        digits = entry.number("digits")
+        if digits is None or not digits.is_integer() or not 0 <= digits <= 12:
+            raise entry.fail("digits", "write the number of decimals printed, from 0 to 12")
+        values = {key: value for header, key in columns.items() if (value := entry.number(header)) is not None}
+        yield entry, Published(quantity, entry.text("row") or "", entry.text("unit") or "1", int(digits), values)
+
+
+def _hint(
+    error: DemandsimError, chosen: list[Equation], assumptions: Mapping[str, Found], tables: Mapping[str, SheetTable]
+) -> str:
+    """Name the cells that an error of the model as a whole is likely to come from."""
+    quoted = re.findall(r"'(\w+)'", str(error))
+    if isinstance(error, MissingAssumptionError) and len(quoted) > 1:
+        used = {name for made in chosen for name in made.inputs}
+        near = did_you_mean(quoted[1], (name for name in assumptions if name not in used))
+        for name, found in assumptions.items():
+            if near == f"; did you mean '{name}'?":
+                return f" It may be the one in {found.entry.where('name').partition(', ')[2]}."
+        return f"; sheet 'assumptions' has no row for '{quoted[1]}'"
+    if isinstance(error, DimensionError) and quoted:
+        made = next((one for one in chosen if one.name == quoted[0]), None)
+        cells = (
+            [assumptions[n].entry.where("unit").partition(", ")[2] for n in made.inputs if n in assumptions]
+            if made
+            else []
+        )
+        return f" Units of its inputs: {'; '.join(cells)}." if cells else ""
+    if isinstance(error, CorrelationError):
+        return " (sheet 'correlations')"
+    return ""

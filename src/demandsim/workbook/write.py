@@ -1,0 +1,125 @@
+"""Writing: a Model becomes a workbook of inputs to edit and of formulas that follow them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demandsim._system import written_whole
+from demandsim.errors import OutputError, WorkbookError, WorkbookWarning
+from demandsim.workbook.cells import NamedCells
+from demandsim.workbook.computed_values import with_computed_values
+from demandsim.workbook.evidence import write_evidence
+from demandsim.workbook.inputs import InputSheets
+from demandsim.workbook.published_sheet import write_published
+from demandsim.workbook.results import ResultsSheet
+from demandsim.workbook.units_sheet import UnitsSheet
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["write_workbook"]
+
+
+def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
+    """Write a model as an Excel workbook: assumptions to edit, and results as live formulas.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or Path
+        File to write, ending in ``.xlsx``; it is written whole or not at all.
+
+    Returns
+    -------
+    dict of str to str
+        Quantities that stand in the workbook as values rather than formulas, each with why: their
+        equation does something that has no formula here. Empty for the shipped chain of the report.
+
+    Raises
+    ------
+    WorkbookError
+        If a distribution cannot be written as text, or is too long for a cell.
+    OutputError
+        If the file cannot be written.
+
+    Warns
+    -----
+    WorkbookWarning
+        If the result is not empty: those values do not follow when assumptions are edited.
+
+    Notes
+    -----
+    The sheet ``results`` computes the points of the model: each assumption in its unit, times the factor
+    to base units (sheet ``units``), then one formula per quantity and scenario over named cells, then
+    back to the declared unit. Every formula is checked against ``model.point()`` while it is written.
+
+    Examples
+    --------
+    >>> import tempfile, demandsim as ds
+    >>> from pathlib import Path
+    >>> from demandsim.workbook import read_workbook, write_workbook
+    >>> model = ds.load_study("guosen-2025-01")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     not_live = write_workbook(model, Path(folder) / "model.xlsx")
+    ...     again = read_workbook(Path(folder) / "model.xlsx")
+    >>> not_live, again == model
+    ({}, True)
+    """
+    from openpyxl import Workbook
+    from openpyxl.workbook.defined_name import DefinedName
+
+    target = Path(path)
+    if target.suffix.lower() != ".xlsx":
+        raise WorkbookError(f"a workbook is written to a file that ends in .xlsx, not to '{target}'")
+    book: Any = Workbook()
+    book.remove(book.active)
+    names = NamedCells()
+    inputs = InputSheets(book, model)
+    units = UnitsSheet(book, model)
+    results = ResultsSheet(book, model, inputs, units, names)
+    pages = [*inputs.pages, results.page, units.page]
+    pages += [results.steps.page] if results.steps.page else []
+    if model.evidence:
+        pages.append(write_evidence(book, model))
+    if model.notes.published:
+        pages.append(write_published(book, model, results, units))
+    inputs.write_equations({name: results.status(name) for name in model.equations})
+    inputs.write_notes(results.frozen)
+    for page in pages:
+        page.finish()
+    order = (
+        "assumptions",
+        "scenarios",
+        "correlations",
+        "evidence",
+        "results",
+        "steps",
+        "published",
+        "equations",
+        "notes",
+        "labels",
+        "units",
+    )
+    book._sheets.sort(key=lambda sheet: order.index(sheet.title))
+    for name, cell in names.given.items():
+        book.defined_names[name] = DefinedName(name, attr_text=cell)
+    book.calculation.fullCalcOnLoad = True
+    book.properties.creator = "demandsim"
+    book.properties.title = model.notes.title or model.notes.name or None
+    try:
+        with written_whole(target) as unfinished:
+            book.save(unfinished)
+            with_computed_values(unfinished, {page.name: page.values for page in pages})
+    except OSError as error:
+        raise OutputError(f"cannot write '{target}': {error.strerror or error}") from None
+    if results.frozen:
+        listed = "; ".join(f"'{name}': {why}" for name, why in results.frozen.items())
+        warnings.warn(
+            f"{target}: {len(results.frozen)} of {len(model.equations)} results are values, not formulas, and do not "
+            f"follow when assumptions are edited: {listed}",
+            WorkbookWarning,
+            stacklevel=2,
+        )
+    return dict(results.frozen)

@@ -1,0 +1,282 @@
+"""The command line, run as a user runs it: in a process of its own, with a pipe for output."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import demandsim as ds
+
+STUDY = "guosen-2025-01"
+
+
+def demandsim(*words, cwd, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-m", "demandsim", *words], cwd=cwd, capture_output=True, text=True, timeout=120, **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return folder, demandsim("run", STUDY, "--seed", "7", "--draws", "1024", cwd=folder)
+
+
+def test_run_prints_published_points_beside_intervals(done):
+    _, result = done
+    assert result.returncode == 0, result.stderr
+    (row,) = [line.split() for line in result.stdout.splitlines() if line.startswith("cards ")][:1]
+    published, mean, low, median, high, mcse = map(float, row[1:7])
+    assert published == 85.78
+    assert low < median < mean < high
+    assert 0 < mcse < 0.05 * mean
+    assert "10,000 cards" in result.stdout
+    assert "bn CNY/year" in result.stdout
+    assert "covers its compute cost" in result.stdout
+    assert "--seed 7 --draws 1024 --chains 8" in result.stderr
+
+
+def test_output_to_a_pipe_is_plain(done):
+    _, result = done
+    assert "\x1b" not in result.stdout + result.stderr
+    assert not set("│─┌┐└┘━┃") & set(result.stdout)
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_run_writes_draws_summary_and_picture(done):
+    folder, _ = done
+    out = folder / "out" / STUDY
+    assert sorted(path.name for path in out.iterdir()) == ["distributions.png", "draws.nc", "summary.csv"]
+    with xr.open_dataset(out / "draws.nc", engine="h5netcdf") as draws:
+        assert draws.cards.dims == ("scenario", "chain", "draw")
+        assert draws.attrs["seed"] == 7
+        assert draws.cards.attrs["units"] == "card"
+        assert json.loads(draws.attrs["receipt"])["quantiles"]
+    rows = list(csv.DictReader(io.StringIO((out / "summary.csv").read_text())))
+    assert {"quantity", "scenario", "unit", "point", "mean", "lower", "median", "upper", "mcse_mean"} <= set(rows[0])
+    assert (out / "distributions.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_printed_command_replays_the_same_numbers(done, tmp_path):
+    _, first = done
+    command = next(line for line in first.stderr.splitlines() if line.startswith("replay:")).split()[2:]
+    again = demandsim(*command, cwd=tmp_path)
+    assert again.stdout == first.stdout
+
+
+def test_formats_scenarios_and_settings(tmp_path):
+    common = ("run", STUDY, "--seed", "1", "--draws", "256", "--scenario", "100T", "--set", "utilization=0.3")
+    table = demandsim(*common, "--format", "csv", cwd=tmp_path)
+    rows = {row["quantity"]: row for row in csv.DictReader(io.StringIO(table.stdout))}
+    assert float(rows["utilization"]["mean"]) == 0.3
+    assert {row["scenario"] for row in rows.values()} <= {"100T", ""}
+    made = json.loads(demandsim(*common, "--format", "json", cwd=tmp_path).stdout)
+    assert made["seed"] == 1
+    cards = next(row for row in made["rows"] if row["quantity"] == "cards")
+    assert cards["median"] == pytest.approx(float(rows["cards"]["median"]))
+    assert 0 < made["probability_covers_compute_cost"][0]["probability"] < 1
+
+
+def test_designs_and_distributions_on_the_command_line(tmp_path):
+    words = ("--draws", "200", "--design", "latin_hypercube", "--prob", "0.8", "--set", "peak_ratio=pert(1, 2, 4)")
+    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "P10" in result.stdout
+    assert "P90" in result.stdout
+    assert "--design latin_hypercube --prob 0.8 --set 'peak_ratio=pert(1, 2, 4)'" in result.stderr
+
+
+def test_a_tolerance_shows_estimate_error_and_draws(tmp_path):
+    words = ("--rtol", "0.004", "--of", "cards", "--seed", "1", "--scenario", "100T")
+    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rounds = [line for line in result.stderr.splitlines() if " draws: " in line]
+    assert rounds[0].startswith("8,192 draws: ")
+    assert "of cards [100T] = " in rounds[0]
+    assert "MCSE" in rounds[0]
+    assert "goal" in rounds[0]
+    short = demandsim("run", STUDY, *words, "--max-draws", "10000", cwd=tmp_path)
+    assert short.returncode == 0
+    assert "warning: the tolerance was not reached with 8,192 draws" in short.stderr
+
+
+def test_list_show_and_explain(tmp_path):
+    assert STUDY in demandsim("list", cwd=tmp_path).stdout
+    shown = demandsim("show", STUDY, cwd=tmp_path).stdout
+    for words in (
+        "lognormal(median=1979, factor=1.3, prob=0.9) TFLOP/s/card",
+        "source:",
+        "leaves out the peak ratio of 3",
+    ):
+        assert words in shown
+    explained = demandsim("explain", STUDY, "cards", cwd=tmp_path).stdout
+    assert "[763.888889 EFLOP/s] / ([1,979 TFLOP/s/card] * [0.45])" in explained
+    assert "857,772.04 card" in explained
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("run", "guosen-2025-1"), 1, "unknown study 'guosen-2025-1'; did you mean 'guosen-2025-01'?"),
+        (("run", "missing.toml"), 1, "there is no study file 'missing.toml'"),
+        (("run", STUDY, "--set", "utilisation=0.3"), 1, "did you mean 'utilization'?"),
+        (("run", STUDY, "--set", "utilization=beta(0.2, 1.2)"), 1, "the interval must lie strictly inside 0 and 1"),
+        (("run", STUDY, "--set", "utilization=__import__('os')"), 1, "unknown distribution '__import__'"),
+        (("run", STUDY, "--set", "utilization"), 2, "is not NAME=VALUE"),
+        (("run", STUDY, "--scenario", "10T"), 1, "unknown scenario '10T'"),
+        (("run", STUDY, "--prob", "90"), 1, "prob must lie between 0 and 1"),
+        (("run", STUDY, "--seed", "-1"), 1, "seed must be"),
+        (("run", STUDY, "--design", "halton"), 2, "halton"),
+        (("run", STUDY, "--out", "/proc/nowhere"), 1, "choose another with --out"),
+        (("run", STUDY, "--draws", "100000000000"), 1, "GiB"),
+        (("sensitivity", STUDY, "--of", "card"), 1, "unknown quantity 'card'; did you mean 'cards'?"),
+        (("sensitivity", STUDY, "--draws", "100"), 1, "power of two"),
+        (("sensitivity", STUDY, "--locale", "cn"), 2, "cn"),
+        (("explain", STUDY, "card"), 1, "did you mean 'cards'?"),
+        (("simulate", STUDY), 2, "simulate"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do_and_computes_nothing(words, code, message, tmp_path):
+    result = demandsim(*words, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.rglob("*.nc"))
+
+
+def test_draws_that_are_not_a_power_of_two_are_warned_of(tmp_path):
+    result = demandsim("run", STUDY, "--draws", "1000", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "warning: 1000 draws are not a power of two" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
+def test_ctrl_c_leaves_nothing_half_written(tmp_path):
+    words = ("run", STUDY, "--draws", str(2**19), "--design", "random")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demandsim", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that a script runs in the background ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    folder = tmp_path / "out" / STUDY
+    deadline = time.monotonic() + 60
+    while not folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.15)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert list(folder.iterdir()) == []
+
+
+def test_sensitivity_prints_the_table_and_writes_both_pictures(tmp_path):
+    words = ("--of", "gross_margin", "--seed", "7", "--draws", "256", "--scenario", "100T", "--set", "useful_life=5")
+    result = demandsim("sensitivity", STUDY, *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "gross_margin, 100T: " in result.stdout
+    assert "bn CNY/year" in result.stdout
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith("activated_parameters ")]
+    assert "36.7 bn parameters" in row
+    assert re.search(r"\d+\.\d% \(\d+\.\d to \d+\.\d\)", row)
+    # A sure value moves nothing.
+    assert "useful_life" not in result.stdout
+    out = tmp_path / "out" / STUDY
+    assert sorted(path.name for path in out.iterdir()) == ["sobol.png", "tornado.png"]
+    replay = next(line for line in result.stderr.splitlines() if line.startswith("replay:")).split()[2:]
+    assert replay[:4] == ["sensitivity", STUDY, "--of", "gross_margin"]
+    assert demandsim(*replay, cwd=tmp_path).stdout == result.stdout
+
+
+def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(tmp_path):
+    model = ds.load_study(STUDY).select(scenario="100T").correlate({("utilization", "peak_ratio"): -0.5})
+    model.to_toml(tmp_path / "tied.toml")
+    words = ("--of", "cards", "--of", "capex", "--draws", "64", "--seed", "7")
+    result = demandsim("sensitivity", "tied.toml", *words, "--format", "csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Shapley effects are used instead" in result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["quantity"] for row in rows} == {"cards", "capex"}
+    assert sum(float(row["effect"]) for row in rows if row["quantity"] == "cards") == pytest.approx(1, abs=1e-3)
+    assert (tmp_path / "out" / STUDY / "shapley.png").read_bytes().startswith(b"\x89PNG")
+    made = json.loads(demandsim("sensitivity", "tied.toml", *words, "--format", "json", cwd=tmp_path).stdout)
+    assert made["seed"] == 7
+    assert len(made["rows"]) == len(rows)
+
+
+def test_a_study_goes_to_excel_and_comes_back_edited(tmp_path):
+    import openpyxl
+
+    written = demandsim("export", STUDY, "model.xlsx", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    book = openpyxl.load_workbook(tmp_path / "model.xlsx")
+    (cell,) = (c for row in book["assumptions"].iter_rows() for c in row if c.value == "beta(mean=0.451386, sd=0.1)")
+    cell.value = "beta(0.08, 0.28, prob=0.8)"
+    book.save(tmp_path / "model.xlsx")
+    edited = demandsim("run", "model.xlsx", "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    assert edited.returncode == 0, edited.stderr
+    same = ["--set", "utilization=beta(0.08, 0.28, prob=0.8)"]
+    asked = demandsim("run", STUDY, *same, "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    assert edited.stdout == asked.stdout
+    cell.value = "beta(0.08, 2.8)"
+    book.save(tmp_path / "model.xlsx")
+    bad = demandsim("run", "model.xlsx", cwd=tmp_path)
+    assert bad.returncode == 1
+    assert f"cell {cell.coordinate}" in bad.stderr
+
+
+def test_published_limits_are_held_against_the_run(done):
+    _, result = done
+    assert "Annual compute cost of 1000T exceeds China's AI chip market of 2025 in" in result.stdout
+
+
+def test_a_run_over_years_prints_a_column_a_year(tmp_path):
+    result = demandsim("run", "doubao-2025-2030", "--draws", "64", "--seed", "1", "--scenario", "base", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (head,) = (line for line in result.stdout.splitlines() if line.startswith("in every") and "2030" in line)
+    assert head.split() == ["in", "every", "scenario", "2025", "2026", "2027", "2028", "2029", "2030", "unit"]
+    (row,) = (line for line in result.stdout.splitlines() if line.startswith("chip_market "))
+    assert row.count("(") == 6
+    assert "by further labels, in summary.csv: " in result.stdout
+    assert len(result.stdout.splitlines()) < 120
+    # The picture is one over the years, not a panel a year.
+    written = tmp_path / "out" / "doubao-2025-2030"
+    assert sorted(path.name for path in written.iterdir()) == ["draws.nc", "fan.png", "summary.csv"]
+
+
+@pytest.mark.parametrize(("years", "shown"), [(20, 1), (3, 3)])
+def test_pictures_of_sensitivity_show_scenarios_or_few_years_beside_each_other(years, shown, capsys):
+    from demandsim.cli.sensitivity import _one_dim
+
+    moved = xr.DataArray(np.zeros((2, 3, years)), dims=("assumption", "end", "year"), coords={"year": range(years)})
+    assert _one_dim(moved.to_dataset(name="cards"), ("assumption", "end")).cards.size == 2 * 3 * shown
+    assert (f"the pictures show year {years - 1}" in capsys.readouterr().err) == (shown == 1)
+    cases = moved.expand_dims(scenario=["a", "b", "c", "d", "e", "f"]).to_dataset(name="cards")
+    assert dict(_one_dim(cases, ("assumption", "end")).sizes) == {"scenario": 6, "assumption": 2, "end": 3}
+
+
+def test_what_would_fill_the_disk_is_left_out_and_said(capsys):
+    from demandsim.cli.run import _fitting
+
+    model = ds.load_study("doubao-2025-2030")
+    kept = _fitting(model, None, 8)
+    assert "gross_margin" in kept
+    assert "cards_in_service" not in kept
+    assert "quantities by hardware are not kept; name them with --keep" in capsys.readouterr().err
+    assert _fitting(model, 64, 8) is None
+    assert _fitting(ds.load_study(STUDY), 8192, 8) is None

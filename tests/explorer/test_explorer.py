@@ -1,0 +1,522 @@
+"""The explorer without a browser: what a slider asks for, what follows from it, and how to have it again."""
+
+import contextlib
+import dataclasses
+import functools
+import io
+import re
+import shlex
+import socket
+import sys
+import tomllib
+from importlib import resources
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import demandsim as ds
+from demandsim import distributions as dist
+from demandsim.cli._study import loaded
+from demandsim.distributions.interval import central, scaled, shifted, why_fixed, with_interval
+from demandsim.errors import DemandsimError, DistributionError, UnknownNameError
+from demandsim.explorer.replay import as_command, as_python
+from demandsim.explorer.server import free_port, serve
+from demandsim.explorer.session import Explorer, Setting
+from demandsim.report.words import words_of as report_words
+
+STUDIES = ["guosen-2025-01", "guosen-2025-01-evidence", "deepseek-2025-02", "doubao-2025-2030"]
+GUOSEN = "guosen-2025-01"
+YEARS = xr.DataArray([1.0, 2.0, 4.0], dims="year", coords={"year": [2025, 2026, 2027]})
+
+
+study_of = functools.cache(ds.load_study)
+
+
+@functools.cache
+def explorer(study=GUOSEN, draws=64):
+    """Visitors share one: it remembers nothing that they set."""
+    return Explorer(study_of(study), draws=draws)
+
+
+@pytest.fixture(scope="module")
+def guosen():
+    return explorer()
+
+
+def slider(of, name, scenario):
+    return next(one for one in of.sliders(scenario) if one.name == name)
+
+
+def moved(of, setting, *names, steps=7):
+    """Move every handle of some sliders up by some steps."""
+    handles = {}
+    for name in names:
+        one = slider(of, name, setting.scenario)
+        handles[one.key] = tuple(place + steps for place in one.start)
+    return dataclasses.replace(setting, handles={**setting.handles, **handles})
+
+
+# Intervals
+
+MOVABLE = [
+    dist.normal(8, 12),
+    dist.normal(mean=0, sd=1),
+    dist.lognormal(500, 1200),
+    dist.lognormal(median=3, factor=1.5),
+    dist.uniform(0, 10),
+    dist.loguniform(1, 100),
+    dist.beta(mean=0.45, sd=0.1),
+    dist.gamma(1, 10),
+    dist.student_t(8, 12, df=3),
+    dist.triangular(0, 1, 4),
+    dist.triangular(0, 0, 1),
+    dist.pert(2, 5.5, 6.5),
+    dist.pert(0, 0.1, 5, prob=0.8, shape=6),
+    dist.metalog([0.1, 0.5, 0.9], [1, 2, 5]),
+    dist.metalog([0.1, 0.5, 0.9, 0.99], [1.25, 1.6, 2.2, 3.3], lower=1),
+    dist.metalog([0.1, 0.5, 0.9], [1, 2, 3], upper=9),
+    dist.metalog([0.1, 0.5, 0.9], [0.2, 0.3, 0.6], lower=0, upper=1),
+]
+
+
+@pytest.mark.parametrize("law", MOVABLE, ids=str)
+@settings(max_examples=8)
+@given(left=st.floats(-0.2, 0.3), right=st.floats(-0.2, 0.3))
+def test_the_asked_interval_is_the_interval_and_the_family_stays(law, left, right):
+    low, high = central(law)
+    low, high = low + left * (high - low), high + right * (high - low)
+    bottom, top = law.laws[0].support()
+    if law.family in ("beta", "metalog", "lognormal", "gamma", "loguniform"):
+        floor = {"lognormal": 0, "gamma": 0, "loguniform": 0}.get(law.family, bottom)
+        low, high = max(low, floor + 0.05 * (high - floor) if np.isfinite(floor) else low), min(high, top)
+        high = high if high < top else low + 0.9 * (top - low)
+    made = with_interval(law, low, high)
+    assert made.family == law.family
+    # PERT, triangular and metalog are written with eight digits of their mode or quantiles.
+    np.testing.assert_allclose(central(made), (low, high), rtol=1e-6, atol=1e-7 * (high - low))
+    assert dist.parse_distribution(str(made)) == made
+
+
+def test_what_else_was_said_stays():
+    assert "df=3" in str(with_interval(dist.student_t(8, 12, df=3), 1, 2))
+    assert "shape=6" in str(with_interval(dist.pert(0, 1, 2, shape=6), 1, 2))
+    moved = with_interval(MOVABLE[14], 1.1, 2.0)
+    assert moved.laws[0].support()[0] == 1
+    assert moved.laws[0].ppf(np.array([1e-9]))[0] >= 1
+
+
+def test_a_moved_pert_is_the_old_one_on_another_scale():
+    law = dist.pert(2, 5.5, 6.5)
+    low, high = central(law)
+    u = np.linspace(0.01, 0.99, 21)
+    np.testing.assert_allclose(with_interval(law, 2 * low + 1, 2 * high + 1).ppf(u), 2 * law.ppf(u) + 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("law", "why"),
+    [
+        (dist.constant(3), "a sure value"),
+        (dist.discrete([0, 1], [0.5, 0.5]), "Discrete: no interval"),
+        (dist.empirical([1, 2, 4]), "From data: no interval"),
+        (dist.mixture([dist.normal(0, 1), dist.normal(3, 4)]), "Mixture: no interval"),
+        (dist.truncated(dist.normal(0, 1), 0, 2), "Truncated: no interval"),
+    ],
+)
+def test_what_has_no_interval_is_fixed_and_says_why(law, why):
+    assert why in why_fixed(law)
+    with pytest.raises(DistributionError, match=why):
+        with_interval(law, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("law", "low", "high", "words"),
+    [
+        (dist.normal(0, 1), 2, 2, "low end must be below"),
+        (dist.beta(0.2, 0.6), 0.2, 1.2, "inside 0 and 1"),
+        (dist.lognormal(1, 2), -1, 2, "low must be positive"),
+        (MOVABLE[14], 0.9, 2, "between the bounds 1 and inf"),
+    ],
+)
+def test_an_impossible_interval_raises(law, low, high, words):
+    with pytest.raises(DistributionError, match=words):
+        with_interval(law, low, high)
+
+
+INDEXED = [
+    dist.lognormal(YEARS, 3 * YEARS),
+    dist.lognormal(median=YEARS, factor=YEARS + 1),
+    dist.normal(YEARS, YEARS + 5),
+    dist.uniform(YEARS, 2 * YEARS),
+    dist.pert(YEARS, 2 * YEARS, 4 * YEARS),
+    dist.gamma(YEARS, 3 * YEARS),
+    dist.beta(mean=YEARS / 10, sd=YEARS / 100),
+]
+
+
+@pytest.mark.parametrize("law", INDEXED[:-1], ids=str)
+@settings(max_examples=6)
+@given(factor=st.floats(0.3, 3))
+def test_one_factor_scales_all_labels(law, factor):
+    for u in (0.05, 0.5, 0.95):
+        np.testing.assert_allclose(scaled(law, factor).ppf(u), factor * law.ppf(u), rtol=1e-6)
+
+
+def test_a_factor_of_moments_scales_both():
+    made = scaled(INDEXED[-1], 1.5)
+    np.testing.assert_allclose(made.mean(), 1.5 * YEARS / 10)
+    np.testing.assert_allclose(made.sd(), 1.5 * YEARS / 100)
+    with pytest.raises(DistributionError, match="mean must lie between 0 and 1"):
+        scaled(INDEXED[-1], 3)
+
+
+def test_one_shift_moves_all_labels():
+    law = dist.normal(-YEARS, YEARS)
+    np.testing.assert_allclose(shifted(law, 0.25).ppf(0.3), law.ppf(0.3) + 0.25)
+
+
+# Sliders
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_sliders_begin_at_the_study_and_their_values_rise(study):
+    of = explorer(study)
+    scenario = of.start().scenario
+    every = of.sliders(scenario)
+    names = {one.name for one in every}
+    assert len(names) + len(of.fixed(scenario)) == len(of.model.assumptions)
+    for one in every:
+        assert one.distribution(one.start, of.prob) is one.assumption.distribution
+        assert np.all(np.diff(one.values) > 0), one.key
+        assert len(one.texts) == len(one.values)
+        assert all(0 <= place < len(one.values) for place in one.start)
+        if one.way == "interval":
+            low, high = central(one.assumption.distribution, of.prob)
+            width = high - low
+            at = [one.values[place] for place in one.start]
+            np.testing.assert_allclose(at, (low, high), rtol=0, atol=0.02 * width)
+            assert one.texts[one.start[0]] != one.texts[one.start[1]]
+        else:
+            for end in (0, len(one.values) - 1):
+                assert one.why_not(one.distribution((end,), of.prob)) == "", one.key
+
+
+def test_a_share_stays_a_share_and_what_is_positive_stays_positive():
+    of = explorer("doubao-2025-2030")
+    for one in of.sliders(of.start().scenario):
+        law = one.assumption.distribution
+        if one.way == "interval" and law.family in ("beta", "pert", "uniform", "lognormal"):
+            assert one.values[0] >= 0
+            assert one.values[-1] <= 1 or law.laws[0].support()[1] > 1 or one.assumption.unit != "1"
+
+
+def test_tails_beyond_the_ends_stay_within_bounds_too():
+    of = explorer("guosen-2025-01-evidence")
+    start = of.start()
+    life, works = (slider(of, name, start.scenario) for name in ("useful_life", "availability"))
+    # Ends of 1.7 and 6.2 years ask for a PERT that begins below zero; ends near 1 for one that passes it.
+    wide = dataclasses.replace(start, handles={"useful_life": (0, life.start[1]), "availability": (0, works.start[1])})
+    assert life.distribution((0, life.start[1]), of.prob).ppf(0) < 0
+    assert of.settled(wide).problems == {
+        "useful_life": "its lowest values would be negative",
+        "availability": "its highest values would be above 1",
+    }
+    assert of.settled(wide).changes == {}
+
+
+def test_steps_are_factors_where_the_law_is_logarithmic(guosen):
+    one = slider(guosen, "activated_parameters", {"scenario": "100T"})
+    np.testing.assert_allclose(np.diff(np.log(one.values)), np.log(9) / 80, rtol=0.04)
+
+
+def test_an_assumption_that_a_scenario_sets_is_moved_in_that_scenario_alone(guosen):
+    hundred, thousand = {"scenario": "100T"}, {"scenario": "1000T"}
+    one, other = slider(guosen, "daily_tokens", hundred), slider(guosen, "daily_tokens", thousand)
+    assert (one.key, other.key) == ("daily_tokens@100T", "daily_tokens@1000T")
+    setting = moved(guosen, Setting(hundred), "daily_tokens", "token_price")
+    there = dataclasses.replace(setting, scenario=thousand)
+    assert set(guosen.settled(setting).changes) == {"daily_tokens@100T", "token_price"}
+    assert set(guosen.settled(there).changes) == {"token_price"}
+
+
+# What follows
+
+
+@pytest.mark.parametrize("study", STUDIES[:3])
+def test_an_unmoved_explorer_shows_the_study(study):
+    of = explorer(study)
+    setting = of.start()
+    model = study_of(study)
+    whole = (model.select(**setting.scenario) if setting.scenario else model).simulate(64, seed=1).squeeze(drop=True)
+    shown = of.simulated(setting)
+    for name in of.choice.headlines:
+        np.testing.assert_array_equal(shown[name].values, whole[name].transpose(*shown[name].dims).values)
+
+
+def test_a_moved_slider_changes_what_depends_on_it_and_nothing_else(guosen):
+    start = guosen.start()
+    before, after = guosen.simulated(start), guosen.simulated(moved(guosen, start, "utilization"))
+    np.testing.assert_array_equal(before.revenue, after.revenue)
+    # A higher utilization in every draw needs fewer cards in every draw: the random numbers are common.
+    assert np.all(after.cards.values < before.cards.values)
+
+
+def test_a_shifted_lognormal_scales_its_results(guosen):
+    start = guosen.start()
+    one = slider(guosen, "card_price", start.scenario)
+    setting = moved(guosen, start, "card_price")
+    factor = one.values[one.start[0] + 7] / central(one.assumption.distribution)[0]
+    before, after = guosen.simulated(start), guosen.simulated(setting)
+    np.testing.assert_allclose(after.capex, factor * before.capex, rtol=2e-3)
+
+
+def test_the_scene_is_the_summary(guosen):
+    of = explorer(draws=1024)
+    setting = moved(of, of.start(), "token_price")
+    scene = of.scene(setting)
+    summary = ds.summarize(of.simulated(setting))
+    row = next(row for row in scene.rows if row.name == "gross_margin")
+    told = summary.gross_margin
+    for name, value in {"median": row.median, "lower": row.lower, "upper": row.upper, "mean": row.mean}.items():
+        assert value == told.sel(statistic=name).item()
+    assert row.mcse_median == told.sel(statistic="mcse_median").item()
+    (positive,) = [said for said in scene.statements if said.text == "Gross margin is positive"]
+    chance = ds.probability(of.simulated(setting).gross_margin > 0)
+    assert (positive.probability, positive.mcse) == (chance.probability.item(), chance.mcse.item())
+    assert {shape.row.name for shape in scene.shapes} == set(of.choice.headlines)
+
+
+def test_the_tornado_is_that_of_the_moved_model(guosen):
+    setting = moved(guosen, guosen.start(), "token_price")
+    moves = guosen.moves(setting, "gross_margin")
+    found = ds.sensitivity.tornado(guosen.built(setting), "gross_margin")
+    ends = found.gross_margin.sel(assumption="token_price").values
+    (bar,) = [bar for bar in moves.bars if bar.label == "Mean API price"]
+    assert (bar.at_low, bar.at_high) == (ends[0], ends[2])
+    still = {bar.label: bar for bar in guosen.moves(guosen.start(), "gross_margin").bars}
+    assert bar.at_high > still["Mean API price"].at_high
+    assert still["Price of a card"] in moves.bars
+
+
+def test_a_year_is_chosen_by_its_label():
+    of = explorer("doubao-2025-2030")
+    assert of.start().time == 2030
+    first = dataclasses.replace(of.start(), time=2025)
+    rows = {row.name: row for row in of.scene(first).rows}
+    whole = study_of("doubao-2025-2030").select(scenario="base").simulate(64, seed=1)
+    told = ds.summarize(whole.revenue.sel(year=2025)).revenue.squeeze()
+    assert rows["revenue"].median == told.sel(statistic="median").item()
+
+
+def test_an_impossible_interval_is_told_by_its_slider_and_stops_the_rest(guosen):
+    start = guosen.start()
+    setting = dataclasses.replace(start, handles={"utilization": (100, 100), "token_price": (70, 140)})
+    settled = guosen.settled(setting)
+    assert settled.problems == {"utilization": "the low end must be below the high end"}
+    assert set(settled.changes) == {"token_price"}
+    with pytest.raises(DemandsimError, match="utilization: the low end must be below"):
+        guosen.scene(setting)
+
+
+def test_every_study_can_be_moved_everywhere():
+    for study in STUDIES:
+        of = explorer(study)
+        setting = of.start()
+        for one in of.sliders(setting.scenario):
+            setting = dataclasses.replace(
+                setting, handles={**setting.handles, one.key: tuple(place - 3 for place in one.start)}
+            )
+        settled = of.settled(setting)
+        assert not settled.problems
+        assert len(settled.changes) == len(setting.handles)
+        assert of.scene(setting).rows
+
+
+# The same again
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_command_and_python_give_the_shown_numbers_again(study):
+    of = explorer(study)
+    setting = of.start()
+    some = [one.name for one in of.sliders(setting.scenario)]
+    indexed = [one.name for one in of.sliders(setting.scenario) if one.way != "interval"]
+    setting = moved(of, setting, *some[:4], *indexed[:3], steps=5)
+    shown = of.simulated(setting)
+
+    words = shlex.split(as_command(of, setting, study))
+    assert words[:3] == ["demandsim", "run", study]
+    options = [(words[i], words[i + 1]) for i in range(3, len(words), 2)]
+    sets = [value for option, value in options if option == "--set"]
+    scenarios = [value for option, value in options if option == "--scenario"]
+    seed, draws = int(dict(options)["--seed"]), int(dict(options)["--draws"])
+    by_command = loaded(study, sets, scenarios).simulate(draws, seed=seed).squeeze(drop=True)
+
+    names = {}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(as_python(of, setting, study), names)
+    by_python = names["draws"].squeeze(drop=True)
+    assert "statistic: 10" in printed.getvalue()
+    for name in of.choice.headlines:
+        for again in (by_command, by_python):
+            np.testing.assert_array_equal(again[name].transpose(*shown[name].dims).values, shown[name].values)
+    np.testing.assert_array_equal(
+        names["model"].point().squeeze(drop=True)[some[1]], of.built(setting).point()[some[1]]
+    )
+
+
+def test_what_was_set_before_is_set_again():
+    sets = ["useful_life=5", "daily_tokens@100T=lognormal(5e13, 3e14)"]
+    of = Explorer(loaded(GUOSEN, sets), draws=64)
+    setting = moved(of, of.start(), "token_price")
+    names = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(as_python(of, setting, GUOSEN, sets), names)
+    words = shlex.split(as_command(of, setting, GUOSEN, sets))
+    again = loaded(GUOSEN, [value for i, value in enumerate(words) if words[i - 1] == "--set"], ["100T"])
+    for draws in (names["draws"], again.simulate(64, seed=1)):
+        np.testing.assert_array_equal(draws.cards.squeeze().values, of.simulated(setting).cards.values)
+
+
+def test_set_reaches_into_one_scenario_and_keeps_its_point():
+    model = loaded(GUOSEN, ["daily_tokens@1000T=lognormal(9e14, 2e15)"])
+    grid = model.scenarios.grid["scenario"]
+    assert str(grid["1000T"]["daily_tokens"].distribution) == "lognormal(9e14, 2e15, prob=0.9)"
+    assert grid["1000T"]["daily_tokens"].point == 1e15
+    assert grid["100T"] == study_of(GUOSEN).scenarios.grid["scenario"]["100T"]
+    with pytest.raises(UnknownNameError, match="'100'; did you mean '100T'"):
+        loaded(GUOSEN, ["daily_tokens@100=1e14"])
+    with pytest.raises(UnknownNameError, match="scenario that sets 'utilization' itself: '100T'"):
+        loaded(GUOSEN, ["utilization@100T=0.5"])
+
+
+# Words
+
+
+def test_locales_have_the_same_keys_and_places_and_none_of_the_report():
+    folder = resources.files("demandsim.explorer").joinpath("locale")
+    english, chinese = (
+        tomllib.loads(folder.joinpath(f"{code}.toml").read_text(encoding="utf-8")) for code in ("en", "zh")
+    )
+    assert list(english) == list(chinese)
+    for key, phrase in english.items():
+        assert set(re.findall(r"\{\w+\}", phrase)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+    assert not set(english) & set(report_words("en").phrases)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_chinese_page_speaks_chinese(study):
+    from demandsim.explorer.page import Page
+
+    page = Page(Explorer(study_of(study), draws=64, locale="zh"), study)
+    control = next(iter(page.sliders.values()))
+    control.value = (90, 90)
+    assert "无法设定：下限必须小于上限" in "".join(pane.object for pane in page.notes)
+    assert f"结果暂不更新，{control.title}：下限必须小于上限。" in page.status.object
+    panes = [page.head, page.tiles, page.lead, page.tornado, page.details, page.status, *page.notes]
+    said = [re.sub("<[^>]*>", " ", pane.object) for pane in panes]
+    said += [widget.label for widget in (page.reset, page.command, page.python)]
+    said += [control.title for control in (*page.switches.values(), *page.sliders.values())]
+    said += [text for control in page.switches.values() for _, text in control.options]
+    # Of English only what Chinese reports write that way as well.
+    kept = "token|Python|MCSE|PERT|metalog|TFLOP|FLOP|DeepSeek|roofline|open-infra-index|Ascend|BF16|FP8|CNY|USD"
+    left = {word for text in said for word in re.findall("[A-Za-z]{4,}", re.sub(kept, "", text))}
+    assert left == set()
+
+
+def test_an_unknown_language_is_named(guosen):
+    with pytest.raises(DemandsimError, match="locale"):
+        Explorer(guosen.model, locale="fr")
+
+
+# The page, in this process, and the server
+
+
+def test_the_page_follows_its_widgets_without_a_browser():
+    from demandsim.explorer.page import Page
+
+    page = Page(explorer(), GUOSEN)
+    assert page.view() is not None
+    before = page.tiles.object
+    widget = page.sliders["utilization"]
+    widget.value = (60, 150)
+    assert page.tiles.object != before
+    assert "--set 'utilization=beta(" in page.command.value
+    shown = page.command.value
+    widget.value = (90, 90)
+    assert page.command.value == shown
+    assert "Results stand still: Utilization of a card: the low end must be below" in page.status.object
+    assert any('role="alert"' in pane.object for pane in page.notes)
+    page.reset.clicks += 1
+    assert page.tiles.object == before
+    assert page.status.object == ""
+    page.switches["scenario"].value = "1"
+    assert page.tiles.object != before
+    assert "--scenario 1000T" in page.command.value
+    page.switches["of"].value = "1"
+    assert "Cards needed, base" in page.tornado.object
+
+
+def test_a_slow_tornado_follows_the_last_possible_setting(monkeypatch):
+    from demandsim.explorer.page import Page
+
+    page = Page(explorer(), GUOSEN)
+    waiting, waits = [], []
+
+    def later(then, milliseconds):
+        waiting.append(then)
+        waits.append(milliseconds)
+
+    monkeypatch.setattr(page, "_later", later)
+
+    def set_(value):
+        waiting.clear()
+        widget.value = value
+        waiting.pop()()  # the numbers; the tornado waits
+
+    widget = page.sliders["utilization"]
+    before = page.tornado.object
+    monkeypatch.setattr(page, "_took", 0.05)
+    set_((60, 149))
+    monkeypatch.setattr(page, "_took", 10.0)
+    set_((60, 150))
+    # A quick one waits as long as it took the last time, a slow one until the handles rest.
+    assert waits[1::2] == [50, 400]
+    assert page.tornado.object == before
+    (follows,) = waiting
+    set_((90, 90))
+    assert waiting == []
+    follows()
+    high = slider(page.explorer, "utilization", page.setting.scenario).texts[150]
+    assert f"at {float(high):g}" in page.tornado.object
+
+
+def test_names_of_a_study_are_text_on_the_page():
+    from demandsim.explorer.page import Page
+
+    evil = "<img src=x onerror=alert(1)>"
+    model = study_of(GUOSEN)
+    model = model.assume(utilization=model.assumptions["utilization"].relabelled(long_name=evil))
+    page = Page(Explorer(model, draws=64), GUOSEN)
+    shown = [page.tiles, page.lead, page.details, page.tornado, page.fixed, page.head]
+    assert "onerror" in page.tornado.object
+    assert not any("<img" in pane.object for pane in shown)
+
+
+def test_a_port_is_ours_or_an_error():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(DemandsimError, match=r"port \d+ cannot be used .*--port"):
+            free_port(taken.getsockname()[1])
+    with pytest.raises(DemandsimError, match="at most 65535"):
+        free_port(70000)
+    assert free_port(0) > 0
+
+
+def test_a_missing_panel_is_said_with_what_to_install(monkeypatch, guosen):
+    monkeypatch.setitem(sys.modules, "panel", None)
+    with pytest.raises(DemandsimError, match=r"pip install 'demandsim\[explore\]'"):
+        serve(guosen, GUOSEN)
