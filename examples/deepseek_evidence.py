@@ -20,7 +20,7 @@ from scipy import stats
 
 import demandsim as ds
 from demandsim import distributions as dist
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 DAY, CASE = "DeepSeek's day", "100T"
 report = ds.load_study("guosen-2025-01")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "check_known",
     "check_whole",
     "did_you_mean",
+    "equation_of",
+    "in_equation",
+    "shorten",
 ]
 
 
@@ -64,7 +68,21 @@ class DimensionError(UnitError):
 
 
 class EquationError(DemandsimError, ValueError):
-    """An equation that fails, or that mixes draws, dims or shapes."""
+    """An equation that fails, or that mixes draws, dims or shapes.
+
+    Parameters
+    ----------
+    message : str
+    equation : str, optional
+        Quantity that it computes.
+    """
+
+    def __init__(self, message: str = "", equation: str | None = None) -> None:
+        super().__init__(message)
+        self.equation = equation
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.equation)
 
 
 class DistributionError(DemandsimError, ValueError):
@@ -137,6 +155,39 @@ class EvidenceWarning(UserWarning):
 
 class ToleranceWarning(UserWarning):
     """A stop rule that ran out of draws before its tolerance was reached."""
+
+
+@contextlib.contextmanager
+def in_equation(name: str) -> Iterator[None]:
+    """Say, of what is raised inside, in which equation that was: in a note for people, for code as `equation_of`.
+
+    Examples
+    --------
+    >>> try:
+    ...     with in_equation("cards"):
+    ...         1 / 0
+    ... except ZeroDivisionError as error:
+    ...     equation_of(error)
+    'cards'
+    """
+    try:
+        yield
+    except Exception as error:
+        if equation_of(error) is None:
+            error.add_note(f"in equation '{name}'")
+            error.equation = name  # type: ignore[attr-defined]
+        raise
+
+
+def equation_of(error: Exception) -> str | None:
+    """Return the name of the equation in which an exception was raised, if it is known."""
+    found = getattr(error, "equation", None)
+    return found if isinstance(found, str) else None
+
+
+def shorten(text: str, longest: int = 80) -> str:
+    """Cut a text that would drown the message it is quoted in."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -32,7 +32,8 @@ from demandsim.report.provenance import printed_rows, receipt_of
 from demandsim.report.runs import computed
 from demandsim.report.scenes import fans, scenes
 from demandsim.report.selection import chosen
-from demandsim.report.words import percent, words_of
+from demandsim.report.words import words_of
+from demandsim.units.format import percent
 
 STUDY = "guosen-2025-01"
 HOSTILE = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> & \u202e成本 😀 \x00"
@@ -313,13 +314,6 @@ def test_ticks_are_few_inside_and_in_order(low, length, wide):
     assert made.place(high) == pytest.approx(100, abs=1e-6)
 
 
-@given(st.floats(0, 1))
-def test_a_share_never_reads_as_none_or_all_unless_it_is(share):
-    said = percent(share)
-    assert (said == "0%") == (share == 0)
-    assert (said == "100%") == (share == 1)
-
-
 def test_locales_have_the_same_keys_and_places():
     folder = resources.files("demandsim.report").joinpath("locale")
     english, chinese = (
@@ -451,7 +445,7 @@ def test_a_few_sentences_come_first(page, first):
         low, high = row.scale.value(row.lower), row.scale.value(row.upper)
         told = f"{row.label}: {row.scale.measure(row.median)}; with 90% probability between {low} and {high}."
         assert told in said
-    chance = percent(first.statements[0].probability)
+    chance = percent(first.statements[0].probability, 1)
     assert f"Gross margin is positive in {chance} of the draws." in said
     assert "The uncertainty of Gross margin comes first from Activated parameters of the general model (6" in said
     assert f"Best worth knowing before cards are ordered: {first.information.worths[0].label}" in said

@@ -12,15 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demandsim.errors import UnitError
-from demandsim.units.convert import (
-    base_factor,
-    check_unit,
-    conversion_factor,
-    convert,
-    parsed,
-    readable,
-    same_dimension,
-)
+from demandsim.units.convert import base_factor, check_unit, conversion_factor, convert, parsed, same_dimension
 from demandsim.units.registry import CURRENCIES, registry
 
 #: Groups of units that measure the same thing, from the smallest to the largest.
@@ -216,36 +208,6 @@ def test_convert_needs_to_know_the_unit():
         convert(cards().drop_attrs(), "card")
     with pytest.raises(UnitError, match="cannot convert"):
         convert(cards(), "token")
-
-
-@pytest.mark.parametrize(
-    ("unit", "magnitude", "divisor", "label"),
-    [
-        ("card", 857_774, 1e4, "10,000 cards"),
-        ("card", 9_999, 1.0, "card"),
-        ("CNY/year", 2.1e10, 1e9, "bn CNY/year"),
-        ("CNY/year", -2.1e10, 1e9, "bn CNY/year"),
-        ("CNY", 2e7, 1e6, "million CNY"),
-        ("token/day", 1e14, 1e12, "tn token/day"),
-        ("token/s", 5_000, 1.0, "token/s"),
-        ("CNY/Mtoken", 1.5, 1.0, "CNY/Mtoken"),
-        ("FLOP/token", 2.2e11, 1e9, "GFLOP/token"),
-        ("1", 1e12, 1.0, ""),
-        ("dimensionless", 0.4, 1.0, ""),
-        ("year", 6, 1.0, "year"),
-        ("card", math.nan, 1.0, "card"),
-        ("card", math.inf, 1.0, "card"),
-        ("card", 0.0, 1.0, "card"),
-    ],
-)
-def test_readable_chooses_what_people_print(unit, magnitude, divisor, label):
-    assert readable(unit, magnitude) == (divisor, label)
-
-
-@given(unit=st.sampled_from(["card", "CNY/year", "token/day", "FLOP/token", "1", "USD"]), magnitude=quantities)
-def test_readable_never_makes_a_number_longer_than_it_is(unit, magnitude):
-    divisor, _ = readable(unit, magnitude)
-    assert divisor == 1.0 or magnitude / divisor >= 0.1
 
 
 def test_bytes_are_a_dimension_of_their_own():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from demandsim.cli._output import open_console, print_table
-from demandsim.statistics.table import Row, number, places
-from demandsim.units.convert import readable
+from demandsim.statistics.table import Row, places
+from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
     import xarray as xr

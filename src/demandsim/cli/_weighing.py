@@ -10,7 +10,8 @@ from rich.table import Table
 
 from demandsim.cli._decision import Chosen
 from demandsim.cli._output import open_console, print_table
-from demandsim.statistics.table import number, places
+from demandsim.statistics.table import places
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ def print_decision(
     """Print for every scenario which action is best, what others pay, and what knowledge is worth."""
     import numpy as np
 
-    from demandsim.units.convert import readable
+    from demandsim.units.format import readable
 
     console, dim = open_console(), str(paid.attrs["action"])
     console.print(model.notes.title or model.notes.name or "model", style="bold", markup=False)
@@ -101,7 +102,7 @@ def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any
 
 
 def _print_worth(records: Sequence[dict[str, Any]], made: Chosen) -> None:
-    from demandsim.units.convert import readable
+    from demandsim.units.format import readable
 
     everything, *own = records
     divisor, unit = readable(everything["unit"], everything["worth"])

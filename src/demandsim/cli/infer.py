@@ -30,9 +30,8 @@ from demandsim.cli._options import (
 )
 from demandsim.cli._output import busy, check_folder, finite_or_null, open_console, print_table, replay, say, writing
 from demandsim.cli._study import loaded
-from demandsim.sampling.dataset import written_label
-from demandsim.statistics.table import number
 from demandsim.units.convert import conversion_factor
+from demandsim.units.format import label_value, number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -161,7 +160,7 @@ def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
         if along is None or len(array.dims) > 4:
             continue
         seen = xr.DataArray(np.full(array.sizes[along], np.nan), coords={along: array[along].values}, dims=along)
-        places = {written_label(label): place for place, label in enumerate(array[along].values)}
+        places = {label_value(label): place for place, label in enumerate(array[along].values)}
         for piece in pieces:
             if piece["quantity"] == name and list(piece["coords"]) == [along]:
                 values = zip(piece["coords"][along], np.ravel(piece["observed"]), strict=True)
@@ -204,7 +203,7 @@ def _print(model: Model, posterior: xr.Dataset, records: Sequence[Learned], prob
 
 
 def _print_tables(model: Model, records: Sequence[Learned], prob: float) -> None:
-    from demandsim.units.convert import readable
+    from demandsim.units.format import readable
 
     console, tail = open_console(), 100 * (1 - prob) / 2
     ends = (f"P{tail:g}", "P50", f"P{100 - tail:g}")

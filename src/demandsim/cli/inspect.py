@@ -10,7 +10,7 @@ from rich.table import Table
 from demandsim.cli._options import ScenarioOption, SetOption, StudyArgument
 from demandsim.cli._output import open_console, print_table
 from demandsim.cli._study import loaded
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 __all__ = ["explain", "list_", "show"]
 

@@ -28,7 +28,8 @@ from demandsim.cli._output import check_folder, open_console, print_table, repla
 from demandsim.cli._study import loaded
 from demandsim.cli._summary_tables import TIME
 from demandsim.errors import check_known
-from demandsim.statistics.table import csv_text, number
+from demandsim.statistics.table import csv_text
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -137,7 +138,7 @@ def _print_matters(
     model: Model, records: Sequence[dict[str, Any]], labels: Sequence[str], shares: xr.Dataset, prob: float
 ) -> None:
     from demandsim.plots.words import locale_of
-    from demandsim.units.convert import readable
+    from demandsim.units.format import readable
 
     english = locale_of("en")
     heads = {"first_order": "alone", "total_order": "with interactions", "effect": "Shapley effect"}

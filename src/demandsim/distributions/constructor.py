@@ -11,8 +11,8 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.format import is_labelled, shorten
-from demandsim.errors import DistributionError
+from demandsim.distributions.format import is_labelled
+from demandsim.errors import DistributionError, shorten
 
 __all__ = ["build", "listed", "numbers_of", "sound"]
 

@@ -11,9 +11,8 @@ from demandsim.distributions.base import Distribution, Law, is_labelled
 from demandsim.distributions.constructor import sound
 from demandsim.distributions.empirical import constant
 from demandsim.distributions.foreign import DuckLaw, NewScipyLaw
-from demandsim.distributions.format import shorten
 from demandsim.distributions.frozen import law_of, named_in_scipy
-from demandsim.errors import DistributionError, did_you_mean
+from demandsim.errors import DistributionError, did_you_mean, shorten
 
 __all__ = ["as_distribution", "scipy_distribution"]
 

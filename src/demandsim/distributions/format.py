@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["format_value", "is_labelled", "labels_along", "shorten"]
+from demandsim.units.format import exact
+
+__all__ = ["format_value", "is_labelled", "labels_along"]
 
 
 def is_labelled(value: Any) -> bool:
@@ -21,20 +23,6 @@ def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
     labels = array.coords[dim].values
     # In a plain list dates become whole numbers.
     return tuple(labels if labels.dtype.kind in "mM" else labels.tolist())
-
-
-def shorten(text: str, longest: int = 80) -> str:
-    """Cut a text that would drown the message it is quoted in."""
-    return text if len(text) <= longest else text[: longest - 3] + "..."
-
-
-def _format_number(number: float) -> str:
-    plain = f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
-    if len(plain) <= 7:
-        return plain
-    digits, _, exponent = f"{number:.16e}".partition("e")
-    scientific = f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return scientific if len(scientific) < len(plain) and float(scientific) == number else plain
 
 
 def format_value(value: Any) -> str:
@@ -56,4 +44,4 @@ def format_value(value: Any) -> str:
         return "[" + ", ".join(format_value(item) for item in value) + "]"
     if hasattr(value, "laws"):
         return str(value)
-    return _format_number(float(value))
+    return exact(float(value))

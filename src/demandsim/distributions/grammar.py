@@ -24,7 +24,6 @@ from demandsim.distributions.base import Distribution
 from demandsim.distributions.beta_gamma import beta, gamma
 from demandsim.distributions.convert import as_distribution, scipy_distribution
 from demandsim.distributions.empirical import constant, discrete, empirical
-from demandsim.distributions.format import shorten
 from demandsim.distributions.metalog import metalog
 from demandsim.distributions.mixture import mixture
 from demandsim.distributions.normal import lognormal, normal, student_t
@@ -32,7 +31,7 @@ from demandsim.distributions.opinion_pool import pooled
 from demandsim.distributions.triangular_pert import pert, triangular
 from demandsim.distributions.truncation import truncated
 from demandsim.distributions.uniform import loguniform, uniform
-from demandsim.errors import DistributionError, did_you_mean
+from demandsim.errors import DistributionError, did_you_mean, shorten
 
 __all__ = ["MENU", "parse_distribution"]
 

@@ -17,7 +17,7 @@ from demandsim.explorer.replay import as_command, as_python
 from demandsim.explorer.session import Explorer, Setting
 from demandsim.explorer.sliders import Handles, Slider
 from demandsim.report.data import Scene
-from demandsim.report.words import label_text, percent
+from demandsim.units.format import label_text, percent
 
 __all__ = ["Page"]
 
@@ -58,7 +58,7 @@ class Page:
         self._say = explorer.words.say
         self._css = [panes.style(), panes.shipped("explorer.css")]
         self._widget_css = [panes.shipped("widgets.css")]
-        self._prob = percent(explorer.prob, 0)
+        self._prob = percent(explorer.prob)
         self._waiting = False
         self._turn = 0
         self._took = 0.0

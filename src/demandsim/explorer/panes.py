@@ -13,8 +13,8 @@ from demandsim.report.headline_sections import chances
 from demandsim.report.markup import Markup, join, tag
 from demandsim.report.sensitivity_sections import moves_table
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.words import Words, percent
-from demandsim.statistics.table import number
+from demandsim.report.words import Words
+from demandsim.units.format import number, percent
 
 __all__ = [
     "again",
@@ -52,7 +52,7 @@ def heading(explorer: Explorer) -> Markup:
     title = words.locale.text(notes.title) if notes.title else notes.name or words.say("explorer")
     said = [words.say("by", source=words.locale.text(notes.source))] if notes.source else []
     total = f"{explorer.chains * explorer.draws:,}"
-    said.append(words.say("made_of", total=total, seed=explorer.seed, prob=percent(explorer.prob, 0)))
+    said.append(words.say("made_of", total=total, seed=explorer.seed, prob=percent(explorer.prob)))
     if explorer.model.evidence:
         said.append(words.say("prior"))
     return join([tag("h1", title), [tag("p", line, class_="quiet") for line in said]])
@@ -81,9 +81,9 @@ def tiles(scene: Scene, study: Scene, words: Words, prob: str) -> Markup:
             tag(
                 "div",
                 tag("dt", said.text),
-                tag("dd", percent(said.probability), class_="value"),
+                tag("dd", percent(said.probability, 1), class_="value"),
                 tag("dd", words.say("error_points", value=number(100 * said.mcse, 2))),
-                _of_study(percent(was.probability), words) if was else None,
+                _of_study(percent(was.probability, 1), words) if was else None,
             )
         )
     return tag("dl", made, class_="tiles")

@@ -13,7 +13,8 @@ import numpy as np
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.interval import central, is_wide, scaled, shifted, why_fixed, with_interval
 from demandsim.graph.assumption import Assumption
-from demandsim.report.words import Scale, Words, percent
+from demandsim.report.words import Scale, Words
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -205,7 +206,7 @@ def _of_labels(name: str, key: str, own: Assumption, prob: float, words: Words) 
     about = {
         "family": _family(own, words),
         "dims": dims,
-        "prob": percent(prob, 0),
+        "prob": percent(prob),
         "between": words.span(own.unit, low, high, 3),
     }
     if (np.asarray(law.median()) > 0).all() and low >= 0:

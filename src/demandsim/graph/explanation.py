@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.graph.graph import Graph
-from demandsim.units.convert import readable
+from demandsim.units.format import readable
 
 __all__ = ["Explanation", "explain"]
 

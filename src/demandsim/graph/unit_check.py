@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import DimensionError
+from demandsim.errors import DimensionError, in_equation
 from demandsim.graph.graph import Equation, Graph
 from demandsim.units.convert import parsed
 from demandsim.units.registry import registry
@@ -117,11 +117,8 @@ def _run_rescaled(made: Equation, inputs: Quantities) -> Any:
 
     def run(numbers: Mapping[str, Any], dimension: str | None) -> Any:
         power = {name: quantities[name].dimensionality.get(dimension, 0) for name in numbers}
-        try:
+        with in_equation(made.name):
             return made.function(**{name: number * 2.0 ** power[name] for name, number in numbers.items()})
-        except Exception as error:
-            error.add_note(f"in equation '{made.name}'")
-            raise
 
     given = {name: value.copy(data=quantities[name].magnitude) for name, value in inputs.items()}
     # Where values are far apart one of them may not be felt, so numbers near 1 are tried as well, and small and

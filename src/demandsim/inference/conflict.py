@@ -16,8 +16,8 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.inference.likelihood import Element, Likelihood, Term
 from demandsim.inference.weights import keyed
-from demandsim.sampling.dataset import written_label
 from demandsim.sampling.program import Layout
+from demandsim.units.format import label_value
 
 __all__ = ["LIMIT", "Distance", "distances", "worst"]
 
@@ -108,7 +108,7 @@ def _of_element(
         expected = float(np.median(row))
         read = float(np.exp(centre)) if term.log else centre
         off = abs(centre - middle) / unit if unit > 0 else (0.0 if centre == middle else np.inf)
-        where = "".join(f", {dim}={written_label(label)}" for dim, label in element.labels.items())
+        where = "".join(f", {dim}={label_value(label)}" for dim, label in element.labels.items())
         found.append(Distance(f"{term.label}{where}", float(off), read, expected, outside))
     return found
 

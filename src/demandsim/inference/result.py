@@ -21,12 +21,13 @@ from demandsim.inference.posterior_program import ConditionedProgram, joined, lo
 from demandsim.inference.prior_pool import Pool
 from demandsim.inference.smc import Population
 from demandsim.inference.weights import arviz_kernels
-from demandsim.sampling.dataset import labelled, numbered, written_label
+from demandsim.sampling.dataset import labelled, numbered
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.program import Layout
 from demandsim.sampling.receipt import requested_quantiles, written
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
+from demandsim.units.format import label_value
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -148,7 +149,7 @@ class Outcome:
 def _in_words(piece: Evidence) -> dict[str, Any]:
     words: dict[str, Any] = {"evidence": str(piece), "unit": piece.unit, "source": piece.source or ""}
     if isinstance(piece, Observation):
-        coords = {dim: [written_label(label) for label in labels] for dim, labels in piece.distribution.coords.items()}
+        coords = {dim: [label_value(label) for label in labels] for dim, labels in piece.distribution.coords.items()}
         medians = [float(law.ppf(np.array([0.5]))[0]) for law in piece.distribution.laws]
         words |= {"quantity": piece.quantity, "observed": medians, "coords": coords}
     return words

@@ -10,20 +10,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, ScenarioError, check_known, check_whole
-from demandsim.plots.canvas import (
-    GREY,
-    INK,
-    ORANGE,
-    Canvas,
-    dot,
-    line,
-    percent,
-)
+from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, dot, line
 from demandsim.plots.panels import lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import probability
-from demandsim.statistics.table import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

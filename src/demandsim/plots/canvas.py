@@ -281,12 +281,6 @@ def band(colour: str, label: str, **looks: Any) -> Any:
     return Patch(facecolor=colour, label=label, **looks)
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """Write a share: 0.9 is 90%, 0.995 is 99.5%."""
-    text = f"{100 * share:.{digits + 4}f}".rstrip("0").rstrip(".") if digits == 0 else f"{100 * share:.{digits}f}"
-    return f"{text}%"
-
-
 def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
     """Write the figure of some Axes as a picture, whole or not at all.
 

@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, band, bare, line, percent
+from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, band, bare, line
 from demandsim.plots.panels import captioned, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import convert
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

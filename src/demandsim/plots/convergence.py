@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, Canvas, band, bare, line, percent
+from demandsim.plots.canvas import BLUE, GREY, Canvas, band, bare, line
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import summarize
-from demandsim.statistics.table import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

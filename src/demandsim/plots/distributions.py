@@ -10,25 +10,11 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    Canvas,
-    band,
-    bare,
-    dot,
-    is_wide,
-    line,
-    percent,
-    plain_ticks,
-    wrapped,
-)
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
-from demandsim.statistics.table import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, percent, plain_ticks
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.words import locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

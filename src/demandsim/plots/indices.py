@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line, percent
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, MOST, ROW, check_dims, long_names, name_rows
 from demandsim.plots.words import locale_of
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

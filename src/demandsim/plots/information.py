@@ -15,7 +15,7 @@ from demandsim.plots.panels import Panels, captioned, lay_out, study_of
 from demandsim.plots.payoffs import amount, notes
 from demandsim.plots.rows import FRAME, MOST, ROW, long_names, name_rows
 from demandsim.plots.words import Locale, locale_of
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

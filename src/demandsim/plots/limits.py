@@ -14,7 +14,7 @@ from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, 
 from demandsim.plots.panels import finite, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.series.cross_check import cross_check
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, percent, wrapped
+from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, wrapped
 from demandsim.plots.canvas import plain_ticks as ticks
 from demandsim.plots.panels import captioned, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
-from demandsim.statistics.table import number
+from demandsim.units.format import brief, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,13 +38,7 @@ def amount(value: float, unit: str, locale: Locale) -> str:
     divisor, shown = locale.unit(unit, value)
     # A unit that begins with a number must not look like a part of the value.
     times = "× " if shown[:1].isdigit() else ""
-    return f"{_short(value / divisor)} {times}{shown}".strip()
-
-
-def _short(value: float) -> str:
-    """Three digits, without the zeros that say nothing."""
-    text = number(value, 3)
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+    return f"{brief(value / divisor)} {times}{shown}".strip()
 
 
 def notes(found: xr.Dataset, locale: Locale) -> list[str]:
@@ -230,7 +224,7 @@ def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: 
         text = str(labels[place])
         if labels.dtype.kind in "fiu":
             value = float(labels[place])
-            text = _short(value / divisor)
+            text = brief(value / divisor)
         drawn = axes.annotate(
             text, (risk[place], mean[place]), (7, 5), textcoords="offset points", fontsize=8, va="bottom"
         )

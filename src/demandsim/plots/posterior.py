@@ -14,9 +14,8 @@ from demandsim.errors import DemandsimError, check_known
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
-from demandsim.sampling.dataset import written_label
-from demandsim.statistics.table import number
 from demandsim.units.convert import conversion_factor
+from demandsim.units.format import label_value, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +137,7 @@ def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> lis
             continue
         medians = np.reshape(piece["observed"], [len(labels) for labels in piece["coords"].values()])
         for axis, (name, labels) in enumerate(piece["coords"].items()):
-            here = written_label(after.coords[name].values[()]) if name in after.coords else ""
+            here = label_value(after.coords[name].values[()]) if name in after.coords else ""
             # What is kept on its axis has one label or none.
             medians = medians.take([i for i, label in enumerate(labels) if label == here], axis=axis)
         factor = conversion_factor(piece["unit"], str(after.attrs.get("units", "1")))

@@ -22,13 +22,13 @@ from demandsim.plots.canvas import (
     dot,
     is_wide,
     line,
-    percent,
     plain_ticks,
     wrapped,
 )
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,7 +23,7 @@ from demandsim.plots.canvas import (
 from demandsim.plots.panels import chosen, finite, provenance, study_of
 from demandsim.plots.words import locale_of
 from demandsim.statistics.estimators import spread_to_mcse
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

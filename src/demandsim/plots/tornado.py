@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, line, percent, plain_ticks
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, line, plain_ticks
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, MOST, ROW, check_dims, name_rows
 from demandsim.plots.words import Locale, locale_of
-from demandsim.statistics.table import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

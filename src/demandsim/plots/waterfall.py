@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, percent, plain_ticks, wrapped
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, plain_ticks, wrapped
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, ROW, check_dims, long_names
 from demandsim.plots.words import Locale, locale_of
-from demandsim.statistics.table import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from demandsim.errors import DemandsimError, UnitError, check_known
-from demandsim.sampling.dataset import written_label
-from demandsim.statistics.table import number
-from demandsim.units.convert import check_unit, readable
+from demandsim.units.convert import check_unit
+from demandsim.units.format import brief, label_text, readable
 
 __all__ = ["LOCALES", "Locale", "locale_of", "spare_fonts"]
 
@@ -31,12 +30,6 @@ _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 _SETTING = re.compile(rf"(?:([^\W\d]\w*) )?({_NUMBER})(?: to ({_NUMBER}))?(?: ((?:1/)?[^\d\s]\S*))?")
 _ROUNDING = 1e-12
 _CHINESE = re.compile("[\u3400-\u9fff]")
-
-
-def _short(value: float) -> str:
-    """Three digits, without the zeros that say nothing."""
-    text = number(value, 3)
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,7 @@ class Locale:
         >>> locale_of("en").label(2030)
         '2030'
         """
-        written = str(written_label(label))
+        written = label_text(label)
         return self.labels.get(written, written)
 
     def text(self, text: str) -> str:
@@ -145,7 +138,7 @@ class Locale:
         except UnitError:
             return text
         # Where a quantile is zero, its rounding is no value.
-        words = [_short(end / divisor if abs(end) > _ROUNDING else 0.0) for end in ends]
+        words = [brief(end / divisor if abs(end) > _ROUNDING else 0.0) for end in ends]
         value = words[0] if len(words) == 1 else self.say("range", low=words[0], high=words[1])
         if shown.startswith("1/"):
             value, shown = value + shown[1:], ""

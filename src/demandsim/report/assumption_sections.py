@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from demandsim.report.assumptions import AssumptionRow, Variant
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.words import Words, percent
-from demandsim.statistics.table import number
+from demandsim.report.words import Words
+from demandsim.units.format import number, percent
 
 __all__ = ["assumptions"]
 
@@ -23,7 +23,7 @@ def assumptions(rows: Sequence[AssumptionRow], prob: float, words: Words) -> Mar
     columns = [
         Column(say("assumption")),
         Column(say("point"), numeric=True, sorts=True),
-        Column(say("interval", prob=percent(prob, 0)), long=True),
+        Column(say("interval", prob=percent(prob)), long=True),
         Column(say("spread"), numeric=True, sorts=True),
         Column(say("distribution"), long=True),
         Column(say("why"), long=True),
@@ -56,7 +56,7 @@ def assumptions(rows: Sequence[AssumptionRow], prob: float, words: Words) -> Mar
                 each(lambda variant: variant.source or "–"),
             ]
         )
-    note = tag("p", say("assumptions_note", prob=percent(prob, 0)), class_="quiet")
+    note = tag("p", say("assumptions_note", prob=percent(prob)), class_="quiet")
     return join([note, table(columns, body, kind="stack sorts wide")])
 
 

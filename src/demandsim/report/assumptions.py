@@ -12,7 +12,8 @@ import numpy as np
 
 from demandsim.distributions.base import Law, is_labelled
 from demandsim.graph.assumption import Assumption
-from demandsim.report.words import Words, label_text, percent
+from demandsim.report.words import Words
+from demandsim.units.format import label_text, percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model

@@ -12,7 +12,7 @@ from itertools import pairwise
 from demandsim.report.axes import Axis, axis
 from demandsim.report.data import Fan, Moves, Row, Shape
 from demandsim.report.markup import Markup, join, tag
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
 __all__ = ["fan_chart", "interval_bar", "place_of", "shape_chart", "share_bar", "swing_bar"]
 

@@ -9,7 +9,8 @@ from demandsim.report.charts import fan_chart, place_of, shape_chart
 from demandsim.report.data import Fan, Shape
 from demandsim.report.markup import Markup, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.words import Words, percent
+from demandsim.report.words import Words
+from demandsim.units.format import percent
 
 __all__ = ["STEPS", "fan_figure", "key", "shape_figure"]
 
@@ -38,7 +39,7 @@ def shape_figure(shape: Shape, prob: str, words: Words) -> Markup:
     ends = say("to", low=row.scale.value(row.lower), high=row.scale.value(row.upper))
     summary = say("shape_text", median=row.scale.measure(row.median), prob=prob, range=ends)
     if row.point == row.point:
-        summary += say("shape_point", point=row.scale.value(row.point), below=percent(row.below_point))
+        summary += say("shape_point", point=row.scale.value(row.point), below=percent(row.below_point, 1))
     unit = row.scale.unit
     below = [round(1e4 * share) for share in shape.cumulative]
     start = round(STEPS * place_of(shape, row.median))

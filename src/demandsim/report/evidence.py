@@ -15,8 +15,9 @@ from demandsim.report.data import Belief, Beliefs, Fan, Learned, Seen
 from demandsim.report.runs import Results
 from demandsim.report.scenes import at, name_of, spread
 from demandsim.report.selection import Choice
-from demandsim.report.words import Words, label_text, percent
+from demandsim.report.words import Words
 from demandsim.units.convert import conversion_factor
+from demandsim.units.format import label_text, percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +78,7 @@ def _seen(model: Model, results: Results, scenario: dict[str, str], prob: float,
             shown = words.say(
                 "observed",
                 value=scale.given(middle, 3),
-                prob=percent(prob, 0),
+                prob=percent(prob),
                 range=scale.with_unit(words.say("to", low=scale.value(low), high=scale.value(high))),
             )
             here = {dim: label for dim, label in place.items() if dim not in scenario}

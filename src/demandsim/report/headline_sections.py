@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from demandsim.report.data import Page, Row, Scene
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.words import Scale, Words, percent
-from demandsim.statistics.table import number
+from demandsim.report.words import Scale, Words
+from demandsim.units.format import number, percent
 
 __all__ = ["chances", "headline", "side_by_side"]
 
@@ -20,7 +20,7 @@ _TOLD = 2
 
 def headline(scene: Scene, page: Page, words: Words) -> Markup:
     """Make the sentences, the tiles, the table under them, and the table of all other results."""
-    say, prob = words.say, percent(page.prob, 0)
+    say, prob = words.say, percent(page.prob)
     tiles = [
         tag(
             "div",
@@ -69,7 +69,7 @@ def _first_of_each(rows: Sequence[Row]) -> list[Row]:
 
 def _in_short(scene: Scene, page: Page, words: Words) -> Iterator[str]:
     """What somebody who reads nothing else should know."""
-    say, prob = words.say, percent(page.prob, 0)
+    say, prob = words.say, percent(page.prob)
     rows = {row.name: row for row in _first_of_each(scene.rows)}
     lead = [rows[name] for name in page.explained if name in rows] or list(rows.values())
     for row in lead[:_TOLD]:
@@ -94,7 +94,7 @@ def _in_short(scene: Scene, page: Page, words: Words) -> Iterator[str]:
             )
     if scene.statements:
         first = scene.statements[0]
-        yield say("short_chance", event=first.text, chance=percent(first.probability))
+        yield say("short_chance", event=first.text, chance=percent(first.probability, 1))
     for chart in scene.charts[:1]:
         shares = [(share.label, share.kinds[chart.kinds[-1]][0]) for share in chart.shares[:_TOLD]]
         if shares:
@@ -150,7 +150,7 @@ def side_by_side(scenes: Sequence[Scene], page: Page, words: Words) -> Markup:
     for scene, rows in zip(scenes, every, strict=True):
         cells: list[Child] = [page.scenarios[scene.scenario]]
         cells += [_middle_and_ends(row, scale, words) for row, scale in zip(rows, scales, strict=True)]
-        body.append(cells + ([percent(scene.statements[0].probability)] if told else []))
+        body.append(cells + ([percent(scene.statements[0].probability, 1)] if told else []))
     return table(columns, body)
 
 
@@ -166,7 +166,7 @@ def chances(scene: Scene, words: Words) -> Markup:
     rows = [
         [
             [said.text, tag("small", said.detail) if said.detail else None],
-            percent(said.probability),
+            percent(said.probability, 1),
             number(100 * said.mcse, 2),
         ]
         for said in scene.statements

@@ -13,7 +13,8 @@ from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.provenance import Printed, Receipt
 from demandsim.report.scene_sections import Section
 from demandsim.report.tables_of_html import Column, table
-from demandsim.report.words import Words, percent
+from demandsim.report.words import Words
+from demandsim.units.format import percent
 
 __all__ = ["Record", "record_sections"]
 
@@ -64,7 +65,7 @@ def record_sections(record: Record, page: Page, words: Words) -> Iterator[Sectio
 
 def _reading(page: Page, words: Words) -> Markup:
     """Explain what a reader meets, and what the page cannot tell."""
-    prob = percent(page.prob, 0)
+    prob = percent(page.prob)
     keys = ["interval", "point", "swing", "shares", "worth", "belief", "error", "limits", "use"]
     known = {"worth": any(scene.information for scene in page.scenes), "belief": page.learned is not None}
     told = [

@@ -18,8 +18,9 @@ from demandsim.report.runs import Results, computed
 from demandsim.report.scene_sections import scene_sections
 from demandsim.report.scenes import fans, scenes, titled
 from demandsim.report.selection import Choice, chosen
-from demandsim.report.words import Words, label_text, percent, words_of
+from demandsim.report.words import Words, words_of
 from demandsim.statistics.estimators import check_prob
+from demandsim.units.format import label_text, percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -145,7 +146,7 @@ def report_page(
     )
     total = f"{chains * int(attrs['draws']):,}"
     uncertain = sum(not made.distribution.is_constant for made in model.assumptions.values())
-    lead = words.say("lead", total=total, assumptions=uncertain, prob=percent(prob, 0), tail=f"{50 * (1 - prob):.3g}%")
+    lead = words.say("lead", total=total, assumptions=uncertain, prob=percent(prob), tail=f"{50 * (1 - prob):.3g}%")
     sections = [*scene_sections(page, words), *record_sections(record, page, words)]
     return assembled(page, sections, lead, str(attrs.get("demandsim_version", "")), words), attrs
 
@@ -183,7 +184,7 @@ def _shares_note(results: Results, read_at: str | None, prob: float, words: Word
     """Say which index is shown, of what, by which method, and what its bars of error are."""
     if results.shares is None:
         return ""
-    shown = percent(prob, 0)
+    shown = percent(prob)
     if read_at is not None:
         points = f"{int(results.shares.attrs['draws']) * results.draws.sizes['chain']:,}"
         return words.say("read_note", prob=shown, place=read_at, points=points)

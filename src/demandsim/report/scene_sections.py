@@ -11,7 +11,8 @@ from demandsim.report.drawn_sections import fan_figure, key, shape_figure
 from demandsim.report.headline_sections import chances, headline, side_by_side
 from demandsim.report.markup import Child, Markup, join, tag
 from demandsim.report.sensitivity_sections import LOOKS, information, moves_table, shares_table
-from demandsim.report.words import Words, percent
+from demandsim.report.words import Words
+from demandsim.units.format import percent
 
 __all__ = ["Part", "Section", "scene_sections"]
 
@@ -47,7 +48,7 @@ class Section:
 
 def scene_sections(page: Page, words: Words) -> Iterator[Section]:
     """Make the sections that have a version per scene; one that could not be computed says why."""
-    say, prob = words.say, percent(page.prob, 0)
+    say, prob = words.say, percent(page.prob)
 
     def section(name: str, note: Child, body: Callable[[Scene], Child], at: str | None = None) -> Section:
         if name in page.absent:

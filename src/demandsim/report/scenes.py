@@ -25,7 +25,8 @@ from demandsim.report.data import (
 from demandsim.report.runs import Results
 from demandsim.report.selection import Choice
 from demandsim.report.statements import statements
-from demandsim.report.words import Words, label_text
+from demandsim.report.words import Words
+from demandsim.units.format import label_text
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,7 +6,8 @@ from demandsim.report.charts import share_bar, swing_bar
 from demandsim.report.data import Chart, Information, Moves
 from demandsim.report.markup import Markup, join, tag
 from demandsim.report.tables_of_html import bars
-from demandsim.report.words import Words, percent
+from demandsim.report.words import Words
+from demandsim.units.format import percent
 
 __all__ = ["LOOKS", "information", "moves_table", "shares_table"]
 
@@ -44,12 +45,12 @@ def shares_table(chart: Chart, words: Words) -> Markup:
     rows = []
     for share in chart.shares:
         parts = sorted(((share.kinds[kind][0], LOOKS[kind]) for kind in chart.kinds), key=lambda part: -part[0])
-        text = " / ".join(percent(share.kinds[kind][0]) for kind in chart.kinds)
+        text = " / ".join(percent(share.kinds[kind][0], 1) for kind in chart.kinds)
         drawn = share_bar(parts, share.kinds[lead][1:], most)
         rows.append((share.label, [("drawn", drawn), ("number", text)]))
     headings = [say("assumption"), say("share"), " / ".join(say(kind) for kind in chart.kinds)]
     first = chart.shares[0]
-    told = tag("p", say("shares_text", name=first.label, share=percent(first.kinds[lead][0])))
+    told = tag("p", say("shares_text", name=first.label, share=percent(first.kinds[lead][0], 1)))
     return tag("div", told, bars(headings, rows, chart.label, "two"), _left_out(chart.left_out, words))
 
 

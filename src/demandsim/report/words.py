@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from demandsim.plots.words import Locale, locale_of
-from demandsim.statistics.table import number
+from demandsim.units.format import number
 
-__all__ = ["Scale", "Words", "label_text", "percent", "words_of"]
+__all__ = ["Scale", "Words", "words_of"]
 
 
 @dataclass(frozen=True)
@@ -164,41 +164,12 @@ class Words:
     def place(self, labels: Mapping[str, Any]) -> str:
         """Write labels of dims: a text stands for itself, a number needs its dim."""
         parts = [
-            self.locale.label(label_text(label))
+            self.locale.label(label)
             if isinstance(label, str) or dim == "year"
-            else f"{self.locale.dim(dim)} {self.locale.label(label_text(label))}"
+            else f"{self.locale.dim(dim)} {self.locale.label(label)}"
             for dim, label in labels.items()
         ]
         return self.phrases["comma"].join(parts)
-
-
-def label_text(label: Any) -> str:
-    """Write a label of a dim: a date without its hours."""
-    if hasattr(label, "dtype") and label.dtype.kind == "M":
-        return str(label.astype("datetime64[D]"))
-    if hasattr(label, "item"):
-        label = label.item()
-    return f"{label:g}" if isinstance(label, float) else str(label)
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Write a share; one that would read as none or as all says so.
-
-    Examples
-    --------
-    >>> percent(0.4837), percent(0.0), percent(0.0002), percent(0.99999), percent(0.9, 0)
-    ('48.4%', '0%', '<0.1%', '>99.9%', '90%')
-    """
-    if not math.isfinite(share):
-        return "–"
-    if share in (0, 1):
-        return f"{100 * share:.0f}%"
-    least = 10.0**-digits
-    if 0 < share < least / 200:
-        return f"<{least:g}%"
-    if 1 > share > 1 - least / 200:
-        return f">{100 - least:.{digits}f}%"
-    return f"{100 * share:.{digits}f}%".replace("-", "−")
 
 
 @functools.cache

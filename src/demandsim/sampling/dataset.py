@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from demandsim.sampling.run import Run
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Labels", "dims_of", "labelled", "numbered", "written_label"]
+__all__ = ["Labels", "dims_of", "labelled", "numbered"]
 
 
 @dataclass(frozen=True)
@@ -106,17 +105,3 @@ def numbered(name: str, taken: Container[str]) -> str:
     'cards_3'
     """
     return name if name not in taken else next(made for n in itertools.count(2) if (made := f"{name}_{n}") not in taken)
-
-
-def written_label(label: Any) -> float | str:
-    """Return a label of a dim as JSON has it: numbers stay numbers, a date is a text without its hours.
-
-    Examples
-    --------
-    >>> written_label(np.float64(2025.5)), written_label(np.datetime64("2025-09-30T00:00:00.000000000"))
-    (2025.5, '2025-09-30')
-    """
-    if isinstance(label, np.datetime64 | datetime.date):
-        return str(np.datetime_as_string(np.datetime64(label), unit="auto"))
-    plain = label.item() if hasattr(label, "item") else label
-    return plain if isinstance(plain, int | float) else str(plain)

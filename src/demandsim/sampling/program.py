@@ -15,7 +15,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, is_labelled, normal_scores, standard_normal
-from demandsim.errors import EquationError
+from demandsim.errors import EquationError, in_equation
 from demandsim.graph.graph import Equation
 from demandsim.sampling.copula import Copula
 from demandsim.sampling.qmc import Stream, uniforms
@@ -238,11 +238,8 @@ def _segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int
 
 
 def _called(made: Equation, inputs: Mapping[str, Any]) -> Any:
-    try:
+    with in_equation(made.name):
         return made.function(**inputs)
-    except Exception as error:
-        error.add_note(f"in equation '{made.name}'")
-        raise
 
 
 def bare_run(made: Equation, base: Mapping[str, Array], layout: Layout) -> Array:

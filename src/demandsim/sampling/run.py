@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array, available_memory
-from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError
+from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
 from demandsim.graph.graph import ancestors
 from demandsim.sampling.program import Program
 
@@ -108,10 +108,9 @@ class Run:
                 start = middle
             else:
                 break
-        notes = [note for note in getattr(error, "__notes__", []) if note.startswith("in equation")]
-        name = notes[-1].split("'")[1] if notes else "?"
+        name = equation_of(error) or "?"
         where = f"at {self.spot(start)}, from {self.causes(name, start)}" if stop - start == 1 else "in no draw alone"
-        return EquationError(f"equation '{name}' raised {type(error).__name__}: {error}; {where}")
+        return EquationError(f"equation '{name}' raised {type(error).__name__}: {error}; {where}", name)
 
     def _raises(self, start: int, stop: int) -> bool:
         assumed = self.program.assume(

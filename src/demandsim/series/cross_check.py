@@ -12,8 +12,8 @@ import xarray as xr
 from demandsim.errors import DemandsimError, UnitError, check_known
 from demandsim.series.published_limits import Limit, published_limits
 from demandsim.statistics.summarize import probability, run_attrs, summarize
-from demandsim.statistics.table import number
-from demandsim.units.convert import conversion_factor, readable, same_dimension
+from demandsim.units.convert import conversion_factor, same_dimension
+from demandsim.units.format import label_text, number, readable
 
 __all__ = ["can_cross_check", "cross_check"]
 
@@ -189,8 +189,7 @@ def _verdicts(check: xr.Dataset, draws: xr.Dataset) -> Iterator[str]:
             others = [other for other in here.probability.dims if other != dim]
             here = here.isel({dim: int(here.probability.max(others).argmax(dim))})
             label = here[dim].values
-            day = np.datetime_as_string(label, unit="D") if label.dtype.kind == "M" else label.item()
-            where += f" in {day} (its worst {dim})"
+            where += f" in {label_text(label)} (its worst {dim})"
         yield _sentence(here, draws, where)
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.units.convert import readable
+from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "SummaryTable", "as_csv", "as_records", "csv_text", "number", "places", "rows", "table"]
+__all__ = ["Row", "SummaryTable", "as_csv", "as_records", "csv_text", "places", "rows", "table"]
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,6 @@ class Row:
         return number(value / self.divisor, digits)
 
 
-def number(value: float, digits: int = 4) -> str:
-    """Write a number with some significant digits, without an exponent where it reads well.
-
-    Examples
-    --------
-    >>> number(1234.5678), number(0.00012345), number(float("nan"))
-    ('1,235', '0.0001234', 'nan')
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if value == 0:
-        return "0"
-    size = math.floor(math.log10(abs(value)))
-    if -5 <= size < 9:
-        return f"{value:,.{max(digits - 1 - size, 0)}f}"
-    return f"{value:.{digits - 1}e}"
-
-
 def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
     """Pair a summary with the published points, one row per quantity and label.
 
@@ -86,7 +68,7 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
         published = point[name] if name in point.data_vars else None
         for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
             spot = dict(zip(map(str, dims), place, strict=True))
-            labels = {dim: _label(array.coords[dim].values[i]) for dim, i in spot.items()}
+            labels = {dim: label_value(array.coords[dim].values[i]) for dim, i in spot.items()}
             values = array.isel(spot)
             found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
             value = math.nan
@@ -107,11 +89,6 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
                 divisor,
                 shown,
             )
-
-
-def _label(value: Any) -> Any:
-    """A label as Python has it; a date as its day, since a plain number would be nanoseconds."""
-    return str(np.datetime_as_string(value, unit="D")) if value.dtype.kind == "M" else value.item()
 
 
 def as_records(table: Sequence[Row]) -> list[dict[str, Any]]:

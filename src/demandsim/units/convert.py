@@ -1,4 +1,4 @@
-"""Units at the border: read, checked, converted to coherent base units and back, and written so that they read well."""
+"""Units at the border: read, checked and converted to coherent base units and back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from demandsim.errors import UnitError, did_you_mean
+from demandsim.errors import UnitError, did_you_mean, shorten
 from demandsim.units.registry import CURRENCIES, counted, registry
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "parsed", "readable", "same_dimension"]
+__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "parsed", "same_dimension"]
 
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
@@ -47,7 +47,7 @@ def parsed(unit: str) -> Any:
     text = unit.strip()
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
-    shown = text if len(text) <= 60 else text[:57] + "..."
+    shown = shorten(text, 60)
     if len(text) > _LONGEST:
         raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
     if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
@@ -182,53 +182,3 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     converted = array.copy(data=array.data * factor)
     converted.attrs = {**array.attrs, "units": unit}
     return converted
-
-
-_SCALED = {"token", "parameter", "card", "GPU", *CURRENCIES}
-_NO_BRACES = str.maketrans("", "", "{}")
-_MONEY_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "million"), (1e3, "thousand"))
-
-
-def readable(unit: str, magnitude: float) -> tuple[float, str]:
-    """Choose a divisor and a label in which a value of this size reads well.
-
-    Parameters
-    ----------
-    unit : str
-        Unit of the value.
-    magnitude : float
-        A typical absolute value in that unit.
-
-    Returns
-    -------
-    divisor : float
-        Divide values by it.
-    label : str
-        Unit to print, such as ``"10,000 cards"`` or ``"bn CNY/year"``.
-
-    Examples
-    --------
-    >>> readable("card", 857_774)
-    (10000.0, '10,000 cards')
-    >>> readable("CNY/year", 2.1e10)
-    (1000000000.0, 'bn CNY/year')
-    >>> readable("{image}/day", 2.5e7)
-    (1000000.0, 'million image/day')
-    >>> readable("CNY/Mtoken", 1.5)
-    (1.0, 'CNY/Mtoken')
-    """
-    size = abs(magnitude) if math.isfinite(magnitude) else 0.0
-    own = unit.startswith("{")
-    unit = unit.translate(_NO_BRACES)
-    head, slash, tail = unit.partition("/")
-    if head in CURRENCIES and size >= 1e8:
-        return 1e9, f"bn {unit}"
-    if head == "FLOP" and size >= 1e9:
-        return 1e9, f"G{unit}"
-    if unit in ("card", "GPU") and size >= 1e4:
-        return 1e4, f"10,000 {unit}s"
-    if (own or head in _SCALED) and "*" not in unit:
-        for scale, word in _MONEY_SCALES:
-            if size >= scale * (10 if word == "thousand" else 1):
-                return scale, f"{word} {head}{slash}{tail}"
-    return 1.0, "" if unit in ("1", "", "dimensionless") else unit

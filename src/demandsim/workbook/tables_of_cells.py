@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from demandsim.distributions.format import shorten
-from demandsim.errors import DemandsimError, WorkbookError, did_you_mean
+from demandsim.errors import DemandsimError, WorkbookError, did_you_mean, shorten
 from demandsim.workbook.page import readable_text
 from demandsim.workbook.xlsx import Cell, Opened
 
