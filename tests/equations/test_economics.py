@@ -32,6 +32,7 @@ def by_tier(*values):
 DEEPSEEK_DAY = {
     "input_tokens": known(608e9, "token/day"),
     "output_tokens": known(168e9, "token/day"),
+    "daily_tokens": known(776e9, "token/day"),
     "cached_share": known(342 / 608),
     "input_price_usd": known(0.55, "USD/Mtoken"),
     "cached_price_usd": known(0.14, "USD/Mtoken"),
@@ -40,49 +41,28 @@ DEEPSEEK_DAY = {
     "paid_share": known(1.0),
 }
 USD_PRICES = [prices.input_price_from_usd, prices.cached_price_from_usd, prices.output_price_from_usd]
-PARTS = [
-    economics.input_revenue,
-    economics.cached_revenue,
-    economics.output_revenue,
-    economics.revenue_of_parts,
-    economics.revenue_usd,
-]
+SOLD = [prices.token_price_of_flows, economics.revenue]
 
 
 def test_the_published_day_at_list_prices():
-    point = ds.Model([*USD_PRICES, *PARTS], DEEPSEEK_DAY).point()
-    # Published: 562,027 USD, from tokens before they were rounded to billions.
-    assert ds.convert(point.revenue_usd, "USD/day").item() == pytest.approx(562_027, rel=2e-4)
-    assert ds.convert(point.revenue_usd, "USD/day").item() == pytest.approx(
-        266e3 * 0.55 + 342e3 * 0.14 + 168e3 * 2.19, rel=1e-12
-    )
-
-
-def test_revenue_in_dollars_does_not_depend_on_the_exchange_rate():
-    draws = ds.Model([*USD_PRICES, *PARTS], DEEPSEEK_DAY).simulate(draws=64, seed=1)
-    assert draws.revenue.std() > 0
-    np.testing.assert_allclose(draws.revenue_usd, draws.revenue_usd[0, 0], rtol=1e-13)
-
-
-@pytest.mark.parametrize("blended", [prices.token_price_of_flows, prices.token_price_of_shares])
-def test_the_blended_price_takes_the_place_of_the_assumption(blended):
-    flows = DEEPSEEK_DAY | {"input_share": known(608 / 776), "daily_tokens": known(776e9, "token/day")}
-    parts = ds.Model([*USD_PRICES, *PARTS], flows).point()
-    whole = ds.Model([*USD_PRICES, blended, economics.revenue], flows).point()
-    assert whole.revenue.item() == pytest.approx(parts.revenue.item(), rel=1e-12)
+    draws = ds.Model([*USD_PRICES, *SOLD], DEEPSEEK_DAY).simulate(draws=64, seed=1)
+    daily = (draws.revenue / draws.exchange_rate).values / 365
+    # Published: 562,027 USD, from tokens before they were rounded to billions. Whatever the exchange rate.
+    np.testing.assert_allclose(daily, 562_027, rtol=2e-4)
+    np.testing.assert_allclose(daily, 266e3 * 0.55 + 342e3 * 0.14 + 168e3 * 2.19, rtol=1e-12)
     # All tokens of that day come to 0.72 USD per million.
-    assert whole.token_price.item() / 7.2 == pytest.approx(0.72, abs=0.005)
+    np.testing.assert_allclose(draws.token_price / draws.exchange_rate, 0.72, atol=0.005)
 
 
 def test_currencies_do_not_mix_without_an_exchange_rate():
     dollars = DEEPSEEK_DAY | {f"{kind}_price": known(1.0, "USD/Mtoken") for kind in ("input", "cached", "output")}
-    with pytest.raises(DimensionError, match="_revenue' declares unit 'CNY/year' but returns 'USD"):
-        ds.Model(PARTS, dollars)
+    with pytest.raises(DimensionError, match="'token_price' declares unit 'CNY/Mtoken' but returns 'USD"):
+        ds.Model(SOLD, dollars)
 
 
 def test_tiers_add_up_whatever_the_weights():
     model = ds.Model(
-        [prices.tier_share, prices.token_price_of_tiers, economics.tier_revenue, economics.revenue_of_tiers],
+        [prices.token_price_of_tiers, economics.revenue],
         {
             "tier_weight": known(dist.lognormal(by_tier(2, 1, 0.1), by_tier(9, 3, 1))),
             "tier_price": known(by_tier(0.3, 0.8, 8.0), "CNY/Mtoken"),
@@ -91,55 +71,32 @@ def test_tiers_add_up_whatever_the_weights():
         },
     )
     draws = model.simulate(draws=64, seed=1)
-    np.testing.assert_allclose(draws.tier_share.sum("tier"), 1, rtol=1e-14)
-    np.testing.assert_allclose(draws.revenue, 1e14 * 365 * 0.4 * draws.token_price / MILLION, rtol=1e-12)
+    share = draws.tier_weight / draws.tier_weight.sum("tier")
+    each = 1e14 * 365 * 0.4 * share * by_tier(0.3, 0.8, 8.0) / MILLION
+    np.testing.assert_allclose(draws.revenue, each.sum("tier"), rtol=1e-12)
     assert float(draws.token_price.min()) >= 0.3
     assert float(draws.token_price.max()) <= 8.0
-
-
-def test_one_rate_over_the_years_and_a_rate_per_interval_agree():
-    base = {
-        "initial_price": known(1.5, "CNY/Mtoken"),
-        "elapsed_time": known(by_year(0, 1, 2, 3), "year"),
-        "price_decline": known(dist.uniform(-0.5, 1.5), "1/year"),
-    }
-    steady = ds.Model([prices.token_price_path], base).simulate(draws=64, seed=1)
-    stepped = ds.Model([prices.token_price_by_interval], base).simulate(draws=64, seed=1)
-    np.testing.assert_allclose(stepped.token_price, steady.token_price, rtol=1e-13)
-    varying = base | {"price_decline": known(by_year(9.0, 1.0, -0.5, 0.0), "1/year")}
-    path = ds.Model([prices.token_price_by_interval], varying).point().token_price
-    np.testing.assert_allclose(path, 1.5 * np.exp([0, -1, -0.5, -0.5]), rtol=1e-13)
 
 
 def test_the_decline_at_constant_quality_is_another_quantity():
     model = ds.Model(
         [
             prices.constant_quality_decline,
-            prices.constant_quality_price,
             prices.trading_up,
             prices.token_price_path,
-            prices.input_price_path,
-            prices.cached_price_path,
-            prices.output_price_path,
         ],
         {
             "yearly_price_fold": known(dist.loguniform(9, 900)),
             "initial_price": known(1.5, "CNY/Mtoken"),
-            "initial_input_price": known(0.8, "CNY/Mtoken"),
-            "initial_cached_price": known(0.16, "CNY/Mtoken"),
-            "initial_output_price": known(2.0, "CNY/Mtoken"),
             "price_decline": known(0.1, "1/year"),
             "elapsed_time": known(by_year(0, 1), "year"),
         },
     )
     draws = model.simulate(draws=64, seed=1)
-    folds = draws.constant_quality_price.isel(year=0) / draws.constant_quality_price.isel(year=1)
-    np.testing.assert_allclose(folds, draws.yearly_price_fold, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(draws.constant_quality_decline), draws.yearly_price_fold, rtol=1e-12)
     # What a sold token costs hardly moves; buyers trade up for the rest.
     np.testing.assert_allclose(draws.token_price.isel(year=1), 1.5 * np.exp(-0.1), rtol=1e-12)
     np.testing.assert_allclose(draws.trading_up, np.log(draws.yearly_price_fold) - 0.1, rtol=1e-12)
-    for kind, start in {"input": 0.8, "cached": 0.16, "output": 2.0}.items():
-        np.testing.assert_allclose(draws[f"{kind}_price"].isel(year=1), start * np.exp(-0.1), rtol=1e-12)
 
 
 def test_the_paid_share_of_published_sales():
@@ -154,7 +111,7 @@ def test_the_paid_share_of_published_sales():
 
 def test_tokens_answer_to_the_price():
     model = ds.Model(
-        [prices.elastic_tokens, economics.revenue, economics.revenue_per_token],
+        [prices.elastic_tokens, economics.revenue],
         {
             "reference_tokens": known(1e14, "token/day"),
             "reference_price": known(1.5, "CNY/Mtoken"),
@@ -168,7 +125,6 @@ def test_tokens_answer_to_the_price():
     # At an elasticity of 1 the price does not change what is earned.
     at_one = draws.revenue.values[draws.price_elasticity.values == 1]
     np.testing.assert_allclose(at_one, 1e14 * 365 * 1.5e-6 * 0.4, rtol=1e-12)
-    np.testing.assert_allclose(draws.revenue_per_token, 0.75 * 0.4, rtol=1e-12)
 
 
 # Break-even
@@ -364,10 +320,9 @@ def test_present_value_by_the_convention_of_spreadsheets():
 def test_cash_of_a_fleet_by_year():
     rates = {"revenue": 5e9, "operating_cost": 1e9, "fixed_cost": 1e9}
     model = ds.Model(
-        [investment.earnings, *INVESTED, economics.total_revenue, economics.total_margin],
+        [investment.earnings, *INVESTED],
         {
             **{name: known(by_year(value, value, 2 * value), "CNY/year") for name, value in rates.items()},
-            "gross_margin": known(by_year(1e9, -1e9, 2e9), "CNY/year"),
             "purchase_capex": known(by_year(6e9, 0, 3e9), "CNY"),
             "discount_rate": known(dist.uniform(0, 0.2), "1/year"),
             "elapsed_time": known(by_year(0, 1, 2), "year"),
@@ -376,8 +331,6 @@ def test_cash_of_a_fleet_by_year():
     draws = model.simulate(draws=64, seed=1)
     np.testing.assert_allclose(draws.earnings[0, 0], [3e9, 3e9, 6e9], rtol=1e-12)
     np.testing.assert_allclose(draws.cumulated_cash[0, 0], [-3e9, 0, 3e9], rtol=1e-12, atol=1e-3)
-    np.testing.assert_allclose(draws.total_revenue, 20e9, rtol=1e-12)
-    np.testing.assert_allclose(draws.total_margin, 2e9, rtol=1e-12)
     assert float(draws.net_present_value.min()) < float(draws.net_present_value.max()) <= 3e9
 
 
@@ -389,7 +342,6 @@ def test_a_year_that_is_no_number_is_not_left_out_of_a_sum():
         investment.funding_need(nothing, nothing),
         investment.pays_back(nothing, nothing),
         investment.payback_time(nothing, nothing, by_year(0, 1, 2)),
-        economics.total_revenue(nothing),
     ):
         assert np.isnan(made)
 

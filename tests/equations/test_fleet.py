@@ -138,7 +138,6 @@ def test_deepseek_lent_its_nodes_at_night():
     idle = capacity.idle_cards(cards=278 * 8, peak_ratio=278 / 226.75, headroom=1.0, availability=1.0)
     assert idle == pytest.approx((278 - 226.75) * 8)
     assert capacity.lent_cards(idle, 0.5) == pytest.approx(idle / 2)
-    assert capacity.lending_income(capacity.lent_cards(idle, 1.0), 14.0) == pytest.approx(14 * idle)
 
 
 def test_elastic_use_saves_what_alibaba_says_at_the_peaks_that_are_measured():
@@ -275,21 +274,10 @@ def test_a_cohort_keeps_the_performance_of_its_year():
 
 
 def test_weights_become_shares_and_shares_that_are_none_are_reported():
-    model = ds.Model(
-        named("hardware.hardware_share", "hardware.hardware_cards"),
-        {
-            "hardware_weight": ds.Assumption(dist.uniform(by_kind([1, 2, 3]), by_kind([2, 3, 4]))),
-            "cards": sure(by_kind([10, 20, 30]), "card"),
-        },
-    )
-    draws = model.simulate(draws=64, seed=1)
+    weight = ds.Assumption(dist.uniform(by_kind([1, 2, 3]), by_kind([2, 3, 4])))
+    draws = ds.Model(named("hardware.hardware_share"), {"hardware_weight": weight}).simulate(draws=64, seed=1)
     np.testing.assert_allclose(draws.hardware_share.sum("hardware"), 1)
-    np.testing.assert_allclose((draws.hardware_cards / by_kind([10, 20, 30])).sum("hardware"), 1)
     for shares in ([0.5, 0.5, 0.1], [0.7, 0.5, -0.2]):
-        given = {"hardware_share": sure(by_kind(shares)), "cards": sure(by_kind([10, 20, 30]), "card")}
-        wrong = ds.Model(named("hardware.hardware_cards"), given)
-        with pytest.raises(InvalidDrawsError, match="'hardware_cards' made NaN"):
-            wrong.simulate(draws=8, seed=1)
         with pytest.raises(InvalidDrawsError, match="'cards_bought' made NaN"):
             mixed(hardware_share=sure(by_kind(shares))).simulate(draws=8, seed=1)
 
@@ -323,7 +311,6 @@ def test_cost_of_an_h100_for_a_year_by_hand():
             "ownership.card_hour_cost",
             "ownership.compute_cost",
             "ownership.token_cost",
-            "ownership.net_cost_of_ownership",
         ),
         {
             "cards": sure(1000, "card"),
@@ -338,7 +325,6 @@ def test_cost_of_an_h100_for_a_year_by_hand():
             "maintenance_share": sure(0.04, "1/year"),
             "usable_flops": sure(0.2, "PFLOP/s/card"),
             "daily_tokens": sure(1e12, "token/day"),
-            "lending_income": sure(1e6, "CNY/year"),
         },
     )
     found = model.point()
@@ -349,7 +335,6 @@ def test_cost_of_an_h100_for_a_year_by_hand():
     assert found.card_hour_cost.item() == pytest.approx((60e3 + energy + housing + upkeep) / 8760)
     assert found.compute_cost.item() == pytest.approx((60e3 + energy + housing + upkeep) / 0.2)
     assert found.token_cost.item() == pytest.approx(1000 * (60e3 + energy + housing + upkeep) / 365e6)
-    assert found.net_cost_of_ownership.item() == pytest.approx(found.total_cost_of_ownership.item() - 1e6)
 
 
 @pytest.mark.parametrize("life", [1.0, 2.5, 3.75, 5.99])
@@ -369,11 +354,11 @@ def test_what_is_depreciated_is_what_was_paid(life):
 
 def test_every_equation_of_these_rooms_says_what_it_is():
     mine = {name: made for name, made in shipped().items() if name.split(".")[0] in ROOMS}
-    assert len(mine) > 50
+    assert len(mine) > 40
     for made in mine.values():
         assert made.long_name
         assert made.source
-        assert ".. math::" in made.__doc__ or made.source == "definition" or made.name == "net_cost_of_ownership"
+        assert ".. math::" in made.__doc__ or made.source == "definition"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Training: 6ND, hours, cost, overlap and deadlines, and training beside inference in one fleet."""
+"""Training: 6ND, hours, cost and overlap, and training beside inference in one fleet."""
 
 import numpy as np
 import pytest
@@ -67,15 +67,6 @@ def test_fp8_at_the_same_utilization_halves_the_bill(model):
     assert bf16.item() == pytest.approx(2 * fp8.item())
 
 
-def test_cards_for_a_deadline_finish_on_it(model):
-    due = model.assume(training_deadline=ds.Assumption(54, "day")).with_equations(
-        equation_named("training.cards_for_deadline")
-    )
-    assert due.point().training_time.item() == pytest.approx(54)
-    draws = due.simulate(draws=64, seed=1)
-    np.testing.assert_allclose(draws.training_time, 54, rtol=1e-12)
-
-
 def test_the_utilization_that_a_run_achieved_gives_its_hours_back(model):
     hours = model.point().training_card_hours.item()
     found = training.achieved_training_utilization(6 * 37e9 * 14.8e12, hours * HOUR, 1979e12)
@@ -87,39 +78,13 @@ def test_a_fleet_holds_training_and_research_too(share, factor):
     # The report's inference shares of 2024 and, from its growth of 26.4 points, of 2023.
     whole = training.fleet_cards(1000.0, share)
     assert whole / 1000 == pytest.approx(factor, abs=5e-4)
-    assert training.other_cards(whole, 1000.0) + 1000 == pytest.approx(whole)
-
-
-def test_cards_that_inference_lends_bring_the_end_nearer():
-    names = ["capacity.idle_cards", "capacity.lent_cards", "training.lent_training_time"]
-    model = ds.Model(
-        [equation_named(name) for name in names],
-        {
-            "cards": ds.Assumption(278 * 8, "card"),
-            "peak_ratio": ds.Assumption(278 / 226.75),
-            "headroom": ds.Assumption(1),
-            "availability": ds.Assumption(1),
-            "lent_share": ds.Assumption(1),
-            "training_card_hours": ds.Assumption(2.788, "Mcard*hour"),
-            "training_cards": ds.Assumption(2048, "card"),
-        },
-    )
-    # On DeepSeek's day 51.25 of 278 nodes were lent on average.
-    point = model.point()
-    assert point.lent_cards.item() == pytest.approx(51.25 * 8)
-    alone = training.training_time(2.788e6 * HOUR, 2048) / 86_400
-    assert point.training_time.item() == pytest.approx(alone * 2048 / (2048 + 410))
-    assert model.fix(lent_share=0.0).point().training_time.item() == pytest.approx(alone)
 
 
 def test_inference_share_belongs_into_the_reports_fleet():
     study = ds.load_study("guosen-2025-01").select(scenario="100T")
-    model = study.assume(inference_share=ds.Assumption(0.677)).with_equations(
-        equation_named("training.fleet_cards"), equation_named("training.other_cards")
-    )
+    model = study.assume(inference_share=ds.Assumption(0.677)).with_equations(training.fleet_cards)
     point = model.point()
     assert point.fleet_cards.item() == pytest.approx(857_772 / 0.677, rel=1e-6)
-    assert point.other_cards.item() == pytest.approx(point.fleet_cards.item() - point.cards.item())
 
 
 def test_numbers_arrays_labels_and_blocks_give_the_same(model):

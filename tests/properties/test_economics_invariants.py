@@ -66,7 +66,7 @@ def test_floats_arrays_and_labels_give_the_same_numbers(made, data):
 
 
 def test_most_equations_of_these_rooms_are_elementwise():
-    assert len(ELEMENTWISE) > 40
+    assert len(ELEMENTWISE) > 30
 
 
 @pytest.mark.parametrize("reference", sorted(n for n in shipped() if n.split(".")[0] in ROOMS))
@@ -87,7 +87,6 @@ def test_every_equation_says_what_it_is_and_closes_its_units(reference):
 UNITS = {made.name: made.unit for made in shipped().values()} | {
     **dict.fromkeys(["input_tokens", "output_tokens", "daily_tokens", "sold_tokens", "reference_tokens"], "token/day"),
     **{f"{kind}_price_usd": "USD/Mtoken" for kind in ("input", "cached", "output")},
-    **{f"initial_{kind}_price": "CNY/Mtoken" for kind in ("input", "cached", "output")},
     **dict.fromkeys(["initial_price", "reference_price", "tier_price", "token_price"], "CNY/Mtoken"),
     **dict.fromkeys(["input_price", "cached_price", "output_price"], "CNY/Mtoken"),
     **dict.fromkeys(["price_decline", "discount_rate"], "1/year"),
@@ -123,16 +122,6 @@ def test_a_price_path_drifts_the_way_of_its_rate_and_forgets_where_it_was_cut(pr
     assert path(path(price, rate, time), -rate, time) == pytest.approx(price, rel=1e-12)
 
 
-@given(start=PRICE, rates=lists(RATE), steps=st.data())
-def test_a_varying_rate_compounds_interval_by_interval(start, rates, steps):
-    lengths = steps.draw(st.lists(st.floats(0.1, 2), min_size=len(rates), max_size=len(rates)))
-    path = prices.token_price_by_interval(start, labelled(rates), labelled(np.cumsum(lengths)))
-    price = start
-    for rate, length, found in zip(rates, lengths, path.values, strict=True):
-        price *= np.exp(-rate * length)
-        assert found == pytest.approx(price, rel=1e-9)
-
-
 @given(
     flows=st.fixed_dictionaries({"input_tokens": TOKENS, "output_tokens": TOKENS}),
     cached=SHARE,
@@ -143,38 +132,22 @@ def test_revenue_adds_up_over_its_parts(flows, cached, priced, paid):
     blended = prices.token_price_of_flows(**flows, cached_share=cached, **priced)
     daily = sum(flows.values())
     parts = [
-        economics.input_revenue(flows["input_tokens"], cached, priced["input_price"], paid),
-        economics.cached_revenue(flows["input_tokens"], cached, priced["cached_price"], paid),
-        economics.output_revenue(flows["output_tokens"], priced["output_price"], paid),
+        flows["input_tokens"] * (1 - cached) * priced["input_price"] * paid,
+        flows["input_tokens"] * cached * priced["cached_price"] * paid,
+        flows["output_tokens"] * priced["output_price"] * paid,
     ]
-    whole = economics.revenue(daily, blended, paid)
-    assert economics.revenue_of_parts(*parts) == pytest.approx(whole, rel=1e-12)
+    assert economics.revenue(daily, blended, paid) == pytest.approx(sum(parts), rel=1e-12)
     assert min(priced.values()) * (1 - 1e-12) <= blended <= max(priced.values()) * (1 + 1e-12)
-    by_share = prices.token_price_of_shares(flows["input_tokens"] / daily, cached, **priced)
-    assert by_share == pytest.approx(blended, rel=1e-9)
 
 
 @given(weights=lists(st.floats(0.01, 10)), data=st.data(), daily=TOKENS, paid=SHARE, factor=FACTOR)
 def test_revenue_adds_up_over_tiers_whatever_their_weights_add_up_to(weights, data, daily, paid, factor):
     each = data.draw(st.lists(PRICE, min_size=len(weights), max_size=len(weights)))
     weight, price = labelled(weights, "tier"), labelled(each, "tier")
-    share = prices.tier_share(weight)
-    assert share.sum().item() == pytest.approx(1, rel=1e-12)
-    revenue = economics.revenue_of_tiers(economics.tier_revenue(daily, weight, price, paid))
-    assert revenue.item() == pytest.approx(
-        economics.revenue(daily, prices.token_price_of_tiers(weight, price).item(), paid), rel=1e-12
-    )
-    again = economics.tier_revenue(daily, factor * weight, price, paid)
-    assert again.sum().item() == pytest.approx(revenue.item(), rel=1e-12)
-
-
-@given(yearly=lists(MONEY))
-def test_revenue_adds_up_over_years(yearly):
-    rates = labelled(yearly) / YEAR
-    assert economics.total_revenue(rates).item() == pytest.approx(sum(yearly), rel=1e-12)
-    parts = [economics.total_revenue(rates.isel(year=slice(k, k + 1))).item() for k in range(len(yearly))]
-    assert sum(parts) == pytest.approx(sum(yearly), rel=1e-12)
-    assert economics.total_margin(-rates).item() == pytest.approx(-sum(yearly), rel=1e-12)
+    blended = prices.token_price_of_tiers(weight, price).item()
+    by_hand = sum(daily * w / sum(weights) * p * paid for w, p in zip(weights, each, strict=True))
+    assert economics.revenue(daily, blended, paid) == pytest.approx(by_hand, rel=1e-12)
+    assert prices.token_price_of_tiers(factor * weight, price).item() == pytest.approx(blended, rel=1e-12)
 
 
 @given(tokens=TOKENS, price=PRICE, cut=st.floats(0.1, 0.9), elasticity=st.floats(0, 3))

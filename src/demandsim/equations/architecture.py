@@ -10,17 +10,6 @@ import xarray as xr
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "decode_attention_cost",
-    "decode_attention_flops",
-    "dense_parameters",
-    "expert_parameters",
-    "kv_bytes_per_token",
-    "prefill_attention_cost",
-    "prefill_attention_flops",
-    "sequence_bytes",
-]
-
 #: A multiplication and an addition for each pair of a token and an earlier one.
 _PER_PRODUCT = constant(2, "FLOP/token**2")
 

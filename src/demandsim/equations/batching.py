@@ -10,15 +10,6 @@ from scipy import special
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "batch_size",
-    "dense_bytes",
-    "expert_bytes",
-    "latency_batch",
-    "memory_batch",
-    "touched_share",
-]
-
 #: Without speculation a sequence gains one token in each step.
 _ONE_TOKEN = constant(1, "token")
 

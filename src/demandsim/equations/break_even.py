@@ -15,18 +15,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "break_even_paid_share",
-    "break_even_paid_share_of_total_cost",
-    "break_even_price_of_total_cost",
-    "break_even_tokens",
-    "break_even_utilization",
-    "break_even_utilization_of_total_cost",
-    "contribution",
-    "fixed_cost_cover",
-    "utilization_cover",
-]
-
 _NO_FIXED_COST = constant(0, "CNY/year")
 
 

@@ -9,17 +9,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "capacity_compute",
-    "capacity_ratio",
-    "cards_by_capacity",
-    "elastic_saving",
-    "idle_cards",
-    "lending_income",
-    "lent_cards",
-    "peak_ratio_by_shifting",
-]
-
 _MEAN = constant(1, "1")
 
 
@@ -120,17 +109,6 @@ def lent_cards(idle_cards: Any, lent_share: Any) -> Any:
     Source: accounting; DeepSeek, open-infra-index, day 6: nodes lent to training at night.
     """
     return idle_cards * lent_share
-
-
-@equation(unit="CNY/year")
-def lending_income(lent_cards: Any, lending_price: Any) -> Any:
-    r"""Income from idle cards: what others pay for the hours that they are lent.
-
-    .. math:: I = N_\text{lent} \, p_\text{lent}
-
-    Source: accounting; the price is per card and hour.
-    """
-    return lent_cards * lending_price
 
 
 @equation(unit="1")

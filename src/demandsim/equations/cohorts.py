@@ -12,7 +12,7 @@ exactly, also where it is no whole number of years.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,20 +58,26 @@ def over_years(kernel: Callable[..., Array], *values: Any) -> Any:
         raise EquationError("cohorts need a dim 'year': give the assumption elapsed_time as by('year', [0, 1, ...])")
     # Draws last, so that numpy's inner loop runs over neighbours in memory. Every array has all axes.
     dims = ["year", "hardware", *(dim for dim in found if dim not in ("year", "hardware", "draw")), "draw"]
-    bare = [getattr(array.data, "magnitude", array.data) for array in arrays]
-    result = kernel(*(_with_axes(array, data, dims) for array, data in zip(arrays, bare, strict=True)))
-    sizes = {dim: max(int(array.sizes.get(dim, 1)) for array in arrays) for dim in found}
-    full = [dim for dim, n in zip(dims, result.shape, strict=True) if dim in found and n == sizes[dim]]
-    coords = {dim: array.coords[dim] for array in arrays for dim in full if dim in array.coords}
-    labelled = xr.DataArray(result.reshape([sizes[dim] for dim in full]), dims=full, coords=coords)
+    labelled = _with_labels(kernel(*(_with_axes(array, dims) for array in arrays)), dims, arrays)
     units = [array.data.units for array in arrays if hasattr(array.data, "units")]
     if len(units) < len(arrays):
         return labelled
     return labelled.copy(data=arrays[0].data._REGISTRY.Quantity(labelled.data, _UNIT_OF[kernel.__name__](*units)))
 
 
-def _with_axes(array: xr.DataArray, data: Any, dims: Sequence[str]) -> Array:
+def _with_labels(result: Array, dims: Sequence[str], arrays: Sequence[xr.DataArray]) -> xr.DataArray:
+    """A kernel's result with the labels of what it was computed from, without the axes of size 1 that nothing has."""
+    import xarray as xr
+
+    sizes = {str(dim): max(int(a.sizes.get(dim, 1)) for a in arrays) for array in arrays for dim in array.dims}
+    full = [dim for dim, n in zip(dims, result.shape, strict=True) if sizes.get(dim) == n]
+    coords = {dim: array.coords[dim] for array in arrays for dim in full if dim in array.coords}
+    return xr.DataArray(result.reshape([sizes[dim] for dim in full]), dims=full, coords=coords)
+
+
+def _with_axes(array: xr.DataArray, dims: Sequence[str]) -> Array:
     """The numbers of an array with all axes, of size 1 where it does not vary."""
+    data = getattr(array.data, "magnitude", array.data)
     places = {dim: place for place, dim in enumerate(array.dims)}
     moved = np.transpose(data, [places[dim] for dim in dims if dim in places])
     return np.reshape(moved, [array.sizes[dim] if dim in places else 1 for dim in dims])
@@ -175,34 +181,38 @@ def purchases(required: Array, life: Array, elapsed: Array, limit: Array, initia
     return out
 
 
-def mixed_purchases(
-    required: Array,
-    share: Array,
-    performance: Array,
-    life: Array,
-    elapsed: Array,
-    limit: Array,
-    initial: Array,
-    period: Array,
-) -> Array:
+class _Mix(NamedTuple):
+    """Kinds of hardware that share one demand."""
+
+    required: Array
+    share: Array
+    performance: Array
+    life: Array
+    elapsed: Array
+    limit: Array
+    initial: Array
+    period: Array
+
+
+def mixed_purchases(*inputs: Array) -> Array:
     """Cards of each kind that are bought in each year so that all kinds together do the work required.
 
     What a kind cannot supply goes to the first kind, in the order of the labels, that can.
     """
-    inputs = (required, share, performance, life, elapsed, limit, initial, period)
-    years, first = max(len(array) for array in inputs), _once(initial)
-    inner = np.broadcast_shapes(*(a.shape[1:] for a in inputs))
-    if required.shape[1] > 1:
+    mix = _Mix(*inputs)
+    years, first = max(len(array) for array in mix), _once(mix.initial) * mix.performance[0]
+    inner = np.broadcast_shapes(*(a.shape[1:] for a in mix))
+    if mix.required.shape[1] > 1:
         raise EquationError("the work that all kinds of hardware share, capacity_compute, cannot vary by 'hardware'")
-    life = _lives(life, elapsed, period, years)
+    life = _lives(mix.life, mix.elapsed, mix.period, years)
     cards: Array = np.empty((years, *inner))
     work: Array = np.empty(cards.shape)
     for year in range(years):
-        speed = np.broadcast_to(_year(performance, year), inner)
-        most = np.broadcast_to(_year(limit, year), inner)
-        held = _added(_left_over(work, first * performance[0], life, elapsed, period, year))
-        missing = np.maximum(_year(required, year)[0] - held, 0.0)
-        wanted = _whole(_year(share, year), inner[0]) * missing / speed
+        speed = np.broadcast_to(_year(mix.performance, year), inner)
+        most = np.broadcast_to(_year(mix.limit, year), inner)
+        held = _added(_left_over(work, first, life, mix.elapsed, mix.period, year))
+        missing = np.maximum(_year(mix.required, year)[0] - held, 0.0)
+        wanted = _whole(_year(mix.share, year), inner[0]) * missing / speed
         np.minimum(wanted, most, out=cards[year])
         # Where every kind supplies its part, what is left is rounding, and no card is bought for it.
         short = np.any(wanted > most, axis=0)

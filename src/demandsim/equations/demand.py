@@ -9,22 +9,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "bottom_up_tokens",
-    "chain_of_thought_helps",
-    "flops_per_query",
-    "from_bottom_up",
-    "from_top_down",
-    "one_product",
-    "product_tokens",
-    "queries",
-    "reasoning_multiplier",
-    "reconciled",
-    "reconciliation_ratio",
-    "reported_tokens",
-    "tokens_per_query",
-]
-
 _PER_PARAMETER = constant(2, "FLOP/parameter/token")
 _FLOOR = constant(100e9, "parameter")
 

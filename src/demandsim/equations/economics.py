@@ -11,31 +11,8 @@ from typing import Any
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "break_even_price",
-    "cached_revenue",
-    "gross_margin",
-    "gross_margin_of_total_cost",
-    "input_revenue",
-    "margin_share",
-    "operating_profit",
-    "output_revenue",
-    "paid_share_of_sales",
-    "revenue",
-    "revenue_of_parts",
-    "revenue_of_served",
-    "revenue_of_tiers",
-    "revenue_per_token",
-    "revenue_to_cost",
-    "revenue_usd",
-    "tier_revenue",
-    "total_margin",
-    "total_revenue",
-]
-
 #: Costs that depend on neither cards nor tokens; a model that has none says nothing of them.
 _NO_FIXED_COST = constant(0, "CNY/year")
-_YEAR = constant(1, "year")
 
 
 @equation(unit="CNY/year")
@@ -111,108 +88,6 @@ def paid_share_of_sales(sold_tokens: Any, daily_tokens: Any) -> Any:
     return sold_tokens / daily_tokens
 
 
-@equation(unit="CNY/year")
-def input_revenue(input_tokens: Any, cached_share: Any, input_price: Any, paid_share: Any) -> Any:
-    r"""Revenue of input tokens that had to be computed.
-
-    .. math:: R_\text{in} = T_\text{in} (1 - h) \, p_\text{in} \, s
-
-    Source: accounting identity, by the three prices that providers publish.
-    """
-    return input_tokens * (1 - cached_share) * input_price * paid_share
-
-
-@equation(unit="CNY/year")
-def cached_revenue(input_tokens: Any, cached_share: Any, cached_price: Any, paid_share: Any) -> Any:
-    r"""Revenue of input tokens found in the cache.
-
-    .. math:: R_\text{hit} = T_\text{in} h \, p_\text{hit} \, s
-
-    Source: accounting identity, by the three prices that providers publish.
-    """
-    return input_tokens * cached_share * cached_price * paid_share
-
-
-@equation(unit="CNY/year")
-def output_revenue(output_tokens: Any, output_price: Any, paid_share: Any) -> Any:
-    r"""Revenue of output tokens.
-
-    .. math:: R_\text{out} = T_\text{out} \, p_\text{out} \, s
-
-    Source: accounting identity, by the three prices that providers publish.
-    """
-    return output_tokens * output_price * paid_share
-
-
-@equation(unit="CNY/year", name="revenue")
-def revenue_of_parts(input_revenue: Any, cached_revenue: Any, output_revenue: Any) -> Any:
-    r"""API revenue: that of input, cached and output tokens together.
-
-    .. math:: R = R_\text{in} + R_\text{hit} + R_\text{out}
-
-    Source: accounting identity.
-    """
-    return input_revenue + cached_revenue + output_revenue
-
-
-@equation(unit="CNY/year")
-def tier_revenue(daily_tokens: Any, tier_weight: Any, tier_price: Any, paid_share: Any) -> Any:
-    r"""Revenue by tier of price, over the dim ``tier``.
-
-    .. math:: R_i = T \, \frac{w_i}{\sum_j w_j} \, p_i \, s
-
-    Weights are divided by their sum here, so that no token is sold twice or lost. A paid share with
-    a dim ``tier`` is that of each tier.
-
-    Source: accounting identity.
-    """
-    return daily_tokens * tier_weight / tier_weight.sum("tier", skipna=False) * tier_price * paid_share
-
-
-@equation(unit="CNY/year", name="revenue")
-def revenue_of_tiers(tier_revenue: Any) -> Any:
-    r"""API revenue: that of all tiers together.
-
-    .. math:: R = \sum_i R_i
-
-    Source: accounting identity.
-    """
-    return tier_revenue.sum("tier", skipna=False)
-
-
-@equation(unit="CNY/Mtoken")
-def revenue_per_token(revenue: Any, daily_tokens: Any) -> Any:
-    r"""Revenue per token, paid for or not.
-
-    .. math:: R / T
-
-    Source: accounting identity.
-    """
-    return revenue / daily_tokens
-
-
-@equation(unit="USD/year")
-def revenue_usd(revenue: Any, exchange_rate: Any) -> Any:
-    r"""API revenue in dollars.
-
-    .. math:: R_\$ = R / e
-
-    Source: accounting identity; the exchange rate is an assumption of the model.
-    """
-    return revenue / exchange_rate
-
-
-@equation(unit="CNY")
-def total_revenue(revenue: Any, period: Any = _YEAR) -> Any:
-    r"""Revenue of all years together, undiscounted, over the dim ``year``.
-
-    .. math:: \sum_t R_t \, \Delta
-
-    Source: accounting identity.
-    """
-    return (revenue * period).sum("year", skipna=False)
-
-
 # What it costs, and what is left
 
 
@@ -251,14 +126,3 @@ def margin_share(gross_margin: Any, revenue: Any) -> Any:
     Source: accounting identity.
     """
     return gross_margin / revenue
-
-
-@equation(unit="CNY")
-def total_margin(gross_margin: Any, period: Any = _YEAR) -> Any:
-    r"""Gross margin of all years together, undiscounted, over the dim ``year``.
-
-    .. math:: \sum_t M_t \, \Delta
-
-    Source: accounting identity.
-    """
-    return (gross_margin * period).sum("year", skipna=False)

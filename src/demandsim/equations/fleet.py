@@ -11,21 +11,6 @@ from demandsim.equations.cohorts import fallen_due, over_years, purchases, retir
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "annualized_capex",
-    "capex",
-    "cards_bought",
-    "cards_in_service",
-    "cards_in_service_at_once",
-    "cards_ordered",
-    "cards_retired",
-    "cards_surviving",
-    "required_cards",
-    "required_fleet_cards",
-    "required_hardware_cards",
-    "unmet_cards",
-]
-
 _NO_LIMIT = constant(math.inf, "card")
 _NONE_YET = constant(0, "card")
 _YEAR = constant(1, "year")
@@ -71,15 +56,6 @@ def required_fleet_cards(fleet_cards: Any) -> Any:
     Source: definition.
     """
     return fleet_cards
-
-
-@equation(unit="card", name="cards_required")
-def required_hardware_cards(hardware_cards: Any) -> Any:
-    r"""Cards required: by kind of hardware, each with a demand of its own.
-
-    Source: definition.
-    """
-    return hardware_cards
 
 
 @equation(unit="card")

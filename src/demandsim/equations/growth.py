@@ -10,20 +10,7 @@ from demandsim.errors import EquationError
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "exponential_growth",
-    "gompertz_growth",
-    "logistic_growth",
-    "persistent_rate",
-    "rate_from_doubling",
-    "rate_from_factor",
-    "saturation_by_multiple",
-    "varying_growth",
-    "varying_logistic_growth",
-]
-
 _YEAR = constant(1, "year")
-_TWO = constant(2, "1")
 
 
 @equation(unit="1/year", name="growth_rate")
@@ -35,17 +22,6 @@ def rate_from_factor(growth_factor: Any, growth_period: Any = _YEAR) -> Any:
     Source: definition; a rate is per unit of time, so growth of 100% a year is ln 2 per year.
     """
     return np.log(growth_factor) / growth_period
-
-
-@equation(unit="1/year", name="growth_rate")
-def rate_from_doubling(doubling_time: Any, doubling_factor: Any = _TWO) -> Any:
-    r"""Growth rate: continuous, from the time in which tokens double.
-
-    .. math:: r = \ln(2) / D
-
-    Source: definition.
-    """
-    return np.log(doubling_factor) / doubling_time
 
 
 @equation(unit="1/year", name="growth_rate")

@@ -11,21 +11,6 @@ from demandsim.equations.cohorts import mixed_purchases, over_years, survivors
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "card_flops_by_generation",
-    "card_price_by_decline",
-    "card_price_by_performance",
-    "cards_bought_by_mix",
-    "compute_in_service",
-    "compute_surviving",
-    "hardware_cards",
-    "hardware_share",
-    "served_share",
-    "unmet_cards_of_mix",
-    "unmet_compute",
-    "usable_flops",
-]
-
 _NO_LIMIT = constant(math.inf, "card")
 _NONE_YET = constant(0, "card")
 _YEAR = constant(1, "year")
@@ -102,28 +87,6 @@ def hardware_share(hardware_weight: Any) -> Any:
     return hardware_weight / hardware_weight.sum("hardware", skipna=False)
 
 
-@equation(unit="card")
-def hardware_cards(hardware_share: Any, cards: Any) -> Any:
-    r"""Cards by hardware: the part of the work that a kind does, of the cards that it would need for all of it.
-
-    .. math:: N_h = s_h \, N^\text{all}_h, \quad \sum_h s_h = 1
-
-    `cards` varies by hardware, as it does where `card_flops`, or whatever it is computed from, does.
-    Shares that are negative or do not add up to one give NaN; `hardware_share` makes them from weights.
-
-    Source: accounting of a mixed fleet.
-    """
-    return _whole(hardware_share) * cards
-
-
-def _whole(share: Any) -> Any:
-    import xarray as xr
-
-    where: Any = xr.where
-    good = (abs(share.sum("hardware", skipna=False) - 1) <= 1e-9) & (share >= 0).all("hardware")
-    return where(good, share, np.nan)
-
-
 @equation(unit="card", name="cards_bought")
 def cards_bought_by_mix(
     capacity_compute: Any,
@@ -144,8 +107,7 @@ def cards_bought_by_mix(
     export control is a `supply_limit` of 0 from a year on) leaves its part to the first kind, in the order
     of the labels, that has some left; what none has is `unmet_compute`. Cards keep the performance of
     the year in which they were bought. `cards_bought` of the room `fleet` says how they retire, and what
-    makes NaN; here also a mix that is negative or does not add up to one. For kinds that cannot stand in
-    for each other take `hardware_cards` and a demand for each.
+    makes NaN; here also a mix that is negative or does not add up to one.
 
     Source: accounting of cohorts.
     """

@@ -7,8 +7,6 @@ from typing import Any
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = ["cards", "flops_per_token", "peak_compute", "token_rate"]
-
 _PER_PARAMETER = constant(2, "FLOP/parameter/token")
 
 

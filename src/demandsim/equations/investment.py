@@ -13,18 +13,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "cash_flow",
-    "cumulated_cash",
-    "discount_factor",
-    "earnings",
-    "earnings_discount_factor",
-    "funding_need",
-    "net_present_value",
-    "payback_time",
-    "pays_back",
-]
-
 _NO_FIXED_COST = constant(0, "CNY/year")
 _YEAR = constant(1, "year")
 #: What flows evenly over a year arrives in its middle on average.

@@ -13,39 +13,10 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "capex_share_needed",
-    "chip_budget_share_needed",
-    "chip_market",
-    "chip_spending_of_build",
-    "chip_spending_of_hardware",
-    "chip_spending_of_purchases",
-    "chip_spending_of_replacement",
-    "exceeds_capex",
-    "exceeds_chip_budget",
-    "exceeds_market",
-    "market_cagr",
-    "market_share_needed",
-    "provider_chip_budget",
-]
-
 _YEAR = constant(1, "year")
 
 
 # What is spent on chips in a year
-
-
-@equation(unit="CNY/year", name="chip_spending")
-def chip_spending_of_replacement(annualized_capex: Any) -> Any:
-    r"""Chip spending: what keeps the fleet at its size, cards replaced at the end of their life.
-
-    .. math:: S = k
-
-    The least that the fleet can spend in the long run; building it takes more.
-
-    Source: Guosen, January 2025, Fig. 28, row "annualised compute investment".
-    """
-    return annualized_capex
 
 
 @equation(unit="CNY/year", name="chip_spending")
@@ -57,19 +28,6 @@ def chip_spending_of_build(capex: Any, build_time: Any) -> Any:
     Source: accounting identity; the report says how large the fleet is, not how fast it is built.
     """
     return capex / build_time
-
-
-@equation(unit="CNY/year", name="chip_spending")
-def chip_spending_of_purchases(cards_bought: Any, card_price: Any, period: Any = _YEAR) -> Any:
-    r"""Chip spending: cards bought in a year, at their price.
-
-    .. math:: S = B \, p / \Delta
-
-    Chips only, as the market figures are: no hosts, network or buildings.
-
-    Source: accounting identity.
-    """
-    return cards_bought * card_price / period
 
 
 @equation(unit="CNY/year", name="chip_spending")

@@ -8,30 +8,6 @@ from demandsim.equations.cohorts import over_years, written_off
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "book_value",
-    "card_energy_cost",
-    "card_hour_cost",
-    "cash_out",
-    "cash_out_of_mix",
-    "cluster_cost_ratio",
-    "compute_cost",
-    "datacenter_cost",
-    "depreciation",
-    "depreciation_at_once",
-    "energy_cost",
-    "installed_price",
-    "installed_price_by_parts",
-    "maintenance_cost",
-    "net_cost_of_ownership",
-    "operating_cost",
-    "purchase_capex",
-    "token_cost",
-    "token_cost_of_compute",
-    "total_cost_of_mix",
-    "total_cost_of_ownership",
-]
-
 _YEAR = constant(1, "year")
 
 
@@ -61,17 +37,6 @@ def installed_price(card_price: Any, cluster_cost_ratio: Any) -> Any:
     Source: accounting.
     """
     return card_price * cluster_cost_ratio
-
-
-@equation(unit="CNY/card", name="installed_price")
-def installed_price_by_parts(card_price: Any, host_price: Any, network_price: Any) -> Any:
-    r"""Installed price of a card: card, host and network priced one by one.
-
-    .. math:: P = p + p_\text{host} + p_\text{network}
-
-    Source: accounting; hosts and network are priced per card.
-    """
-    return card_price + host_price + network_price
 
 
 @equation(unit="CNY")
@@ -203,15 +168,6 @@ def total_cost_of_mix(depreciation: Any, operating_cost: Any) -> Any:
     Source: accounting.
     """
     return (depreciation + operating_cost).sum("hardware", skipna=False)
-
-
-@equation(unit="CNY/year")
-def net_cost_of_ownership(total_cost_of_ownership: Any, lending_income: Any) -> Any:
-    r"""Net cost of ownership: less what idle cards earn.
-
-    Source: accounting.
-    """
-    return total_cost_of_ownership - lending_income
 
 
 @equation(unit="CNY")

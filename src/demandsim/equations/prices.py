@@ -14,25 +14,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "cached_price_from_usd",
-    "cached_price_path",
-    "constant_quality_decline",
-    "constant_quality_price",
-    "elastic_tokens",
-    "input_price_from_usd",
-    "input_price_path",
-    "output_price_from_usd",
-    "output_price_path",
-    "tier_share",
-    "token_price_by_interval",
-    "token_price_of_flows",
-    "token_price_of_shares",
-    "token_price_of_tiers",
-    "token_price_path",
-    "trading_up",
-]
-
 _YEAR = constant(1, "year")
 
 
@@ -87,36 +68,7 @@ def token_price_of_flows(
     return (input_tokens * per_input + output_tokens * output_price) / (input_tokens + output_tokens)
 
 
-@equation(unit="CNY/Mtoken", name="token_price")
-def token_price_of_shares(
-    input_share: Any, cached_share: Any, input_price: Any, cached_price: Any, output_price: Any
-) -> Any:
-    r"""Mean API price: three prices weighted by their shares of the tokens.
-
-    .. math:: p = i \bigl((1 - h) p_\text{in} + h p_\text{hit}\bigr) + (1 - i) p_\text{out}
-
-    The share of input :math:`i` is of all tokens, the cached share :math:`h` of the input.
-
-    Source: accounting identity, by the three prices that providers publish.
-    """
-    per_input = (1 - cached_share) * input_price + cached_share * cached_price
-    return input_share * per_input + (1 - input_share) * output_price
-
-
 # By tier
-
-
-@equation(unit="1")
-def tier_share(tier_weight: Any) -> Any:
-    r"""Share of tokens by tier of price, over the dim ``tier``: adds up to 1.
-
-    .. math:: t_i = w_i / \sum_j w_j
-
-    Weights may be drawn independently of each other, which shares that must add up cannot be.
-
-    Source: definition of a share.
-    """
-    return tier_weight / tier_weight.sum("tier", skipna=False)
 
 
 @equation(unit="CNY/Mtoken", name="token_price")
@@ -142,8 +94,7 @@ def token_price_path(initial_price: Any, price_decline: Any, elapsed_time: Any) 
     .. math:: p_t = p_0 \, e^{-d t}
 
     The decline is that of the price of a sold token, whatever model it comes from: of either sign,
-    and not the decline at constant quality. A rate that varies over the years is the matter of
-    ``prices.token_price_by_interval``.
+    and not the decline at constant quality.
 
     Source: definition of a constant rate.
 
@@ -153,53 +104,6 @@ def token_price_path(initial_price: Any, price_decline: Any, elapsed_time: Any) 
     (0.9098, 2.4731)
     """
     return initial_price * np.exp(-(price_decline * elapsed_time))
-
-
-@equation(unit="CNY/Mtoken", name="token_price")
-def token_price_by_interval(initial_price: Any, price_decline: Any, elapsed_time: Any) -> Any:
-    r"""Mean API price over the years, at a rate of decline that varies with the dim ``year``.
-
-    .. math:: p_t = p_0 \exp\Bigl(-\sum_{s \le t} d_s (\tau_s - \tau_{s-1})\Bigr)
-
-    The rate at a label holds in the interval that ends there; the first begins at time 0.
-
-    Source: definition of a rate that is constant between the labels.
-    """
-    interval = elapsed_time - elapsed_time.shift(year=1, fill_value=0.0)
-    return initial_price * np.exp(-(price_decline * interval).cumsum("year", skipna=False))
-
-
-@equation(unit="CNY/Mtoken", name="input_price")
-def input_price_path(initial_input_price: Any, price_decline: Any, elapsed_time: Any) -> Any:
-    r"""Price of input tokens over the years.
-
-    .. math:: p_t = p_0 \, e^{-d t}
-
-    Source: definition of a constant rate.
-    """
-    return initial_input_price * np.exp(-(price_decline * elapsed_time))
-
-
-@equation(unit="CNY/Mtoken", name="cached_price")
-def cached_price_path(initial_cached_price: Any, price_decline: Any, elapsed_time: Any) -> Any:
-    r"""Price of cached tokens over the years.
-
-    .. math:: p_t = p_0 \, e^{-d t}
-
-    Source: definition of a constant rate.
-    """
-    return initial_cached_price * np.exp(-(price_decline * elapsed_time))
-
-
-@equation(unit="CNY/Mtoken", name="output_price")
-def output_price_path(initial_output_price: Any, price_decline: Any, elapsed_time: Any) -> Any:
-    r"""Price of output tokens over the years.
-
-    .. math:: p_t = p_0 \, e^{-d t}
-
-    Source: definition of a constant rate.
-    """
-    return initial_output_price * np.exp(-(price_decline * elapsed_time))
 
 
 @equation(unit="1/year")
@@ -213,17 +117,6 @@ def constant_quality_decline(yearly_price_fold: Any, period: Any = _YEAR) -> Any
     Source: Epoch AI, "LLM inference price trends", 12 March 2025: 9 to 900 times a year, by task.
     """
     return np.log(yearly_price_fold) / period
-
-
-@equation(unit="CNY/Mtoken")
-def constant_quality_price(initial_price: Any, constant_quality_decline: Any, elapsed_time: Any) -> Any:
-    r"""Price over the years of what the quality of the first year costs: not the price of a sold token.
-
-    .. math:: p_t = p_0 \, e^{-q t}
-
-    Source: definition of a constant rate.
-    """
-    return initial_price * np.exp(-(constant_quality_decline * elapsed_time))
 
 
 @equation(unit="1/year")

@@ -6,29 +6,6 @@ from typing import Any
 
 from demandsim.graph.graph import equation
 
-__all__ = [
-    "cost_per_output_token",
-    "cost_profit_margin",
-    "decode_shortfall",
-    "empirical_cards",
-    "list_revenue",
-    "measured_cards",
-    "measured_decode_cards",
-    "measured_decode_utilization",
-    "measured_input_rate",
-    "measured_output_rate",
-    "measured_prefill_cards",
-    "measured_prefill_utilization",
-    "measured_prefill_utilization_with_cached",
-    "measured_utilization",
-    "measured_utilization_with_cached",
-    "node_peak_ratio",
-    "observed_batch",
-    "prefill_shortfall",
-    "rental_cost",
-    "roofline_shortfall",
-]
-
 
 @equation(unit="token/s/card")
 def measured_input_rate(node_input_rate: Any, node_size: Any) -> Any:

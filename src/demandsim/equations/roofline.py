@@ -10,22 +10,6 @@ from demandsim.equations.training import communication_overhead
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "bandwidth_time",
-    "compute_time",
-    "decode_bandwidth_limit",
-    "decode_compute_limit",
-    "decode_rate",
-    "decode_step_time",
-    "output_latency",
-    "precision_peak",
-    "prefill_bandwidth_limit",
-    "prefill_compute_limit",
-    "prefill_overhead",
-    "prefill_rate",
-    "step_latency",
-]
-
 #: Without speculation a sequence gains one token in each step.
 _ONE_TOKEN = constant(1, "token")
 _BF16_BYTES = constant(2, "byte/parameter")

@@ -7,23 +7,6 @@ from typing import Any
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "cards",
-    "computed_input_tokens",
-    "computed_token_rate",
-    "computed_tokens",
-    "decode_cards",
-    "decode_utilization",
-    "decode_utilization_with_attention",
-    "input_tokens",
-    "output_tokens",
-    "prefill_cards",
-    "prefill_utilization",
-    "prefill_utilization_with_attention",
-    "utilization",
-    "utilization_with_attention",
-]
-
 #: The roofline itself, unless a model says what share of it a fleet achieves.
 _ALL = constant(1, "1")
 

@@ -9,20 +9,6 @@ import numpy as np
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
-__all__ = [
-    "achieved_training_utilization",
-    "cards_for_deadline",
-    "communication_overhead",
-    "fleet_cards",
-    "lent_training_time",
-    "other_cards",
-    "training_card_hours",
-    "training_compute",
-    "training_cost",
-    "training_time",
-    "training_utilization",
-]
-
 _PER_PARAMETER = constant(6, "FLOP/parameter/token")
 
 
@@ -121,17 +107,6 @@ def training_time(training_card_hours: Any, training_cards: Any) -> Any:
     return training_card_hours / training_cards
 
 
-@equation(unit="card", name="training_cards")
-def cards_for_deadline(training_card_hours: Any, training_deadline: Any) -> Any:
-    r"""Cards of training: those that are done by a deadline.
-
-    .. math:: N = H / t
-
-    Source: definition.
-    """
-    return training_card_hours / training_deadline
-
-
 @equation(unit="card")
 def fleet_cards(cards: Any, inference_share: Any) -> Any:
     r"""Cards of the fleet: inference, with training and research on top.
@@ -146,28 +121,3 @@ def fleet_cards(cards: Any, inference_share: Any) -> Any:
     800.0
     """
     return cards / inference_share
-
-
-@equation(unit="card")
-def other_cards(fleet_cards: Any, cards: Any) -> Any:
-    r"""Cards of training and research: the fleet without inference.
-
-    .. math:: N - N_i
-
-    Source: definition.
-    """
-    return fleet_cards - cards
-
-
-@equation(unit="day", name="training_time")
-def lent_training_time(training_card_hours: Any, training_cards: Any, lent_cards: Any) -> Any:
-    r"""Time of training: with the cards that inference lends helping the training cards.
-
-    .. math:: t = \frac{H}{N + N_\ell}
-
-    With a mean number of lent cards, as `capacity.lent_cards` gives it; a run can use them only so far as it can grow
-    and shrink.
-
-    Source: definition; DeepSeek, open-infra-index, day 6: at night nodes go to research and training.
-    """
-    return training_card_hours / (training_cards + lent_cards)
