@@ -15,9 +15,9 @@ from .sampling.store import open_draws as open_draws
 from .series import list_series as list_series
 from .series import load_series as load_series
 from .series.cross_check import cross_check as cross_check
+from .statistics.datatree import to_datatree as to_datatree
 from .statistics.summarize import probability as probability
 from .statistics.summarize import summarize as summarize
-from .statistics.summarize import to_datatree as to_datatree
 from .statistics.table import table as table
 from .studies import list_studies as list_studies
 from .studies import load_study as load_study

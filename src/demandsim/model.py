@@ -22,15 +22,15 @@ from demandsim.graph.scenario import Scenarios
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred
-from demandsim.sampling.compile import compile_program
-from demandsim.sampling.correlation import Pairs, checked_pairs, replaced
+from demandsim.sampling.compile import compile_program, dimension_order
+from demandsim.sampling.copula import Correlations, checked_correlations, replaced
 from demandsim.sampling.dataset import Labels
-from demandsim.sampling.dimension_order import dimension_order
 from demandsim.sampling.in_memory import Progress
 from demandsim.sampling.points import point_values
 from demandsim.sampling.program import Program
 from demandsim.sampling.simulate import Pace, Parts, Settings, Tolerance, estimated, simulated
 from demandsim.sampling.stopping import Round
+from demandsim.statistics.design import DesignName
 from demandsim.units.convert import base_factor, check_unit
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
-DesignName = Literal["random", "latin_hypercube", "sobol"]
 #: What a model is made of.
 _PARTS = (
     "equations",
@@ -103,7 +102,7 @@ class Model:
 
     equations: Mapping[str, Equation]
     assumptions: Mapping[str, Assumption]
-    correlations: Pairs
+    correlations: Correlations
     scenarios: Scenarios
     notes: StudyNotes
     dimensions: tuple[str, ...]
@@ -117,7 +116,7 @@ class Model:
         equations: Iterable[Equation],
         assumptions: Mapping[str, Any],
         *,
-        correlations: Pairs | None = None,
+        correlations: Correlations | None = None,
         scenarios: Mapping[str, Mapping[str, Mapping[str, Any]]] | Scenarios | None = None,
         notes: StudyNotes | None = None,
         dimensions: Sequence[str] | None = None,
@@ -147,7 +146,7 @@ class Model:
             _check_name(name)
             check_unit(assumption.unit)
         graph = Graph.of(given, assumed)
-        pairs = checked_pairs(parts["correlations"], assumed)
+        pairs = checked_correlations(parts["correlations"], assumed)
         scenarios = parts["scenarios"]
         # Scenarios that were made before still have to fit, when assumptions have changed since.
         grid = scenarios.checked(assumed) if isinstance(scenarios, Scenarios) else Scenarios.of(scenarios, assumed)
@@ -279,7 +278,7 @@ class Model:
                 raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
         return self._with(assumptions={**self.assumptions, **fixed})
 
-    def correlate(self, correlations: Pairs, *, nearest: bool = False) -> Model:
+    def correlate(self, correlations: Correlations, *, nearest: bool = False) -> Model:
         """Return a model with Spearman rank correlations added or replaced.
 
         Parameters
@@ -305,7 +304,7 @@ class Model:
         >>> dict(model.correlations)
         {('utilization', 'peak_ratio'): -0.5}
         """
-        new = checked_pairs(correlations, self.assumptions)
+        new = checked_correlations(correlations, self.assumptions)
         return self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
 
     def with_equations(self, *equations: Equation) -> Model:

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import typing
+import warnings
 
 import numpy as np
 import pytest
@@ -9,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import qmc
 
+import demandsim as ds
 from demandsim.errors import DemandsimError, UnknownNameError
-from demandsim.sampling.qmc import DESIGNS, Stream, latin_hypercube, sobol, uniforms
+from demandsim.sampling import qmc as qmc_file
+from demandsim.sampling.qmc import UNIFORMS, Stream, latin_hypercube, sobol
+from demandsim.statistics.design import DESIGNS, DesignName, design_of
 
 #: A new design is held to this proof by being in the menu.
 ALL = sorted(DESIGNS)
+MODEL = ds.load_study("guosen-2025-01")
 EACH_DESIGN = pytest.mark.parametrize("design", ALL)
 
 streams = st.builds(Stream, st.text(min_size=1, max_size=8), st.integers(0, 5), st.integers(0, 30))
@@ -21,7 +27,7 @@ seeds = st.one_of(st.just(0), st.integers(0, 2**32), st.integers(2**63, 2**130))
 
 
 def whole(design, seed=7, chain=0, name="utilization", element=0, dimension=0, draws=4096):
-    return uniforms(design, seed, chain, Stream(name, element, dimension), 0, draws, draws)
+    return UNIFORMS[design](seed, chain, Stream(name, element, dimension), 0, draws, draws)
 
 
 def rank_correlation(a, b):
@@ -33,14 +39,14 @@ def rank_correlation(a, b):
 def test_any_split_into_blocks_gives_the_same_bits(design, data, seed, stream, draws):
     cuts = sorted(data.draw(st.lists(st.integers(0, draws), max_size=4)))
     edges = [0, *cuts, draws]
-    parts = [uniforms(design, seed, 2, stream, a, b, draws) for a, b in itertools.pairwise(edges)]
-    np.testing.assert_array_equal(np.concatenate(parts), uniforms(design, seed, 2, stream, 0, draws, draws))
+    parts = [UNIFORMS[design](seed, 2, stream, a, b, draws) for a, b in itertools.pairwise(edges)]
+    np.testing.assert_array_equal(np.concatenate(parts), UNIFORMS[design](seed, 2, stream, 0, draws, draws))
 
 
 @EACH_DESIGN
 @given(seed=seeds, stream=streams, start=st.integers(0, 2**40))
 def test_values_lie_strictly_inside_the_unit_interval_however_far_out(design, seed, stream, start):
-    u = uniforms(design, seed, 0, stream, start, start + 500, 2**41)
+    u = UNIFORMS[design](seed, 0, stream, start, start + 500, 2**41)
     assert u.shape == (500,)
     assert u.min() > 0
     assert u.max() < 1
@@ -94,13 +100,13 @@ def test_zero_is_a_seed_like_any_other(design):
 @EACH_DESIGN
 @given(seed=seeds, stream=streams)
 def test_the_same_key_gives_the_same_bits_and_any_other_key_others(design, seed, stream):
-    made = uniforms(design, seed, 0, stream, 0, 64, 64)
-    np.testing.assert_array_equal(made, uniforms(design, seed, 0, stream, 0, 64, 64))
+    made = UNIFORMS[design](seed, 0, stream, 0, 64, 64)
+    np.testing.assert_array_equal(made, UNIFORMS[design](seed, 0, stream, 0, 64, 64))
     others = [
-        uniforms(design, seed + 1, 0, stream, 0, 64, 64),
-        uniforms(design, seed, 1, stream, 0, 64, 64),
-        uniforms(design, seed, 0, Stream(stream.name + "x", stream.element, stream.dimension), 0, 64, 64),
-        uniforms(design, seed, 0, Stream(stream.name, stream.element + 1, stream.dimension), 0, 64, 64),
+        UNIFORMS[design](seed + 1, 0, stream, 0, 64, 64),
+        UNIFORMS[design](seed, 1, stream, 0, 64, 64),
+        UNIFORMS[design](seed, 0, Stream(stream.name + "x", stream.element, stream.dimension), 0, 64, 64),
+        UNIFORMS[design](seed, 0, Stream(stream.name, stream.element + 1, stream.dimension), 0, 64, 64),
     ]
     assert not any(np.array_equal(made, other) for other in others)
 
@@ -128,7 +134,42 @@ def test_no_two_draws_of_a_long_chain_are_equal(design):
 
 def test_an_unknown_design_names_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'sobol'"):
-        uniforms("sobel", 1, 0, Stream("x"), 0, 1, 1)
+        MODEL.simulate(draws=1, seed=1, design="sobel")
+
+
+def test_each_design_has_its_name_its_points_and_its_record():
+    assert list(DESIGNS) == list(UNIFORMS) == list(typing.get_args(DesignName))
+    assert [design.name for design in DESIGNS.values()] == list(DESIGNS)
+
+
+@EACH_DESIGN
+def test_a_design_is_extensible_if_and_only_if_a_longer_chain_begins_with_a_shorter_one(design):
+    begins = np.array_equal(whole(design, draws=64), whole(design, draws=128)[:64])
+    assert DESIGNS[design].extensible == begins
+
+
+@EACH_DESIGN
+def test_a_design_whose_draws_are_independent_has_the_error_that_follows_from_them(design):
+    means = np.array([np.mean(whole(design, seed=seed, draws=256)) for seed in range(400)])
+    # The share of the variance of independent draws: 1, within five standard errors of a variance, or far below.
+    share = means.var(ddof=1) * 12 * 256
+    assert DESIGNS[design].independent == (abs(share - 1) < 5 * math.sqrt(2 / 400))
+
+
+@EACH_DESIGN
+def test_draws_know_their_design_through_a_comparison_and_what_is_made_of_them_is_taken_for_dependent(design):
+    draws = MODEL.simulate(draws=16, chains=2, seed=1, design=design, keep=["cards"])
+    assert design_of(draws) == design_of(draws.cards > 0) == DESIGNS[design]
+    moved = draws.assign_coords(chain=draws.chain.assign_attrs(design=f"{design}, importance"))
+    assert not design_of(moved).independent
+
+
+@EACH_DESIGN
+def test_a_design_warns_of_other_lengths_if_and_only_if_they_unbalance_it(design):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        MODEL.simulate(draws=1000, chains=2, seed=1, design=design, keep=["cards"])
+    assert bool(said) == DESIGNS[design].balanced_at_powers_of_two
 
 
 @pytest.mark.parametrize("draws", [1, 2, 3, 5, 7, 64, 100, 1000, 1023, 1025, 10_007])
@@ -177,20 +218,53 @@ def test_scrambled_points_are_as_even_as_those_of_scipy():
     assert np.mean(ours) < np.mean(plain) / 5
 
 
-def test_directions_are_those_of_scipys_public_points():
-    # The direction numbers come from a private attribute of scipy; its public points hold them to their word.
-    from demandsim.sampling import qmc as designs
-
-    bits = designs._BITS
-    directions = designs._directions(64)
-    expected = qmc.Sobol(64, scramble=False, bits=bits).random(256)
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 64, 21_201])
+def test_points_without_scrambling_are_those_of_scipy(dimensions):
+    bits, directions = qmc_file._BITS, qmc_file._directions(dimensions)
+    expected = qmc.Sobol(dimensions, scramble=False, bits=bits).random(256)
     index = np.arange(256) ^ (np.arange(256) >> 1)  # scipy walks in Gray code
-    made = np.zeros((256, 64), dtype=np.uint64)
+    made = np.zeros((256, dimensions), dtype=np.uint64)
     for bit in range(8):
         made ^= np.where((index[:, None] >> bit) & 1, directions[:, bit], np.uint64(0)).astype(np.uint64)
     np.testing.assert_array_equal(made / 2.0**bits, expected)
 
 
+#: First lines of new-joe-kuo-6: dimension, degree s, inner coefficients a, initial numbers m.
+PUBLISHED = [
+    (2, 1, 0, [1]),
+    (3, 2, 1, [1, 3]),
+    (4, 3, 1, [1, 3, 1]),
+    (5, 3, 2, [1, 1, 1]),
+    (6, 4, 1, [1, 1, 3, 3]),
+    (7, 4, 4, [1, 3, 5, 13]),
+    (8, 5, 2, [1, 1, 5, 5, 17]),
+]
+
+
+@pytest.mark.parametrize(("dimension", "s", "a", "m"), PUBLISHED, ids=lambda value: str(value))
+def test_directions_follow_from_the_published_table(dimension, s, a, m):
+    # Joe and Kuo, "Notes on generating Sobol sequences" (2008), equation 2, in whole numbers.
+    m = list(m)
+    while len(m) < qmc_file._BITS:
+        new = m[-s] ^ (m[-s] << s)
+        for k in range(1, s):
+            new ^= ((a >> (s - 1 - k)) & 1) * (m[-k] << k)
+        m.append(new)
+    expected = [number << (qmc_file._BITS - 1 - place) for place, number in enumerate(m)]
+    assert qmc_file._directions(16)[dimension - 1].tolist() == expected
+
+
+def test_directions_of_the_second_dimension_are_pascals_triangle():
+    expected = [sum((math.comb(j, k) % 2) << k for k in range(j + 1)) << (51 - j) for j in range(52)]
+    assert qmc_file._directions(2)[1].tolist() == expected
+
+
+def test_the_last_dimension_has_points_and_those_of_a_table_do_not_depend_on_its_size():
+    u = sobol(1, 0, Stream("x", 0, 21_200), 0, 1024, 1024)
+    np.testing.assert_array_equal(np.sort(np.floor(u * 1024)), np.arange(1024))
+    np.testing.assert_array_equal(qmc_file._directions(64), qmc_file._directions(1024)[:64])
+
+
 def test_more_dimensions_than_there_are_say_what_to_use():
     with pytest.raises(DemandsimError, match="design='random'"):
-        sobol(1, 0, Stream("x", 0, 2**15), 0, 1, 1)
+        sobol(1, 0, Stream("x", 0, 21_201), 0, 1, 1)

@@ -565,13 +565,13 @@ def test_values_lie_in_the_central_interval_and_follow_the_labels(data):
     values = data.draw(within_years(prob, of))
     assert values.keys() == model.graph.ancestors([of] if isinstance(of, str) else of) & model.assumptions.keys()
     for name, value in values.items():
-        sampler = model.program.samplers[name]
-        dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
+        transform = model.program.transforms[name]
+        dims = ((transform.scenario_dim,) if transform.scenario_dim else ()) + transform.dims
         assert np.ndim(value) == len(dims)
         if dims:
             assert value.dims == dims
-        rows = list(value.values) if sampler.scenario_dim else [np.asarray(value)]
-        for variant, row in zip(sampler.variants, rows, strict=True):
+        rows = list(value.values) if transform.scenario_dim else [np.asarray(value)]
+        for variant, row in zip(transform.variants, rows, strict=True):
             low, high = (np.ravel(np.asarray(variant.ppf(u))) for u in (0.5 - prob / 2, 0.5 + prob / 2))
             flat = np.reshape(np.asarray(row, dtype=float), -1)
             slack = 1e-9 * np.maximum(np.abs(low), np.abs(high))

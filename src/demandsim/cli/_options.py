@@ -9,7 +9,6 @@ import typer
 
 __all__ = [
     "ChainsOption",
-    "DesignName",
     "Format",
     "FormatOption",
     "LocaleName",
@@ -28,14 +27,6 @@ class Format(enum.StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
-
-
-class DesignName(enum.StrEnum):
-    """How the unit cube is sampled."""
-
-    SOBOL = "sobol"
-    LATIN_HYPERCUBE = "latin_hypercube"
-    RANDOM = "random"
 
 
 class LocaleName(enum.StrEnum):

@@ -12,7 +12,6 @@ import typer
 from demandsim._system import written_whole
 from demandsim.cli._options import (
     ChainsOption,
-    DesignName,
     Format,
     FormatOption,
     LocaleName,
@@ -26,6 +25,7 @@ from demandsim.cli._options import (
 from demandsim.cli._output import busy, check_folder, progress, replay, say, writing
 from demandsim.cli._study import loaded
 from demandsim.cli._summary_tables import TIME, print_summary
+from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, as_csv, as_records, rows
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(
     ] = None,
     chains: ChainsOption = 8,
     seed: SeedOption = None,
-    design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = DesignName.SOBOL,
+    design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = "sobol",
     prob: ProbOption = 0.9,
     rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
     of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
@@ -79,7 +79,7 @@ def run(
             draws,
             chains=chains,
             seed=seed,
-            design=design.value,
+            design=design,
             prob=prob,
             keep=keep or _fitting(model, draws, chains),
             rtol=rtol,
@@ -105,7 +105,7 @@ def run(
     else:
         print_summary(model, data, table, covers, verdicts, prob)
     say(f"written: {', '.join(str(path) for path in written)}")
-    say(f"replay:  {replay('run', study, data.attrs, design.value, prob, set_, scenario)}")
+    say(f"replay:  {replay('run', study, data.attrs, design, prob, set_, scenario)}")
 
 
 def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:

@@ -14,7 +14,7 @@ from demandsim.decisions.payoff_table import Table, table_of, unit_of
 from demandsim.decisions.risk import frontier, tail_statistics
 from demandsim.errors import DemandsimError
 from demandsim.statistics.estimators import array_statistics, check_prob, share_and_error
-from demandsim.statistics.summarize import design_of, run_attrs, warn_one_chain
+from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
 __all__ = ["evaluate"]
 
@@ -104,7 +104,7 @@ def evaluate(
     if not 0 < tail <= 1:
         raise DemandsimError(f"tail must lie between 0 and 1, not {tail!r}; 0.1 is the mean of the worst tenth")
     tables = table_of(draws, actions, payoff, dim, on_invalid)
-    warn_one_chain(design_of(draws), draws.sizes["chain"])
+    warn_one_chain(draws)
     shown = unit_of(unit, payoff)
     chosen = tables[0].actions
     own = str(chosen.dims[0])

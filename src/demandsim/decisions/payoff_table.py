@@ -15,7 +15,7 @@ from demandsim._system import Array
 from demandsim.decisions.actions import Actions, Paid, Payoff, labelled_actions
 from demandsim.decisions.folds import Folds, folds_of
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
-from demandsim.statistics.summarize import design_of
+from demandsim.statistics.design import design_of
 from demandsim.units.convert import check_unit
 
 __all__ = ["Table", "table_of", "unit_of"]
@@ -135,7 +135,7 @@ def table_of(
             payoff = payoff.isel(draw=slice(0, length))
         draws = draws.isel(draw=slice(0, length))
     paid = Paid(draws, chosen, payoff)
-    independent = design_of(draws) == "random"
+    independent = design_of(draws).independent
     nothing = folds_of(1, 1, None, independent=False)
     tables = []
     for place in paid.places():

@@ -18,7 +18,7 @@ from demandsim.decisions.regression import Fit, given_one
 from demandsim.decisions.surfaces import given_several
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.sampling.qmc import entropy_of, recorded_seed
-from demandsim.statistics.summarize import design_of, run_attrs, warn_one_chain
+from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
 __all__ = ["value_of_information"]
 
@@ -91,7 +91,7 @@ def value_of_information(
     (True, 0.0)
     """
     tables = table_of(draws, actions, payoff, dim, on_invalid, _MOST)
-    warn_one_chain(design_of(draws), draws.sizes["chain"])
+    warn_one_chain(draws)
     draws = tables[0].draws
     groups, planned = _groups(draws, of), dict(evidence or {})
     entropy = entropy_of(seed)

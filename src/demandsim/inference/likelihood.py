@@ -247,7 +247,7 @@ def _for_all(happens: Array, layout: Layout) -> Array:
 
 def _function(piece: Happened, program: Program, graph: Graph) -> Term:
     event = cast(Callable[..., Any], piece.event)
-    everything = set(graph.ancestors([*program.samplers, *graph.order]))
+    everything = set(graph.ancestors([*program.transforms, *graph.order]))
     middle = program.assume(lambda stream: np.full(2, 0.5), 2, everything)
     trial = _Seen({**middle, **program.derive(middle, everything)}, program, program.layout)
     tried = event(trial)

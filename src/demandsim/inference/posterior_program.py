@@ -13,8 +13,9 @@ from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.errors import DistributionError
 from demandsim.sampling.program import Layout, Program, Varying
-from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sampling.run import Run, Stored, stored_shape
+from demandsim.statistics.design import DesignName
 
 __all__ = ["ConditionedProgram", "conditioned", "joined", "log_prior", "widened"]
 
@@ -31,7 +32,7 @@ class ConditionedProgram(Program):
 
     rows: Mapping[int, Array] = field(default_factory=dict)
 
-    def grades(self, design: str, seed: int, start: int, stop: int, draws: int) -> Callable[[int], Array]:
+    def grades(self, design: DesignName, seed: int, start: int, stop: int, draws: int) -> Callable[[int], Array]:
         """Numbers in (0, 1) for each stream of a block, correlated; see `Program.grades`."""
 
         def source(stream: int) -> Array:
@@ -45,7 +46,7 @@ class ConditionedProgram(Program):
             while at < stop:
                 chain, first = divmod(at, draws)
                 last = min(draws, first + stop - at)
-                parts.append(uniforms(design, seed, chain, fresh, first, last, draws))
+                parts.append(UNIFORMS[design](seed, chain, fresh, first, last, draws))
                 at += last - first
             return np.concatenate(parts)
 
@@ -103,15 +104,15 @@ def log_prior(program: ConditionedProgram, run: Run) -> tuple[Array, list[str]]:
     grade = program.grades(run.design, run.seed, 0, run.total, run.draws)
     layout = program.layout
     total, left_out = np.zeros((*(1 for _ in layout.scenario_dims), run.total)), []
-    for name, sampler in program.samplers.items():
-        if not sampler.varying.random:
+    for name, transform in program.transforms.items():
+        if not transform.varying.random:
             continue
         rows = []
         try:
-            for variant in sampler.variants:
+            for variant in transform.variants:
                 row = np.zeros(run.total)
                 # A shared draw is one number, whatever the labels it is scaled for.
-                for place, stream in enumerate(sampler.streams):
+                for place, stream in enumerate(transform.streams):
                     law = variant.laws[place if variant.dims else 0]
                     if law.support()[0] < law.support()[1]:
                         quantiles = variant.quantile_functions[place if variant.dims else 0]
@@ -123,7 +124,7 @@ def log_prior(program: ConditionedProgram, run: Run) -> tuple[Array, list[str]]:
         if not all(np.isfinite(row).all() for row in rows):
             left_out.append(name)
             continue
-        total = total + _over_scenarios(np.stack(rows), sampler.scenario_dim, layout)
+        total = total + _over_scenarios(np.stack(rows), transform.scenario_dim, layout)
     for members, _ in program.copula.groups:
         # log of the copula's density, up to a constant: independent scores are normal, dependent ones too.
         given = sum(standard_normal()(program.rows[s]) ** 2 for s in members if s in program.rows)

@@ -15,7 +15,7 @@ from demandsim._system import Array, cores
 from demandsim.errors import EvidenceError, InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
 from demandsim.sampling.program import InverseTransform, Program
-from demandsim.sampling.qmc import uniforms
+from demandsim.sampling.qmc import UNIFORMS
 from demandsim.sampling.run import BLOCK, Faults, Run
 
 __all__ = ["Pool", "active_streams", "chosen_uniforms", "drawn_pool", "in_world", "spread"]
@@ -91,9 +91,9 @@ def check_numbers(log_likelihood: Array) -> None:
 def active_streams(program: Program, likelihood: Likelihood) -> tuple[int, ...]:
     """Streams that the evidence depends on, with all that they are correlated with."""
     found: set[int] = set()
-    for name, sampler in program.samplers.items():
-        if name in likelihood.needed and sampler.varying.random:
-            found.update(sampler.streams)
+    for name, transform in program.transforms.items():
+        if name in likelihood.needed and transform.varying.random:
+            found.update(transform.streams)
     for members, _ in program.copula.groups:
         if found & set(members):
             found.update(members)
@@ -110,7 +110,7 @@ def chosen_uniforms(pool: Pool, streams: Sequence[int], chain: int, places: npt.
         last = min(first + BLOCK, run.draws)
         inside = (places >= first) & (places < last)
         for row, stream in enumerate(streams):
-            made = uniforms(run.design, run.seed, chain, run.program.streams[stream], first, last, run.draws)
+            made = UNIFORMS[run.design](run.seed, chain, run.program.streams[stream], first, last, run.draws)
             out[row, inside] = made[places[inside] - first]
     return out
 
@@ -122,12 +122,12 @@ def in_world(program: Program, world: dict[str, Any]) -> Program:
     layout = program.layout
     coords = {dim: (world[dim],) if dim in world else labels for dim, labels in layout.coords.items()}
 
-    def narrowed(sampler: InverseTransform) -> InverseTransform:
-        dim = sampler.scenario_dim
+    def narrowed(transform: InverseTransform) -> InverseTransform:
+        dim = transform.scenario_dim
         if dim is None or dim not in world:
-            return sampler
-        variant = sampler.variants[layout.coords[dim].index(world[dim])]
-        return dataclasses.replace(sampler, variants=(variant,))
+            return transform
+        variant = transform.variants[layout.coords[dim].index(world[dim])]
+        return dataclasses.replace(transform, variants=(variant,))
 
-    samplers = {name: narrowed(sampler) for name, sampler in program.samplers.items()}
-    return dataclasses.replace(program, layout=dataclasses.replace(layout, coords=coords), samplers=samplers)
+    transforms = {name: narrowed(transform) for name, transform in program.transforms.items()}
+    return dataclasses.replace(program, layout=dataclasses.replace(layout, coords=coords), transforms=transforms)

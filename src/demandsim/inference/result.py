@@ -21,12 +21,13 @@ from demandsim.inference.posterior_program import ConditionedProgram, joined, lo
 from demandsim.inference.prior_pool import Pool
 from demandsim.inference.smc import Population
 from demandsim.inference.weights import arviz_kernels
-from demandsim.sampling.dataset import labelled, numbered
+from demandsim.sampling.dataset import labelled
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.program import Layout
 from demandsim.sampling.receipt import requested_quantiles, written
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
+from demandsim.statistics.datatree import numbered
 from demandsim.units.format import label_value
 
 if TYPE_CHECKING:

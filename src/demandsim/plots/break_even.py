@@ -13,6 +13,7 @@ from demandsim.errors import DemandsimError, ScenarioError, check_known, check_w
 from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, dot, line
 from demandsim.plots.panels import lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
+from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import probability
 from demandsim.units.format import number, percent
@@ -20,7 +21,7 @@ from demandsim.units.format import number, percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from demandsim.model import DesignName, Model
+    from demandsim.model import Model
 
 __all__ = ["break_even"]
 
@@ -124,7 +125,7 @@ def break_even(
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     keys = [line(INK, said.say("even"), linewidth=2.2)]
     keys += [dot(ORANGE, said.say("published"), "D", markeredgecolor="white", markersize=9)]
-    worst = number(100 * float(np.nanmax(chances.mcse.values)), 2) if chains > 1 or design == "random" else "?"
+    worst = number(100 * float(np.nanmax(chances.mcse.values)), 2) if chains > 1 or DESIGNS[design].independent else "?"
     notes = [said.say("break_even_note", error=worst), *provenance(chances, [], said)]
     return canvas.finish(said.say("break_even", study=study_of(chances.attrs, said), event=phrase), keys, notes)
 

@@ -12,11 +12,11 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
 from demandsim.plots.words import Locale
+from demandsim.statistics.design import DESIGNS
 from demandsim.studies import list_studies, load_study
 
 __all__ = ["Panels", "captioned", "chosen", "lay_out", "provenance", "study_of"]
 
-_DESIGNS = ("sobol", "latin_hypercube", "random")
 _LONGEST_SOURCE = 220
 
 
@@ -100,7 +100,7 @@ def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale)
             said.append(locale.say("at", dim=locale.dim(str(name)), label=coord.item()))
     if "design" in a:
         design = str(a["design"])
-        said.append(locale.say(design) if design in _DESIGNS else design.replace("_", " "))
+        said.append(locale.say(design) if design in DESIGNS else design.replace("_", " "))
     chains, draws = (a.get(f"{d}s", data.sizes.get(d)) for d in ("chain", "draw"))
     if chains is not None and draws is not None:
         said.append(locale.say("totals", chains=f"{int(chains):,}", draws=f"{int(draws):,}"))

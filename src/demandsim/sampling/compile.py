@@ -11,7 +11,7 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
-from demandsim.errors import CorrelationError, ScenarioError
+from demandsim.errors import CorrelationError, ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Graph
 from demandsim.graph.scenario import Scenarios
@@ -21,7 +21,32 @@ from demandsim.sampling.qmc import Stream
 from demandsim.sampling.trials import already_tried, tried
 from demandsim.units.convert import base_factor
 
-__all__ = ["compile_program"]
+__all__ = ["compile_program", "dimension_order"]
+
+
+def dimension_order(
+    graph: Graph, assumptions: Mapping[str, Assumption], given: Sequence[str] | None
+) -> tuple[str, ...]:
+    """What has a dimension keeps it; what is new takes the next.
+
+    The first dimensions of a Sobol' sequence are the most even together, so they go to what is used
+    and wide; the name settles the rest, so that the order in which they were given does not matter.
+    """
+    used = graph.ancestors(graph.equations)
+    if given is not None:
+        check_known(given, assumptions, "assumption in dimensions:")
+    kept = list(dict.fromkeys(given or ()))
+    new = sorted(
+        (name for name in assumptions if name not in kept),
+        key=lambda name: (name not in used, -_relative_spread(assumptions[name]), name),
+    )
+    return (*kept, *new)
+
+
+def _relative_spread(assumption: Assumption) -> float:
+    low, middle, high = assumption.distribution.laws[0].ppf(np.array([0.05, 0.5, 0.95])).tolist()
+    # Rounded, so that the last bits of another platform do not change the order.
+    return round(float((high - low) / (abs(middle) or 1.0)), 6)
 
 
 def compile_program(
@@ -62,16 +87,16 @@ def compile_program(
         If the correlations are impossible.
     """
     layout = _layout(assumptions, scenarios)
-    samplers, streams = _samplers(assumptions, scenarios, dimensions, layout)
-    pairs = _stream_pairs(correlations, samplers, layout)
+    transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
+    pairs = _stream_pairs(correlations, transforms, layout)
     copula, used = gaussian_copula([_label(stream) for stream in streams], pairs, nearest=nearest)
     factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
-    trial = Program(layout, samplers, streams, copula, used, (), factors, {})
+    trial = Program(layout, transforms, streams, copula, used, (), factors, {})
     if before is not None and already_tried(before, trial, graph):
         steps, varying = before.steps, before.varying
     else:
         steps, varying = tried(trial, graph)
-    return Program(layout, samplers, streams, copula, used, steps, factors, varying)
+    return Program(layout, transforms, streams, copula, used, steps, factors, varying)
 
 
 def _label(stream: Stream) -> str:
@@ -100,7 +125,7 @@ def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layo
     return Layout(scenarios.dims, model_dims, {**coords, **scenarios.coords})
 
 
-def _samplers(
+def _transforms(
     assumptions: Mapping[str, Assumption], scenarios: Scenarios, dimensions: Sequence[str], layout: Layout
 ) -> tuple[dict[str, InverseTransform], tuple[Stream, ...]]:
     made: dict[str, InverseTransform] = {}
@@ -130,12 +155,12 @@ def _reordered(variant: Distribution, dims: tuple[str, ...]) -> Distribution:
 
 
 def _stream_pairs(
-    correlations: Mapping[tuple[str, str], float], samplers: Mapping[str, InverseTransform], layout: Layout
+    correlations: Mapping[tuple[str, str], float], transforms: Mapping[str, InverseTransform], layout: Layout
 ) -> dict[tuple[int, int], float]:
     """Spread correlations of assumptions over their elements: equal labels go together."""
     pairs: dict[tuple[int, int], float] = {}
     for (one, other), rho in correlations.items():
-        first, second = samplers[one], samplers[other]
+        first, second = transforms[one], transforms[other]
         for a, b in itertools.product(_elements(first, layout), _elements(second, layout)):
             if all(a[1][dim] == b[1][dim] for dim in a[1].keys() & b[1].keys()):
                 pair = (min(a[0], b[0]), max(a[0], b[0]))
@@ -144,11 +169,11 @@ def _stream_pairs(
     return pairs
 
 
-def _elements(sampler: InverseTransform, layout: Layout) -> list[tuple[int, dict[str, int]]]:
-    if len(sampler.streams) == 1:
-        return [(sampler.streams[0], {})]
-    places = itertools.product(*(range(layout.size(dim)) for dim in sampler.dims))
+def _elements(transform: InverseTransform, layout: Layout) -> list[tuple[int, dict[str, int]]]:
+    if len(transform.streams) == 1:
+        return [(transform.streams[0], {})]
+    places = itertools.product(*(range(layout.size(dim)) for dim in transform.dims))
     return [
-        (stream, dict(zip(sampler.dims, place, strict=True)))
-        for stream, place in zip(sampler.streams, places, strict=True)
+        (stream, dict(zip(transform.dims, place, strict=True)))
+        for stream, place in zip(transform.streams, places, strict=True)
     ]

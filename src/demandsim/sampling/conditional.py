@@ -57,11 +57,11 @@ class Form:
 
 def _law(run: Run, over: str) -> Law | None:
     """The law of an assumption that can be integrated out: one number, one law, moving alone."""
-    sampler = run.program.samplers[over]
-    alone = len(sampler.streams) == 1 and run.program.copula.group_of(sampler.streams[0]) is None
-    if sampler.dims or len(sampler.variants) > 1 or not sampler.varying.random or not alone:
+    transform = run.program.transforms[over]
+    alone = len(transform.streams) == 1 and run.program.copula.group_of(transform.streams[0]) is None
+    if transform.dims or len(transform.variants) > 1 or not transform.varying.random or not alone:
         return None
-    law = sampler.variants[0].laws[0]
+    law = transform.variants[0].laws[0]
     quartiles = law.ppf(np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]))
     # A discrete law repeats values, and its steps would not be smoothed away.
     return law if np.all(np.diff(quartiles) > 0) and law.support()[0] >= 0 else None
@@ -94,7 +94,7 @@ def form_of(run: Run, name: str, over: str | None = None) -> Form | None:
     -------
     Form or None
     """
-    causes = [n for n in run.program.samplers if n in run.needed] if over is None else [over]
+    causes = [n for n in run.program.transforms if n in run.needed] if over is None else [over]
     forms = [form for cause in causes if (form := _form(run, name, cause)) is not None]
     return max(forms, key=lambda form: form.reach, default=None)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from demandsim.sampling.run import Run
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Labels", "dims_of", "labelled", "numbered"]
+__all__ = ["Labels", "dims_of", "labelled"]
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,3 @@ def labelled(
         **more,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
-
-
-def numbered(name: str, taken: Container[str]) -> str:
-    """Return a name that is not taken yet: itself, or with the first number that is free.
-
-    Examples
-    --------
-    >>> numbered("cards", {"cards", "cards_2"})
-    'cards_3'
-    """
-    return name if name not in taken else next(made for n in itertools.count(2) if (made := f"{name}_{n}") not in taken)

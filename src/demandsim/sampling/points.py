@@ -19,12 +19,12 @@ def point_values(program: Program, assumptions: Mapping[str, Assumption], scenar
     """Return the point of every assumption, in its unit, with all axes of the layout and one draw."""
     layout = program.layout
     values = {}
-    for name, sampler in program.samplers.items():
+    for name, transform in program.transforms.items():
         variants = list(scenarios.variants(name, assumptions[name]))
-        shape = tuple(layout.size(dim) for dim in sampler.dims)
-        rows = [_one_point(variant, sampler.dims, shape) for variant in variants]
-        dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
-        stacked = np.stack(rows) if sampler.scenario_dim else rows[0]
+        shape = tuple(layout.size(dim) for dim in transform.dims)
+        rows = [_one_point(variant, transform.dims, shape) for variant in variants]
+        dims = ((transform.scenario_dim,) if transform.scenario_dim else ()) + transform.dims
+        stacked = np.stack(rows) if transform.scenario_dim else rows[0]
         values[name] = layout.spread(stacked[..., None], dims)
     return values
 

@@ -18,7 +18,8 @@ from demandsim.distributions.base import Distribution, is_labelled, normal_score
 from demandsim.errors import EquationError, in_equation
 from demandsim.graph.graph import Equation
 from demandsim.sampling.copula import Copula
-from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sampling.qmc import UNIFORMS, Stream
+from demandsim.statistics.design import DesignName
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,7 +148,7 @@ class Program:
     Parameters
     ----------
     layout : Layout
-    samplers : mapping of assumption to InverseTransform
+    transforms : mapping of assumption to InverseTransform
     streams : tuple of Stream
     copula : Copula
     correlations : mapping of (stream, stream) to float
@@ -159,7 +160,7 @@ class Program:
     """
 
     layout: Layout
-    samplers: Mapping[str, InverseTransform]
+    transforms: Mapping[str, InverseTransform]
     streams: tuple[Stream, ...]
     copula: Copula
     correlations: Mapping[tuple[int, int], float]
@@ -167,7 +168,7 @@ class Program:
     factors: Mapping[str, float]
     varying: Mapping[str, Varying]
 
-    def grades(self, design: str, seed: int, start: int, stop: int, draws: int) -> Callable[[int], Array]:
+    def grades(self, design: DesignName, seed: int, start: int, stop: int, draws: int) -> Callable[[int], Array]:
         """Numbers in (0, 1) for each stream of a block, correlated, made when first asked for.
 
         A block is a range of the flat index ``chain * draws + draw``, and may span chains.
@@ -175,7 +176,7 @@ class Program:
 
         def source(stream: int) -> Array:
             parts = [
-                uniforms(design, seed, chain, self.streams[stream], first, last, draws)
+                UNIFORMS[design](seed, chain, self.streams[stream], first, last, draws)
                 for chain, first, last in _segments(start, stop, draws)
             ]
             return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -202,14 +203,14 @@ class Program:
     def assume(self, grades: Callable[[int], Array], size: int, wanted: set[str] | None = None) -> Values:
         """Values of the assumptions, each in its own unit."""
         return {
-            name: sampler.values(self.layout, grades, size)
-            for name, sampler in self.samplers.items()
+            name: transform.values(self.layout, grades, size)
+            for name, transform in self.transforms.items()
             if wanted is None or name in wanted
         }
 
     def derive(self, assumed: Values, wanted: set[str] | None = None) -> Values:
         """Values of the computed quantities, each in its declared unit."""
-        base = {name: self.samplers[name].to_base(values) for name, values in assumed.items()}
+        base = {name: self.transforms[name].to_base(values) for name, values in assumed.items()}
         for values in base.values():
             # An equation that writes into its input would change it for the equations after it.
             values.flags.writeable = False

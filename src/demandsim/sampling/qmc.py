@@ -2,7 +2,7 @@ r"""Designs: addressable blocks of the unit cube, one keyed stream per assumptio
 
 Every design is a function of (seed, chain, stream, start, stop, draws) and nothing else: any block
 of any stream can be computed anywhere, in any order, with the same bits. A new design costs one
-function and one row in `DESIGNS`.
+function and one row in `UNIFORMS`, and one row in `statistics.design` that says what holds of its draws.
 """
 
 from __future__ import annotations
@@ -12,15 +12,27 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.errors import DemandsimError, check_known, check_whole
+from demandsim.errors import DemandsimError, check_whole
+from demandsim.statistics.design import DesignName
 
-__all__ = ["DESIGNS", "Stream", "entropy_of", "latin_hypercube", "random", "recorded_seed", "sobol", "uniforms"]
+__all__ = [
+    "UNIFORMS",
+    "Stream",
+    "Uniforms",
+    "entropy_of",
+    "latin_hypercube",
+    "random",
+    "recorded_seed",
+    "sobol",
+]
+
 
 _SMALLEST = 2.0**-54
 
@@ -60,7 +72,9 @@ class Stream:
     dimension: int = 0
 
 
-type Design = Callable[[int, int, Stream, int, int, int], Array]
+#: Of seed (not negative), chain (an independent randomisation), stream, start, stop and draws: numbers in (0, 1) for
+#: draws `start` to `stop` of the `draws` of one stream of one chain.
+type Uniforms = Callable[[int, int, Stream, int, int, int], Array]
 
 
 def _key(seed: int, chain: int, stream: Stream, purpose: int) -> np.random.SeedSequence:
@@ -159,23 +173,46 @@ _PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
 _DIAGONAL = np.uint64(1) << _PLACES
 
 
+#: Dimensions for which there are direction numbers.
+_DIMENSIONS = 21_201
+
+
 @functools.lru_cache(maxsize=8)
 def _directions(dimensions: int) -> npt.NDArray[np.uint64]:
-    """Direction numbers of Joe and Kuo, shape (dimensions, bits), as scipy ships them."""
-    from scipy.stats import qmc
+    r"""Direction numbers of Joe and Kuo, shape (dimensions, bits).
 
-    if dimensions > qmc.Sobol.MAXDIM:
+    From the initial ones by the recurrence of a dimension's primitive polynomial of degree s and coefficients a,
+
+    .. math:: m_j = 2 a_1 m_{j-1} \oplus \dots \oplus 2^{s-1} a_{s-1} m_{j-s+1} \oplus 2^s m_{j-s} \oplus m_{j-s}
+    """
+    if dimensions > _DIMENSIONS:
         raise DemandsimError(
-            f"design 'sobol' has {qmc.Sobol.MAXDIM} dimensions, this model needs {dimensions}; "
+            f"design 'sobol' has {_DIMENSIONS} dimensions, this model needs {dimensions}; "
             "use design='random' or shared=True"
         )
-    return cast(npt.NDArray[np.uint64], qmc.Sobol(dimensions, scramble=False, bits=_BITS)._sv.astype(np.uint64))
+    with resources.files(__package__).joinpath("joe_kuo.npz").open("rb") as file, np.load(file) as shipped:
+        polynomials = shipped["polynomial"][: dimensions - 1].astype(np.uint64)
+        degrees = np.frexp(polynomials.astype(np.float64))[1] - 1
+        m = np.ones((dimensions, _BITS), dtype=np.uint64)
+        for place in range(degrees.max(initial=0)):
+            of = np.flatnonzero(degrees > place)
+            m[1 + of, place] = shipped[f"m{place + 1}"][: of.size]
+    for degree in np.unique(degrees):
+        rows = 1 + np.flatnonzero(degrees == degree)
+        bits = (polynomials[rows - 1, None] >> np.arange(degree - 1, -1, -1, dtype=np.uint64)) & np.uint64(1)
+        multipliers = bits << np.arange(1, degree + 1, dtype=np.uint64)
+        for place in range(degree, _BITS):
+            # Of a product of a number and one power of two, or of none.
+            terms = multipliers * m[rows, place - degree : place][:, ::-1]
+            m[rows, place] = m[rows, place - degree] ^ np.bitwise_xor.reduce(terms, axis=1)
+    return m << _PLACES
 
 
 @functools.lru_cache(maxsize=4096)
 def _digit_masks(dimension: int) -> npt.NDArray[np.uint64]:
     """Binary digits of the directions of one dimension, all ones where the digit is 1."""
-    size = max(16, 1 << dimension.bit_length())
+    # By powers of two, so that a few tables serve all dimensions, up to the last that there are.
+    size = max(16, min(1 << dimension.bit_length(), max(_DIMENSIONS, dimension + 1)))
     digits = (_directions(size)[dimension][:, None] >> _PLACES) & np.uint64(1)
     return cast(npt.NDArray[np.uint64], np.uint64(0) - digits)
 
@@ -234,33 +271,4 @@ def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: i
     return u[start - (first << _LOW_BITS) : stop - (first << _LOW_BITS)]
 
 
-DESIGNS: dict[str, Design] = {"latin_hypercube": latin_hypercube, "random": random, "sobol": sobol}
-
-
-def uniforms(design: str, seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
-    """Numbers in (0, 1) for draws `start` to `stop` of one stream of one chain.
-
-    Parameters
-    ----------
-    design : {"random", "latin_hypercube", "sobol"}
-    seed : int
-        Not negative.
-    chain : int
-        Independent randomisation.
-    stream : Stream
-    start, stop : int
-        Half-open range of draws, within ``0 .. draws``.
-    draws : int
-        Draws of the whole chain; only `latin_hypercube` depends on it.
-
-    Returns
-    -------
-    array of shape (stop - start,)
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such design.
-    """
-    check_known([design], DESIGNS, "design")
-    return DESIGNS[design](seed, chain, stream, start, stop, draws)
+UNIFORMS: dict[DesignName, Uniforms] = {"sobol": sobol, "latin_hypercube": latin_hypercube, "random": random}

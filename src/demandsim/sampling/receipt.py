@@ -60,9 +60,11 @@ class Receipt:
 def requested_quantiles(program: Program) -> dict[str, Array]:
     """Quantiles at `PROBS` of every random assumption, shape (scenarios, elements, probs)."""
     return {
-        name: np.array([[law.ppf(np.array(PROBS)) for law in variant.laws] for variant in _balanced(sampler.variants)])
-        for name, sampler in program.samplers.items()
-        if sampler.varying.random
+        name: np.array(
+            [[law.ppf(np.array(PROBS)) for law in variant.laws] for variant in _balanced(transform.variants)]
+        )
+        for name, transform in program.transforms.items()
+        if transform.varying.random
     }
 
 
@@ -131,15 +133,15 @@ def _rank_correlation(draws: int, sums: tuple[int, ...]) -> float:
 
 
 def _labels(program: Program, name: str, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
-    sampler, layout = program.samplers[name], program.layout
+    transform, layout = program.transforms[name], program.layout
     found = []
     for place in np.ndindex(*shape):
         words = []
-        if sampler.scenario_dim:
-            words.append(str(layout.coords[sampler.scenario_dim][place[0]]))
-        if sampler.dims and shape[1] > 1:
-            where = np.unravel_index(place[1], [layout.size(dim) for dim in sampler.dims])
-            words += [f"{dim}={layout.coords[dim][int(i)]}" for dim, i in zip(sampler.dims, where, strict=True)]
+        if transform.scenario_dim:
+            words.append(str(layout.coords[transform.scenario_dim][place[0]]))
+        if transform.dims and shape[1] > 1:
+            where = np.unravel_index(place[1], [layout.size(dim) for dim in transform.dims])
+            words += [f"{dim}={layout.coords[dim][int(i)]}" for dim, i in zip(transform.dims, where, strict=True)]
         found.append((f"{name}[{', '.join(words)}]" if words else name, tuple(place)))
     return found
 

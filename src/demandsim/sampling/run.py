@@ -15,6 +15,7 @@ from demandsim._system import Array, available_memory
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
 from demandsim.graph.graph import ancestors
 from demandsim.sampling.program import Program
+from demandsim.statistics.design import DesignName
 
 __all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
 
@@ -52,7 +53,7 @@ class Run:
     """
 
     program: Program
-    design: str
+    design: DesignName
     seed: int
     chains: int
     draws: int

@@ -17,11 +17,12 @@ from demandsim.sampling.dask import CHUNK, active_client, lazy_arrays, pilot_rec
 from demandsim.sampling.dataset import Labels, labelled
 from demandsim.sampling.in_memory import Progress, run_in_memory
 from demandsim.sampling.program import Program
-from demandsim.sampling.qmc import DESIGNS, entropy_of
+from demandsim.sampling.qmc import entropy_of
 from demandsim.sampling.receipt import requested_quantiles, written
 from demandsim.sampling.run import Run
 from demandsim.sampling.stopping import Goal, Round, run_to_goal, written_goal
 from demandsim.sampling.store import open_draws, write_store
+from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Settings:
 
     chains: int = 8
     seed: int | None = None
-    design: str = "sobol"
+    design: DesignName = "sobol"
     keep: Sequence[str] | None = None
     on_invalid: str = "raise"
     dtype: str = "float64"
@@ -140,11 +141,11 @@ def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
     check_known([settings.dtype], ("float64", "float32"), "dtype")
     draws, chains = check_whole("draws", draws), check_whole("chains", settings.chains)
     entropy = entropy_of(settings.seed)
-    if settings.design == "sobol" and draws & (draws - 1):
+    if DESIGNS[settings.design].balanced_at_powers_of_two and draws & (draws - 1):
         lower, upper = 1 << (draws.bit_length() - 1), 1 << draws.bit_length()
         warnings.warn(
-            f"{draws} draws are not a power of two: a Sobol' sequence loses its balance, and with it the faster "
-            f"convergence; use {lower} or {upper}, or design='latin_hypercube'",
+            f"{draws} draws are not a power of two: design '{settings.design}' loses its balance, and with it the "
+            f"faster convergence; use {lower} or {upper}, or design='latin_hypercube'",
             DesignWarning,
             stacklevel=4,
         )
@@ -194,7 +195,7 @@ def estimated(
     names = [of] if isinstance(of, str) else list(of)
     check_known(names, parts.computed, "computed quantity")
     if over is not None:
-        check_known([over], parts.program.samplers, "assumption")
+        check_known([over], parts.program.transforms, "assumption")
     run = checked_run(parts, draws, Settings(settings.chains, settings.seed, settings.design, names))
     levels = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
     words = ["mean", "median", "lower", "upper", *(f"p{100 * level:.10g}" for level in probs)]

@@ -14,6 +14,8 @@ import numpy as np
 
 from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning, check_known
 from demandsim.sampling.in_memory import Progress, Sampled, run_in_memory
+from demandsim.sampling.run import Run
+from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.estimators import array_statistics
 
 __all__ = ["Goal", "Reached", "Round", "run_to_goal"]
@@ -109,14 +111,14 @@ def _rows(sampled: Sampled, goal: Goal) -> Iterator[Reached]:
         for spot in np.ndindex(*values.shape[:-2]):
             labels = ", ".join(str(layout.coords[dim][i]) for dim, i in zip(dims, spot, strict=True))
             draws = np.asarray(values[spot], dtype=np.float64)
-            row, _ = array_statistics(draws, goal.prob, "eti", (), sampled.run.design == "random")
+            row, _ = array_statistics(draws, goal.prob, "eti", (), DESIGNS[sampled.run.design].independent)
             for statistic in goal.statistics:
                 estimate, mcse = row[places[statistic]], row[places[statistic] + 5]
                 yield Reached(name, labels, statistic, estimate, mcse, max(goal.atol, goal.rtol * abs(estimate)))
 
 
 def run_to_goal(
-    start: Any,
+    start: Run,
     goal: Goal,
     *,
     threads: int | None = None,
@@ -142,12 +144,13 @@ def run_to_goal(
     last : Round
         Whose ``done`` says whether the goal was reached; if not, a `ToleranceWarning` says what was.
     """
-    if start.chains < 2 and start.design != "random":
+    if start.chains < 2 and not DESIGNS[start.design].independent:
         raise DemandsimError(
             f"one chain of design '{start.design}' cannot tell its error; use chains=8 with rtol and atol"
         )
-    if start.design == "latin_hypercube":
-        raise DemandsimError("a latin hypercube cannot be extended to a tolerance; use design 'sobol' or 'random'")
+    if not DESIGNS[start.design].extensible:
+        others = " or ".join(f"'{name}'" for name, design in DESIGNS.items() if design.extensible)
+        raise DemandsimError(f"design '{start.design}' cannot be extended to a tolerance; use design {others}")
     sampled, why = run_in_memory(start, threads=threads, block=block, progress=progress), ""
     while True:
         now = Round(sampled.run.total, tuple(_rows(sampled, goal)))

@@ -34,8 +34,8 @@ def already_tried(before: Program, trial: Program, graph: Graph) -> bool:
     return (
         before.layout == trial.layout
         and [step.equation for step in before.steps] == [graph.equations[name] for name in graph.order]
-        and {name: sampler.varying for name, sampler in before.samplers.items()}
-        == {name: sampler.varying for name, sampler in trial.samplers.items()}
+        and {name: transform.varying for name, transform in before.transforms.items()}
+        == {name: transform.varying for name, transform in trial.transforms.items()}
     )
 
 
@@ -45,7 +45,7 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
     Parameters
     ----------
     trial : Program
-        With samplers, and no steps yet.
+        With transforms, and no steps yet.
     graph : Graph
 
     Returns
@@ -61,10 +61,10 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
     layout = trial.layout
     # Streams differ from each other, so that no accidental symmetry hides a mistake.
     assumed = trial.assume(lambda stream: np.roll(_PROBES, stream), len(_PROBES))
-    base = {name: trial.samplers[name].to_base(values) for name, values in assumed.items()}
+    base = {name: trial.transforms[name].to_base(values) for name, values in assumed.items()}
     for values in base.values():
         values.flags.writeable = False
-    varying = {name: sampler.varying for name, sampler in trial.samplers.items()}
+    varying = {name: transform.varying for name, transform in trial.transforms.items()}
     steps = []
     with np.errstate(all="ignore"):
         for name in graph.order:

@@ -12,7 +12,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import check_known, check_whole
-from demandsim.sampling.qmc import Stream, entropy_of, recorded_seed, uniforms
+from demandsim.sampling.qmc import UNIFORMS, Stream, entropy_of, recorded_seed
 from demandsim.sensitivity.inputs import quantities
 from demandsim.sensitivity.interpolation import Hybrids, changes
 from demandsim.sensitivity.results import Rows, check_chains, labelled, named
@@ -219,7 +219,7 @@ def _ordered(
     """What each change adds in random orders, every second one the reverse of the one before."""
     pairs = max(orders // 2, 2)
     keys = [
-        uniforms("random", hybrids.seed, hybrids.chain, Stream("|bridge order", number), 0, pairs, pairs)
+        UNIFORMS["random"](hybrids.seed, hybrids.chain, Stream("|bridge order", number), 0, pairs, pairs)
         for number in range(len(relevant))
     ]
     for order in np.argsort(np.array(keys), axis=0).T.tolist():

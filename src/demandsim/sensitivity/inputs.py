@@ -154,18 +154,18 @@ def gather(model: Model, names: Sequence[str], groups: Groups | None = None) -> 
     """
     program = model.program
     needed = frozenset(model.graph.ancestors(names))
-    random = [name for name in model.assumptions if name in needed and program.samplers[name].varying.random]
+    random = [name for name in model.assumptions if name in needed and program.transforms[name].varying.random]
     if not random:
         raise DemandsimError(f"nothing behind {', '.join(names)} is random: every assumption is a sure value")
     members = grouped(model, random, groups)
-    streams = tuple(sorted(s for name in random for s in program.samplers[name].streams))
+    streams = tuple(sorted(s for name in random for s in program.transforms[name].streams))
     place = {stream: number for number, stream in enumerate(streams)}
     factors = tuple(
         Factor(
             name,
             (model.assumptions[name].long_name if name in model.assumptions else None) or name.replace("_", " "),
             own,
-            tuple(place[s] for member in own for s in program.samplers[member].streams),
+            tuple(place[s] for member in own for s in program.transforms[member].streams),
         )
         for name, own in members.items()
     )

@@ -13,7 +13,7 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.graph.graph import Graph
 from demandsim.sampling.program import Program, Varying, bare_run, labelled_run
-from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sampling.qmc import Stream, sobol
 from demandsim.units.convert import base_factor
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Hybrids:
         def source(position: int) -> Array:
             made = program.streams[position]
             key = Stream(f"{made.name}|bridge", made.element, self._dimension[made.name, made.element])
-            return uniforms("sobol", self.seed, self.chain, key, 0, self.draws, self.draws)
+            return sobol(self.seed, self.chain, key, 0, self.draws, self.draws)
 
         return source
 
@@ -106,14 +106,14 @@ class Hybrids:
         key = (name, version is self.after, correlated is self.after)
         if key not in self._kept:
             program = version.program
-            sampler = program.samplers[name]
+            transform = program.transforms[name]
             if not self.draws:
                 point = self._points(version)[name]
                 values = program.layout.spread(point[1][..., None], point[0])
             else:
                 grades = self._grades(version, correlated)
-                values = sampler.values(program.layout, grades, self.draws)
-            values = np.array(sampler.to_base(values))
+                values = transform.values(program.layout, grades, self.draws)
+            values = np.array(transform.to_base(values))
             values.flags.writeable = False
             self._kept[key] = values
         return self._kept[key]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sensitivity.inputs import Inputs, Places
 from demandsim.sensitivity.surrogate.expansion import Surrogate
 from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate
@@ -28,7 +28,7 @@ def orders_of(inputs: Inputs, seed: int, chain: int, draws: int) -> Places:
     if math.factorial(d) <= draws // 4:
         every = np.array(list(itertools.permutations(range(d))))
         return every[np.arange(draws) % len(every)]
-    keys = [uniforms("random", seed, chain, Stream("|order", f, 0), 0, draws, draws) for f in range(d)]
+    keys = [UNIFORMS["random"](seed, chain, Stream("|order", f, 0), 0, draws, draws) for f in range(d)]
     orders = np.argsort(np.array(keys), axis=0).T
     # Every second order is the one before it reversed, which cancels much of what order does.
     orders[1::2] = orders[::2][: draws // 2, ::-1]

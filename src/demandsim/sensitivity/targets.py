@@ -13,7 +13,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import DemandsimError, check_known
 from demandsim.sampling.program import Layout, Values, Varying
-from demandsim.sampling.qmc import Stream, uniforms
+from demandsim.sampling.qmc import Stream, sobol
 from demandsim.sensitivity.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def cube(inputs: Inputs, seed: int, chains: Sequence[int], replica: str, start: 
         key = Stream(f"{made.name}|sensitivity {replica}", made.element, place + offset)
         for number, chain in enumerate(chains):
             part = slice(number * (stop - start), (number + 1) * (stop - start))
-            out[place, part] = uniforms("sobol", seed, chain, key, start, stop, draws)
+            out[place, part] = sobol(seed, chain, key, start, stop, draws)
     return out
 
 

@@ -88,7 +88,7 @@ def tornado(
     given = _checked(model, values)
     program = model.program
     needed = model.graph.ancestors(names)
-    moved = [n for n in model.assumptions if n in needed and (n in given or program.samplers[n].varying.random)]
+    moved = [n for n in model.assumptions if n in needed and (n in given or program.transforms[n].varying.random)]
     members = grouped(model, moved, groups)
     if not members:
         raise DemandsimError(f"nothing behind {', '.join(names)} is uncertain: give values={{name: (low, high)}}")
@@ -98,7 +98,7 @@ def tornado(
         if name in given:
             return np.full_like(middle[name], given[name][place])
         grade = np.array([(1 - prob) / 2 if place == 0 else (1 + prob) / 2])
-        return program.samplers[name].values(program.layout, lambda stream: grade, 1)
+        return program.transforms[name].values(program.layout, lambda stream: grade, 1)
 
     ends = {label: [{name: end(name, place) for name in own} for place in (0, 1)] for label, own in members.items()}
     results = _results(program, middle, ends, set(needed))
@@ -142,7 +142,7 @@ def _results(
     program: Program, middle: Values, ends: Mapping[str, Sequence[Values]], needed: set[str]
 ) -> dict[str, list[Values]]:
     """Everything at the low, middle and high setting of each label, all settings as draws of one run."""
-    random = {name for name in middle if program.samplers[name].varying.random}
+    random = {name for name in middle if program.transforms[name].varying.random}
     settings: list[tuple[str, int]] = [(label, place) for label in ends for place in (0, 1)]
     # The rest are given ends of sure values: an equation does not expect those to vary from draw to draw.
     together = [(label, place) for label, place in settings if random.issuperset(ends[label][place])]
@@ -182,7 +182,7 @@ def _middles(model: Model, needed: set[str], base: Base) -> Values:
     wanted = [name for name in model.assumptions if name in needed]
     if base == "median":
         half = np.array([0.5])
-        return {name: program.samplers[name].values(program.layout, lambda stream: half, 1) for name in wanted}
+        return {name: program.transforms[name].values(program.layout, lambda stream: half, 1) for name in wanted}
     points = point_values(program, model.assumptions, model.scenarios)
     return {name: points[name] for name in wanted}
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.sampling.dataset import numbered
 
-__all__ = ["to_datatree"]
+__all__ = ["numbered", "to_datatree"]
 
 #: Prefix of the coordinates that hold the log-likelihood of each draw.
 _LIKELIHOOD = "log_likelihood_"
@@ -120,6 +120,17 @@ def _observed(draws: xr.Dataset) -> xr.Dataset:
             attrs = {"units": piece["unit"], "source": piece["source"], "evidence": piece["evidence"]}
             found[name] = xr.DataArray(values, dims=list(own), coords=own, attrs=attrs)
     return xr.Dataset(found)
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken yet: itself, or with the first number that is free.
+
+    Examples
+    --------
+    >>> numbered("cards", {"cards", "cards_2"})
+    'cards_3'
+    """
+    return name if name not in taken else next(made for n in itertools.count(2) if (made := f"{name}_{n}") not in taken)
 
 
 def _with_dims(array: xr.DataArray, like: xr.DataArray) -> xr.DataArray:

@@ -12,11 +12,11 @@ import xarray as xr
 
 from demandsim._system import Array, cores
 from demandsim.errors import DemandsimError, DesignWarning, check_known
-from demandsim.statistics.datatree import to_datatree
+from demandsim.statistics.design import design_of
 from demandsim.statistics.estimators import Kind, array_statistics, check_prob, share_and_error
 from demandsim.statistics.streaming import stream_shares, stream_statistics
 
-__all__ = ["design_of", "probability", "run_attrs", "summarize", "to_datatree", "warn_one_chain"]
+__all__ = ["probability", "run_attrs", "summarize", "warn_one_chain"]
 
 #: Values from which on sorting is shared out to threads.
 _WORTH_THREADS = 200_000
@@ -80,17 +80,17 @@ def summarize(
     for level in probs:
         check_prob(level)
     data = _as_dataset(draws)
-    design = design_of(data)
+    iid = design_of(data).independent
     kept = {name: array for name, array in data.data_vars.items() if {"chain", "draw"} <= set(array.dims)}
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
-    warn_one_chain(design, data.sizes["chain"])
+    warn_one_chain(data)
     lazy = {name for name, array in kept.items() if array.chunks is not None}
-    streamed = stream_statistics({str(n): kept[n] for n in lazy}, prob, kind, probs, design == "random") if lazy else {}
+    streamed = stream_statistics({str(n): kept[n] for n in lazy}, prob, kind, probs, iid) if lazy else {}
     jobs = [(str(name), place, values) for name in kept if name not in lazy for place, values in _elements(kept[name])]
 
     def one(job: tuple[str, tuple[int, ...], Array]) -> tuple[list[float], int]:
-        return array_statistics(job[2], prob, kind, probs, design == "random")
+        return array_statistics(job[2], prob, kind, probs, iid)
 
     large = sum(values.size for *_, values in jobs) > _WORTH_THREADS
     rows = dict(zip(((name, place) for name, place, _ in jobs), _mapped(one, jobs, large), strict=True)) | streamed
@@ -134,17 +134,12 @@ def run_attrs(data: xr.Dataset) -> dict[str, Any]:
     return {name: data.attrs[name] for name in names if name in data.attrs}
 
 
-def design_of(data: xr.Dataset | xr.DataArray) -> str:
-    """The design of the draws, which the coordinate ``chain`` carries through every comparison."""
-    found = data.coords["chain"].attrs.get("design") if "chain" in data.coords else None
-    return str(found or data.attrs.get("design", "unknown"))
-
-
-def warn_one_chain(design: str, chains: int) -> None:
+def warn_one_chain(draws: xr.Dataset | xr.DataArray) -> None:
     """Warn that one chain of a design whose draws depend on each other cannot tell its error."""
-    if chains < 2 and design != "random":
+    design = design_of(draws)
+    if draws.sizes["chain"] < 2 and not design.independent:
         warnings.warn(
-            f"one chain of design '{design}' cannot tell its Monte Carlo error, which is left NaN; use chains=8",
+            f"one chain of design '{design.name}' cannot tell its Monte Carlo error, which is left NaN; use chains=8",
             DesignWarning,
             stacklevel=3,
         )
@@ -200,8 +195,8 @@ def probability(event: xr.DataArray) -> xr.Dataset:
     array = next(iter(data.data_vars.values()))
     if array.dtype != np.bool_:
         raise DemandsimError("an event is a comparison, such as draws.gross_margin > 0; this array holds numbers")
-    design = design_of(array)
-    warn_one_chain(design, array.sizes["chain"])
+    iid = design_of(array).independent
+    warn_one_chain(array)
     invalid = _marked_invalid(event)
     others = [dim for dim in array.dims if dim not in ("chain", "draw")]
     shape = _other_shape(array)
@@ -212,14 +207,14 @@ def probability(event: xr.DataArray) -> xr.Dataset:
         else dict(_elements(invalid.broadcast_like(array).astype(float)))
     )
     if array.chunks is not None:
-        for place, row in stream_shares(array, invalid, design == "random").items():
+        for place, row in stream_shares(array, invalid, iid).items():
             share[place], mcse[place], left_out[place] = row
     else:
         for place, values in _elements(array):
             valid = np.ones(values.shape) if marks is None else 1.0 - marks[place]
             totals = valid.sum(axis=-1)
             left_out[place] = int(valid.size - totals.sum())
-            share[place], mcse[place] = share_and_error((values * valid).sum(axis=-1), totals, design == "random")
+            share[place], mcse[place] = share_and_error((values * valid).sum(axis=-1), totals, iid)
     coords = {dim: array.coords[dim] for dim in others if dim in array.coords}
     made = {"probability": (others, share, {"units": "1"}), "mcse": (others, mcse, {"units": "1"})}
     out = xr.Dataset(made, coords=coords)

@@ -119,9 +119,9 @@ def bench_of(model: Model, names: Iterable[str]) -> Bench:
     needed = frozenset(model.graph.ancestors(of))
     published, layout = model.point(), model.program.layout
     points = {}
-    for name, sampler in model.program.samplers.items():
+    for name, transform in model.program.transforms.items():
         if name in needed:
-            dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
+            dims = ((transform.scenario_dim,) if transform.scenario_dim else ()) + transform.dims
             points[name] = layout.spread(published[name].transpose(*dims).values[..., None], dims)
     return Bench(model, of, needed, points)
 
@@ -134,7 +134,7 @@ def evaluated(program: Program, values: Values, needed: Iterable[str]) -> Values
     """
     wanted = set(needed)
     found = dict(values)
-    base = {name: program.samplers[name].to_base(array) for name, array in values.items()}
+    base = {name: program.transforms[name].to_base(array) for name, array in values.items()}
     varying = {name: dataclasses.replace(program.varying[name], random=True) for name in values}
     for array in base.values():
         array.flags.writeable = False

@@ -233,14 +233,14 @@ def _prepared(
 
 def _reach(model: Model, name: str, prob: float = 1.0) -> tuple[Array, Array]:
     """Lowest and highest values of an assumption over a central interval, with all axes."""
-    sampler, layout = model.program.samplers[name], model.program.layout
-    dims = ((sampler.scenario_dim,) if sampler.scenario_dim else ()) + sampler.dims
-    count = math.prod(layout.size(dim) for dim in sampler.dims)
+    transform, layout = model.program.transforms[name], model.program.layout
+    dims = ((transform.scenario_dim,) if transform.scenario_dim else ()) + transform.dims
+    count = math.prod(layout.size(dim) for dim in transform.dims)
     ends = [
         [ends_of(variant.laws[place if variant.dims else 0], prob) for place in range(count)]
-        for variant in sampler.variants
+        for variant in transform.variants
     ]
-    low, high = np.moveaxis(np.array(ends if sampler.scenario_dim else ends[0]), -1, 0)
+    low, high = np.moveaxis(np.array(ends if transform.scenario_dim else ends[0]), -1, 0)
     return layout.spread(low[..., None], dims), layout.spread(high[..., None], dims)
 
 

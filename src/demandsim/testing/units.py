@@ -159,13 +159,13 @@ def _in_base_units(model: Model, dimension: str, unit: str) -> Program:
         return math.pow(size, powers_of(of).get(dimension, 0.0))
 
     program = model.program
-    samplers = {
-        name: dataclasses.replace(sampler, factor=sampler.factor * scale(model.assumptions[name].unit))
-        for name, sampler in program.samplers.items()
+    transforms = {
+        name: dataclasses.replace(transform, factor=transform.factor * scale(model.assumptions[name].unit))
+        for name, transform in program.transforms.items()
     }
     steps = tuple(_rescaled(step, scale) for step in program.steps)
     factors = {name: factor * scale(model.equations[name].unit) for name, factor in program.factors.items()}
-    return dataclasses.replace(program, samplers=samplers, steps=steps, factors=factors)
+    return dataclasses.replace(program, transforms=transforms, steps=steps, factors=factors)
 
 
 def _rescaled(step: Step, scale: Any) -> Step:

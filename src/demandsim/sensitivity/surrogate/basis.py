@@ -169,12 +169,12 @@ def _laws(inputs: Inputs, place: int) -> tuple[tuple[Law, ...], bool]:
         # Correlated within its group: the value depends on the group's other coordinates too.
         return (), False
     stream = inputs.streams[place]
-    sampler = next(s for s in inputs.program.samplers.values() if stream in s.streams)
-    own = sampler.streams.index(stream)
+    transform = next(s for s in inputs.program.transforms.values() if stream in s.streams)
+    own = transform.streams.index(stream)
     found: dict[int, Law] = {}
     jumpy = False
-    for variant in sampler.variants:
-        one = slice(own, own + 1) if len(sampler.streams) > 1 and variant.dims else slice(None)
+    for variant in transform.variants:
+        one = slice(own, own + 1) if len(transform.streams) > 1 and variant.dims else slice(None)
         jumpy = jumpy or any(law.kind != "continuous" for law in variant.laws[one])
         found.update({id(function): function for function in variant.quantile_functions[one]})
     return tuple(found.values())[:_MOST_LAWS], jumpy

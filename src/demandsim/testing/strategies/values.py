@@ -108,20 +108,20 @@ def _anywhere(elements: Sequence[_Element]) -> st.SearchStrategy[tuple[float, ..
     return st.sampled_from(list(zip(*rows, strict=True)))
 
 
-def _groups(sampler: InverseTransform, points: Array, prob: float) -> dict[int, list[tuple[int, int, _Element]]]:
+def _groups(transform: InverseTransform, points: Array, prob: float) -> dict[int, list[tuple[int, int, _Element]]]:
     """Elements of an assumption by the random number that decides them."""
     groups: dict[int, list[tuple[int, int, _Element]]] = {}
-    for row, variant in enumerate(sampler.variants):
+    for row, variant in enumerate(transform.variants):
         for place in range(points.shape[1]):
             law = variant.laws[place if variant.dims else 0]
-            stream = place if variant.dims and len(sampler.streams) > 1 else 0
+            stream = place if variant.dims and len(transform.streams) > 1 else 0
             groups.setdefault(stream, []).append((row, place, _element(law, float(points[row, place]), prob)))
     return groups
 
 
-def _of_assumption(sampler: InverseTransform, point: Any, prob: float, together: Together) -> st.SearchStrategy[Any]:
-    points = np.reshape(point.values, (len(sampler.variants) if sampler.scenario_dim else 1, -1))
-    groups = _groups(sampler, points, prob)
+def _of_assumption(transform: InverseTransform, point: Any, prob: float, together: Together) -> st.SearchStrategy[Any]:
+    points = np.reshape(point.values, (len(transform.variants) if transform.scenario_dim else 1, -1))
+    groups = _groups(transform, points, prob)
     drawn = [together([element for _, _, element in group]) for group in groups.values()]
     if not point.dims:
         return drawn[0].map(lambda values: values[0])
@@ -196,8 +196,8 @@ def _drawn(
     points = model.point()
     return st.fixed_dictionaries(
         {
-            name: _of_assumption(sampler, points[name], prob, together)
-            for name, sampler in model.program.samplers.items()
+            name: _of_assumption(transform, points[name], prob, together)
+            for name, transform in model.program.transforms.items()
             if name in needed
         }
     )
