@@ -17,6 +17,7 @@ __all__ = [
     "DimensionError",
     "DistributionError",
     "EquationError",
+    "EventError",
     "EvidenceConflictError",
     "EvidenceError",
     "EvidenceWarning",
@@ -115,6 +116,10 @@ class InvalidDrawsError(DemandsimError, ArithmeticError):
 
 class MemoryGuardError(DemandsimError, MemoryError):
     """Draws that would not fit in memory."""
+
+
+class EventError(DemandsimError, ValueError):
+    """An event that cannot be read, or compares what cannot be compared."""
 
 
 class EvidenceError(DemandsimError, ValueError):

@@ -277,7 +277,9 @@ def test_one_chain_cannot_be_compared_with_others(single):
         ({"event": "gros_margin < 0"}, UnknownNameError, "did you mean 'gross_margin'"),
         ({"event": ("gross_margin", "=", 0)}, UnknownNameError, "unknown comparison"),
         ({"event": ("gross_margin", "<")}, EvidenceError, r"an event is \(quantity"),
-        ({"event": "gross_margin < many"}, EvidenceError, "no number"),
+        ({"event": ("gross_margin", "<", None)}, EvidenceError, "no number"),
+        ({"event": "gross_margin < cards"}, UnitError, "different dimensions"),
+        ({"event": "gross_margin < many"}, UnknownNameError, "unknown quantity in event: 'many'"),
         ({"event": "gross_margin < nan"}, EvidenceError, "NaN"),
         ({"cards": stats.norm(np.nan, 1)}, DistributionError, "not numbers"),
         ({"cards": "mixture([5, normal(1, 2)])"}, EvidenceError, "no density"),
@@ -507,7 +509,7 @@ def test_a_study_file_holds_evidence_and_is_written_again(tmp_path):
     assert (first.unit, first.source) == ("wan*card", "annual report")
     assert first.distribution.coords == {"year": (2026, 2025)}
     assert second.unit == "token/card"
-    assert third.event == ("tokens_per_card", ">", 1.5)
+    assert str(third.event) == "tokens_per_card > 1.5"
     again = loaded(model.to_toml(), tmp_path)
     assert again == model
     assert again.evidence == model.evidence
@@ -524,7 +526,7 @@ def test_a_study_file_holds_evidence_and_is_written_again(tmp_path):
         ),
         ('quantity = "cards"', "either quantity and distribution, or event"),
         ('event = "cards > 1"\nquantity = "cards"\ndistribution = "normal(1, 2)"', "either quantity"),
-        ('event = "cards"', r"\[evidence.0\]: an event is"),
+        ('event = "cards"', r"\[evidence.0\]: .*an event is"),
         ('quantity = "tokens_per_card"\ndistribution = "normall(1, 2)"', "did you mean 'normal'"),
         ('quantity = "tokens_per_card"\ndistribution = "normal(2, 1)"', "low must be below high"),
         ('quantity = "cards"\ndistribution = "normal(1, 2)"', "must say for which"),

@@ -758,7 +758,7 @@ def refusals(model, draws, stepped, moved, indices, effects, bridge):
         (
             lambda: even(model, "peak_ratio", "utilization", event=("cards", "=", 0)),
             UnknownNameError,
-            "unknown sign of an event: '='",
+            "unknown comparison in event: '='",
         ),
     ]
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from demandsim.errors import DemandsimError, check_known
+from demandsim.errors import DemandsimError, EventError, check_known
 
 if TYPE_CHECKING:
     from demandsim.model import Model
+    from demandsim.statistics.event import Event
 
-__all__ = ["EventOption", "ObserveOption", "again", "observing"]
-
-_EVENT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")
+__all__ = ["EventOption", "ObserveOption", "again", "event_option", "observing"]
 
 ObserveOption = Annotated[
     list[str],
@@ -28,7 +26,8 @@ ObserveOption = Annotated[
     ),
 ]
 EventOption = Annotated[
-    list[str], typer.Option("--event", metavar="'NAME < NUMBER'", help="What is known to have happened: < <= > >=.")
+    list[str],
+    typer.Option("--event", metavar="'NAME < NUMBER'", help="What is known to have happened; also with and, or, not."),
 ]
 
 
@@ -61,13 +60,18 @@ def observing(model: Model, observe: Sequence[str], event: Sequence[str]) -> Mod
         except DemandsimError as error:
             raise type(error)(f"--observe {target.strip()}: {error}") from None
     for item in event:
-        parts = _EVENT.fullmatch(item)
-        if parts is None:
-            raise typer.BadParameter(
-                f"'{item}' is not an event, such as 'gross_margin < 0' (< <= > >=)", param_hint="--event"
-            )
-        model = model.observe(event=" ".join(parts.groups()))
+        model = model.observe(event=event_option(item, model, "--event"))
     return model
+
+
+def event_option(text: str, model: Model, option: str) -> Event:
+    """Read an event of the command line; what is none is a fault of the option."""
+    from demandsim.statistics.event import parse_event
+
+    try:
+        return parse_event(text, model.quantities)
+    except EventError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def again(words: str, observe: Sequence[str], event: Sequence[str], extra: Sequence[str] = ()) -> str:

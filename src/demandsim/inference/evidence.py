@@ -10,22 +10,16 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
-from demandsim.errors import EvidenceError, check_known
+from demandsim.errors import EventError, EvidenceError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
+from demandsim.statistics.event import Event, event_of
 from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     from demandsim.sampling.program import Program
 
-__all__ = ["COMPARISONS", "Evidence", "Happened", "Observation", "check_evidence", "happened", "narrowed", "observed"]
-
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "<": np.less,
-    "<=": np.less_equal,
-}
+__all__ = ["Evidence", "Happened", "Observation", "check_evidence", "happened", "narrowed", "observed"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,11 @@ class Observation:
     unit: str
     source: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Quantities that it is about."""
+        return (self.quantity,)
+
     def __str__(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
         return f"{self.quantity} ~ {self.distribution}{unit}"
@@ -63,27 +62,31 @@ class Happened:
 
     Parameters
     ----------
-    event : (quantity, comparison, value), or a function of the draws
+    event : Event, or a function of the draws
     unit : str
-        Unit of the value; of no meaning for a function.
+        Of the numbers in the event; empty where each is in the unit of the quantity that it is compared with.
     source : str or None
     """
 
-    event: tuple[str, str, float] | Callable[..., Any]
+    event: Event | Callable[..., Any]
     unit: str = "1"
     source: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Quantities that it is about; not known of a function."""
+        return self.event.names if isinstance(self.event, Event) else ()
+
     def __str__(self) -> str:
-        if isinstance(self.event, tuple):
-            name, sign, value = self.event
-            return f"{name} {sign} {value:g}" + ("" if self.unit == "1" else f" {self.unit}")
+        if isinstance(self.event, Event):
+            return f"{self.event}" + ("" if self.unit in ("1", "") else f" {self.unit}")
         called = getattr(self.event, "__name__", "event")
         return "event" if called == "<lambda>" else str(called)
 
     def canonical(self) -> list[Any]:
         """What of it determines the draws."""
-        if isinstance(self.event, tuple):
-            return ["happened", *self.event, self.unit]
+        if isinstance(self.event, Event):
+            return ["happened", *(self.event.simple or [str(self.event)]), self.unit]
         # The digest of a function is the one that equations have.
         return ["happened", Equation(self.event, str(self), "1", None, None, ()).fingerprint]
 
@@ -104,29 +107,19 @@ def observed(given: Mapping[str, Any], units: Mapping[str, str]) -> list[Observa
 
 
 def happened(event: Any, units: Mapping[str, str]) -> list[Happened]:
-    """Read one event or a list of them: ``("margin", "<", 0)``, ``"margin < 0"`` or a function of the draws."""
+    """Read one event or a list of them: a text, a tuple, an `Event` or a function of the draws."""
     if event is None:
         return []
     if isinstance(event, list):
         return [one for part in event for one in happened(part, units)]
-    if callable(event):
+    if callable(event) and not isinstance(event, Event):
         return [Happened(event)]
-    parts = tuple(event.split()) if isinstance(event, str) else event
-    if not isinstance(parts, tuple) or len(parts) != 3:
-        raise EvidenceError(
-            f"an event is (quantity, comparison, value), such as ('gross_margin', '<', 0), a text "
-            f"'gross_margin < 0', or a function of the draws, not {event!r}"
-        )
-    name, sign, value = parts
-    check_known([name], units, "quantity in event:")
-    check_known([sign], COMPARISONS, "comparison in event:")
     try:
-        bound = float(value)
-    except (TypeError, ValueError):
-        raise EvidenceError(f"event compares '{name}' with {value!r}, which is no number") from None
-    if np.isnan(bound):
-        raise EvidenceError(f"event compares '{name}' with NaN, which nothing is above or below")
-    return [Happened((name, sign, bound), units[name])]
+        made = event_of(event, units)
+    except EventError as error:
+        raise EvidenceError(f"{error}; or a function of the draws") from None
+    of_numbers = {units[name] for name in made.measured()}
+    return [Happened(made, of_numbers.pop() if len(of_numbers) == 1 else "")]
 
 
 def check_evidence(evidence: Sequence[Evidence], program: Program, units: Mapping[str, str]) -> None:
@@ -142,21 +135,18 @@ def check_evidence(evidence: Sequence[Evidence], program: Program, units: Mappin
         If its unit has another dimension than the quantity.
     """
     for piece in evidence:
-        if isinstance(piece, Observation):
-            name = piece.quantity
-        elif isinstance(piece.event, tuple):
-            name = piece.event[0]
-        else:
-            continue
-        check_known([name], units, "quantity in evidence:")
-        conversion_factor(units[name], piece.unit)
-        if not program.varying[name].random:
+        names = piece.names
+        check_known(names, units, "quantity in evidence:")
+        if names and not any(program.varying[name].random for name in names):
             raise EvidenceError(
-                f"evidence on '{name}' teaches nothing: it does not vary from draw to draw; observe what is "
+                f"evidence on '{names[0]}' teaches nothing: it does not vary from draw to draw; observe what is "
                 "computed from uncertain assumptions, or give it a distribution"
             )
         if isinstance(piece, Observation):
+            conversion_factor(units[piece.quantity], piece.unit)
             _check_labels(piece, program)
+        elif isinstance(piece.event, Event):
+            piece.event.in_units(units, piece.unit)
 
 
 def _check_labels(piece: Observation, program: Program) -> None:

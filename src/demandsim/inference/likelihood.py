@@ -21,8 +21,9 @@ from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law, is_labelled
 from demandsim.errors import EvidenceError, UnknownNameError, did_you_mean
 from demandsim.graph.graph import Graph
-from demandsim.inference.evidence import COMPARISONS, Evidence, Happened, Observation
+from demandsim.inference.evidence import Evidence, Happened, Observation
 from demandsim.sampling.program import Layout, Program
+from demandsim.statistics.event import Event
 from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
@@ -225,18 +226,15 @@ class _Seen:
 
 
 def _event(piece: Happened, program: Program, graph: Graph, units: Mapping[str, str]) -> Term:
-    if not isinstance(piece.event, tuple):
+    if not isinstance(piece.event, Event):
         return _function(piece, program, graph)
-    name, sign, bound = piece.event
-    limit = bound / conversion_factor(units[name], piece.unit)
+    event = piece.event.in_units(units, piece.unit)
 
     def value(values: Mapping[str, Array], layout: Layout) -> Array:
-        array = values[name]
-        happens = np.where(np.isnan(array), np.nan, COMPARISONS[sign](array, limit))
-        return _for_all(happens, layout)
+        return _for_all(event.chance(values, units), layout)
 
-    worlds = frozenset(dim for dim in program.layout.scenario_dims if dim in program.varying[name].dims)
-    return Term(str(piece), (name,), worlds, value)
+    dims = frozenset().union(*(program.varying[name].dims for name in event.names))
+    return Term(str(piece), event.names, dims.intersection(program.layout.scenario_dims), value)
 
 
 def _for_all(happens: Array, layout: Layout) -> Array:

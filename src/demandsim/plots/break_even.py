@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from demandsim.plots.panels import lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.summarize import probability
 from demandsim.units.format import number, percent
 
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["break_even"]
 
-_SIGNS: dict[str, Callable[[Any, float], Any]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
+_SHOWN = {">=": "≥", "<=": "≤", "!=": "≠", "==": "="}
 
 
 def break_even(
@@ -38,7 +33,7 @@ def break_even(
     x: str,
     y: str,
     *,
-    event: tuple[str, str, float] = ("gross_margin", ">", 0.0),
+    event: str | tuple[str, str, float] | Event = "gross_margin > 0",
     points: int = 25,
     prob: float = 0.9,
     draws: int = 512,
@@ -55,8 +50,9 @@ def break_even(
         Its other assumptions vary by their distributions, on the same random numbers everywhere.
     x, y : str
         Assumptions on the axes, each fixed at `points` values.
-    event : tuple of (quantity, sign, number), default ("gross_margin", ">", 0)
-        Signs are ``>``, ``>=``, ``<`` and ``<=``; the number is in the quantity's unit.
+    event : str, default "gross_margin > 0"
+        Such as ``"gross_margin > annualized_capex and cards < 1e6"``; a number is in the unit of the quantity that it
+        is compared with. A tuple (quantity, sign, number) will do, too.
     points : int, default 25
         Values along each axis, spread over the central interval of the assumption.
     prob : float, default 0.9
@@ -72,7 +68,7 @@ def break_even(
     Raises
     ------
     UnknownNameError
-        If there is no such assumption, quantity or sign.
+        If there is no such assumption, quantity or comparison.
     DemandsimError
         If an assumption is a sure value, has a dim, is changed by a scenario, or is correlated.
 
@@ -91,15 +87,13 @@ def break_even(
     """
     said = locale_of(locale)
     check_prob(prob)
-    quantity, sign, threshold = event
-    check_known([sign], _SIGNS, "sign of an event:")
-    check_known([quantity], model.quantities, "quantity")
+    happens = event_of(event, model.quantities)
     if x == y:
         raise DemandsimError(f"x and y are both '{x}'; a map needs two assumptions")
     check_whole("points", points, 3)
     grids = {name: _values(model, name, points, prob) for name in (x, y)}
-    chances = _chances(model, grids, event, draws=draws, chains=chains, seed=seed, design=design)
-    panels = lay_out({quantity: chances.probability}, (x, y), None)
+    chances = _chances(model, grids, happens, draws=draws, chains=chains, seed=seed, design=design)
+    panels = lay_out({str(happens): chances.probability}, (x, y), None)
     canvas = Canvas([4.3], len(panels.labels), 5.0, said)
     axes_names: list[str] = []
     filled: Any = None
@@ -110,8 +104,7 @@ def break_even(
         scaled[name] = values / divisor, float(assumption.point) / divisor
         title = said.name(name, assumption.long_name)
         axes_names.append(f"{title} [{shown}]" if shown else title)
-    made = model.equations.get(quantity) or model.assumptions[quantity]
-    phrase = _event(said.name(quantity, made.long_name), made.unit, sign, threshold, said)
+    phrase = _phrase(model, happens, said)
     for column in range(len(panels.labels)):
         axes = canvas.axes[0, column]
         where = panels.where(chances, column)
@@ -137,13 +130,27 @@ def _label(where: Mapping[str, Any], locale: Locale) -> str:
     return ""
 
 
-def _event(name: str, unit: str, sign: str, threshold: float, locale: Locale) -> str:
-    inside = name[:1].lower() + name[1:] if locale.code == "en" and not name[:2].isupper() else name
-    if threshold == 0:
-        return locale.say("event_zero_more" if sign.startswith(">") else "event_zero_less", name=inside)
-    divisor, shown = locale.unit(unit, threshold)
-    value = f"{number(threshold / divisor, 3)} {shown}".strip()
-    return locale.say("event", name=inside, sign={">=": "≥", "<=": "≤"}.get(sign, sign), value=value)
+def _phrase(model: Model, event: Event, locale: Locale) -> str:
+    """The event in words: quantities by their labels, numbers in units that read well."""
+    told = {}
+    for name in event.names:
+        made = model.equations.get(name) or model.assumptions[name]
+        label = locale.name(name, made.long_name)
+        told[name] = label[:1].lower() + label[1:] if locale.code == "en" and not label[:2].isupper() else label
+    if event.simple is not None and event.simple[2] == 0 and event.simple[1][0] in "<>":
+        name, sign, _ = event.simple
+        return locale.say("event_zero_more" if sign.startswith(">") else "event_zero_less", name=told[name])
+
+    def compared(one: Event) -> str:
+        if one.simple is None:
+            left, right = (told[name] for name in one.parts)
+            return locale.say("event", name=left, sign=_SHOWN.get(one.word, one.word), value=right)
+        name, sign, bound = one.simple
+        divisor, shown = locale.unit(model.declared_units[name], bound)
+        value = f"{number(bound / divisor, 3)} {shown}".strip()
+        return locale.say("event", name=told[name], sign=_SHOWN.get(sign, sign), value=value)
+
+    return event.written(compared, {word: locale.say(word) for word in ("and", "or", "not")})
 
 
 def _values(model: Model, name: str, points: int, prob: float) -> Any:
@@ -174,7 +181,7 @@ def _values(model: Model, name: str, points: int, prob: float) -> Any:
 def _chances(
     model: Model,
     grids: dict[str, Any],
-    event: tuple[str, str, float],
+    event: Event,
     *,
     draws: int,
     chains: int,
@@ -182,7 +189,6 @@ def _chances(
     design: Any,
 ) -> xr.Dataset:
     """Probability of the event at every point of the grid, as scenarios of one run: common random numbers."""
-    quantity, sign, threshold = event
     # The published point is one more value along each axis, so that its probability is computed, not read off.
     kept = {dim: dict(labels) for dim, labels in model.scenarios.grid.items()}
     added = {
@@ -190,9 +196,9 @@ def _chances(
         for name, values in grids.items()
     }
     data = model.with_scenarios(**kept, **added).simulate(
-        draws, chains=chains, seed=seed, design=design, keep=[quantity]
+        draws, chains=chains, seed=seed, design=design, keep=event.names
     )
-    found = probability(_SIGNS[sign](data[quantity], threshold))
+    found = probability(event(data))
     found = found.rename({f"{name} at": name for name in grids})
     found = found.assign_coords(
         {name: [*values, float(model.assumptions[name].point)] for name, values in grids.items()}

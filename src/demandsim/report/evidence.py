@@ -16,6 +16,7 @@ from demandsim.report.runs import Results
 from demandsim.report.scenes import at, name_of, spread
 from demandsim.report.selection import Choice
 from demandsim.report.words import Words
+from demandsim.statistics.event import Event
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_text, percent
 
@@ -87,12 +88,19 @@ def _seen(model: Model, results: Results, scenario: dict[str, str], prob: float,
 
 def _happened(evidence: Happened, results: Results, words: Words) -> str:
     """An event in words; a function of the draws has only its name."""
-    if not isinstance(evidence.event, tuple):
+    if not isinstance(evidence.event, Event):
         return str(evidence)
-    name, sign, value = evidence.event
-    scale = words.scale(evidence.unit, value)
-    bound = scale.with_unit(scale.given(value)) if value else "0"
-    return f"{name_of(results.draws[name], name, words)} {sign} {bound}"
+
+    def compared(one: Event) -> str:
+        if one.simple is None:
+            left, right = (name_of(results.draws[name], name, words) for name in one.parts)
+            return f"{left} {one.word} {right}"
+        name, sign, value = one.simple
+        scale = words.scale(evidence.unit or str(results.draws[name].attrs["units"]), value)
+        bound = scale.with_unit(scale.given(value)) if value else "0"
+        return f"{name_of(results.draws[name], name, words)} {sign} {bound}"
+
+    return evidence.event.written(compared, {word: words.say(word) for word in ("and", "or", "not")})
 
 
 def _own(array: xr.DataArray, dim: str, label: Any) -> Any:

@@ -15,6 +15,7 @@ from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
 from demandsim.sensitivity.kernels import bins_of, classes, delta, pawn, rank_first_order, resampled
 from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.event import Event, event_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -168,7 +169,7 @@ def regional(
     worst: float = 0.1,
     *,
     side: Literal["low", "high"] = "low",
-    event: xr.DataArray | Callable[[xr.Dataset], xr.DataArray] | None = None,
+    event: str | Event | xr.DataArray | Callable[[xr.Dataset], xr.DataArray] | None = None,
 ) -> xr.Dataset:
     r"""What the worst outcomes have in common: where their assumptions lie among all draws.
 
@@ -183,8 +184,8 @@ def regional(
         Share of draws that counts as worst.
     side : {"low", "high"}, default "low"
         Whether low values are bad, as of a margin, or high ones, as of a cost.
-    event : bool DataArray or function of the draws, optional
-        What counts as worst instead, such as ``lambda d: d.gross_margin < 0``.
+    event : str, bool DataArray or function of the draws, optional
+        What counts as worst instead, such as ``"gross_margin < 0"``.
 
     Returns
     -------
@@ -214,7 +215,8 @@ def regional(
     kept, names, assumptions = taken(draws, of)
     happened = None
     if event is not None:
-        happened = event(draws) if callable(event) else event
+        told = event_of(event) if isinstance(event, (str, tuple)) else event
+        happened = told(draws) if callable(told) else told
         if getattr(getattr(happened, "dtype", None), "kind", "") != "b" or not {"chain", "draw"} <= set(happened.dims):
             raise DemandsimError("event must be a bool DataArray over 'chain' and 'draw', as draws.gross_margin < 0 is")
         happened = happened.isel(draw=slice(0, kept.sizes["draw"])).load()

@@ -29,7 +29,7 @@ from demandsim.sensitivity.surrogate.basis import features
 from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
 from demandsim.sensitivity.surrogate.fit import constant
 from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
-from demandsim.sensitivity.targets import Event, Target, cube, read, scores, values_at
+from demandsim.sensitivity.targets import Happening, Target, cube, read, scores, values_at
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def shapley(
     chains: int = 8,
     seed: int | None = None,
     log: bool = False,
-    event: Event | None = None,
+    event: Happening | None = None,
     groups: Groups | None = None,
     prob: float = 0.9,
 ) -> xr.Dataset:

@@ -26,7 +26,7 @@ from demandsim.sensitivity.results import (
 from demandsim.sensitivity.surrogate.basis import features
 from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
 from demandsim.sensitivity.surrogate.fit import Regressors, constant, fit, products_behind, space_for
-from demandsim.sensitivity.targets import Event, Target, cube, events, grades_of, read, targets, values_at
+from demandsim.sensitivity.targets import Happening, Target, cube, events, grades_of, read, targets, values_at
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Pilot:
 
 
 def chosen(
-    model: Model, of: str | Sequence[str] | None, log: bool, event: Event | None
+    model: Model, of: str | Sequence[str] | None, log: bool, event: Happening | None
 ) -> tuple[list[Target], tuple[str, ...], str]:
     """Targets, the quantities they are read from, and the scale."""
     if event is None:
@@ -81,11 +81,7 @@ def chosen(
         return targets(model, names, log=log), names, "log" if log else "linear"
     if log:
         raise DemandsimError("an event is 0 or 1 and has no logarithm; leave out log=True")
-    if of is None and isinstance(event, str):
-        raise DemandsimError(f"of= is missing: which quantity is to be '{event}'?")
-    # A function of the draws may look at any quantity.
-    names = model.quantities if of is None or callable(event) else quantities(model, of)
-    made = events(model, names, event)
+    made = events(model, () if of is None else quantities(model, of), event)
     return made, tuple(dict.fromkeys(name for target in made for name in target.names)), "event"
 
 
@@ -172,7 +168,7 @@ def sobol(
     seed: int | None = None,
     second_order: bool = False,
     log: bool = False,
-    event: Event | None = None,
+    event: Happening | None = None,
     groups: Groups | None = None,
     prob: float = 0.9,
 ) -> xr.Dataset:
@@ -201,8 +197,8 @@ def sobol(
     log : bool, default False
         Explain the logarithm: for what is multiplied, shares of the relative uncertainty.
     event : str, tuple or callable, optional
-        Explain whether something happens: ``"> 0"`` of the quantities `of`; ``("gross_margin", ">",
-        0)``; or a function of the draws, such as ``lambda d: d.revenue > d.annualized_capex``.
+        Explain whether something happens: ``"revenue > annualized_capex"``; ``"> 0"`` of the quantities
+        `of`; or a function of the draws, such as ``lambda d: d.revenue.sum("year") > 1e9``.
     groups : mapping of str to sequence of str, optional
         Assumptions that are varied together; only these may be correlated with each other.
     prob : float, default 0.9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,26 +10,21 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
-from demandsim.errors import DemandsimError, check_known
+from demandsim.errors import DemandsimError
 from demandsim.sampling.program import Layout, Values, Varying
 from demandsim.sampling.qmc import Stream, sobol
 from demandsim.sensitivity.inputs import Inputs
+from demandsim.statistics.event import Event, event_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
 
-__all__ = ["Event", "Target", "cube", "events", "grades_of", "read", "scores", "targets", "values_at"]
+__all__ = ["Happening", "Target", "cube", "events", "grades_of", "read", "scores", "targets", "values_at"]
 
-Event = str | tuple[str, str, float] | Callable[..., Any]
-
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
+#: What users give: read by `statistics.event`, or a function of the draws.
+Happening = str | tuple[str, str, float] | Event | Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -128,18 +122,7 @@ def targets(model: Model, names: Sequence[str], *, log: bool = False) -> list[Ta
     return [target(name) for name in names]
 
 
-def _comparison(name: str, sign: str, value: float) -> tuple[str, Callable[[Array], Array]]:
-    check_known([sign], _COMPARISONS, "comparison in event:")
-    bound = float(value)
-
-    def happens(found: Array) -> Array:
-        # A comparison with NaN is False, which would pass for an answer.
-        return np.where(np.isfinite(found), _COMPARISONS[sign](found, bound), np.nan)
-
-    return f"{name} {sign} {bound:g}", happens
-
-
-def events(model: Model, of: Sequence[str], event: Event) -> list[Target]:
+def events(model: Model, of: Sequence[str], event: Happening) -> list[Target]:
     """Whether an event happens, as 0 or 1; NaN where a quantity that it is read from is invalid.
 
     Raises
@@ -147,34 +130,20 @@ def events(model: Model, of: Sequence[str], event: Event) -> list[Target]:
     DemandsimError
         If the event cannot be read.
     """
-    if isinstance(event, str):
-        words = event.split()
-        if len(words) != 2:
-            raise DemandsimError(f"event '{event}' must be a comparison and a number, such as '> 0'")
-        return [_event(model, name, words[0], _number(words[1])) for name in of]
-    if isinstance(event, tuple):
-        if len(event) != 3:
-            raise DemandsimError(
-                f"an event is (quantity, comparison, value), such as ('margin', '>', 0), not {event!r}"
-            )
-        check_known([event[0]], model.quantities, "quantity in event:")
-        return [_event(model, event[0], event[1], event[2])]
-    if not callable(event):
-        raise DemandsimError(f"event must be a text, a tuple or a function of the draws, not {event!r}")
-    return [_called(model, tuple(of), event)]
+    if callable(event) and not isinstance(event, Event):
+        # It may look at any quantity.
+        return [_called(model, model.quantities, event)]
+    # One for each quantity, of a text that leaves it open: "> 0".
+    made = [event_of(event, model.quantities, of=name) for name in of] if of else [event_of(event, model.quantities)]
+    return [_event(model, one) for one in dict.fromkeys(made)]
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise DemandsimError(f"event compares with '{text}', which is no number") from None
-
-
-def _event(model: Model, name: str, sign: str, value: float) -> Target:
-    label, happens = _comparison(name, sign, value)
-    dims = _dims(model.program.layout, model.program.varying[name])
-    return Target(label, (name,), dims, lambda values, draws: happens(_flat(values[name], draws)))
+def _event(model: Model, event: Event) -> Target:
+    varying, units = model.program.varying, model.declared_units
+    event.in_units(units)
+    dims = frozenset().union(*(varying[name].dims for name in event.names))
+    own = tuple(dim for dim in model.program.layout.dims if dim in dims)
+    return Target(str(event), event.names, own, lambda values, draws: _flat(event.chance(values, units), draws))
 
 
 def _called(model: Model, names: tuple[str, ...], event: Callable[[xr.Dataset], Any]) -> Target:

@@ -14,6 +14,7 @@ from demandsim._system import Array, cores
 from demandsim.errors import DemandsimError, DesignWarning, check_known
 from demandsim.statistics.design import design_of
 from demandsim.statistics.estimators import Kind, array_statistics, check_prob, share_and_error
+from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.streaming import stream_shares, stream_statistics
 
 __all__ = ["probability", "run_attrs", "summarize", "warn_one_chain"]
@@ -158,24 +159,28 @@ def _elements(array: xr.DataArray) -> Iterator[tuple[tuple[int, ...], Array]]:
         yield place, cast(Array, values[place] if values.dtype.kind == "f" else values[place].astype(np.float64))
 
 
-def probability(event: xr.DataArray) -> xr.Dataset:
+def probability(
+    event: xr.DataArray | str | tuple[str, str, float] | Event, draws: xr.Dataset | None = None
+) -> xr.Dataset:
     r"""Share of draws in which an event happens, with its Monte Carlo error.
 
     Parameters
     ----------
-    event : bool DataArray with dims ``chain`` and ``draw``
-        For example ``draws.gross_margin > 0``.
+    event : bool DataArray with dims ``chain`` and ``draw``, or str
+        For example ``draws.gross_margin > 0``; or as text, such as ``"revenue > annualized_capex and cards < 1e6"``.
+    draws : Dataset, optional
+        Of ``model.simulate``, where the event is a text.
 
     Returns
     -------
     Dataset
-        ``probability`` and ``mcse``, dimensionless, over the other dims of `event`. If draws with NaN
+        ``probability`` and ``mcse``, dimensionless, over the other dims of the event. If draws with NaN
         or infinity were kept, they are left out, and ``n_invalid`` says how many.
 
     Raises
     ------
     DemandsimError
-        If `event` is not boolean, or has no dims ``chain`` and ``draw``.
+        If the event cannot be read, is not boolean, or has no dims ``chain`` and ``draw``.
 
     Notes
     -----
@@ -190,7 +195,13 @@ def probability(event: xr.DataArray) -> xr.Dataset:
     >>> p = ds.probability(draws.gross_margin > 0).sel(scenario="100T")
     >>> bool(0.2 < p.probability < 0.8), bool(p.mcse < 0.02)
     (True, True)
+    >>> bool(ds.probability("cards > 1e6", draws).probability.sel(scenario="1000T") > 0.5)
+    True
     """
+    if isinstance(event, (str, tuple, Event)):
+        if draws is None:
+            raise DemandsimError(f"event '{event}' needs draws to be told of: probability('{event}', draws)")
+        event = event_of(event)(_as_dataset(draws))
     data = _as_dataset(event)
     array = next(iter(data.data_vars.values()))
     if array.dtype != np.bool_:

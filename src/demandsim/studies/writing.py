@@ -10,6 +10,7 @@ from demandsim.distributions.base import format_value, is_labelled
 from demandsim.errors import OutputError, StudyError
 from demandsim.graph.assumption import Assumption
 from demandsim.inference.evidence import Evidence, Observation
+from demandsim.statistics.event import Event
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -81,9 +82,8 @@ def _evidence(piece: Evidence) -> dict[str, Any]:
         table: dict[str, Any] = {"quantity": piece.quantity, "distribution": str(distribution), "unit": piece.unit}
         if distribution.dims:
             table["coords"] = {dim: list(labels) for dim, labels in distribution.coords.items()}
-    elif isinstance(piece.event, tuple):
-        name, sign, value = piece.event
-        table = {"event": f"{name} {sign} {value!r}", "unit": piece.unit}
+    elif isinstance(piece.event, Event):
+        table = {"event": str(piece.event)} | ({"unit": piece.unit} if piece.unit else {})
     else:
         raise StudyError(
             f"evidence '{piece}' is a function, which a study file does not hold; write it as a comparison"

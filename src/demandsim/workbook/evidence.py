@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.errors import WorkbookError, did_you_mean
 from demandsim.inference.evidence import Evidence, Happened, Observation, happened
+from demandsim.statistics.event import Event
 from demandsim.units.convert import check_unit
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import INPUTS
@@ -34,9 +35,8 @@ def write_evidence(book: Any, model: Model) -> Page:
                 raise WorkbookError(f"evidence on '{piece.quantity}': {distribution} cannot be written as text")
             labels = tomli_w.dumps({dim: list(at) for dim, at in distribution.coords.items()}, multiline_strings=False)
             texts = [piece.quantity, None, piece.unit, str(distribution), labels.strip() or None]
-        elif isinstance(piece.event, tuple):
-            name, sign, value = piece.event
-            texts = [None, f"{name} {sign} {value!r}", piece.unit, None, None]
+        elif isinstance(piece.event, Event):
+            texts = [None, str(piece.event), piece.unit or None, None, None]
         else:
             raise WorkbookError(f"evidence '{piece}' is a function, which a workbook does not hold; write a comparison")
         for column, text in enumerate([*texts, piece.source], start=1):
@@ -63,7 +63,8 @@ def _piece(row: Entry, model: Model) -> Evidence:
         raise row.fail("event", "write either what happened here, or a quantity and a distribution")
     if event is not None:
         (found,) = row.read("event", lambda: happened(event, units))
-        return Happened(found.event, _unit(row, found.unit), source)
+        unit = _unit(row, found.unit) if row.text("unit") else found.unit
+        return Happened(found.event, unit, source)
     name = str(quantity).strip()
     entry = row.about(name)
     if name not in units:
