@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.distributions.format import format_value, shorten
-from demandsim.errors import EventError, UnitError, UnknownNameError, check_known
+from demandsim.errors import EventError, UnitError, UnknownNameError, check_known, shorten
 from demandsim.units.convert import conversion_factor, same_dimension
+from demandsim.units.format import exact
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,7 +97,7 @@ class Event:
 
     def __str__(self) -> str:
         def compared(one: Event) -> str:
-            left, right = (term if isinstance(term, str) else format_value(term) for term in one.parts)
+            left, right = (term if isinstance(term, str) else exact(term) for term in one.parts)
             return f"{left} {one.word} {right}"
 
         return self.written(compared)
