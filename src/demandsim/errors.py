@@ -25,6 +25,7 @@ __all__ = [
     "InvalidDrawsError",
     "MemoryGuardError",
     "MissingAssumptionError",
+    "MissingWordWarning",
     "OutputError",
     "ScenarioError",
     "SeriesError",
@@ -160,6 +161,10 @@ class EvidenceWarning(UserWarning):
 
 class ToleranceWarning(UserWarning):
     """A stop rule that ran out of draws before its tolerance was reached."""
+
+
+class MissingWordWarning(ResourceWarning):
+    """A language that leaves out words; like its parent it is shown in Python's development mode and in tests."""
 
 
 @contextlib.contextmanager

@@ -8,8 +8,6 @@ import re
 import shlex
 import socket
 import sys
-import tomllib
-from importlib import resources
 
 import numpy as np
 import pytest
@@ -25,7 +23,6 @@ from demandsim.errors import DemandsimError, DistributionError, UnknownNameError
 from demandsim.explorer.replay import as_command, as_python
 from demandsim.explorer.server import free_port, serve
 from demandsim.explorer.session import Explorer, Setting
-from demandsim.report.words import words_of as report_words
 
 STUDIES = ["guosen-2025-01", "guosen-2025-01-evidence", "deepseek-2025-02", "doubao-2025-2030"]
 GUOSEN = "guosen-2025-01"
@@ -393,17 +390,6 @@ def test_set_reaches_into_one_scenario_and_keeps_its_point():
 
 
 # Words
-
-
-def test_locales_have_the_same_keys_and_places_and_none_of_the_report():
-    folder = resources.files("demandsim.explorer").joinpath("locale")
-    english, chinese = (
-        tomllib.loads(folder.joinpath(f"{code}.toml").read_text(encoding="utf-8")) for code in ("en", "zh")
-    )
-    assert list(english) == list(chinese)
-    for key, phrase in english.items():
-        assert set(re.findall(r"\{\w+\}", phrase)) == set(re.findall(r"\{\w+\}", chinese[key])), key
-    assert not set(english) & set(report_words("en").phrases)
 
 
 @pytest.mark.parametrize("study", STUDIES)

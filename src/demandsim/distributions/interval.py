@@ -11,8 +11,7 @@ import numpy as np
 from demandsim import distributions
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.errors import DistributionError
-from demandsim.explorer.words import words_of
-from demandsim.report.words import Words
+from demandsim.locale import Words, words_of
 
 __all__ = ["central", "is_wide", "scaled", "shifted", "why_fixed", "with_interval"]
 
@@ -60,15 +59,13 @@ def why_fixed(distribution: Distribution, words: Words | None = None) -> str:
     >>> why_fixed(dist.discrete([1, 2])), why_fixed(dist.normal(1, 2))
     ('Discrete: no interval to ask for', '')
     """
-    words, family = words or words_of("en"), distribution.family
+    words, family = words or words_of("en", "explorer"), distribution.family
     if distribution.is_constant:
         return words.say("sure")
     movable = (*_BY_INTERVAL, *_AROUND_MODE) + (() if distribution.dims else ("metalog",))
     if family in movable:
         return ""
-    return words.say(
-        "by_quantiles" if family == "metalog" else "no_interval", family=words.families.get(family, family)
-    )
+    return words.say("by_quantiles" if family == "metalog" else "no_interval", family=words.family(family))
 
 
 def with_interval(distribution: Distribution, low: float, high: float, prob: float = 0.9) -> Distribution:
@@ -95,7 +92,7 @@ def with_interval(distribution: Distribution, low: float, high: float, prob: flo
     if why := why_fixed(distribution):
         raise DistributionError(f"{distribution.family}(...) cannot be moved ({why}); give another distribution")
     if not low < high:
-        raise DistributionError(words_of("en").say("crossed"))
+        raise DistributionError(words_of("en", "explorer").say("crossed"))
     family, make = distribution.family, getattr(distributions, distribution.family)
     said = _said(distribution)
     if family in _BY_INTERVAL:

@@ -93,7 +93,7 @@ class Page:
         body = pn.Column(tiles, sliders, more, stylesheets=[panes.shipped("layout.css")], **wide)
         if self._document is not None:
             phrases = {key: self._say(key, low="{low}", high="{high}", name="{name}") for key in _ON_HANDLES}
-            args = {"lang": self.explorer.words.lang, **phrases}
+            args = {"lang": self.explorer.words.tag, **phrases}
             self._document.js_on_event("document_ready", CustomJS(args=args, code=panes.shipped("handles.js")))
         chosen = [one for one in self.switches.values() if len(one.options) > 1]
         switches = pn.FlexBox(*chosen, self.reset, align_items="end", **wide)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from demandsim.distributions.base import Distribution
 from demandsim.errors import DemandsimError, InvalidDrawsError
 from demandsim.explorer.sliders import Fixed, Handles, Slider, fixed_ones, sliders
-from demandsim.explorer.words import words_of
 from demandsim.model import Model
 from demandsim.report.data import Moves, Scene
 from demandsim.report.runs import Results
 from demandsim.report.scenes import scenes
 from demandsim.report.selection import Choice, chosen
+from demandsim.report.words import words_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,7 +84,7 @@ class Explorer:
         locale: str = "en",
     ) -> None:
         self.model, self.draws, self.chains, self.seed, self.prob = model, draws, chains, seed, prob
-        self.words = words_of(locale)
+        self.words = words_of(locale, "explorer")
         self.choice: Choice = chosen(model)
         self._flat: dict[tuple[str, ...], Model] = {}
         # The last of each: a move asks for them several times, for its numbers, its tornado and its commands.

@@ -137,7 +137,7 @@ def _label(name: str, own: Assumption, words: Words) -> str:
 
 
 def _family(own: Assumption, words: Words) -> str:
-    return words.families.get(own.distribution.family, own.distribution.family)
+    return words.family(own.distribution.family)
 
 
 def _of_interval(name: str, key: str, own: Assumption, prob: float, words: Words) -> Slider:

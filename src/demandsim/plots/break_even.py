@@ -16,7 +16,6 @@ from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.summarize import probability
-from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +117,11 @@ def break_even(
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     keys = [line(INK, said.say("even"), linewidth=2.2)]
     keys += [dot(ORANGE, said.say("published"), "D", markeredgecolor="white", markersize=9)]
-    worst = number(100 * float(np.nanmax(chances.mcse.values)), 2) if chains > 1 or DESIGNS[design].independent else "?"
+    worst = (
+        said.number(100 * float(np.nanmax(chances.mcse.values)), 2)
+        if chains > 1 or DESIGNS[design].independent
+        else "?"
+    )
     notes = [said.say("break_even_note", error=worst), *provenance(chances, [], said)]
     return canvas.finish(said.say("break_even", study=study_of(chances.attrs, said), event=phrase), keys, notes)
 
@@ -147,7 +150,7 @@ def _phrase(model: Model, event: Event, locale: Locale) -> str:
             return locale.say("event", name=left, sign=_SHOWN.get(one.word, one.word), value=right)
         name, sign, bound = one.simple
         divisor, shown = locale.unit(model.declared_units[name], bound)
-        value = f"{number(bound / divisor, 3)} {shown}".strip()
+        value = f"{locale.number(bound / divisor, 3)} {shown}".strip()
         return locale.say("event", name=told[name], sign=_SHOWN.get(sign, sign), value=value)
 
     return event.written(compared, {word: locale.say(word) for word in ("and", "or", "not")})
@@ -237,7 +240,7 @@ def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, 
     _, top = axes.get_ylim()
     upper = axes.transData.transform((x[1], y[1]))[1] > axes.transData.transform((x[1], top))[1] - 40
     axes.annotate(
-        locale.say("here", chance=percent(round(here, 2))),
+        locale.say("here", chance=locale.percent(round(here, 2))),
         (x[1], y[1]),
         (0, -12 if upper else 10),
         textcoords="offset points",

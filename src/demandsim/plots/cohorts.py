@@ -13,7 +13,6 @@ from demandsim.plots.panels import captioned, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import convert
-from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +96,7 @@ def cohorts(draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, loc
     keys = [band(colours[name], _layer_name(name, said)) for name in layers]
     if bool((missing > 0).any()):
         keys += [band("white", said.say("cohort_missing"), hatch="////", edgecolor=ORANGE)]
-    keys += [line(INK, said.say("interval", prob=percent(prob)), linewidth=1.5)]
+    keys += [line(INK, said.say("interval", prob=said.percent(prob)), linewidth=1.5)]
     notes = [said.say("cohorts_note"), *provenance(draws, [draws[name] for name in _NEEDED], said)]
     return canvas.finish(said.say("cohorts", study=study_of(draws.attrs, said)), keys, notes)
 

@@ -15,7 +15,6 @@ from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import summarize
-from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +105,7 @@ def convergence(
             title = said.name(name, draws[name].attrs.get("long_name"))
             axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
             axes.set_xlabel(said.say("total_draws") if row == len(names) - 1 else "", fontsize=9)
-    word = said.say("estimate", statistic=said.say(statistic, prob=percent(prob)))
+    word = said.say("estimate", statistic=said.say(statistic, prob=said.percent(prob)))
     keys = [line(BLUE, word, marker="o", markersize=4), band(_LIGHT, said.say("band"))]
     notes = provenance(draws, (draws[n] for n in names), said)
     return canvas.finish(said.say("convergence", study=study_of(draws.attrs, said)), keys, notes)
@@ -130,7 +129,7 @@ def _trace(axes: Axes, found: xr.DataArray, statistic: str, locale: Locale) -> N
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.tick_params(labelsize=8.5)
     axes.set_ylabel(shown or locale.say("ratio"), fontsize=9)
-    last = locale.say("last", value=number(float(y[-1]), 4), error=number(float(1.96 * e[-1]), 2))
+    last = locale.say("last", value=locale.number(float(y[-1]), 4), error=locale.number(float(1.96 * e[-1]), 2))
     axes.text(0.99, 0.96, last, transform=axes.transAxes, ha="right", va="top", fontsize=8.5)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.18 * (high - low))

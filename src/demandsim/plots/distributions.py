@@ -14,7 +14,6 @@ from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, 
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
-from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +80,7 @@ def distributions(
             _shape(canvas.axes[row, column], draws[name].sel(where), published, prob, where, said)
     keys = [
         band(_LIGHT, said.say("draws")),
-        band(BLUE, said.say("interval", prob=percent(prob))),
+        band(BLUE, said.say("interval", prob=said.percent(prob))),
         line(INK, said.say("median"), linewidth=1.5),
     ]
     keys += [line(ORANGE, said.say("published"))] if point is not None else []
@@ -114,7 +113,11 @@ def _shape(axes: Axes, array: xr.DataArray, published: Any, prob: float, where: 
     name = locale.name(str(array.name), array.attrs.get("long_name"))
     axes.set_title(captioned(name, where, locale), fontsize=10, loc="left")
     numbers = locale.say(
-        "spread", median=number(middle, 3), prob=percent(prob), low=number(low, 3), high=number(high, 3)
+        "spread",
+        median=locale.number(middle, 3),
+        prob=locale.percent(prob),
+        low=locale.number(low, 3),
+        high=locale.number(high, 3),
     )
     axes.set_xlabel(f"{shown or locale.say('ratio')}    {numbers}", fontsize=9)
     axes.set_yticks([])
@@ -179,7 +182,7 @@ def forest(
         labels = [wrapped(", ".join(map(said.label, place.values())) or said.say("draws"), 30) for place in places]
         axes.set_yticks(range(len(places)), labels if column == 0 else [""] * len(places), fontsize=9)
     canvas.axes[0, 0].set_ylabel(", ".join(said.dim(d) for d in dims), fontsize=9, color=GREY)
-    prob = percent(float(summary.attrs.get("prob", 0.9)))
+    prob = said.percent(float(summary.attrs.get("prob", 0.9)))
     keys = [
         dot("white", said.say("median"), markeredgecolor=BLUE, markeredgewidth=2),
         line(BLUE, said.say("interval_hdi" if summary.attrs.get("kind") == "hdi" else "interval", prob=prob)),
@@ -208,8 +211,8 @@ def _intervals(
         axes.plot(found["median"], y, "o", color="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7)
         if point is not None:
             axes.plot(float(at(place, point)) / divisor, y - 0.24, "D", color=ORANGE, markersize=6)
-        ends_text = locale.say("range", low=number(found["lower"], 3), high=number(found["upper"], 3))
-        text = f"{number(found['median'], 3)}  ({ends_text})"
+        ends_text = locale.say("range", low=locale.number(found["lower"], 3), high=locale.number(found["upper"], 3))
+        text = f"{locale.number(found['median'], 3)}  ({ends_text})"
         axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
     if low < 0 < high:
         axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")

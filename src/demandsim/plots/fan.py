@@ -11,10 +11,9 @@ import xarray as xr
 from demandsim.errors import DemandsimError, check_known
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.words import locale_of
+from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
-from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,13 +109,13 @@ def fan(
                 here = marks.sel(panels.where(marks, column)).dropna(along)
                 looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
                 axes.plot(here[along].values, here.values / divisor, "D", **looks)
-            _scale(axes, low / divisor, high / divisor, share=unit == "1")
+            _scale(axes, low / divisor, high / divisor, said, share=unit == "1")
             title = said.name(name, arrays[name].attrs.get("long_name"))
             axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
             axes.set_ylabel(shown if column == 0 else "", fontsize=9)
             _ticks(axes, arrays[name][along], along)
     keys = [line(BLUE, said.say("median"))]
-    keys += [band(_tint(i, len(probs)), said.say("interval", prob=percent(p))) for i, p in enumerate(probs)]
+    keys += [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
     return canvas.finish(
         said.say("fan", study=study_of(draws.attrs, said)), keys, provenance(draws, arrays.values(), said)
@@ -144,7 +143,7 @@ def _draw(axes: Axes, ends: xr.DataArray, along: str, probs: Sequence[float]) ->
     axes.plot(time, ends.sel(quantile=0.5).values, color=BLUE, linewidth=2)
 
 
-def _scale(axes: Axes, low: float, high: float, *, share: bool) -> None:
+def _scale(axes: Axes, low: float, high: float, locale: Locale, *, share: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     wide = is_wide(low, high) and not share
@@ -159,7 +158,7 @@ def _scale(axes: Axes, low: float, high: float, *, share: bool) -> None:
     if low < 0 < high:
         axes.axhline(0.0, color=GREY, linewidth=0.8)
     if share:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(round(value, 6))))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: locale.percent(round(value, 6))))
     axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9, color=GREY)

@@ -13,7 +13,6 @@ from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, MOST, ROW, check_dims, long_names, name_rows
 from demandsim.plots.words import locale_of
-from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +140,7 @@ def _shares(
             axes.set_title(captioned(said.name(name, titles.get(name)), where, said), fontsize=10, loc="left")
     keys = [band(colour, said.say(kind)) for kind, colour in zip(kinds, colours, strict=True)]
     if f"{kinds[0]}_lower" in data:
-        prob = percent(float(data.attrs.get("prob", 0.9)))
+        prob = said.percent(float(data.attrs.get("prob", 0.9)))
         keys += [line(INK, said.say("confidence", prob=prob), linewidth=1.2, marker="|")]
     invalid = int(data["n_invalid"].sum()) if "n_invalid" in data else 0
     notes = [said.say("invalid", count=f"{invalid:,}")] if invalid else []

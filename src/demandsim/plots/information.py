@@ -15,7 +15,6 @@ from demandsim.plots.panels import Panels, captioned, lay_out, study_of
 from demandsim.plots.payoffs import amount, notes
 from demandsim.plots.rows import FRAME, MOST, ROW, long_names, name_rows
 from demandsim.plots.words import Locale, locale_of
-from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +117,7 @@ def _values(canvas: Canvas, axes: Axes, own: xr.Dataset, locale: Locale) -> None
         ends = max(value - 1.96 * error, 0.0), value + 1.96 * error
         axes.barh(y, value, height=0.62, color=BLUE)
         axes.plot(ends, [y, y], color=INK, linewidth=1.2, marker="|", markersize=6)
-        _written(canvas, axes, number(value, 3) if value > 5e-4 * values.max() else "0", ends[1], y)
+        _written(canvas, axes, locale.number(value, 3) if value > 5e-4 * values.max() else "0", ends[1], y)
     _from_zero(axes, float((values + 1.96 * errors).max()))
     ticks(axes)
     axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)

@@ -14,7 +14,6 @@ from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, 
 from demandsim.plots.panels import finite, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.series.cross_check import cross_check
-from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +129,7 @@ def _curves(
         chances = locale.say("separator").join(
             " ".join([*map(locale.label, p.values()), _chance(float(check.probability.sel(p)))]) for p in places
         )
-        text = locale.say("limit", name=f"{name[:1].upper()}{name[1:]}", value=number(bound, 3), chances=chances)
+        text = locale.say("limit", name=f"{name[:1].upper()}{name[1:]}", value=locale.number(bound, 3), chances=chances)
         side = -6 if leftwards else 6
         written = axes.annotate(
             text,

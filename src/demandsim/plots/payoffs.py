@@ -12,7 +12,7 @@ from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, 
 from demandsim.plots.canvas import plain_ticks as ticks
 from demandsim.plots.panels import captioned, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
-from demandsim.units.format import brief, percent
+from demandsim.units.format import brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
     canvas, panels = _panels(found, action, dim, 3.1, said)
     for column, (axes, own) in enumerate(panels):
         _payoffs(axes, own, action, said, first=column == 0)
-    prob, tail = percent(float(found.attrs.get("prob", 0.9))), percent(float(found.attrs.get("tail", 0.1)))
+    prob, tail = said.percent(float(found.attrs.get("prob", 0.9))), said.percent(float(found.attrs.get("tail", 0.1)))
     keys = [
         line(BLUE, said.say("payoff_mean"), marker="o", markersize=4),
         band(SKY, said.say("interval", prob=prob), alpha=0.35),
@@ -173,7 +173,7 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
     """
     said, action = locale_of(locale), _evaluated(found)
     canvas, panels = _panels(found, action, dim, 3.3, said)
-    tail = percent(float(found.attrs.get("tail", 0.1)))
+    tail = said.percent(float(found.attrs.get("tail", 0.1)))
     outside = sum(_frontier(canvas, axes, own, action, said) for axes, own in panels)
     worst = said.say("payoff_worst", tail=tail)
     for axes in canvas.axes.flat:

@@ -15,7 +15,7 @@ from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, 
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.units.convert import conversion_factor
-from demandsim.units.format import label_value, number
+from demandsim.units.format import label_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -164,7 +164,7 @@ def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequenc
         axes.vlines(middle / divisor, 0, 1.04, color=colour, linewidth=1.5)
     for value in seen:
         axes.plot(value / divisor, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=5, clip_on=False)
-    before_text, after_text = (number(m / divisor, 3) for m in middles)
+    before_text, after_text = (locale.number(m / divisor, 3) for m in middles)
     medians = locale.say("medians", before=before_text, after=after_text)
     axes.set_xlabel(f"{shown or locale.say('ratio')}    {medians}", fontsize=9)
     axes.set_yticks([])

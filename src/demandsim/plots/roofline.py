@@ -28,7 +28,6 @@ from demandsim.plots.canvas import (
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import check_prob
-from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +144,7 @@ def roofline(
     named = [*(names if any(len(row) > 1 for row in rows) else ()), *roofs, *uprights]
     keys = [] if len(named) > len(roofs) + len(uprights) else [line(BLUE, said.say("median"))]
     keys += [_key(said.name(n, draws[n].attrs.get("long_name")), looks[n]) for n in named]
-    keys += [band("#BBBBBB", said.say("interval", prob=percent(prob)))]
+    keys += [band("#BBBBBB", said.say("interval", prob=said.percent(prob)))]
     keys += [dot("white", said.say("measured"), "D", markeredgecolor=INK)] if measured else []
     keys += [
         line(GREY, text, linestyle=_DOTTED, linewidth=1.4)

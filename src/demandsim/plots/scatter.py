@@ -21,9 +21,8 @@ from demandsim.plots.canvas import (
     wrapped,
 )
 from demandsim.plots.panels import chosen, finite, provenance, study_of
-from demandsim.plots.words import locale_of
+from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.estimators import spread_to_mcse
-from demandsim.units.format import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +93,7 @@ def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2
             axes = canvas.axes[row, column]
             (x, x_low, x_high), (y, y_low, y_high) = columns[column], columns[row]
             if column > row:
-                _correlation(axes, x, y)
+                _correlation(axes, x, y, said)
                 continue
             plain_ticks(axes, log=logs[column])
             if x_high > x_low:
@@ -131,7 +130,7 @@ def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2
     return canvas.finish(said.say("scatter", study=study_of(draws.attrs, said)), keys, notes)
 
 
-def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray) -> None:
+def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray, locale: Locale) -> None:
     from scipy import stats
 
     def rank_correlation(one: Any, other: Any) -> float:
@@ -147,8 +146,8 @@ def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray) -> None:
     bare(axes, "left", "right", "top", "bottom")
     shade = 0.0 if np.isnan(rho) else 0.85 * abs(rho)
     axes.set_facecolor((*(_rgb(BLUE) if rho >= 0 else _rgb(ORANGE)), shade))
-    written = "0.00" if abs(rho) < 0.005 else f"{rho:+.2f}"
-    within = number(max(error, 1e-4), 1)
+    written = "0.00" if abs(rho) < 0.005 else locale.figures(f"{rho:+.2f}")
+    within = locale.number(max(error, 1e-4), 1)
     text = "–" if np.isnan(rho) else f"ρ = {written}" + ("" if np.isnan(error) else f"\n± {within}")
     axes.text(
         0.5,

@@ -12,7 +12,6 @@ from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, line, 
 from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, MOST, ROW, check_dims, name_rows
 from demandsim.plots.words import Locale, locale_of
-from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +75,7 @@ def tornado(
     keys = [band(BLUE, said.say("tornado_low")), band(ORANGE, said.say("tornado_high"))]
     bases = {"point": "tornado_point", "median": "tornado_median"}
     keys += [line(INK, said.say(bases.get(str(moved.attrs.get("base", "")), "tornado_base")), linewidth=1)]
-    notes = [said.say("tornado_note", prob=percent(float(moved.attrs.get("prob", 0.9))))]
+    notes = [said.say("tornado_note", prob=said.percent(float(moved.attrs.get("prob", 0.9))))]
     left = max(moved.sizes["assumption"] - MOST, 0)
     notes += [said.say("tornado_most", count=left)] if left else []
     notes += [said.say("invalid_results", count=sum(counts))] if sum(counts) else []
@@ -129,7 +128,7 @@ def _tornado(
     axes.axvline(base, color=INK, linewidth=1)
     if values.min() < 0 < values.max():
         axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"{shown or locale.say('ratio')}    {locale.say('base', value=number(base, 3))}", fontsize=9)
+    axes.set_xlabel(f"{shown or locale.say('ratio')}    {locale.say('base', value=locale.number(base, 3))}", fontsize=9)
 
 
 def _sides(base: float, low: float, high: float, at_low: str, at_high: str) -> list[tuple[tuple[float, int], str]]:

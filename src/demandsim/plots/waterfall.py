@@ -12,7 +12,6 @@ from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, 
 from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
 from demandsim.plots.rows import FRAME, ROW, check_dims, long_names
 from demandsim.plots.words import Locale, locale_of
-from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +88,7 @@ def waterfall(
     if statistic == "point":
         title = said.say("waterfall_point", study=study)
     if statistic in words:
-        prob = percent(float(bridge.attrs.get("prob", 0.9)))
+        prob = said.percent(float(bridge.attrs.get("prob", 0.9)))
         title = said.say("waterfall", study=study, statistic=said.say(statistic, prob=prob))
     return canvas.finish(title, keys, provenance(bridge, [], said))
 
@@ -118,12 +117,12 @@ def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, unit: str, locale: Loc
     plain_ticks(axes)
     levels, steps = levels / divisor, steps / divisor
     last = len(steps) + 1
-    pieces = [(0.0, before / divisor, GREY, number(before / divisor, 3))]
+    pieces = [(0.0, before / divisor, GREY, locale.number(before / divisor, 3))]
     pieces += [
-        (levels[i], levels[i + 1], BLUE if step >= 0 else ORANGE, f"{'+' if step >= 0 else ''}{number(step, 3)}")
+        (levels[i], levels[i + 1], BLUE if step >= 0 else ORANGE, f"{'+' if step >= 0 else ''}{locale.number(step, 3)}")
         for i, step in enumerate(steps.tolist())
     ]
-    pieces += [(0.0, after / divisor, GREY, number(after / divisor, 3))]
+    pieces += [(0.0, after / divisor, GREY, locale.number(after / divisor, 3))]
     for y, (start, stop, colour, written) in enumerate(pieces):
         axes.barh(y, stop - start, left=start, height=0.62, color=colour)
         if y < last:

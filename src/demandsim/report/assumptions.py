@@ -133,7 +133,7 @@ def _point(assumption: Assumption, words: Words) -> str:
 
 
 def _family(assumption: Assumption, words: Words) -> str:
-    family = words.families.get(assumption.distribution.family, assumption.distribution.family)
+    family = words.family(assumption.distribution.family)
     shared = assumption.shared and len(assumption.distribution.laws) > 1
     return family + (words.say("separator") + words.say("shared") if shared else "")
 

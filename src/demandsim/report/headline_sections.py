@@ -98,7 +98,7 @@ def _in_short(scene: Scene, page: Page, words: Words) -> Iterator[str]:
     for chart in scene.charts[:1]:
         shares = [(share.label, share.kinds[chart.kinds[-1]][0]) for share in chart.shares[:_TOLD]]
         if shares:
-            told = say("and").join(say("short_share", name=name, share=percent(share, 0)) for name, share in shares)
+            told = say("also").join(say("short_share", name=name, share=percent(share, 0)) for name, share in shares)
             name = chart.label if page.read_at is None else say("labelled", name=chart.label, labels=page.read_at)
             yield say("short_source", name=name, shares=told)
     found = scene.information

@@ -60,7 +60,7 @@ def assembled(page: Page, sections: Sequence[Section], lead: str, version: str, 
         tag("script", _told(sections, words), type="application/json", id="told-by-script"),
         tag("script", Markup(script)),
     ]
-    document = tag("html", tag("head", head), tag("body", body), lang=words.lang)
+    document = tag("html", tag("head", head), tag("body", body), lang=words.tag)
     return f"<!DOCTYPE html>\n{document}\n"
 
 

@@ -1,15 +1,13 @@
-"""Wording: what the page says, in English or Chinese; names, units and dims are those of the pictures."""
+"""Words: values, ranges and places of the page in a language; names, units and dims are those of the pictures."""
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from demandsim.locale import words
 from demandsim.plots.words import Locale, locale_of
 from demandsim.units.format import number
 
@@ -77,36 +75,10 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Words:
-    """A language of the page.
+class Words(words.Words):
+    """A language of the page; `locale` holds names, dims and units as the pictures have them."""
 
-    Parameters
-    ----------
-    lang : str
-        Language tag of the document.
-    phrases, families : mapping of str to str
-        Phrases by key; families of distributions by the name of their constructor.
-    locale : Locale
-        Names, dims and units, as the pictures have them.
-    scales : mapping of unit to sequence of (from, divisor, unit)
-        What a page counts in other words than a picture, whose axis holds the word once.
-    """
-
-    lang: str
-    phrases: Mapping[str, str]
-    families: Mapping[str, str]
-    locale: Locale
-    scales: Mapping[str, Sequence[tuple[float, float, str]]] = field(default_factory=dict)
-
-    def say(self, key: str, **values: Any) -> str:
-        """Fill in a phrase.
-
-        Examples
-        --------
-        >>> words_of("en").say("seed")
-        'Seed'
-        """
-        return self.phrases[key].format(**values)
+    locale: Locale = field(kw_only=True)
 
     def scale(self, unit: str, *values: float) -> Scale:
         """Choose in what values of a unit read well, by the largest of them.
@@ -117,7 +89,7 @@ class Words:
         Scale(divisor=1000000000.0, unit='bn CNY/year')
         """
         size = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-        for least, divisor, shown in self.scales.get(unit, ()):
+        for least, divisor, shown in self.units["page"].get(unit, ()):
             if size >= least:
                 return Scale(divisor, shown)
         return Scale(*self.locale.unit(unit, size))
@@ -172,9 +144,8 @@ class Words:
         return self.phrases["comma"].join(parts)
 
 
-@functools.cache
-def words_of(code: str) -> Words:
-    """Read a language.
+def words_of(code: str, *readers: str) -> Words:
+    """Read a language, and the phrases of further `readers` than the page.
 
     Raises
     ------
@@ -183,10 +154,7 @@ def words_of(code: str) -> Words:
 
     Examples
     --------
-    >>> words_of("zh").lang
-    'zh-Hans'
+    >>> words_of("zh").tag, words_of("zh").say("seed")
+    ('zh-Hans', '种子')
     """
-    locale = locale_of(code, drawn=False)
-    path = importlib.resources.files("demandsim.report").joinpath("locale", f"{code}.toml")
-    said = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Words(said["lang"], said["words"], said["families"], locale, said["scales"])
+    return Words(**vars(words.words_of(code, "report", *readers)), locale=locale_of(code, drawn=False))

@@ -8,10 +8,10 @@ import pytest
 import demandsim as ds
 from demandsim.equations import shipped
 from demandsim.graph.graph import Constant
-from demandsim.plots.words import _read
+from demandsim.plots.words import locale_of
 from demandsim.units.registry import CURRENCIES
 
-CHINESE = _read("zh")
+CHINESE = locale_of("zh", drawn=False)
 STUDIES = ds.list_studies()
 #: Names that Chinese reports print in Latin letters.
 LATIN = {"pue"}
@@ -94,7 +94,7 @@ def test_whatever_a_study_is_held_against_has_a_chinese_name(study):
 def test_a_name_that_its_author_gave_in_chinese_goes_first():
     assert CHINESE.name("cards", "Cards needed") == "所需算力卡"
     assert CHINESE.name("cards", "推理卡") == "推理卡"
-    assert _read("en").name("cards", "推理卡") == "推理卡"
+    assert locale_of("en", drawn=False).name("cards", "推理卡") == "推理卡"
 
 
 def test_labels_and_rates_are_written_as_people_do():
@@ -103,6 +103,6 @@ def test_labels_and_rates_are_written_as_people_do():
     assert CHINESE.label("my own") == "my own"
     assert CHINESE.setting("0.32 1/year") == "0.32/年"
     assert CHINESE.setting("4.2e-13 1/year") == "0/年"
-    assert _read("en").setting("0.4 1/year") == "0.4/year"
+    assert locale_of("en", drawn=False).setting("0.4 1/year") == "0.4/year"
     assert CHINESE.unit("Mcard*hour", 2.788) == (1.0, "百万卡时")
-    assert _read("en").unit("card*hour", 3.0) == (1.0, "card-hours")
+    assert locale_of("en", drawn=False).unit("card*hour", 3.0) == (1.0, "card-hours")
