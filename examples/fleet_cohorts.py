@@ -45,15 +45,22 @@ def capacity_compute(initial_compute, growth_rate, elapsed_time):
     return initial_compute * np.exp(growth_rate * elapsed_time)
 
 
-rooms = {
-    "hardware": ["usable_flops", "cards_bought_by_mix", "compute_surviving", "unmet_compute", "unmet_cards_of_mix"],
-    "fleet": ["cards_surviving", "cards_in_service", "cards_retired"],
-    "ownership": ["purchase_capex", "depreciation"],
-}
+equations = [
+    "hardware.usable_flops",
+    "hardware.cards_bought_by_mix",
+    "hardware.compute_surviving",
+    "hardware.unmet_compute",
+    "hardware.unmet_cards_of_mix",
+    "fleet.cards_surviving",
+    "fleet.cards_in_service",
+    "fleet.cards_retired",
+    "ownership.purchase_capex",
+    "ownership.depreciation",
+]
 plenty = [1e9] * 10  # more than anybody would buy
 made_at_home = [5e4 * 1.15**year for year in range(10)]
 model = ds.Model(
-    [capacity_compute, *(equation_named(f"{room}.{name}") for room, names in rooms.items() for name in names)],
+    [capacity_compute, *(equation_named(name) for name in equations)],
     {
         "elapsed_time": ds.Assumption(dist.constant(by_year(range(10))), unit="year"),
         "initial_compute": ds.Assumption(

@@ -40,25 +40,23 @@ def by_kind(values):
 
 prices, shares = ([row[place] for row in table.values()] for place in (1, 2))
 sources = "; ".join(f"{kind}: {row[4]}" for kind, row in table.items())
-rooms = {
-    "inference": ["flops_per_token"],
-    "hardware": ["usable_flops"],
-    "ownership": [
-        "cluster_cost_ratio",
-        "installed_price",
-        "depreciation_at_once",
-        "card_energy_cost",
-        "energy_cost",
-        "datacenter_cost",
-        "maintenance_cost",
-        "operating_cost",
-        "card_hour_cost",
-        "compute_cost",
-        "token_cost_of_compute",
-    ],
-}
+equations = [
+    "inference.flops_per_token",
+    "hardware.usable_flops",
+    "ownership.cluster_cost_ratio",
+    "ownership.installed_price",
+    "ownership.depreciation_at_once",
+    "ownership.card_energy_cost",
+    "ownership.energy_cost",
+    "ownership.datacenter_cost",
+    "ownership.maintenance_cost",
+    "ownership.operating_cost",
+    "ownership.card_hour_cost",
+    "ownership.compute_cost",
+    "ownership.token_cost_of_compute",
+]
 model = ds.Model(
-    [equation_named(f"{room}.{name}") for room, names in rooms.items() for name in names],
+    [equation_named(name) for name in equations],
     {
         "activated_parameters": ds.Assumption(37e9, unit="parameter", source="DeepSeek-V3; weights only, no attention"),
         # One card stands for any number: every cost is proportional to it.

@@ -35,6 +35,11 @@ built = study.assume(
         long_name="China's AI chip market of 2025",
         source="Guosen Securities, January 2025",
     ),
+    chip_share=ds.Assumption(
+        85 / 160,
+        long_name="Share of AI processors in ByteDance's capex",
+        source="plans for 2026: 85 of 160 bn CNY (Financial Times, 23 December 2025)",
+    ),
     provider_capex=ds.Assumption(
         150e9, "CNY/year", long_name="ByteDance's capex of 2025", source="Financial Times, 23 December 2025"
     ),
@@ -44,6 +49,9 @@ built = study.assume(
     market.exceeds_market,
     market.capex_share_needed,
     market.exceeds_capex,
+    market.provider_chip_budget,
+    market.chip_budget_share_needed,
+    market.exceeds_chip_budget,
 )
 built_draws = built.simulate(draws=4096, seed=1)
 print("\nTo build it within one to four years:")
