@@ -15,10 +15,10 @@ from demandsim.distributions.base import is_labelled
 from demandsim.errors import DemandsimError, UnknownNameError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.explanation import Explanation, explain
-from demandsim.graph.fingerprint import canonical, fingerprint
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.scenario import Scenarios
+from demandsim.graph.source import canonical, fingerprint
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred

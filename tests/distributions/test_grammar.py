@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demandsim import distributions as dist
+from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.distributions.format import format_value
-from demandsim.distributions.grammar import MENU
 from demandsim.errors import DemandsimError, DistributionError
 
 parse = dist.parse_distribution
@@ -240,7 +240,7 @@ def test_only_text_is_parsed(value):
 
 pieces = st.one_of(
     st.sampled_from(
-        [*MENU, "by", "true", "false", "(", ")", "[", "]", ",", "=", '"', "low", "high", "mean", "sd", "nan"]
+        [*CONSTRUCTORS, "by", "true", "false", "(", ")", "[", "]", ",", "=", '"', "low", "high", "mean", "sd", "nan"]
     ),
     st.floats().map(repr),
     st.integers().map(str),
@@ -341,11 +341,10 @@ def test_any_labelled_constant_written_and_read_is_the_same(values, labels):
 
 def test_every_name_of_the_menu_is_a_public_constructor():
     public = {getattr(dist, name) for name in dist.__all__}
-    assert set(MENU.values()) <= public
     constructors = public - {dist.Distribution, dist.parse_distribution, dist.as_distribution}
-    assert set(MENU.values()) == constructors
-    for name, constructor in MENU.items():
-        assert constructor.__name__ in (name, f"{name}_distribution")
+    assert {known.make for known in CONSTRUCTORS.values()} == constructors
+    for name, known in CONSTRUCTORS.items():
+        assert known.make.__name__ in (name, f"{name}_distribution")
 
 
 def test_errors_are_ours_and_value_errors():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import demandsim as ds
 from demandsim import distributions as dist
 from demandsim import testing
-from demandsim.distributions.grammar import MENU
+from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import UnitError, UnknownNameError
 from demandsim.testing.alternative_units import POOLS, powers_of, written
 from demandsim.testing.strategies.assumptions import UNITS
@@ -469,7 +469,7 @@ def test_the_other_formulation_may_assume_what_the_first_computes(one):
 
 
 def test_every_member_of_the_menu_is_drawn():
-    assert set(FAMILIES) == MENU.keys() - {"scipy"}
+    assert set(FAMILIES) == CONSTRUCTORS.keys() - {"scipy"}
 
 
 @pytest.mark.parametrize(

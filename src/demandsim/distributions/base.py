@@ -132,6 +132,13 @@ class Distribution:
         return {name: value for name, value in self.__dict__.items() if name != "quantile_functions"}
 
     @property
+    def parts(self) -> tuple[Distribution, ...]:
+        """Distributions that it is made of, and what those are made of: empty for most."""
+        given = [item for _, value in self.said for item in (value if isinstance(value, list) else [value])]
+        own = [item for item in given if isinstance(item, Distribution)]
+        return tuple(part for item in own for part in (item, *item.parts))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Number of elements along each of `dims`."""
         return tuple(len(self.coords[dim]) for dim in self.dims)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import (
-    Parameter,
-    central_z,
-    check_interval,
-    check_moments,
-    default_prob,
-    either,
-    positive,
-)
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import Parameter, by_interval, central_z, constructor, positive, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
 
@@ -57,33 +47,7 @@ def _beta_shapes(low: float, high: float, tail: float) -> tuple[float, float]:
     raise DistributionError("no beta that a double can hold has this interval")
 
 
-def _solve_beta(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-) -> Law:
-    from scipy import stats
-
-    if not either((low, high), (mean, sd)):
-        mean, sd = cast(float, mean), cast(float, sd)
-        check_moments(mean, sd, prob=prob)
-        if not 0 < mean < 1:
-            raise DistributionError("mean must lie between 0 and 1")
-        if sd * sd >= mean * (1 - mean):
-            raise DistributionError(f"sd must be below sqrt(mean * (1 - mean)) = {math.sqrt(mean * (1 - mean)):.4g}")
-        size = mean / sd * ((1 - mean) / sd) - 1
-        return sound(BetaLaw(stats.beta(mean * size, (1 - mean) * size), moments=(mean, sd)))
-    low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-    check_interval(low, high, prob)
-    if low <= 0 or high >= 1:
-        raise DistributionError("the interval must lie strictly inside 0 and 1")
-    tail = (1 - prob) / 2
-    a, b = _beta_shapes(low, high, tail)
-    return sound(BetaLaw(stats.beta(a, b)))
-
-
+@constructor(interval=0.9, support="unit")
 def beta(
     low: Parameter = None,
     high: Parameter = None,
@@ -91,7 +55,7 @@ def beta(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     r"""Beta distribution of a share between 0 and 1, by its central interval or by moments.
 
     Parameters
@@ -126,8 +90,18 @@ def beta(
     >>> beta(0.2, 0.6).ppf([0.05, 0.95]).round(9)
     array([0.2, 0.6])
     """
-    prob = default_prob(prob, low)
-    return build("beta", _solve_beta, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+    from scipy import stats
+
+    if by_interval((low, high, prob), (mean, sd)):
+        if low <= 0 or high >= 1:
+            raise DistributionError("the interval must lie strictly inside 0 and 1")
+        return sound(BetaLaw(stats.beta(*_beta_shapes(low, high, (1 - prob) / 2))))
+    if not 0 < mean < 1:
+        raise DistributionError("mean must lie between 0 and 1")
+    if sd * sd >= mean * (1 - mean):
+        raise DistributionError(f"sd must be below sqrt(mean * (1 - mean)) = {math.sqrt(mean * (1 - mean)):.4g}")
+    size = mean / sd * ((1 - mean) / sd) - 1
+    return sound(BetaLaw(stats.beta(mean * size, (1 - mean) * size), moments=(mean, sd)))
 
 
 def _gamma_law(shape: float, scale: float, moments: tuple[float, float]) -> Law:
@@ -141,42 +115,7 @@ def _gamma_law(shape: float, scale: float, moments: tuple[float, float]) -> Law:
     return sound(positive(law))
 
 
-def _solve_gamma(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-) -> Law:
-    from scipy import optimize, special
-
-    if not either((low, high), (mean, sd)):
-        mean, sd = cast(float, mean), cast(float, sd)
-        check_moments(mean, sd, above_zero="a gamma", prob=prob)
-        return _gamma_law((mean / sd) ** 2, sd * (sd / mean), (mean, sd))
-    low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-    check_interval(low, high, prob)
-    if low <= 0:
-        raise DistributionError("low must be positive: a gamma has no values at or below 0")
-    tail = (1 - prob) / 2
-    asked = math.log(high / low) if high > 2 * low else math.log1p((high - low) / low)
-
-    def excess(log_shape: float) -> float:
-        # The ratio of the percentiles depends on the shape alone, and falls with it.
-        shape = math.exp(log_shape)
-        bottom = float(special.gammaincinv(shape, tail))
-        if bottom <= 0:
-            return 1e6
-        return math.log(float(special.gammainccinv(shape, tail)) / bottom) - asked
-
-    widest, narrowest = math.log(5e-3), math.log(1e12)
-    if not excess(widest) > 0 > excess(narrowest):
-        raise DistributionError("no gamma has this interval: it is too wide or too narrow")
-    shape = math.exp(float(optimize.brentq(excess, widest, narrowest, xtol=1e-14, rtol=1e-14)))
-    scale = high / float(special.gammainccinv(shape, tail))
-    return _gamma_law(shape, scale, (shape * scale, math.sqrt(shape) * scale))
-
-
+@constructor(interval=0.9, support="positive")
 def gamma(
     low: Parameter = None,
     high: Parameter = None,
@@ -184,7 +123,7 @@ def gamma(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     r"""Gamma distribution, by its central interval or by moments.
 
     Parameters
@@ -210,5 +149,24 @@ def gamma(
     >>> gamma(1, 10).ppf([0.05, 0.95]).round(9)
     array([ 1., 10.])
     """
-    prob = default_prob(prob, low)
-    return build("gamma", _solve_gamma, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+    from scipy import optimize, special
+
+    if not by_interval((low, high, prob), (mean, sd), above_zero="a gamma"):
+        return _gamma_law((mean / sd) ** 2, sd * (sd / mean), (mean, sd))
+    tail = (1 - prob) / 2
+    asked = math.log(high / low) if high > 2 * low else math.log1p((high - low) / low)
+
+    def excess(log_shape: float) -> float:
+        # The ratio of the percentiles depends on the shape alone, and falls with it.
+        shape = math.exp(log_shape)
+        bottom = float(special.gammaincinv(shape, tail))
+        if bottom <= 0:
+            return 1e6
+        return math.log(float(special.gammainccinv(shape, tail)) / bottom) - asked
+
+    widest, narrowest = math.log(5e-3), math.log(1e12)
+    if not excess(widest) > 0 > excess(narrowest):
+        raise DistributionError("no gamma has this interval: it is too wide or too narrow")
+    shape = math.exp(float(optimize.brentq(excess, widest, narrowest, xtol=1e-14, rtol=1e-14)))
+    scale = high / float(special.gammainccinv(shape, tail))
+    return _gamma_law(shape, scale, (shape * scale, math.sqrt(shape) * scale))

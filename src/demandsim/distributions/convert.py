@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from demandsim.distributions.base import Distribution, Law, is_labelled
-from demandsim.distributions.constructor import sound
-from demandsim.distributions.empirical import constant
+from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
 from demandsim.distributions.foreign import DuckLaw, NewScipyLaw
 from demandsim.distributions.frozen import law_of, named_in_scipy
+from demandsim.distributions.grammar import parse_distribution
 from demandsim.errors import DistributionError, did_you_mean, shorten
 
-__all__ = ["as_distribution", "scipy_distribution"]
+__all__ = ["as_distribution", "as_distributions", "as_part", "scipy_distribution"]
 
 #: Distributions of scipy's new kind that can be said by name.
 _NEW = ("Normal", "Uniform", "Logistic", "Binomial")
@@ -66,6 +67,9 @@ def scipy_distribution(name: str, *args: Any, **kwargs: Any) -> Distribution:
     return as_distribution(made)
 
 
+register("scipy", scipy_distribution)
+
+
 def _from_frozen(frozen: Any) -> Distribution:
     parameters = [*frozen.args, *frozen.kwds.values()]
     if any(np.ndim(value) for value in parameters):
@@ -88,15 +92,11 @@ def _from_new(x: Any) -> Distribution:
     if any(np.ndim(value) for value in parameters.values()):
         raise DistributionError("a scipy distribution with array parameters has no named dims; use DataArrays instead")
     if type(x) is getattr(stats, "Mixture", None):
-        from demandsim.distributions.mixture import mixture
-
         # By its parts: scipy's own copy of a mixture, as pickle makes it, forgets the weights.
-        return mixture([as_distribution(part) for part in x.components], weights=np.asarray(x.weights).tolist())
+        return CONSTRUCTORS["mixture"].make(x.components, weights=np.asarray(x.weights).tolist())
     if type(x).__name__ == "TruncatedDistribution" and hasattr(x, "_dist"):
-        from demandsim.distributions.truncation import truncated
-
         # By ours: scipy's loses the upper tail, and may draw infinity.
-        return truncated(as_distribution(x._dist), lower=float(x.lb), upper=float(x.ub))
+        return CONSTRUCTORS["truncated"].make(x._dist, lower=float(x.lb), upper=float(x.ub))
     said = [(key, float(value)) for key, value in parameters.items()]
     if type(x).__name__ == "StandardNormal":
         # What scipy makes of Normal() alone; the same law has a name in the menu.
@@ -143,13 +143,15 @@ def _sound(distribution: Distribution) -> Distribution:
     return distribution
 
 
-def as_distribution(value: Any) -> Distribution:
+def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = None) -> Distribution:
     """Take whatever has a quantile function as a distribution.
 
     Parameters
     ----------
     value : Distribution, number, DataArray, str, scipy or PreliZ distribution
         A number or a DataArray of numbers is constant; a text is read by the grammar of study files.
+    coords : mapping of dim to labels, optional
+        Coordinates of the dims that a text names with ``by(...)``.
 
     Returns
     -------
@@ -173,11 +175,9 @@ def as_distribution(value: Any) -> Distribution:
     if isinstance(value, (bool, np.bool_)):
         raise DistributionError(f"{value} is neither a number nor a distribution")
     if is_labelled(value) or isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and not value.ndim):
-        return constant(value)
+        return CONSTRUCTORS["constant"].make(value)
     if isinstance(value, str):
-        from demandsim.distributions.grammar import parse_distribution
-
-        return parse_distribution(value)
+        return parse_distribution(value, coords)
     if isinstance(value, type):
         raise DistributionError(f"{value.__name__} is a class of distributions: give it parameters")
     if hasattr(value, "dist") and hasattr(value, "args") and hasattr(value, "ppf"):
@@ -196,3 +196,15 @@ def as_distribution(value: Any) -> Distribution:
         f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
         "it has no quantile function ('ppf' or 'icdf')"
     )
+
+
+def as_part(family: str, name: str, value: Any) -> Distribution:
+    """Read the distribution that a constructor starts from."""
+    return as_distribution(value)
+
+
+def as_distributions(family: str, name: str, values: Any) -> list[Distribution]:
+    """Read the distributions that a constructor combines."""
+    if isinstance(values, (str, bytes, dict, set, Distribution)) or not hasattr(values, "__iter__"):
+        raise DistributionError(f"{family}: {name} must be a list of distributions")
+    return [as_distribution(value) for value in values]

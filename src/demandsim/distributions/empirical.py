@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, listed, numbers_of
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import constructor, listed, numbers_of
 from demandsim.errors import DistributionError
 
 __all__ = ["PolylineLaw", "StepLaw", "constant", "discrete", "empirical", "shares_of"]
@@ -105,11 +105,8 @@ def step_law(values: Array, shares: Array) -> StepLaw:
     return StepLaw(unique[total > 0], total[total > 0])
 
 
-def _solve_constant(value: float) -> Law:
-    return StepLaw(numbers_of("value", [value]), np.ones(1))
-
-
-def constant(value: Any) -> Distribution:
+@constructor()
+def constant(value: Any) -> Law:
     """A value that is sure.
 
     Parameters
@@ -130,15 +127,11 @@ def constant(value: Any) -> Distribution:
     >>> constant(1979).sd()
     np.float64(0.0)
     """
-    return build("constant", _solve_constant, ("value",), value=value)
+    return StepLaw(numbers_of("value", [value]), np.ones(1))
 
 
-def _solve_discrete(values: Any, weights: Any = None) -> Law:
-    numbers = numbers_of("values", values)
-    return step_law(numbers, shares_of(weights, numbers.size, "values"))
-
-
-def discrete(values: Sequence[float], weights: Sequence[float] | None = None) -> Distribution:
+@constructor(read={"values": listed, "weights": listed})
+def discrete(values: Sequence[float], weights: Sequence[float] | None = None) -> Law:
     """Weighted values, such as two hardware options or three regulatory outcomes.
 
     Parameters
@@ -161,13 +154,8 @@ def discrete(values: Sequence[float], weights: Sequence[float] | None = None) ->
     >>> discrete([5, 6], weights=[1, 3]).mean()
     np.float64(5.75)
     """
-    parts = {"values": listed("discrete", "values", values), "weights": listed("discrete", "weights", weights)}
-    return build("discrete", _solve_discrete, ("values", "weights"), _required(parts, "values"))
-
-
-def _required(parts: dict[str, Any], name: str) -> dict[str, Any]:
-    # None would be dropped as not given.
-    return {**parts, name: [] if parts[name] is None else parts[name]}
+    found = numbers_of("values", values)
+    return step_law(found, shares_of(weights, found.size, "values"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,18 +215,14 @@ class PolylineLaw:
         return float(self.values[0]), float(self.values[-1])
 
 
-def _solve_empirical(data: Any, interpolate: bool = False) -> Law:
-    values = np.sort(numbers_of("data", data))
-    if not interpolate:
-        return step_law(values, np.full(values.size, 1.0 / values.size))
-    if values[0] == values[-1]:
-        raise DistributionError("interpolation needs at least two different values")
-    if not math.isfinite(values[-1] - values[0]):
-        raise DistributionError("its values are too far apart for a double")
-    return PolylineLaw(values, np.linspace(0.0, 1.0, values.size))
+def _switch(family: str, name: str, value: Any) -> bool | None:
+    if not isinstance(value, (bool, np.bool_)):
+        raise DistributionError(f"{family}: {name} must be true or false, not {value!r}")
+    return bool(value) or None
 
 
-def empirical(data: Sequence[float], *, interpolate: bool = False) -> Distribution:
+@constructor(read={"data": listed, "interpolate": _switch})
+def empirical(data: Sequence[float], *, interpolate: bool = False) -> Law:
     """The distribution of data: each value as likely as it occurs.
 
     Parameters
@@ -264,7 +248,11 @@ def empirical(data: Sequence[float], *, interpolate: bool = False) -> Distributi
     >>> empirical([3, 1, 2, 2], interpolate=True).ppf([0.2, 0.5, 0.9]).round(3)
     array([1.6, 2. , 2.7])
     """
-    if not isinstance(interpolate, (bool, np.bool_)):
-        raise DistributionError(f"empirical: interpolate must be true or false, not {interpolate!r}")
-    parts = {"data": listed("empirical", "data", data), "interpolate": bool(interpolate) or None}
-    return build("empirical", _solve_empirical, ("data",), _required(parts, "data"))
+    values = np.sort(numbers_of("data", data))
+    if not interpolate:
+        return step_law(values, np.full(values.size, 1.0 / values.size))
+    if values[0] == values[-1]:
+        raise DistributionError("interpolation needs at least two different values")
+    if not math.isfinite(values[-1] - values[0]):
+        raise DistributionError("its values are too far apart for a double")
+    return PolylineLaw(values, np.linspace(0.0, 1.0, values.size))

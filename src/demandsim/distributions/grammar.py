@@ -21,40 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from demandsim.distributions.base import Distribution
-from demandsim.distributions.beta_gamma import beta, gamma
-from demandsim.distributions.convert import as_distribution, scipy_distribution
-from demandsim.distributions.empirical import constant, discrete, empirical
-from demandsim.distributions.metalog import metalog
-from demandsim.distributions.mixture import mixture
-from demandsim.distributions.normal import lognormal, normal, student_t
-from demandsim.distributions.opinion_pool import pooled
-from demandsim.distributions.triangular_pert import pert, triangular
-from demandsim.distributions.truncation import truncated
-from demandsim.distributions.uniform import loguniform, uniform
+from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import DistributionError, did_you_mean, shorten
 
-__all__ = ["MENU", "parse_distribution"]
-
-#: What a text may call, and nothing else.
-MENU: dict[str, Callable[..., Distribution]] = {
-    "beta": beta,
-    "constant": constant,
-    "discrete": discrete,
-    "empirical": empirical,
-    "gamma": gamma,
-    "lognormal": lognormal,
-    "loguniform": loguniform,
-    "metalog": metalog,
-    "mixture": mixture,
-    "normal": normal,
-    "pert": pert,
-    "pooled": pooled,
-    "scipy": scipy_distribution,
-    "student_t": student_t,
-    "triangular": triangular,
-    "truncated": truncated,
-    "uniform": uniform,
-}
+__all__ = ["parse_distribution", "written"]
 
 # Possessive (++, *+), so that no text makes the reader try its pieces in more than one way.
 _TOKEN = re.compile(
@@ -140,8 +110,8 @@ class _Reader:
 
     def call(self) -> Any:
         _, name = self.take()
-        if name not in MENU and name != "by":
-            raise DistributionError(f"unknown distribution '{shorten(name)}'{did_you_mean(name[:80], MENU)}")
+        if name not in CONSTRUCTORS and name != "by":
+            raise DistributionError(f"unknown distribution '{shorten(name)}'{did_you_mean(name[:80], CONSTRUCTORS)}")
         if not self.accept("("):
             raise self.fail(f"'(' after {name}")
         args: list[Any] = []
@@ -166,7 +136,8 @@ class _Reader:
         args.append(self.value())
 
     def make(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Distribution:
-        signature = inspect.signature(MENU[name])
+        make = CONSTRUCTORS[name].make
+        signature = inspect.signature(make)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         for key in kwargs:
             if key not in signature.parameters and not takes_any:
@@ -177,7 +148,7 @@ class _Reader:
         except TypeError as error:
             raise DistributionError(f"{name}: {error}; it is written {name}{_written(signature)}") from None
         try:
-            return MENU[name](*args, **kwargs)
+            return make(*args, **kwargs)
         except (TypeError, ValueError, OverflowError) as error:
             if isinstance(error, DistributionError):
                 raise
@@ -253,4 +224,29 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
         raise reader.fail("the end")
     if isinstance(value, (list, str, bool)):
         raise DistributionError(f"'{shorten(text)}' is not a distribution")
-    return as_distribution(value)
+    return value if isinstance(value, Distribution) else CONSTRUCTORS["constant"].make(value)
+
+
+def written(distribution: Distribution) -> float | str:
+    """Write a distribution as study files hold it: a number if it is sure, else a text for `parse_distribution`.
+
+    Raises
+    ------
+    DistributionError
+        If it, or a part of it, is an object that no constructor made.
+
+    Examples
+    --------
+    >>> from demandsim import distributions as dist
+    >>> written(dist.constant(1979)), written(dist.normal(8, 12))
+    (1979.0, 'normal(8, 12, prob=0.9)')
+    """
+    if distribution.family == "constant" and not distribution.dims:
+        return float(distribution.said[0][1])
+    for part in (distribution, *distribution.parts):
+        if part.family not in CONSTRUCTORS:
+            raise DistributionError(
+                f"{part} cannot be written as text; use a constructor of demandsim.distributions, such as metalog or "
+                "empirical"
+            )
+    return str(distribution)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from demandsim import distributions
-from demandsim.distributions.base import Distribution, is_labelled
+from demandsim.distributions.base import Distribution
+from demandsim.distributions.constructor import CONSTRUCTORS
+from demandsim.distributions.format import is_labelled
 from demandsim.errors import DistributionError
-from demandsim.locale import Words, words_of
 
 __all__ = ["central", "is_wide", "scaled", "shifted", "why_fixed", "with_interval"]
 
-#: Families whose constructor takes a central interval, with what else was said that must stay.
-_BY_INTERVAL: dict[str, tuple[str, ...]] = {
-    "normal": (),
-    "lognormal": (),
-    "uniform": (),
-    "loguniform": (),
-    "beta": (),
-    "gamma": (),
-    "student_t": ("df",),
+#: Why a distribution has no other interval, by the key of `why_fixed`.
+_REASONS = {
+    "sure": "it is a sure value",
+    "no_interval": "it has no interval to ask for",
+    "by_quantiles": "with labels it has only its quantiles",
 }
-_AROUND_MODE = ("triangular", "pert")
-#: Families that live on the log scale, where steps of a slider are factors.
-_WIDE = ("lognormal", "loguniform", "gamma")
 #: What is multiplied when all values are, and what is moved when all values are.
 _SIZES = ("low", "mode", "high", "mean", "sd", "median")
 _PLACES = ("low", "mode", "high", "mean")
@@ -46,26 +39,38 @@ def central(distribution: Distribution, prob: float = 0.9) -> tuple[float, float
 
 
 def is_wide(distribution: Distribution) -> bool:
-    """Tell whether a family lives on the log scale."""
-    return distribution.family in _WIDE
+    """Tell whether a family lives on the log scale, where steps of a slider are factors."""
+    known = CONSTRUCTORS.get(distribution.family)
+    return known is not None and known.interval is not None and known.support == "positive"
 
 
-def why_fixed(distribution: Distribution, words: Words | None = None) -> str:
+def why_fixed(distribution: Distribution) -> str:
     """Say why no slider can move a distribution and keep its family; empty if one can.
+
+    Returns
+    -------
+    {"", "sure", "no_interval", "by_quantiles"}
+        It is a sure value; its constructor takes no interval; with labels it has only its quantiles.
 
     Examples
     --------
     >>> from demandsim import distributions as dist
     >>> why_fixed(dist.discrete([1, 2])), why_fixed(dist.normal(1, 2))
-    ('Discrete: no interval to ask for', '')
+    ('no_interval', '')
     """
-    words, family = words or words_of("en", "explorer"), distribution.family
     if distribution.is_constant:
-        return words.say("sure")
-    movable = (*_BY_INTERVAL, *_AROUND_MODE) + (() if distribution.dims else ("metalog",))
-    if family in movable:
-        return ""
-    return words.say("by_quantiles" if family == "metalog" else "no_interval", family=words.family(family))
+        return "sure"
+    known = CONSTRUCTORS.get(distribution.family)
+    if known is None or not known.moved_by:
+        return "no_interval"
+    return "by_quantiles" if known.moved_by == "quantiles" and distribution.dims else ""
+
+
+def _refuse_fixed(distribution: Distribution) -> None:
+    if why := why_fixed(distribution):
+        raise DistributionError(
+            f"{distribution.family}(...) cannot be moved: {_REASONS[why]}; give another distribution"
+        )
 
 
 def with_interval(distribution: Distribution, low: float, high: float, prob: float = 0.9) -> Distribution:
@@ -89,25 +94,24 @@ def with_interval(distribution: Distribution, low: float, high: float, prob: flo
     >>> with_interval(dist.pert(0, 1, 2), 10, 20).ppf([0.05, 0.95]).round(6)
     array([10., 20.])
     """
-    if why := why_fixed(distribution):
-        raise DistributionError(f"{distribution.family}(...) cannot be moved ({why}); give another distribution")
+    _refuse_fixed(distribution)
     if not low < high:
-        raise DistributionError(words_of("en", "explorer").say("crossed"))
-    family, make = distribution.family, getattr(distributions, distribution.family)
-    said = _said(distribution)
-    if family in _BY_INTERVAL:
-        kept = {name: said[name] for name in _BY_INTERVAL[family] if name in said}
-        return _same(make(low, high, **kept, prob=prob))
-    if family == "metalog":
-        return _stretched(distribution, said, low, high, prob)
+        raise DistributionError("the low end must be below the high end")
+    known, said = CONSTRUCTORS[distribution.family], _said(distribution)
+    form = {name: said[name] for name in known.form if name in said}
+    if known.moved_by == "interval":
+        return known.make(low, high, **form, prob=prob)
+    if known.moved_by == "quantiles":
+        values = _stretched(distribution, said, low, high, prob)
+        return known.make(said["probs"], values, **form)
     old_low, old_high = central(distribution, prob)
-    share, kept = (said["mode"] - old_low) / (old_high - old_low), {n: said[n] for n in ("shape",) if n in said}
+    share = (said["mode"] - old_low) / (old_high - old_low)
     if 0 < share < 1:
-        return _same(make(low, _rounded(low + share * (high - low)), high, prob=prob, **kept))
+        return known.make(low, _rounded(low + share * (high - low)), high, prob=prob, **form)
     # A mode in the tail: the whole shape is moved, with its bounds.
     factor = (high - low) / (old_high - old_low)
     ends = {name: _rounded(low + factor * (said[name] - old_low)) for name in ("low", "mode", "high")}
-    return _same(make(**ends, **{name: said[name] for name in ("prob", "shape") if name in said}))
+    return known.make(**ends, prob=said["prob"], **form)
 
 
 def scaled(distribution: Distribution, factor: float) -> Distribution:
@@ -134,16 +138,15 @@ def shifted(distribution: Distribution, by: float) -> Distribution:
     return _changed(distribution, _PLACES, lambda value: value + by)
 
 
-def _changed(distribution: Distribution, names: tuple[str, ...], change: Any) -> Distribution:
-    if why := why_fixed(distribution):
-        raise DistributionError(f"{distribution.family}(...) cannot be moved ({why}); give another distribution")
+def _changed(distribution: Distribution, names: tuple[str, ...], change: Callable[[Any], Any]) -> Distribution:
+    _refuse_fixed(distribution)
     said = {name: _rounded(change(value)) if name in names else value for name, value in _said(distribution).items()}
-    return _same(getattr(distributions, distribution.family)(**said))
+    return CONSTRUCTORS[distribution.family].make(**said)
 
 
 def _said(distribution: Distribution) -> dict[str, Any]:
     """What was said, by the names of the constructor's parameters."""
-    names = iter(inspect.signature(getattr(distributions, distribution.family)).parameters)
+    names = iter(CONSTRUCTORS[distribution.family].parameters)
     return {name or next(names): value for name, value in distribution.said}
 
 
@@ -155,8 +158,8 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.8g}")
 
 
-def _stretched(distribution: Distribution, said: dict[str, Any], low: float, high: float, prob: float) -> Distribution:
-    """Stretch a metalog linearly on the scale of its bounds, so that no value passes them."""
+def _stretched(distribution: Distribution, said: dict[str, Any], low: float, high: float, prob: float) -> list[Any]:
+    """Stretch the quantiles of a metalog linearly on the scale of its bounds, so that no value passes them."""
     lower, upper = float(said.get("lower", -math.inf)), float(said.get("upper", math.inf))
     if low <= lower or high >= upper:
         raise DistributionError(f"the interval must lie strictly between the bounds {lower:g} and {upper:g}")
@@ -173,11 +176,4 @@ def _stretched(distribution: Distribution, said: dict[str, Any], low: float, hig
 
     old_low, old_high = (there(end) for end in central(distribution, prob))
     slope = (there(high) - there(low)) / (old_high - old_low)
-    values = [_rounded(back(there(low) + slope * (there(value) - old_low))) for value in said["values"]]
-    bounds = {name: said[name] for name in ("lower", "upper") if name in said}
-    return _same(distributions.metalog(said["probs"], values, **bounds))
-
-
-def _same(made: Any) -> Distribution:
-    assert isinstance(made, Distribution)
-    return made
+    return [_rounded(back(there(low) + slope * (there(value) - old_low))) for value in said["values"]]

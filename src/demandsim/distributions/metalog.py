@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import Parameter, drop_infinite
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, listed, numbers_of, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import Parameter, bound, constructor, listed, numbers_of, sound
 from demandsim.errors import DistributionError
 
 __all__ = ["MetalogLaw", "metalog"]
@@ -169,33 +167,10 @@ def _split(terms: list[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (terms[0], *terms[3:5], *terms[6::2]), (*terms[1:3], *terms[5::2])
 
 
-def _solve_metalog(probs: Any, values: Any, lower: float = -math.inf, upper: float = math.inf) -> Law:
-    y, x = numbers_of("probs", probs), numbers_of("values", values)
-    if y.size != x.size or not 2 <= y.size <= 10:
-        raise DistributionError("give two to ten probs and as many values")
-    if np.any(np.diff(y) <= 0) or y[0] <= 0 or y[-1] >= 1 or np.any(np.diff(x) <= 0):
-        raise DistributionError("probs and values must both increase, probs inside 0 and 1")
-    if not (lower < x[0] and x[-1] < upper):
-        raise DistributionError("every value must lie strictly between lower and upper")
-    if math.isfinite(lower) and math.isfinite(upper) and not math.isfinite(upper - lower):
-        raise DistributionError("lower and upper are too far apart for a double")
-    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper)._unbounded(x)
-    logit = np.log(y / (1 - y))
-    columns = [MetalogLaw(*_split(unit), lower, upper).raw(logit) for unit in np.eye(y.size).tolist()]
-    # In units of the spread, so that the size of the numbers does not matter to the solution.
-    centre, scale = m[m.size // 2], m[-1] - m[0]
-    terms = np.linalg.solve(np.stack(columns, axis=1), (m - centre) / scale) * scale
-    terms[0] += centre
-    law = MetalogLaw(*_split(terms.tolist()), lower, upper)
-    grid = np.concatenate([[-_FAR], np.linspace(-45.0, 45.0, 9001), [_FAR]])
-    if not np.all(law.slope(grid) > 0):
-        raise DistributionError("no metalog increases through these percentiles; drop one, or move it")
-    return sound(law)
-
-
+@constructor(read={"probs": listed, "values": listed, "lower": bound, "upper": bound})
 def metalog(
     probs: Sequence[float], values: Sequence[float], *, lower: Parameter = None, upper: Parameter = None
-) -> Distribution:
+) -> Law:
     r"""The smooth distribution through given percentiles, as many as there are.
 
     Parameters
@@ -227,8 +202,25 @@ def metalog(
     >>> metalog([0.1, 0.5, 0.9], [1, 2, 5], lower=0).ppf([0.1, 0.5, 0.9]).round(9)
     array([1., 2., 5.])
     """
-    parts = {"probs": listed("metalog", "probs", probs), "values": listed("metalog", "values", values)}
-    if None in parts.values():
-        raise DistributionError("metalog: give probs, and the value at each")
-    lower, upper = drop_infinite(lower, upper)
-    return build("metalog", _solve_metalog, ("probs", "values"), parts, lower=lower, upper=upper)
+    lower, upper = -math.inf if lower is None else lower, math.inf if upper is None else upper
+    y, x = numbers_of("probs", probs), numbers_of("values", values)
+    if y.size != x.size or not 2 <= y.size <= 10:
+        raise DistributionError("give two to ten probs and as many values")
+    if np.any(np.diff(y) <= 0) or y[0] <= 0 or y[-1] >= 1 or np.any(np.diff(x) <= 0):
+        raise DistributionError("probs and values must both increase, probs inside 0 and 1")
+    if not (lower < x[0] and x[-1] < upper):
+        raise DistributionError("every value must lie strictly between lower and upper")
+    if math.isfinite(lower) and math.isfinite(upper) and not math.isfinite(upper - lower):
+        raise DistributionError("lower and upper are too far apart for a double")
+    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper)._unbounded(x)
+    logit = np.log(y / (1 - y))
+    columns = [MetalogLaw(*_split(unit), lower, upper).raw(logit) for unit in np.eye(y.size).tolist()]
+    # In units of the spread, so that the size of the numbers does not matter to the solution.
+    centre, scale = m[m.size // 2], m[-1] - m[0]
+    terms = np.linalg.solve(np.stack(columns, axis=1), (m - centre) / scale) * scale
+    terms[0] += centre
+    law = MetalogLaw(*_split(terms.tolist()), lower, upper)
+    grid = np.concatenate([[-_FAR], np.linspace(-45.0, 45.0, 9001), [_FAR]])
+    if not np.all(law.slope(grid) > 0):
+        raise DistributionError("no metalog increases through these percentiles; drop one, or move it")
+    return sound(law)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.base import Law
 from demandsim.distributions.bisect import first_double, narrowed
-from demandsim.distributions.constructor import build, listed
+from demandsim.distributions.constructor import constructor, listed
+from demandsim.distributions.convert import as_distributions
 from demandsim.distributions.empirical import StepLaw, shares_of, step_law
 from demandsim.distributions.inversion import tabulate
 from demandsim.errors import DistributionError
@@ -113,15 +114,8 @@ def mixture_law(laws: Sequence[Law], shares: Array) -> Law:
     return MixtureLaw(tuple(law for law, _ in kept), np.array([share for _, share in kept]))
 
 
-def _solve_mixture(components: list[Distribution], weights: Any = None) -> Law:
-    if not components:
-        raise DistributionError("components must hold at least one distribution")
-    return mixture_law(
-        [component.laws[0] for component in components], shares_of(weights, len(components), "components")
-    )
-
-
-def mixture(components: Sequence[Any], weights: Sequence[float] | None = None) -> Distribution:
+@constructor(read={"components": as_distributions, "weights": listed})
+def mixture(components: Sequence[Any], weights: Sequence[float] | None = None) -> Law:
     """One of several distributions, each with its weight: scenarios that exclude each other.
 
     Parameters
@@ -146,12 +140,8 @@ def mixture(components: Sequence[Any], weights: Sequence[float] | None = None) -
     >>> mixture([normal(mean=0, sd=1), normal(mean=10, sd=1)], weights=[3, 1]).mean()
     np.float64(2.5)
     """
-    from demandsim.distributions.convert import as_distribution
-
-    if isinstance(components, (str, bytes, dict, set, Distribution)) or not hasattr(components, "__iter__"):
-        raise DistributionError("mixture: components must be a list of distributions")
-    parts = {
-        "components": [as_distribution(component) for component in components],
-        "weights": listed("mixture", "weights", weights),
-    }
-    return build("mixture", _solve_mixture, ("components", "weights"), parts)
+    if not components:
+        raise DistributionError("components must hold at least one distribution")
+    return mixture_law(
+        [component.laws[0] for component in components], shares_of(weights, len(components), "components")
+    )

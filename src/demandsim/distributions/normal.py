@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import (
+from demandsim.distributions.base import Law, standard_normal
+from demandsim.distributions.constructor import (
     Parameter,
+    by_interval,
     central_z,
     check_finite,
     check_interval,
     check_moments,
-    default_prob,
+    constructor,
     either,
     positive,
+    sound,
 )
-from demandsim.distributions.base import Distribution, Law, standard_normal
-from demandsim.distributions.constructor import build, sound
 from demandsim.distributions.frozen import ScipyLaw, StudentLaw
 from demandsim.errors import DistributionError
 
@@ -72,22 +72,7 @@ def _lognormal_law(mu: float, sigma: float, moments: tuple[float, float] | None 
     return sound(positive(ScipyLaw(stats.lognorm(sigma, scale=scale), _LognormalQuantiles(mu, sigma), moments)))
 
 
-def _solve_normal(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-) -> Law:
-    if either((low, high), (mean, sd)):
-        low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-        check_interval(low, high, prob)
-        return _normal_law(low / 2 + high / 2, (high - low) / (2 * central_z(prob)))
-    mean, sd = cast(float, mean), cast(float, sd)
-    check_moments(mean, sd, prob=prob)
-    return _normal_law(mean, sd)
-
-
+@constructor(interval=0.9)
 def normal(
     low: Parameter = None,
     high: Parameter = None,
@@ -95,7 +80,7 @@ def normal(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     r"""Normal distribution, by its central interval or by moments.
 
     Parameters
@@ -127,59 +112,22 @@ def normal(
     >>> normal(mean=10, sd=2)
     normal(mean=10, sd=2)
     """
-    prob = default_prob(prob, low)
-    return build("normal", _solve_normal, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+    if by_interval((low, high, prob), (mean, sd)):
+        return _normal_law(low / 2 + high / 2, (high - low) / (2 * central_z(prob)))
+    return _normal_law(mean, sd)
 
 
-def _solve_lognormal(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-    median: float | None = None,
-    factor: float | None = None,
-) -> Law:
-    pairs = [(low, high), (mean, sd), (median, factor)]
-    whole = [None not in pair for pair in pairs]
-    if whole != [any(item is not None for item in pair) for pair in pairs] or whole.count(True) != 1:
-        raise DistributionError("give either low and high, or mean and sd, or median and factor, and both of them")
-    if whole[0]:
-        low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-        check_interval(low, high, prob)
-        if low <= 0:
-            raise DistributionError("low must be positive: a lognormal has no values at or below 0")
-        centre = (math.log(low) + math.log(high)) / 2
-        return _lognormal_law(centre, _log_ratio(low, high) / (2 * central_z(prob)))
-    if whole[1]:
-        mean, sd = cast(float, mean), cast(float, sd)
-        check_moments(mean, sd, above_zero="a lognormal", prob=prob)
-        # log(1 + (sd / mean)**2), without its overflow for a wide one.
-        ratio = sd / mean
-        variance = math.log1p(ratio * ratio) if ratio < 1e6 else 2 * math.log(math.hypot(1.0, ratio))
-        return _lognormal_law(math.log(mean) - variance / 2, math.sqrt(variance), (mean, sd))
-    median, factor, prob = cast(float, median), cast(float, factor), cast(float, prob)
-    check_finite(median=median, factor=factor, prob=prob)
-    if median <= 0 or factor <= 1 or not 0 < prob < 1:
-        raise DistributionError("median must be positive, factor above 1, prob between 0 and 1")
-    return _lognormal_law(math.log(median), math.log(factor) / central_z(prob))
-
-
-def _log_ratio(low: float, high: float) -> float:
-    """The logarithm of high / low, whose digits must not drown in those of the two logarithms."""
-    return math.log1p((high - low) / low) if high < 2 * low else math.log(high) - math.log(low)
-
-
+@constructor(interval=0.9, support="positive")
 def lognormal(
     low: Parameter = None,
     high: Parameter = None,
     *,
-    prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
     median: Parameter = None,
     factor: Parameter = None,
-) -> Distribution:
+    prob: Parameter = None,
+) -> Law:
     r"""Lognormal distribution, by its central interval, by moments, or "within a factor of".
 
     Parameters
@@ -214,52 +162,29 @@ def lognormal(
     >>> lognormal(median=110e9, factor=2).ppf([0.05, 0.95]).round(-6)
     array([5.5e+10, 2.2e+11])
     """
-    return build(
-        "lognormal",
-        _solve_lognormal,
-        ("low", "high"),
-        low=low,
-        high=high,
-        mean=mean,
-        sd=sd,
-        median=median,
-        factor=factor,
-        prob=default_prob(prob, low if low is not None else factor),
-    )
+    way = either({"low": low, "high": high}, {"mean": mean, "sd": sd}, {"median": median, "factor": factor})
+    if way == 0:
+        check_interval(low, high, prob, above_zero="a lognormal")
+        centre = (math.log(low) + math.log(high)) / 2
+        return _lognormal_law(centre, _log_ratio(low, high) / (2 * central_z(prob)))
+    if way == 1:
+        check_moments(mean, sd, prob, above_zero="a lognormal")
+        # log(1 + (sd / mean)**2), without its overflow for a wide one.
+        ratio = sd / mean
+        variance = math.log1p(ratio * ratio) if ratio < 1e6 else 2 * math.log(math.hypot(1.0, ratio))
+        return _lognormal_law(math.log(mean) - variance / 2, math.sqrt(variance), (mean, sd))
+    check_finite(median=median, factor=factor, prob=prob)
+    if median <= 0 or factor <= 1 or not 0 < prob < 1:
+        raise DistributionError("median must be positive, factor above 1, prob between 0 and 1")
+    return _lognormal_law(math.log(median), math.log(factor) / central_z(prob))
 
 
-def _solve_student_t(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-    df: float = 4.0,
-) -> Law:
-    from scipy import special, stats
-
-    check_finite(df=df)
-    if df <= 0:
-        raise DistributionError("df must be positive")
-    if either((low, high), (mean, sd)):
-        low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-        check_interval(low, high, prob)
-        centre, scale = low / 2 + high / 2, (high - low) / (-2 * float(special.stdtrit(df, (1.0 - prob) / 2)))
-        moments = (
-            centre if df > 1 else math.nan,
-            scale * math.sqrt(df / (df - 2)) if df > 2 else math.inf if df > 1 else math.nan,
-        )
-    else:
-        centre, sd = cast(float, mean), cast(float, sd)
-        check_moments(centre, sd, prob=prob)
-        if df <= 2:
-            raise DistributionError("df must be above 2 to have an sd; give low and high instead")
-        moments, scale = (centre, sd), sd * math.sqrt((df - 2) / df)
-    if not scale > 0:
-        raise DistributionError("its values are too close together for a double")
-    return sound(StudentLaw(stats.t(df, loc=centre, scale=scale), moments=moments))
+def _log_ratio(low: float, high: float) -> float:
+    """The logarithm of high / low, whose digits must not drown in those of the two logarithms."""
+    return math.log1p((high - low) / low) if high < 2 * low else math.log(high) - math.log(low)
 
 
+@constructor(interval=0.9)
 def student_t(
     low: Parameter = None,
     high: Parameter = None,
@@ -268,7 +193,7 @@ def student_t(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     """Student's t distribution, by its central interval or by moments: tails heavier than normal.
 
     Parameters
@@ -296,5 +221,21 @@ def student_t(
     >>> student_t(8, 12, df=3).ppf([0.05, 0.95]).round(9)
     array([ 8., 12.])
     """
-    prob = default_prob(prob, low)
-    return build("student_t", _solve_student_t, ("low", "high"), low=low, high=high, df=df, prob=prob, mean=mean, sd=sd)
+    from scipy import special, stats
+
+    check_finite(df=df)
+    if df <= 0:
+        raise DistributionError("df must be positive")
+    if by_interval((low, high, prob), (mean, sd)):
+        centre, scale = low / 2 + high / 2, (high - low) / (-2 * float(special.stdtrit(df, (1.0 - prob) / 2)))
+        moments = (
+            centre if df > 1 else math.nan,
+            scale * math.sqrt(df / (df - 2)) if df > 2 else math.inf if df > 1 else math.nan,
+        )
+    else:
+        if df <= 2:
+            raise DistributionError("df must be above 2 to have an sd; give low and high instead")
+        centre, moments, scale = mean, (mean, sd), sd * math.sqrt((df - 2) / df)
+    if not scale > 0:
+        raise DistributionError("its values are too close together for a double")
+    return sound(StudentLaw(stats.t(df, loc=centre, scale=scale), moments=moments))

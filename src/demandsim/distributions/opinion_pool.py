@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, listed, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import constructor, listed, sound
+from demandsim.distributions.convert import as_distributions
 from demandsim.distributions.empirical import StepLaw, shares_of
 from demandsim.distributions.frozen import ScipyLaw, law_of
 from demandsim.distributions.mixture import mixture_law
@@ -22,9 +23,16 @@ __all__ = ["pooled"]
 _KINDS = ("linear", "logarithmic")
 
 
-def pooled(
-    distributions: Sequence[Any], weights: Sequence[float] | None = None, *, kind: str = "linear"
-) -> Distribution:
+def _kind(family: str, name: str, kind: Any) -> str | None:
+    try:
+        check_known([str(kind)], _KINDS, "kind of pool")
+    except LookupError as error:
+        raise DistributionError(f"{family}: {error}") from None
+    return None if kind == "linear" else str(kind)
+
+
+@constructor(read={"distributions": as_distributions, "weights": listed, "kind": _kind})
+def pooled(distributions: Sequence[Any], weights: Sequence[float] | None = None, *, kind: str = "linear") -> Law:
     r"""Several opinions on one number, weighted, as one distribution.
 
     Parameters
@@ -62,24 +70,6 @@ def pooled(
     >>> pooled(experts).sd().round(3), pooled(experts, kind="logarithmic").sd()
     (np.float64(2.236), np.float64(1.0))
     """
-    from demandsim.distributions.convert import as_distribution
-
-    if isinstance(distributions, (str, bytes, dict, set, Distribution)) or not hasattr(distributions, "__iter__"):
-        raise DistributionError("pooled: distributions must be a list of distributions")
-    if kind not in _KINDS:
-        try:
-            check_known([str(kind)], _KINDS, "kind of pool")
-        except LookupError as error:
-            raise DistributionError(f"pooled: {error}") from None
-    parts = {
-        "distributions": [as_distribution(opinion) for opinion in distributions],
-        "weights": listed("pooled", "weights", weights),
-        "kind": None if kind == "linear" else kind,
-    }
-    return build("pooled", _solve_pooled, ("distributions", "weights"), parts)
-
-
-def _solve_pooled(distributions: list[Distribution], weights: Any = None, kind: str = "linear") -> Law:
     if not distributions:
         raise DistributionError("distributions must hold at least one")
     laws = [opinion.laws[0] for opinion in distributions]

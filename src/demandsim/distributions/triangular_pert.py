@@ -10,13 +10,22 @@ from typing import cast
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import Parameter, check_finite, check_mode
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import Parameter, check_finite, check_interval, constructor, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
 
 __all__ = ["pert", "triangular"]
+
+
+def _check_mode(low: float, mode: float, high: float, prob: float) -> None:
+    """Raise unless the numbers are bounds, or an interval, around a mode."""
+    check_finite(mode=mode)
+    check_interval(low, high, prob, whole=True)
+    if not low <= mode <= high:
+        raise DistributionError("mode must lie between low and high")
+    if prob < 1 and not low < mode < high:
+        raise DistributionError("with prob below 1 the mode must lie strictly between low and high")
 
 
 def _bounds_by_percentiles(
@@ -53,29 +62,8 @@ class _TriangularQuantiles:
         return cast(Array, np.where(u < share, self.low + width * rising, self.high - width * falling))
 
 
-def _solve_triangular(low: float, mode: float, high: float, prob: float = 1.0) -> Law:
-    from scipy import stats
-
-    check_mode(low, mode, high, prob)
-    if prob < 1:
-        tail = (1 - prob) / 2
-
-        def place(share: float) -> tuple[float, float]:
-            bottom = math.sqrt(share * tail) if share > tail else 1 - math.sqrt((1 - share) * (1 - tail))
-            top = 1 - math.sqrt((1 - share) * tail) if 1 - share > tail else math.sqrt(share * (1 - tail))
-            return bottom, top
-
-        low, high = _bounds_by_percentiles(place, low, mode, high)
-    width = high - low
-    share = (mode - low) / width
-    # (a^2 + b^2 + ab) / 18 with the mode at a from the low end and b from the high one.
-    sd = width * math.sqrt((1 - share * (1 - share)) / 18)
-    rv = stats.triang(share, loc=low, scale=width)
-    moments = low + (mode - low) / 3 + (high - low) / 3, sd
-    return sound(ScipyLaw(rv, _TriangularQuantiles(low, high, share), moments, (low, high)))
-
-
-def triangular(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0) -> Distribution:
+@constructor()
+def triangular(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0) -> Law:
     """Triangular distribution, by its bounds and mode, or by a central interval and mode.
 
     Parameters
@@ -101,35 +89,29 @@ def triangular(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parame
     >>> triangular(0, 1, 2, prob=0.9).ppf([0.05, 0.95]).round(6)
     array([0., 2.])
     """
-    return build("triangular", _solve_triangular, ("low", "mode", "high"), low=low, mode=mode, high=high, prob=prob)
+    from scipy import stats
 
-
-def _solve_pert(low: float, mode: float, high: float, prob: float = 1.0, shape: float = 4.0) -> Law:
-    from scipy import special, stats
-
-    check_mode(low, mode, high, prob)
-    check_finite(shape=shape)
-    if shape <= 0:
-        raise DistributionError("shape must be positive (4 is the classical PERT)")
+    _check_mode(low, mode, high, prob)
     if prob < 1:
         tail = (1 - prob) / 2
 
         def place(share: float) -> tuple[float, float]:
-            a, b = 1 + shape * share, 1 + shape * (1 - share)
-            return float(special.betaincinv(a, b, tail)), float(special.betainccinv(a, b, tail))
+            bottom = math.sqrt(share * tail) if share > tail else 1 - math.sqrt((1 - share) * (1 - tail))
+            top = 1 - math.sqrt((1 - share) * tail) if 1 - share > tail else math.sqrt(share * (1 - tail))
+            return bottom, top
 
         low, high = _bounds_by_percentiles(place, low, mode, high)
     width = high - low
     share = (mode - low) / width
-    a, b = 1 + shape * share, 1 + shape * (1 - share)
-    mean = low + width * (a / (shape + 2))
-    sd = width * math.sqrt(a / (shape + 2) * (b / (shape + 2)) / (shape + 3))
-    return sound(BetaLaw(stats.beta(a, b, loc=low, scale=width), moments=(mean, sd), bounds=(low, high)))
+    # (a^2 + b^2 + ab) / 18 with the mode at a from the low end and b from the high one.
+    sd = width * math.sqrt((1 - share * (1 - share)) / 18)
+    rv = stats.triang(share, loc=low, scale=width)
+    moments = low + (mode - low) / 3 + (high - low) / 3, sd
+    return sound(ScipyLaw(rv, _TriangularQuantiles(low, high, share), moments, (low, high)))
 
 
-def pert(
-    low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0, shape: Parameter = 4.0
-) -> Distribution:
+@constructor()
+def pert(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0, shape: Parameter = 4.0) -> Law:
     r"""PERT distribution: a beta stretched between bounds, peaked at the mode.
 
     Parameters
@@ -161,4 +143,23 @@ def pert(
     >>> pert(0, 1, 5).mean().round(6)
     np.float64(1.5)
     """
-    return build("pert", _solve_pert, ("low", "mode", "high"), low=low, mode=mode, high=high, prob=prob, shape=shape)
+    from scipy import special, stats
+
+    _check_mode(low, mode, high, prob)
+    check_finite(shape=shape)
+    if shape <= 0:
+        raise DistributionError("shape must be positive (4 is the classical PERT)")
+    if prob < 1:
+        tail = (1 - prob) / 2
+
+        def place(share: float) -> tuple[float, float]:
+            a, b = 1 + shape * share, 1 + shape * (1 - share)
+            return float(special.betaincinv(a, b, tail)), float(special.betainccinv(a, b, tail))
+
+        low, high = _bounds_by_percentiles(place, low, mode, high)
+    width = high - low
+    share = (mode - low) / width
+    a, b = 1 + shape * share, 1 + shape * (1 - share)
+    mean = low + width * (a / (shape + 2))
+    sd = width * math.sqrt(a / (shape + 2) * (b / (shape + 2)) / (shape + 3))
+    return sound(BetaLaw(stats.beta(a, b, loc=low, scale=width), moments=(mean, sd), bounds=(low, high)))

@@ -15,9 +15,9 @@ from typing import Any, cast
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import Parameter, drop_infinite
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import Parameter, bound, constructor, sound
+from demandsim.distributions.convert import as_part
 from demandsim.distributions.empirical import PolylineLaw, StepLaw
 from demandsim.distributions.inversion import tabulate
 from demandsim.distributions.mixture import MixtureLaw, mixture_law
@@ -241,20 +241,8 @@ def _sides(law: Law, x: float) -> tuple[float, float]:
     return float(law.cdf(point)[0]), float(law.sf(point)[0])
 
 
-def _solve_truncated(distribution: Distribution, lower: float = -math.inf, upper: float = math.inf) -> Law:
-    if lower == -math.inf and upper == math.inf:
-        raise DistributionError("give lower, upper, or both")
-    if not lower < upper:
-        raise DistributionError("lower must be below upper")
-    law, _, resolved = cut(distribution.laws[0], lower, upper)
-    if law is None:
-        raise DistributionError("none of its values lies between the bounds")
-    if not resolved:
-        raise DistributionError("too little probability lies between the bounds for a double to divide it")
-    return sound(law) if isinstance(law, TruncatedLaw) else law
-
-
-def truncated(distribution: Any, lower: Parameter = None, upper: Parameter = None) -> Distribution:
+@constructor(read={"distribution": as_part, "lower": bound, "upper": bound}, named=("lower", "upper"))
+def truncated(distribution: Any, lower: Parameter = None, upper: Parameter = None) -> Law:
     r"""A distribution given that its value lies between bounds; no mass is piled up on them.
 
     Parameters
@@ -286,8 +274,14 @@ def truncated(distribution: Any, lower: Parameter = None, upper: Parameter = Non
     >>> truncated(normal(mean=0, sd=1), lower=8).median().round(3)
     np.float64(8.085)
     """
-    from demandsim.distributions.convert import as_distribution
-
-    lower, upper = drop_infinite(lower, upper)
-    parts = {"distribution": as_distribution(distribution)}
-    return build("truncated", _solve_truncated, ("distribution",), parts, lower=lower, upper=upper)
+    if lower is None and upper is None:
+        raise DistributionError("give lower, upper, or both")
+    lower, upper = -math.inf if lower is None else lower, math.inf if upper is None else upper
+    if not lower < upper:
+        raise DistributionError("lower must be below upper")
+    law, _, resolved = cut(distribution.laws[0], lower, upper)
+    if law is None:
+        raise DistributionError("none of its values lies between the bounds")
+    if not resolved:
+        raise DistributionError("too little probability lies between the bounds for a double to divide it")
+    return sound(law) if isinstance(law, TruncatedLaw) else law

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.asked import (
-    Parameter,
-    check_finite,
-    check_interval,
-    check_moments,
-    default_prob,
-    either,
-    positive,
-)
-from demandsim.distributions.base import Distribution, Law
-from demandsim.distributions.constructor import build, sound
+from demandsim.distributions.base import Law
+from demandsim.distributions.constructor import Parameter, by_interval, check_interval, constructor, positive, sound
 from demandsim.distributions.frozen import ScipyLaw
 from demandsim.errors import DistributionError
 
@@ -28,10 +18,9 @@ __all__ = ["loguniform", "uniform"]
 
 def _widened(low: float, high: float, prob: float) -> tuple[float, float]:
     """Bounds of a uniform whose central interval of probability `prob` is (low, high)."""
+    check_interval(low, high, prob, whole=True)
     if prob == 1.0:
-        check_interval(low, high, 0.5)
         return low, high
-    check_interval(low, high, prob)
     margin = (high - low) * ((1 - prob) / (2 * prob))
     return low - margin, high + margin
 
@@ -48,27 +37,7 @@ class _UniformQuantiles:
         return np.minimum(x, self.high, out=x)
 
 
-def _solve_uniform(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-) -> Law:
-    from scipy import stats
-
-    if either((low, high), (mean, sd)):
-        low, high = _widened(cast(float, low), cast(float, high), cast(float, prob))
-        moments = low / 2 + high / 2, (high - low) / math.sqrt(12)
-    else:
-        mean, sd = cast(float, mean), cast(float, sd)
-        check_moments(mean, sd, prob=prob)
-        low, high = mean - math.sqrt(3) * sd, mean + math.sqrt(3) * sd
-        moments = mean, sd
-    check_interval(low, high, 0.5)
-    return sound(ScipyLaw(stats.uniform(loc=low, scale=high - low), _UniformQuantiles(low, high), moments, (low, high)))
-
-
+@constructor(interval=1.0)
 def uniform(
     low: Parameter = None,
     high: Parameter = None,
@@ -76,7 +45,7 @@ def uniform(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     r"""Uniform distribution, by its bounds, a central interval, or moments.
 
     Parameters
@@ -103,8 +72,16 @@ def uniform(
     >>> uniform(2, 4, prob=0.5).laws[0].support()
     (1.0, 5.0)
     """
-    prob = default_prob(prob, low, 1.0)
-    return build("uniform", _solve_uniform, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+    from scipy import stats
+
+    if by_interval((low, high, prob), (mean, sd), whole=True):
+        low, high = _widened(low, high, prob)
+        moments = low / 2 + high / 2, (high - low) / math.sqrt(12)
+    else:
+        low, high = mean - math.sqrt(3) * sd, mean + math.sqrt(3) * sd
+        moments = mean, sd
+    check_interval(low, high, 1.0, whole=True)
+    return sound(ScipyLaw(stats.uniform(loc=low, scale=high - low), _UniformQuantiles(low, high), moments, (low, high)))
 
 
 @dataclass(frozen=True)
@@ -129,48 +106,7 @@ def _log_spread(half: float) -> float:
     return square / 3 - 7 * square**2 / 90 + 62 * square**3 / 2835
 
 
-def _solve_loguniform(
-    low: float | None = None,
-    high: float | None = None,
-    prob: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-) -> Law:
-    from scipy import optimize, stats
-
-    moments = None
-    if either((low, high), (mean, sd)):
-        low, high, prob = cast(float, low), cast(float, high), cast(float, prob)
-        check_finite(low=low, high=high, prob=prob)
-        if low <= 0:
-            raise DistributionError("low must be positive: a loguniform has no values at or below 0")
-        start, stop = _widened(math.log(low), math.log(high), prob)
-        if prob < 1:
-            low, high = math.exp(start), math.exp(stop)
-    else:
-        mean, sd = cast(float, mean), cast(float, sd)
-        check_moments(mean, sd, above_zero="a loguniform", prob=prob)
-        moments, ratio = (mean, sd), sd / mean
-        target = math.log1p(ratio * ratio)
-        if not _log_spread(1e-7) < target < _log_spread(350.0):
-            raise DistributionError("sd is too small or too large for a loguniform of that mean")
-        half = math.exp(
-            optimize.brentq(
-                lambda log: math.log(_log_spread(math.exp(log)) / target), math.log(1e-7), math.log(350.0), xtol=1e-15
-            )
-        )
-        # log(sinh(h) / h), without its overflow.
-        centre = math.log(mean) - (half + math.log(-math.expm1(-2 * half) / (2 * half)))
-        start, stop = centre - half, centre + half
-        low, high = math.exp(start), math.exp(stop)
-    if moments is None:
-        half = (stop - start) / 2
-        average = math.exp((start + stop) / 2 + half + math.log(-math.expm1(-2 * half) / (2 * half)))
-        moments = average, average * math.sqrt(math.expm1(_log_spread(half)))
-    quick = _LoguniformQuantiles(start, stop - start, low, high)
-    return sound(positive(ScipyLaw(stats.loguniform(low, high), quick, moments, (low, high))))
-
-
+@constructor(interval=1.0, support="positive")
 def loguniform(
     low: Parameter = None,
     high: Parameter = None,
@@ -178,7 +114,7 @@ def loguniform(
     prob: Parameter = None,
     mean: Parameter = None,
     sd: Parameter = None,
-) -> Distribution:
+) -> Law:
     r"""Loguniform distribution: every factor of two within the bounds is equally likely.
 
     Parameters
@@ -204,5 +140,30 @@ def loguniform(
     >>> loguniform(1, 100).median().round(9)
     np.float64(10.0)
     """
-    prob = default_prob(prob, low, 1.0)
-    return build("loguniform", _solve_loguniform, ("low", "high"), low=low, high=high, prob=prob, mean=mean, sd=sd)
+    from scipy import optimize, stats
+
+    moments = None
+    if by_interval((low, high, prob), (mean, sd), above_zero="a loguniform", whole=True):
+        start, stop = _widened(math.log(low), math.log(high), prob)
+        if prob < 1:
+            low, high = math.exp(start), math.exp(stop)
+    else:
+        moments, ratio = (mean, sd), sd / mean
+        target = math.log1p(ratio * ratio)
+        if not _log_spread(1e-7) < target < _log_spread(350.0):
+            raise DistributionError("sd is too small or too large for a loguniform of that mean")
+        half = math.exp(
+            optimize.brentq(
+                lambda log: math.log(_log_spread(math.exp(log)) / target), math.log(1e-7), math.log(350.0), xtol=1e-15
+            )
+        )
+        # log(sinh(h) / h), without its overflow.
+        centre = math.log(mean) - (half + math.log(-math.expm1(-2 * half) / (2 * half)))
+        start, stop = centre - half, centre + half
+        low, high = math.exp(start), math.exp(stop)
+    if moments is None:
+        half = (stop - start) / 2
+        average = math.exp((start + stop) / 2 + half + math.log(-math.expm1(-2 * half) / (2 * half)))
+        moments = average, average * math.sqrt(math.expm1(_log_spread(half)))
+    quick = _LoguniformQuantiles(start, stop - start, low, high)
+    return sound(positive(ScipyLaw(stats.loguniform(low, high), quick, moments, (low, high))))

@@ -110,7 +110,7 @@ def sliders(assumptions: Mapping[str, tuple[str, Assumption]], prob: float, word
     made = (
         _of_labels(name, key, own, prob, words) if own.distribution.dims else _of_interval(name, key, own, prob, words)
         for name, (key, own) in assumptions.items()
-        if not why_fixed(own.distribution, words)
+        if not why_fixed(own.distribution)
     )
     return tuple(made)
 
@@ -119,8 +119,9 @@ def fixed_ones(model: Model, words: Words) -> tuple[Fixed, ...]:
     """List the assumptions that no slider moves."""
     found = []
     for name, own in model.assumptions.items():
-        if why := why_fixed(own.distribution, words):
-            found.append(Fixed(_label(name, own, words), _told(own, words), why))
+        if why := why_fixed(own.distribution):
+            told = words.say(why, family=_family(own, words))
+            found.append(Fixed(_label(name, own, words), _told(own, words), told))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from demandsim.errors import CycleError, EquationError, MissingAssumptionError, did_you_mean
-from demandsim.graph.formula import code_digest, formula_of, held_values, label_and_source
+from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit
 

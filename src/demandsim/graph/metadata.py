@@ -1,4 +1,4 @@
-"""Notes: what a study says about itself, its errata and the figures that it prints."""
+"""Metadata: what a study says about itself, its errata and the figures that it prints."""
 
 from __future__ import annotations
 

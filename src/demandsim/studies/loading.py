@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demandsim.distributions.base import Distribution
-from demandsim.distributions.grammar import parse_distribution
+from demandsim.distributions.convert import as_distribution
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
 from demandsim.graph.assumption import Assumption
@@ -158,14 +158,14 @@ def _equation(reference: str, own: Mapping[str, Equation], where: str) -> Equati
 
 def _read(value: float | str, coords: Mapping[str, Sequence[Any]], where: str, key: str) -> Distribution:
     try:
-        return parse_distribution(str(value) if isinstance(value, str) else repr(float(value)), coords)
+        return as_distribution(value, coords)
     except DemandsimError as error:
         raise StudyError(f"{where}: key '{key}': {error}") from None
 
 
 def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], where: str) -> Any:
-    if value is None:
-        return None
+    if not isinstance(value, str):
+        return value
     made = _read(value, coords, where, "point")
     if not made.is_constant:
         raise StudyError(f"{where}: key 'point' is '{value}'; expected a number, or by(...) of numbers")

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import written_whole
-from demandsim.distributions.base import format_value, is_labelled
-from demandsim.errors import OutputError, StudyError
+from demandsim.distributions.base import Distribution
+from demandsim.distributions.format import format_value, is_labelled
+from demandsim.distributions.grammar import written
+from demandsim.errors import DistributionError, OutputError, StudyError
 from demandsim.graph.assumption import Assumption
 from demandsim.inference.evidence import Evidence, Observation
 from demandsim.statistics.event import Event
@@ -77,8 +79,7 @@ def model_to_toml(model: Model, path: str | Path | None = None) -> str:
 def _evidence(piece: Evidence) -> dict[str, Any]:
     if isinstance(piece, Observation):
         distribution = piece.distribution
-        if distribution.family in ("scipy object", "object"):
-            raise StudyError(f"evidence on '{piece.quantity}': {distribution} cannot be written as text")
+        _text(f"evidence on '{piece.quantity}'", distribution)
         table: dict[str, Any] = {"quantity": piece.quantity, "distribution": str(distribution), "unit": piece.unit}
         if distribution.dims:
             table["coords"] = {dim: list(labels) for dim, labels in distribution.coords.items()}
@@ -91,20 +92,18 @@ def _evidence(piece: Evidence) -> dict[str, Any]:
     return table | ({"source": piece.source} if piece.source else {})
 
 
-def _text(name: str, assumption: Assumption) -> Any:
-    distribution = assumption.distribution
-    if distribution.family in ("scipy object", "object"):
-        raise StudyError(
-            f"assumption '{name}': {distribution} cannot be written as text; use a constructor of "
-            "demandsim.distributions, such as metalog or empirical"
-        )
-    if distribution.family == "constant" and not distribution.dims:
-        return float(distribution.said[0][1])
-    return str(distribution)
+def _text(where: str, distribution: Distribution) -> float | str:
+    try:
+        return written(distribution)
+    except DistributionError as error:
+        raise StudyError(f"{where}: {error}") from None
 
 
 def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
-    table: dict[str, Any] = {"distribution": _text(name, assumption), "unit": assumption.unit}
+    table: dict[str, Any] = {
+        "distribution": _text(f"assumption '{name}'", assumption.distribution),
+        "unit": assumption.unit,
+    }
     point = assumption.point
     table["point"] = format_value(point) if is_labelled(point) else float(point)
     table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}

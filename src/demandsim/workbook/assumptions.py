@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demandsim.distributions.base import Distribution, is_labelled
-from demandsim.distributions.grammar import parse_distribution
+from demandsim.distributions.convert import as_distribution
 from demandsim.errors import did_you_mean
 from demandsim.graph.assumption import Assumption
 from demandsim.units.convert import base_factor, check_unit, same_dimension
@@ -147,8 +147,7 @@ class AssumptionRows:
         sure = isinstance(said, str) and said.strip().lower() == SURE
         distribution: Any = None
         if not sure:
-            text = said if isinstance(said, str) else repr(float(said))
-            distribution = entry.read("distribution", lambda: parse_distribution(text, self.coords))
+            distribution = entry.read("distribution", lambda: as_distribution(said, self.coords))
         point = self._point(entry, below, distribution)
         if sure and point is None:
             raise entry.fail("point", f"is empty, and the distribution is '{SURE}': write the value")

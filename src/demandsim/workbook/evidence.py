@@ -6,8 +6,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from demandsim.distributions.grammar import parse_distribution
-from demandsim.errors import WorkbookError, did_you_mean
+from demandsim.distributions.convert import as_distribution
+from demandsim.distributions.grammar import written
+from demandsim.errors import DistributionError, WorkbookError, did_you_mean
 from demandsim.inference.evidence import Evidence, Happened, Observation, happened
 from demandsim.statistics.event import Event
 from demandsim.units.convert import check_unit
@@ -31,8 +32,10 @@ def write_evidence(book: Any, model: Model) -> Page:
     for piece in model.evidence:
         if isinstance(piece, Observation):
             distribution = piece.distribution
-            if distribution.family in ("scipy object", "object"):
-                raise WorkbookError(f"evidence on '{piece.quantity}': {distribution} cannot be written as text")
+            try:
+                written(distribution)
+            except DistributionError as error:
+                raise WorkbookError(f"evidence on '{piece.quantity}': {error}") from None
             labels = tomli_w.dumps({dim: list(at) for dim, at in distribution.coords.items()}, multiline_strings=False)
             texts = [piece.quantity, None, piece.unit, str(distribution), labels.strip() or None]
         elif isinstance(piece.event, Event):
@@ -73,8 +76,7 @@ def _piece(row: Entry, model: Model) -> Evidence:
     if said is None or isinstance(said, bool):
         raise entry.fail("distribution", "write a distribution, such as normal(mean=80e9, sd=15e9)")
     coords = {**model.program.layout.coords, **_labels(entry)}
-    text = said if isinstance(said, str) else repr(float(said))
-    distribution = entry.read("distribution", lambda: parse_distribution(text, coords))
+    distribution = entry.read("distribution", lambda: as_distribution(said, coords))
     return Observation(name, distribution, _unit(entry, units[name]), source)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.base import is_labelled
 from demandsim.distributions.convert import as_distribution
-from demandsim.errors import WorkbookError
+from demandsim.distributions.grammar import written
+from demandsim.errors import DistributionError, WorkbookError
 from demandsim.graph.assumption import Assumption
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
@@ -237,15 +238,10 @@ def _fixed(cell: str) -> str:
 
 def _distribution(name: str, made: Assumption) -> tuple[float, str | None]:
     """A number, or a text if there is one."""
-    distribution = made.distribution
-    if distribution.family in ("scipy object", "object"):
-        raise WorkbookError(
-            f"assumption '{name}': {distribution} cannot be written as text; use a constructor of "
-            "demandsim.distributions, such as metalog or empirical"
-        )
-    if distribution.is_constant:
-        if as_distribution(made.point) == distribution:
-            return 0.0, SURE
-        if distribution.family == "constant" and not distribution.dims:
-            return float(distribution.said[0][1]), None
-    return 0.0, str(distribution)
+    try:
+        text = written(made.distribution)
+    except DistributionError as error:
+        raise WorkbookError(f"assumption '{name}': {error}") from None
+    if made.distribution.is_constant and as_distribution(made.point) == made.distribution:
+        return 0.0, SURE
+    return (0.0, text) if isinstance(text, str) else (text, None)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from demandsim import distributions as menu
 from demandsim.distributions.base import Distribution
+from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import DemandsimError, check_known
 
 __all__ = ["FAMILIES", "centres_by_default", "distributions", "shares_by_default"]
@@ -41,46 +42,69 @@ def _empirical(draw: st.DrawFn, c: float, w: float) -> Distribution:
     return menu.empirical([c * (1 + w * step / 10) for step in steps], interpolate=draw(st.booleans()))
 
 
+def _mixed_share(draw: st.DrawFn, c: float, w: float) -> Distribution:
+    return menu.mixture([menu.beta(mean=c, sd=w * _room(c) / 2), c])
+
+
 #: Of a centre on either side of zero.
 _SIGNS: st.SearchStrategy[int] = st.sampled_from([1, 0, -1])
+
+
+def _asked_for(support: str) -> dict[str, Builder]:
+    """Constructors that are asked by an interval, or by bounds around a mode, as the registry has them."""
+
+    def by_interval(make: Callable[..., Distribution]) -> Builder:
+        def builder(draw: st.DrawFn, c: float, w: float) -> Distribution:
+            reach = w * _room(c) if support == "unit" else w * c / 2
+            shift = c * draw(_SIGNS) - c if support == "real" else 0.0
+            return make(c - reach + shift, c + reach + shift)
+
+        return builder
+
+    def around_mode(make: Callable[..., Distribution]) -> Builder:
+        def builder(draw: st.DrawFn, c: float, w: float) -> Distribution:
+            reach = w * _room(c) if support == "unit" else w * c / 2
+            below = c if support == "real" else 0.0
+            return make(c - reach - below, c, c + reach)
+
+        return builder
+
+    found: dict[str, Builder] = {}
+    for name, known in CONSTRUCTORS.items():
+        if known.moved_by == "mode":
+            found[name] = around_mode(known.make)
+        # An interval of all its probability is its bounds.
+        elif known.interval is not None and (known.support == support or known.interval == 1.0):
+            found[name] = by_interval(known.make)
+    return found
+
+
 #: Positive values around a centre c with a width of w * c, 0 < w < 1.
 _POSITIVE: dict[str, Builder] = {
     "constant": lambda draw, c, w: menu.constant(c),
-    "lognormal": lambda draw, c, w: menu.lognormal(median=c, factor=1 + w),
-    "uniform": lambda draw, c, w: menu.uniform(c * (1 - w / 2), c * (1 + w / 2), prob=0.9),
-    "loguniform": lambda draw, c, w: menu.loguniform(c / (1 + w), c * (1 + w)),
-    "triangular": lambda draw, c, w: menu.triangular(c * (1 - w / 2), c, c * (1 + w)),
-    "pert": lambda draw, c, w: menu.pert(c * (1 - w / 2), c, c * (1 + w)),
-    "gamma": lambda draw, c, w: menu.gamma(mean=c, sd=c * w / 2),
     "truncated": lambda draw, c, w: menu.truncated(menu.normal(mean=c, sd=c * w), lower=c * (1 - w) / 2),
     "metalog": _metalog,
     "discrete": _discrete,
     "empirical": _empirical,
     "mixture": _mixture,
     "pooled": _pooled,
+    **_asked_for("positive"),
 }
 #: Shares around a centre c between 0 and 1; w says how much of the way to the nearer end they take.
 _UNIT: dict[str, Builder] = {
     "constant": lambda draw, c, w: menu.constant(c),
-    "uniform": lambda draw, c, w: menu.uniform(c - w * _room(c), c + w * _room(c), prob=0.99),
-    "triangular": lambda draw, c, w: menu.triangular(c - w * _room(c), c, c + w * _room(c)),
-    "pert": lambda draw, c, w: menu.pert(c - w * _room(c), c, c + w * _room(c)),
-    "beta": lambda draw, c, w: menu.beta(mean=c, sd=w * _room(c) / 2),
-    "loguniform": lambda draw, c, w: menu.loguniform(c - w * _room(c), c + w * _room(c)),
     "truncated": lambda draw, c, w: menu.truncated(menu.normal(mean=c, sd=w * _room(c)), c / 2, (1 + c) / 2),
     "metalog": lambda draw, c, w: menu.metalog([0.1, 0.9], [c - w * _room(c), c + w * _room(c)], lower=0, upper=1),
     "discrete": lambda draw, c, w: menu.discrete([c - w * _room(c), c, c + w * _room(c)]),
     "empirical": lambda draw, c, w: menu.empirical([c - w * _room(c), c, c + w * _room(c)], interpolate=True),
-    "mixture": lambda draw, c, w: menu.mixture([menu.beta(mean=c, sd=w * _room(c) / 2), c]),
+    "mixture": _mixed_share,
+    **_asked_for("unit"),
 }
 #: Values on either side of zero are the positive ones, and these.
 _REAL: dict[str, Builder] = {
     **_POSITIVE,
+    **{name: made for name, made in _asked_for("real").items() if CONSTRUCTORS[name].support == "real"},
     "constant": lambda draw, c, w: menu.constant(c * draw(_SIGNS)),
-    "normal": lambda draw, c, w: menu.normal(mean=c * draw(_SIGNS), sd=c * w),
-    "student_t": lambda draw, c, w: menu.student_t(mean=c * draw(_SIGNS), sd=c * w, df=draw(st.sampled_from([5, 30]))),
-    "uniform": lambda draw, c, w: menu.uniform(-c * w, c),
-    "triangular": lambda draw, c, w: menu.triangular(-c, -c * w, c),
     "discrete": lambda draw, c, w: menu.discrete([-c, 0, c * w]),
 }
 _MENUS = {"real": _REAL, "positive": _POSITIVE, "unit": _UNIT}

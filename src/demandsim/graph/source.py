@@ -1,18 +1,25 @@
-"""Formulas: what the source of an equation says, and a fingerprint of what it computes."""
+"""Source: what an equation says in its code and docstring, and what of a model determines its draws."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import inspect
+import json
 import re
 import textwrap
 import tokenize
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["code_digest", "formula_of", "held_values", "label_and_source"]
+from demandsim.distributions.format import is_labelled
+
+if TYPE_CHECKING:
+    from demandsim.graph.assumption import Assumption
+    from demandsim.model import Model
+
+__all__ = ["canonical", "code_digest", "fingerprint", "formula_of", "held_values", "label_and_source"]
 
 
 def formula_of(function: Callable[..., Any]) -> str | None:
@@ -62,3 +69,33 @@ def label_and_source(doc: str | None) -> tuple[str | None, str | None]:
     # A caption may go on after a colon; the label is what stands before it.
     label = first.partition(":")[0].strip()
     return label or None, " ".join(cited.group(1).split()).rstrip(".") if cited else None
+
+
+def canonical(model: Model) -> dict[str, Any]:
+    """Return everything that determines the draws, independent of the order in which it was given."""
+    return {
+        "assumptions": {name: _described(a) for name, a in sorted(model.assumptions.items())},
+        "equations": {name: [e.unit, e.fingerprint, list(e.inputs)] for name, e in sorted(model.equations.items())},
+        "correlations": sorted([*sorted(pair), rho] for pair, rho in model.correlations.items()),
+        "scenarios": {
+            dim: {label: {n: _described(a) for n, a in sorted(over.items())} for label, over in labels.items()}
+            for dim, labels in model.scenarios.grid.items()
+        },
+        "dimensions": list(model.dimensions),
+        "nearest": model.nearest,
+        # Only where there is some, so that a model without keeps its hash.
+        **({"evidence": [piece.canonical() for piece in model.evidence]} if model.evidence else {}),
+    }
+
+
+def _described(assumption: Assumption) -> list[Any]:
+    point = assumption.point
+    flat = point.values.tolist() if is_labelled(point) else point
+    coords = {dim: list(labels) for dim, labels in assumption.distribution.coords.items()}
+    return [str(assumption.distribution), coords, assumption.unit, flat, assumption.shared]
+
+
+def fingerprint(model: Model) -> str:
+    """Return a short hash of everything that determines the draws."""
+    text = json.dumps(canonical(model), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
