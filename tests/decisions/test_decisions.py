@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim import decisions
+from demandsim.decisions.evaluate import frontier, tail_mean
 from demandsim.decisions.folds import folds_of
 from demandsim.decisions.regression import normal_ranks
-from demandsim.decisions.risk import frontier, tail_mean
 from demandsim.errors import DemandsimError, DesignWarning, InvalidDrawsError, UnitError, UnknownNameError
 
 ORDERS = xr.DataArray(np.geomspace(5e4, 2e6, 12), dims="order", attrs={"units": "card"})

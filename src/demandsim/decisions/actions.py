@@ -1,4 +1,4 @@
-"""Asking: actions on a labelled dim, and the payoff function asked about all of them or one after the other."""
+"""Actions on a labelled dim, and what they pay by labels: all at once, or one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 
-__all__ = ["Actions", "Paid", "Payoff", "labelled_actions"]
+__all__ = ["Actions", "LabelledPayoff", "Payoff", "labelled_actions"]
 
 Actions = xr.DataArray | Sequence[Any]
 Payoff = Callable[[xr.Dataset, xr.DataArray], xr.DataArray] | xr.DataArray
@@ -58,7 +58,7 @@ def labelled_actions(actions: Actions | None, payoff: Payoff, dim: str) -> xr.Da
     return found
 
 
-class Paid:
+class LabelledPayoff:
     """A payoff by its labels: asked for all actions at once, or for one after the other."""
 
     def __init__(self, draws: xr.Dataset, actions: xr.DataArray, payoff: Payoff) -> None:

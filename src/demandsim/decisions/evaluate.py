@@ -1,4 +1,4 @@
-"""Evaluation: what each action is expected to pay, how badly it can end, and which one is best."""
+"""Evaluation of actions: what each is expected to pay, how badly it can end, and which one is best."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from demandsim._system import Array
 from demandsim.decisions.actions import Actions, Payoff
-from demandsim.decisions.payoff_table import Table, table_of, unit_of
-from demandsim.decisions.risk import frontier, tail_statistics
+from demandsim.decisions.folds import Folds
+from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
 from demandsim.errors import DemandsimError
-from demandsim.statistics.estimators import array_statistics, check_prob, share_and_error
+from demandsim.statistics.estimators import array_statistics, check_prob, share_and_error, spread_to_mcse
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "frontier", "tail_mean"]
 
 #: Standard errors by which the best action must lead for the draws to have told it from the next.
 _LEAD = 2.0
@@ -103,36 +104,35 @@ def evaluate(
     check_prob(prob)
     if not 0 < tail <= 1:
         raise DemandsimError(f"tail must lie between 0 and 1, not {tail!r}; 0.1 is the mean of the worst tenth")
-    tables = table_of(draws, actions, payoff, dim, on_invalid)
+    tables = tables_of(draws, actions, payoff, dim, on_invalid)
     warn_one_chain(draws)
     shown = unit_of(unit, payoff)
-    chosen = tables[0].actions
-    own = str(chosen.dims[0])
+    offered = tables[0].actions
+    own = str(offered.dims[0])
     rows = [_evaluated(table, prob, tail) for table in tables]
-    coords: dict[str, Any] = dict(tables[0].others)
-    shape = [len(values) for values in coords.values()]
-    dims = list(coords)
+
+    def over(key: str, attrs: dict[str, Any], *dims: str) -> Any:
+        return over_places(tables, [row[key] for row in rows], attrs, *dims)
+
     out: dict[str, Any] = {}
     for name, label in _PER_ACTION.items():
-        attrs = {"units": "1" if name == "probability_best" else shown, "long_name": label}
-        for key in (name, f"mcse_{name}"):
-            values = np.array([row[key] for row in rows]).reshape([*shape, chosen.size])
-            out[key] = ([*dims, own], values, attrs if key == name else {"units": attrs["units"]})
-    efficient = np.array([row["efficient"] for row in rows]).reshape([*shape, chosen.size])
-    out["efficient"] = ([*dims, own], efficient, {"long_name": "not beaten in both mean and risk"})
+        units = {"units": "1" if name == "probability_best" else shown}
+        out[name] = over(name, units | {"long_name": label}, own)
+        out[f"mcse_{name}"] = over(f"mcse_{name}", units, own)
+    out["efficient"] = over("efficient", {"long_name": "not beaten in both mean and risk"}, own)
+    labels, unit_of_action = offered[own].values, {n: v for n, v in offered.attrs.items() if n == "units"}
     for key in ("best", "runner_up"):
-        picked = np.array([chosen[own].values[int(row[key])] for row in rows]).reshape(shape)
-        out[key] = (dims, picked, {n: v for n, v in chosen.attrs.items() if n == "units"})
+        out[key] = over_places(tables, [labels[row[key]] for row in rows], unit_of_action)
     for key in ("lead", "mcse_lead"):
-        out[key] = (dims, np.array([row[key] for row in rows]).reshape(shape), {"units": shown})
-    out["resolved"] = (dims, np.array([row["resolved"] for row in rows]).reshape(shape))
-    out["n_invalid"] = (dims, np.array([table.n_invalid for table in tables]).reshape(shape))
-    coords[own] = chosen[own].variable.copy()
-    coords[own].attrs = {**chosen[own].attrs, **chosen.attrs}
+        out[key] = over(key, {"units": shown})
+    out["resolved"] = over("resolved", {})
+    out["n_invalid"] = over_places(tables, [table.n_invalid for table in tables], {})
+    coords: dict[str, Any] = dict(tables[0].others) | {own: offered[own].variable.copy()}
+    coords[own].attrs = {**offered[own].attrs, **offered.attrs}
     return xr.Dataset(out, coords=coords, attrs=run_attrs(draws) | {"prob": prob, "tail": tail, "action": own})
 
 
-def _evaluated(table: Table, prob: float, tail: float) -> dict[str, Any]:
+def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
     """All statistics of one element of the other dims."""
     folds = table.folds
     found: dict[str, Any] = {name: [] for key in _PER_ACTION for name in (key, f"mcse_{key}")}
@@ -142,11 +142,8 @@ def _evaluated(table: Table, prob: float, tail: float) -> dict[str, Any]:
         most = values.max(axis=0)
         largest = most if largest is None else np.maximum(largest, most)
         for row in values:
-            if table.independent:
-                together = row[None, :]
-                statistics, _ = array_statistics(together, prob, "eti", (), iid=True)
-            else:
-                statistics = _by_chain(row, table, prob)
+            chains = row[None, :] if table.independent else _by_chain(row, table.folds)
+            statistics, _ = array_statistics(chains, prob, "eti", (), iid=table.independent)
             for name, value, error in zip(names, statistics[:5], statistics[5:], strict=True):
                 found[name].append(value)
                 found[f"mcse_{name}"].append(error)
@@ -179,11 +176,49 @@ def _evaluated(table: Table, prob: float, tail: float) -> dict[str, Any]:
     return found
 
 
-def _by_chain(row: Array, table: Table, prob: float) -> list[float]:
-    parts = table.folds.whole()
-    length = max(part.stop - part.start for part in parts)
-    # Chains that lost draws to NaN are shorter: what is missing is left out again.
-    values = np.full((len(parts), length), np.nan)
+def _by_chain(row: Array, folds: Folds) -> Array:
+    """Payoffs of an action, shape (replicates, draws); one that lost draws is shorter, and NaN at its end."""
+    parts = folds.whole()
+    values = np.full((len(parts), max(part.stop - part.start for part in parts)), np.nan)
     for place, part in enumerate(parts):
         values[place, : part.stop - part.start] = row[part]
-    return array_statistics(values, prob, "eti", (), iid=False)[0]
+    return values
+
+
+def tail_mean(values: Array, tail: float) -> float:
+    r"""Mean of the worst share of some values (conditional value at risk, expected shortfall).
+
+    .. math:: \mathrm{CVaR}_\tau = \max_q \Bigl( q - \frac{1}{\tau} E (q - Y)^+ \Bigr)
+
+    A draw on the edge counts in part, so that the worst share is that exactly.
+    Source: Rockafellar and Uryasev, Journal of Banking & Finance 26 (2002).
+    """
+    wanted = tail * values.size
+    whole = min(math.floor(wanted * (1 + 1e-12)), values.size - 1)
+    parted = np.partition(values, whole)
+    edge = max(wanted - whole, 0.0)
+    return float((parted[:whole].sum() + edge * parted[whole]) / wanted)
+
+
+def tail_statistics(values: Array, folds: Folds, tail: float, *, independent: bool) -> tuple[float, float]:
+    """Mean of the worst share of the draws, and its Monte Carlo standard error."""
+    found = tail_mean(values, tail)
+    if independent:
+        # From the second part of the definition: an average over draws, given the quantile.
+        edge = float(np.quantile(values, tail))
+        return found, float(np.std(np.minimum(values - edge, 0.0))) / (tail * math.sqrt(values.size))
+    own = np.array([tail_mean(values[part], tail) for part in folds.whole()])
+    return found, float(spread_to_mcse(own))
+
+
+def frontier(mean: Array, risk: Array) -> npt.NDArray[np.bool_]:
+    """Actions that no other beats: none has as high a mean and as high a mean of its worst, and one of them higher.
+
+    Examples
+    --------
+    >>> frontier(np.array([1.0, 2.0, 0.5]), np.array([0.0, -1.0, -0.5])).tolist()
+    [True, True, False]
+    """
+    above = (mean[:, None] >= mean[None, :]) & (risk[:, None] >= risk[None, :])
+    better = above & ((mean[:, None] > mean[None, :]) | (risk[:, None] > risk[None, :]))
+    return np.asarray(~better.any(axis=0))

@@ -1,4 +1,4 @@
-"""Sample information: evidence that could be gathered, simulated from draws as data that it would give."""
+"""Measurements: evidence that could be gathered, simulated from draws as the data that it would give."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Table of payoffs: of every action in every draw, checked, and made in blocks of actions if it is large."""
+"""Payoff table: what every action pays in every draw, checked, and made in blocks of actions if it is large."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,20 +12,20 @@ import numpy.typing as npt
 import xarray as xr
 
 from demandsim._system import Array
-from demandsim.decisions.actions import Actions, Paid, Payoff, labelled_actions
+from demandsim.decisions.actions import Actions, LabelledPayoff, Payoff, labelled_actions
 from demandsim.decisions.folds import Folds, folds_of
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.statistics.design import design_of
 from demandsim.units.convert import check_unit
 
-__all__ = ["Table", "table_of", "unit_of"]
+__all__ = ["PayoffTable", "over_places", "tables_of", "unit_of"]
 
 #: Payoffs of one label that are held at once; of more, they are computed block by block, at each pass again.
 _BYTES = 1 << 29
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class PayoffTable:
     """Payoffs of all actions in one element of the other dims, as scenario.
 
     Parameters
@@ -104,9 +104,9 @@ def unit_of(unit: str | None, payoff: Payoff) -> str:
     return str(getattr(payoff, "unit", "CNY"))
 
 
-def table_of(
+def tables_of(
     draws: xr.Dataset, actions: Actions | None, payoff: Payoff, dim: str, on_invalid: str, most: int | None = None
-) -> list[Table]:
+) -> list[PayoffTable]:
     """Payoffs of every element of the other dims, checked.
 
     Parameters
@@ -128,20 +128,20 @@ def table_of(
     check_known([on_invalid], ("raise", "keep"), "setting on_invalid")
     if not isinstance(draws, xr.Dataset) or not {"chain", "draw"} <= set(draws.dims):
         raise DemandsimError("draws must be a Dataset with dims 'chain' and 'draw', as model.simulate makes them")
-    chosen = labelled_actions(actions, payoff, dim)
+    offered = labelled_actions(actions, payoff, dim)
     if most is not None and draws.sizes["chain"] * draws.sizes["draw"] > most:
         length = max(most // draws.sizes["chain"], 1)
         if isinstance(payoff, xr.DataArray) and payoff.sizes.get("draw") == draws.sizes["draw"]:
             payoff = payoff.isel(draw=slice(0, length))
         draws = draws.isel(draw=slice(0, length))
-    paid = Paid(draws, chosen, payoff)
+    pays = LabelledPayoff(draws, offered, payoff)
     independent = design_of(draws).independent
     nothing = folds_of(1, 1, None, independent=False)
     tables = []
-    for place in paid.places():
-        one = Table(draws, place, chosen, paid.at(place), None, None, nothing, independent, paid.others)
-        if chosen.size <= _step(draws):
-            one = replace(one, held=one.compute(slice(0, chosen.size)))
+    for place in pays.places():
+        one = PayoffTable(draws, place, offered, pays.at(place), None, None, nothing, independent, pays.others)
+        if offered.size <= _step(draws):
+            one = replace(one, held=one.compute(slice(0, offered.size)))
         good = _finite(one, on_invalid)
         if good is not None:
             one = replace(one, kept=good, held=None if one.held is None else one.held[:, good])
@@ -150,7 +150,16 @@ def table_of(
     return tables
 
 
-def _finite(table: Table, on_invalid: str) -> npt.NDArray[np.bool_] | None:
+def over_places(
+    tables: Sequence[PayoffTable], rows: Sequence[Any], attrs: Mapping[str, Any], *own: str
+) -> tuple[list[str], npt.NDArray[Any], Mapping[str, Any]]:
+    """Make a variable over the payoff's other dims from a number, or an array over the dims `own`, of each table."""
+    others, values = tables[0].others, np.array(rows)
+    shape = [*(len(labels) for labels in others.values()), *values.shape[1:]]
+    return [*others, *own], values.reshape(shape), attrs
+
+
+def _finite(table: PayoffTable, on_invalid: str) -> npt.NDArray[np.bool_] | None:
     good: npt.NDArray[np.bool_] | None = None
     for block, values in table.blocks():
         finite = np.isfinite(values)

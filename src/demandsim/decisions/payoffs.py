@@ -1,4 +1,4 @@
-"""Payoffs: ready-made ones over named quantities: an order of cards, a price of tokens, buying or renting."""
+"""Payoffs over named quantities, ready-made: an order of cards, a price of tokens, buying or renting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Information: what it is worth, in money, to know assumptions or to gather evidence before the choice."""
+"""Value of information: what it is worth, in money, to know assumptions or to gather evidence before the choice."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.decisions.actions import Actions, Payoff
 from demandsim.decisions.measurement import Evidence, Measurement, summaries
-from demandsim.decisions.payoff_table import Table, table_of, unit_of
-from demandsim.decisions.regression import Fit, given_one
-from demandsim.decisions.surfaces import given_several
+from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
+from demandsim.decisions.regression import Fit, given_one, given_several
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
@@ -90,7 +89,7 @@ def value_of_information(
     >>> bool(found.evppi.max() <= found.evpi), found.evppi.sel(assumption="card_flops").item()
     (True, 0.0)
     """
-    tables = table_of(draws, actions, payoff, dim, on_invalid, _MOST)
+    tables = tables_of(draws, actions, payoff, dim, on_invalid, _MOST)
     warn_one_chain(draws)
     draws = tables[0].draws
     groups, planned = _groups(draws, of), dict(evidence or {})
@@ -141,7 +140,7 @@ class _Worth:
 
 
 def _informed(
-    table: Table,
+    table: PayoffTable,
     groups: Mapping[str, tuple[str, ...]],
     planned: Mapping[str, Evidence],
     simulated: Mapping[str, xr.Dataset],
@@ -189,7 +188,7 @@ def _informed(
     return {"evpi": evpi, "evppi": evppi, "evsi": evsi, "best": best, "expected_payoff": means[best]}
 
 
-def _worth(fit: Fit, table: Table, most: float) -> _Worth:
+def _worth(fit: Fit, table: PayoffTable, most: float) -> _Worth:
     sizes = table.folds.sizes
     earned, mcse = float(sizes @ fit.outside / sizes.sum()), float(table.folds.mcse(fit.outside))
     # Where choices earn clearly more than the fit promises, the fit is too smooth, and what they earn is known.
@@ -197,7 +196,7 @@ def _worth(fit: Fit, table: Table, most: float) -> _Worth:
     return _Worth(min(max(middle, 0.0), most), mcse, fit.inside - earned, fit.terms)
 
 
-def _columns(table: Table, source: xr.Dataset, names: Sequence[str]) -> Array:
+def _columns(table: PayoffTable, source: xr.Dataset, names: Sequence[str]) -> Array:
     """Values of some quantities in the draws of a table, one row for each label; what does not vary is left out."""
     rows = []
     for name in names:
@@ -219,40 +218,40 @@ def _columns(table: Table, source: xr.Dataset, names: Sequence[str]) -> Array:
 
 def _labelled(
     draws: xr.Dataset,
-    tables: Sequence[Table],
+    tables: Sequence[PayoffTable],
     lines: Sequence[Mapping[str, Any]],
     groups: Mapping[str, tuple[str, ...]],
     evidence: Sequence[str],
     unit: str,
 ) -> xr.Dataset:
     coords: dict[str, Any] = dict(tables[0].others)
-    dims, shape = list(coords), [len(values) for values in coords.values()]
     money = {"units": unit}
 
-    def over(key: str, part: str, labels: Sequence[str]) -> Any:
-        return np.array([[getattr(line[key][label], part) for label in labels] for line in lines]).reshape(
-            [*shape, len(labels)]
-        )
+    def over(key: str, part: str, attrs: Mapping[str, Any], row: str) -> Any:
+        return over_places(tables, [[getattr(one, part) for one in line[key].values()] for line in lines], attrs, row)
 
     out: dict[str, Any] = {
-        "evpi": (dims, np.array([line["evpi"].value for line in lines]).reshape(shape), money | {"long_name": "EVPI"}),
-        "mcse_evpi": (dims, np.array([line["evpi"].mcse for line in lines]).reshape(shape), money),
+        "evpi": over_places(tables, [line["evpi"].value for line in lines], money | {"long_name": "EVPI"}),
+        "mcse_evpi": over_places(tables, [line["evpi"].mcse for line in lines], money),
     }
     for key, row, labels in (("evppi", "assumption", list(groups)), ("evsi", "evidence", list(evidence))):
         if labels:
-            out[key] = ([*dims, row], over(key, "value", labels), money | {"long_name": key.upper()})
-            out[f"mcse_{key}"] = ([*dims, row], over(key, "mcse", labels), money)
+            out[key] = over(key, "value", money | {"long_name": key.upper()}, row)
+            out[f"mcse_{key}"] = over(key, "mcse", money, row)
             coords[row] = labels
-    for part in ("optimism", "terms"):
-        out[part] = ([*dims, "assumption"], over("evppi", part, list(groups)), money if part == "optimism" else {})
-    chosen = tables[0].actions
-    picked = chosen[chosen.dims[0]].values[[line["best"] for line in lines]].reshape(shape)
-    out["best"] = (dims, picked, {n: v for n, v in chosen.attrs.items() if n == "units"})
-    out["expected_payoff"] = (dims, np.array([line["expected_payoff"] for line in lines]).reshape(shape), money)
-    out["n_invalid"] = (dims, np.array([table.n_invalid for table in tables]).reshape(shape))
-    names = [
-        str(draws[members[0]].attrs.get("long_name", label)) if len(members) == 1 and label == members[0] else label
-        for label, members in groups.items()
-    ]
-    coords["long_name"] = ("assumption", names)
+    out["optimism"] = over("evppi", "optimism", money, "assumption")
+    out["terms"] = over("evppi", "terms", {}, "assumption")
+    offered = tables[0].actions
+    actions = offered[offered.dims[0]].values
+    unit_of_action = {n: v for n, v in offered.attrs.items() if n == "units"}
+    out["best"] = over_places(tables, [actions[line["best"]] for line in lines], unit_of_action)
+    out["expected_payoff"] = over_places(tables, [line["expected_payoff"] for line in lines], money)
+    out["n_invalid"] = over_places(tables, [table.n_invalid for table in tables], {})
+    coords["long_name"] = (
+        "assumption",
+        [
+            str(draws[members[0]].attrs.get("long_name", label)) if members == (label,) else label
+            for label, members in groups.items()
+        ],
+    )
     return xr.Dataset(out, coords=coords)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,9 +14,9 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.errors import check_known, check_whole
 from demandsim.sampling.qmc import UNIFORMS, Stream, entropy_of, recorded_seed
-from demandsim.sensitivity.inputs import quantities
-from demandsim.sensitivity.interpolation import Hybrids, changes
-from demandsim.sensitivity.results import Rows, check_chains, labelled, named
+from demandsim.sensitivity.inputs import check_chains, long_name, quantities
+from demandsim.sensitivity.interpolation import Interpolation, changes
+from demandsim.sensitivity.results import labelled, named
 from demandsim.statistics.estimators import spread_to_mcse
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ _ALL_SUBSETS = 12
 
 @dataclass(frozen=True, eq=False)
 class _Moves:
-    """What each change adds in some orders: shape (orders, changes, elements) per quantity."""
+    """What each change adds in some orders, shape (orders, changes, elements), and the values at both ends."""
 
-    added: dict[str, Array]
-    before: dict[str, Array]
-    after: dict[str, Array]
+    added: Array
+    before: Array
+    after: Array
 
 
 def bridge(
@@ -105,8 +106,6 @@ def bridge(
     >>> round((found.after - found.before).item(), 6)
     0.0
     """
-    import xarray as xr
-
     check_known([statistic], ("point", "mean"), "statistic")
     check_whole("draws", draws)
     check_whole("orders", orders, 2)
@@ -117,45 +116,42 @@ def bridge(
     random = statistic == "mean"
     changed = changes(before, after, random)
     sizes = [(draws, chain) for chain in range(chains)] if random else [(0, 0)]
-    parts = [_moves(Hybrids(before, after, names, n, entropy, chain), changed, orders) for n, chain in sizes]
-    layout = before.program.layout
-    rows, tables, errors, ends = [], [], [], []
-    for name in names:
-        dims = before.program.varying[name].dims | after.program.varying[name].dims
-        rows.append(Rows(name, tuple(dim for dim in layout.dims if dim in dims)))
-        added = np.stack([part.added[name] for part in parts])
-        tables.append(added.mean(axis=(0, 1)).T)
-        errors.append(_errors(added).T)
-        ends.append([np.mean([getattr(part, end)[name] for part in parts], axis=0) for end in ("before", "after")])
-    axes = {"change": changed}
-    about = [after.assumptions.get(name) or after.equations[name] for name in names]
-    out = xr.Dataset({"contribution": labelled(tables, rows, layout, axes)})
-    if random or len(changed) > _ALL_SUBSETS:
-        out["contribution_mcse"] = labelled(errors, rows, layout, axes)
-    for place, end in enumerate(("before", "after")):
-        out[end] = labelled([own[place] for own in ends], rows, layout, {})
-    invalid = sum(int(np.count_nonzero(~np.isfinite(table))) for table in tables)
-    size = np.abs(np.nan_to_num(tables[0])).mean(axis=0)
-    out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", [a.unit for a in about]))
-    settings = {"seed": recorded_seed(entropy), "draws": draws, "chains": chains}
-    long_names = [_long_name(str(change), before, after) for change in out.change.values]
-    out = named(out.assign_coords(long_name=("change", long_names)), after)
-    about_run = {
-        "study": after.notes.name or before.notes.name,
-        "statistic": statistic,
-        "before_hash": before.hash,
-        "after_hash": after.hash,
-        "n_invalid": invalid,
-    }
-    return out.assign_attrs(about_run | ({**settings, "design": "sobol"} if random else {}))
+    versions = [Interpolation(before, after, names, n, entropy, chain) for n, chain in sizes]
+    out = _table(versions[0], changed, [_moves(between, changed, orders) for between in versions])
+    if not random and len(changed) <= _ALL_SUBSETS:
+        out = out.drop_vars("contribution_mcse")
+    out = out.assign_attrs(
+        study=after.notes.name or before.notes.name,
+        statistic=statistic,
+        before_hash=before.hash,
+        after_hash=after.hash,
+    )
+    settings = {"seed": recorded_seed(entropy), "draws": draws, "chains": chains, "design": "sobol"}
+    return out.assign_attrs(settings if random else {})
 
 
-def _long_name(change: str, before: Model, after: Model) -> str:
-    for model in (after, before):
-        made = model.assumptions.get(change) or model.equations.get(change)
-        if made is not None and made.long_name:
-            return str(made.long_name)
-    return change.replace("_", " ")
+def _table(between: Interpolation, changed: Sequence[str], parts: Sequence[_Moves]) -> xr.Dataset:
+    """Label the means over chains of all moves, the largest first."""
+    import xarray as xr
+
+    before, after, rows = between.before, between.after, between.rows
+    layout, axes = before.program.layout, {"change": changed}
+    added = np.stack([part.added for part in parts])
+    contribution = added.mean(axis=(0, 1)).T
+    out = xr.Dataset(
+        {
+            "contribution": labelled(contribution, rows, layout, axes),
+            "contribution_mcse": labelled(_errors(added).T, rows, layout, axes),
+            "before": labelled(np.mean([part.before for part in parts], axis=0), rows, layout, {}),
+            "after": labelled(np.mean([part.after for part in parts], axis=0), rows, layout, {}),
+        },
+        attrs={"n_invalid": int(np.count_nonzero(~np.isfinite(contribution)))},
+    )
+    size = np.abs(np.nan_to_num(contribution[: rows[0].elements(layout)])).mean(axis=0)
+    units = [(after.assumptions.get(name) or after.equations[name]).unit for name in between.of]
+    out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", units))
+    long_names = [long_name(str(change), after, before) for change in out.change.values]
+    return named(out.assign_coords(long_name=("change", long_names)), after)
 
 
 def _errors(added: Array) -> Array:
@@ -167,71 +163,49 @@ def _errors(added: Array) -> Array:
     return added[0].std(axis=0, ddof=1) / math.sqrt(orders) if orders > 1 else np.zeros(added.shape[2:])
 
 
-def _moves(hybrids: Hybrids, changed: Sequence[str], orders: int) -> _Moves:
+def _moves(between: Interpolation, changed: Sequence[str], orders: int) -> _Moves:
     """Find what each change adds, in all combinations or in random orders."""
-    known: dict[frozenset[str], dict[str, Array]] = {}
     # A change that no quantity depends on in either version adds nothing, in any combination.
-    behind = hybrids.before.graph.ancestors(hybrids.of) | hybrids.after.graph.ancestors(hybrids.of)
-    relevant = [c for c in changed if c in behind or c not in {*hybrids.before.quantities, *hybrids.after.quantities}]
-
-    def value(made: frozenset[str]) -> dict[str, Array]:
-        if made not in known:
-            known[made] = {name: np.ravel(found) for name, found in hybrids.values(sorted(made)).items()}
-        return known[made]
-
-    walk = _combined(relevant, value) if len(relevant) <= _ALL_SUBSETS else _ordered(relevant, value, hybrids, orders)
-    found: list[dict[str, dict[str, Array]]] = list(walk)
+    behind = between.before.graph.ancestors(between.of) | between.after.graph.ancestors(between.of)
+    known = {*between.before.quantities, *between.after.quantities}
+    relevant = [change for change in changed if change in behind or change not in known]
+    value = functools.cache(between.values)
     before, after = value(frozenset()), value(frozenset(relevant))
-    added = {}
-    for name in hybrids.of:
-        size = max(before[name].size, after[name].size)
-        nothing = np.zeros(size)
-        rows = [[np.broadcast_to(one[c][name], size) if c in one else nothing for c in changed] for one in found]
-        added[name] = np.array(rows).reshape(len(found), len(changed), size)
-    ends = [{name: np.broadcast_to(v[name], added[name].shape[-1]) for name in hybrids.of} for v in (before, after)]
-    return _Moves(added, ends[0], ends[1])
+    few = len(relevant) <= _ALL_SUBSETS
+    gained = _combined(relevant, value) if few else _ordered(relevant, value, between, orders)
+    added = np.zeros((len(gained), len(changed), before.size))
+    added[:, [changed.index(change) for change in relevant]] = gained
+    return _Moves(added, before, after)
 
 
-def _combined(
-    relevant: Sequence[str], value: Callable[[frozenset[str]], dict[str, Array]]
-) -> Iterator[dict[str, dict[str, Array]]]:
-    """Shapley values from all combinations."""
+def _combined(relevant: Sequence[str], value: Callable[[frozenset[str]], Array]) -> Array:
+    """Shapley values from all combinations, shape (1, changes, elements)."""
     k = len(relevant)
-    total: dict[str, dict[str, Array]] = {}
-    for change in relevant:
+    total = np.zeros((k, value(frozenset()).size))
+    for own, change in zip(total, relevant, strict=True):
         others = [c for c in relevant if c != change]
         for size in range(k):
             weight = math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k)
             for made in itertools.combinations(others, size):
-                old, new = value(frozenset(made)), value(frozenset([*made, change]))
-                own = total.setdefault(change, {})
-                for name in new:
-                    own[name] = own.get(name, np.zeros(1)) + weight * (new[name] - old[name])
-    yield total
+                own += weight * (value(frozenset([*made, change])) - value(frozenset(made)))
+    return total[None]
 
 
 def _ordered(
-    relevant: Sequence[str],
-    value: Callable[[frozenset[str]], dict[str, Array]],
-    hybrids: Hybrids,
-    orders: int,
-) -> Iterator[dict[str, dict[str, Array]]]:
-    """What each change adds in random orders, every second one the reverse of the one before."""
+    relevant: Sequence[str], value: Callable[[frozenset[str]], Array], between: Interpolation, orders: int
+) -> Array:
+    """What each change adds in random orders, every second one the reverse of the one before: shape as `_combined`."""
     pairs = max(orders // 2, 2)
     keys = [
-        UNIFORMS["random"](hybrids.seed, hybrids.chain, Stream("|bridge order", number), 0, pairs, pairs)
+        UNIFORMS["random"](between.seed, between.chain, Stream("|bridge order", number), 0, pairs, pairs)
         for number in range(len(relevant))
     ]
-    for order in np.argsort(np.array(keys), axis=0).T.tolist():
-        both: dict[str, dict[str, Array]] = {}
+    gained = np.zeros((pairs, len(relevant), value(frozenset()).size))
+    for both, order in zip(gained, np.argsort(np.array(keys), axis=0).T.tolist(), strict=True):
         for walk in (order, order[::-1]):
             made: frozenset[str] = frozenset()
             for place in walk:
-                change = relevant[place]
-                more = made | {change}
-                old, new = value(made), value(more)
-                own = both.setdefault(change, {})
-                for name in new:
-                    own[name] = own.get(name, np.zeros(1)) + 0.5 * (new[name] - old[name])
+                more = made | {relevant[place]}
+                both[place] += 0.5 * (value(more) - value(made))
                 made = more
-        yield both
+    return gained

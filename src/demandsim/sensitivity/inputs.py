@@ -1,4 +1,4 @@
-"""Factors: what is varied together, and the independent normal numbers behind it."""
+"""Inputs: the uncertain assumptions behind some quantities, as factors that vary together, and values at points."""
 
 from __future__ import annotations
 
@@ -6,19 +6,35 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.errors import CorrelationError, DemandsimError, check_known
-from demandsim.sampling.program import Program
+from demandsim.distributions.base import normal_scores, standard_normal
+from demandsim.errors import CorrelationError, DemandsimError, check_known, check_whole
+from demandsim.sampling.program import Program, Values
+from demandsim.sampling.qmc import Stream, entropy_of, sobol
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["Factor", "Groups", "Inputs", "Places", "gather", "grouped", "quantities"]
+__all__ = [
+    "Block",
+    "Factor",
+    "Groups",
+    "Inputs",
+    "Places",
+    "SobolPoints",
+    "check_chains",
+    "factor_name",
+    "gather",
+    "grouped",
+    "long_name",
+    "quantities",
+    "scores",
+]
 
 Places = npt.NDArray[np.intp]
 Groups = Mapping[str, Sequence[str]]
@@ -41,6 +57,60 @@ class Factor:
     long_name: str
     members: tuple[str, ...]
     places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Points `start` to `stop` of some chains of a Sobol' sequence, of which each chain has `draws`.
+
+    Parameters
+    ----------
+    seed : int
+    chains : range
+    start, stop, draws : int
+    """
+
+    seed: int
+    chains: range
+    start: int
+    stop: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class SobolPoints:
+    """Sobol' points of several chains, each of which is randomised by itself.
+
+    Parameters
+    ----------
+    seed : int
+    draws : int
+        Points of each chain, a power of two.
+    chains : int
+    """
+
+    seed: int
+    draws: int
+    chains: int
+
+    @classmethod
+    def of(cls, draws: int, chains: int, seed: int | None) -> SobolPoints:
+        """Check what a user asks for."""
+        check_whole("draws", draws)
+        check_chains(chains)
+        if draws & (draws - 1):
+            raise DemandsimError(f"draws must be a power of two for Sobol' points, such as {1 << draws.bit_length()}")
+        return cls(entropy_of(seed), draws, chains)
+
+    def blocks(self, chains: range, most: int) -> list[Block]:
+        """Blocks of at most `most` points of each of some chains."""
+        starts = range(0, self.draws, most)
+        return [Block(self.seed, chains, start, min(start + most, self.draws), self.draws) for start in starts]
+
+
+def check_chains(chains: Any) -> None:
+    """Raise unless there are chains whose spread can tell the error."""
+    check_whole("chains", chains, 2, why=": their spread is the error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +154,40 @@ class Inputs:
         others = self.correlation - np.eye(len(self.streams))
         return tuple(not row.any() for row in others)
 
+    def cube(self, block: Block, replica: str) -> Array:
+        """Points of the unit cube, shape (coordinates, points of the block), one chain after the other.
+
+        Replica "A" takes the first dimensions of the Sobol' sequence, which are the most even, "B" the
+        next: together they are points of one sequence. Any other replica is a sequence of its own.
+        """
+        offset = len(self.streams) if replica == "B" else 0
+        out = np.empty((len(self.streams), len(block.chains), block.stop - block.start))
+        for place, stream in enumerate(self.streams):
+            made = self.program.streams[stream]
+            key = Stream(f"{made.name}|sensitivity {replica}", made.element, place + offset)
+            for row, chain in zip(out[place], block.chains, strict=True):
+                row[:] = sobol(block.seed, chain, key, block.start, block.stop, block.draws)
+        return out.reshape(len(self.streams), -1)
+
+    def grades(self, u: Array) -> Array:
+        """Pass independent numbers through the copula; what is uncorrelated keeps its bits."""
+        together = [place for place, alone in enumerate(self.alone) if not alone]
+        if not together:
+            return u
+        out = u.copy()
+        root = np.linalg.cholesky(self.correlation[np.ix_(together, together)])
+        out[together] = normal_scores(root @ scores(u[together]))
+        return out
+
+    def values(self, grades: Array) -> Values:
+        """Values of the needed assumptions, in their units, at grades of shape (coordinates, points)."""
+        row = {stream: grades[place] for place, stream in enumerate(self.streams)}
+        return self.program.assume(row.__getitem__, grades.shape[1], set(self.needed))
+
+    def run(self, assumed: Values) -> Values:
+        """Run the model on values of its assumptions: those and all that is computed from them."""
+        return {**assumed, **self.program.derive(assumed, set(self.needed))}
+
     def check_independent(self, function: str) -> None:
         """Raise if two factors are correlated.
 
@@ -100,6 +204,25 @@ class Inputs:
                     "variance cannot be divided among them in this way. Use sensitivity.shapley, or vary them "
                     f"together with groups={{'name': ['{one.members[0]}', '{other.members[0]}']}}"
                 )
+
+
+def scores(u: Array) -> Array:
+    """Normal scores of numbers in (0, 1), of any shape."""
+    return np.reshape(standard_normal()(u.ravel()), u.shape)
+
+
+def long_name(name: str, *models: Model) -> str:
+    """Label of an assumption or equation, in the first model that gives it one."""
+    for model in models:
+        made = model.assumptions.get(name) or model.equations.get(name)
+        if made is not None and made.long_name:
+            return str(made.long_name)
+    return name.replace("_", " ")
+
+
+def factor_name(name: str, model: Model) -> str:
+    """Label of an assumption, or the name of a group."""
+    return long_name(name, model) if name in model.assumptions else name.replace("_", " ")
 
 
 def quantities(model: Model, of: str | Sequence[str]) -> tuple[str, ...]:
@@ -163,7 +286,7 @@ def gather(model: Model, names: Sequence[str], groups: Groups | None = None) -> 
     factors = tuple(
         Factor(
             name,
-            (model.assumptions[name].long_name if name in model.assumptions else None) or name.replace("_", " "),
+            factor_name(name, model),
             own,
             tuple(place[s] for member in own for s in program.transforms[member].streams),
         )

@@ -1,9 +1,9 @@
-"""Hybrids: models between two versions, with some changes made and others not."""
+"""Interpolation between two versions of a model: some of the changes are made and others are not."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.graph.graph import Graph
-from demandsim.sampling.program import Program, Varying, bare_run, labelled_run
+from demandsim.sampling.program import Program, Step, Varying, bare_run, labelled_run
 from demandsim.sampling.qmc import Stream, sobol
+from demandsim.sensitivity.results import Quantified
 from demandsim.units.convert import base_factor
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["CORRELATIONS", "Hybrids", "changes"]
+__all__ = ["CORRELATIONS", "Interpolation", "changes"]
 
 #: What a change of any correlation is called.
 CORRELATIONS = "correlations"
@@ -37,14 +38,14 @@ def changes(before: Model, after: Model, random: bool) -> list[str]:
     for name in dict.fromkeys([*before.quantities, *after.quantities]):
         if name not in before.quantities or name not in after.quantities:
             continue
-        if _said(before, one, name) != _said(after, other, name):
+        if _definition(before, one, name) != _definition(after, other, name):
             found.append(name)
     if random and one["correlations"] != other["correlations"]:
         found.append(CORRELATIONS)
     return found
 
 
-def _said(model: Model, canonical: Mapping[str, dict[str, object]], name: str) -> object:
+def _definition(model: Model, canonical: Mapping[str, dict[str, object]], name: str) -> object:
     """All that determines a quantity of a model by itself."""
     if name in model.equations:
         return "equation", canonical["equations"][name]
@@ -59,7 +60,7 @@ def _said(model: Model, canonical: Mapping[str, dict[str, object]], name: str) -
 
 
 @dataclass(frozen=True, eq=False)
-class Hybrids:
+class Interpolation:
     """Evaluates models with some of the changes made.
 
     Parameters
@@ -108,11 +109,10 @@ class Hybrids:
             program = version.program
             transform = program.transforms[name]
             if not self.draws:
-                point = self._points(version)[name]
-                values = program.layout.spread(point[1][..., None], point[0])
+                point = _point(version)[name]
+                values = program.layout.spread(point.values[..., None], [str(dim) for dim in point.dims])
             else:
-                grades = self._grades(version, correlated)
-                values = transform.values(program.layout, grades, self.draws)
+                values = transform.values(program.layout, self._grades(version, correlated), self.draws)
             values = np.array(transform.to_base(values))
             values.flags.writeable = False
             self._kept[key] = values
@@ -131,52 +131,58 @@ class Hybrids:
 
         return grade
 
-    def _points(self, version: Model) -> Mapping[str, tuple[tuple[str, ...], Array]]:
-        point = _point(version)
-        return {name: (tuple(map(str, point[name].dims)), point[name].values) for name in version.assumptions}
+    @functools.cached_property
+    def rows(self) -> list[Quantified]:
+        """Quantities `of`, with the dims over which they vary in either version."""
+        versions, dims = (self.before.program, self.after.program), self.before.program.layout.dims
+        every = {name: frozenset().union(*(v.varying[name].dims for v in versions)) for name in self.of}
+        return [Quantified(name, tuple(dim for dim in dims if dim in own)) for name, own in every.items()]
 
-    def values(self, made: Sequence[str]) -> dict[str, Array]:
+    def values(self, made: Collection[str]) -> Array:
         """Quantities `of`, in their units, when only the changes `made` are made.
 
         Returns
         -------
-        dict of array
-            Shape (scenario dims, model dims): the point, or the mean over the draws.
+        array of shape (elements,)
+            Of all `rows`, one after the other: the point, or the mean over the draws.
         """
-        chosen = set(made)
-        whole: dict[str, Model] = {}
-        for name in dict.fromkeys([*self.before.quantities, *self.after.quantities]):
-            both = name in self.before.quantities and name in self.after.quantities
-            newer = name in chosen if both else name in self.after.quantities
-            whole[name] = self.after if newer else self.before
-        correlated = self.after if CORRELATIONS in chosen else self.before
-        equations = {name: m.equations[name] for name, m in whole.items() if name in m.equations}
-        graph = Graph.of(list(equations.values()), [name for name in whole if name not in equations])
+        versions = self._versions(made)
+        correlated = self.after if CORRELATIONS in made else self.before
+        equations = {name: m.equations[name] for name, m in versions.items() if name in m.equations}
+        graph = Graph.of(list(equations.values()), [name for name in versions if name not in equations])
         needed = graph.ancestors(self.of)
-        base: dict[str, Array] = {}
-        varying: dict[str, Varying] = {}
-        for name in needed - set(equations):
-            if name in whole:
-                base[name] = self._assumed(name, whole[name], correlated)
-                known = whole[name].program.varying[name]
-                varying[name] = Varying(known.dims, known.random and bool(self.draws))
+        assumed = [name for name in versions if name in needed and name not in equations]
+        base = {name: self._assumed(name, versions[name], correlated) for name in assumed}
+        known = {name: versions[name].program.varying[name] for name in assumed}
+        varying = {name: Varying(own.dims, own.random and bool(self.draws)) for name, own in known.items()}
+        steps = {name: s for name, m in versions.items() for s in m.program.steps if s.equation.name == name}
+        self._derive([steps[name] for name in graph.order if name in needed], base, varying)
+        found, layout = [], self.before.program.layout
+        for row in self.rows:
+            shape = [layout.size(dim) if dim in row.dims else 1 for dim in layout.dims]
+            reported = self.after.assumptions.get(row.label) or self.after.equations[row.label]
+            mean = base[row.label].mean(axis=-1) / base_factor(reported.unit)
+            found.append(np.broadcast_to(mean, shape).ravel())
+        return np.concatenate(found)
+
+    def _versions(self, made: Collection[str]) -> dict[str, Model]:
+        """Which version each quantity is taken from: what only one has, from that one."""
+        one, other = self.before.quantities, self.after.quantities
+        newer = {name for name in other if name in made or name not in one}
+        return {name: self.after if name in newer else self.before for name in dict.fromkeys([*one, *other])}
+
+    def _derive(self, steps: Sequence[Step], base: dict[str, Array], varying: dict[str, Varying]) -> None:
+        """Add what equations of either version compute from the assumptions in `base`."""
         layout = self.before.program.layout
         with np.errstate(all="ignore"):
-            for name in graph.order:
-                if name in needed:
-                    step = next(s for s in whole[name].program.steps if s.equation.name == name)
+            for step in steps:
+                name = step.equation.name
+                if step.elementwise:
                     inputs = [varying[i] for i in step.equation.inputs if i in varying]
-                    if step.elementwise:
-                        base[name], varying[name] = bare_run(step.equation, base, layout), Varying.union(inputs)
-                    else:
-                        base[name], varying[name] = labelled_run(step.equation, base, layout, varying)
-                    base[name].flags.writeable = False
-        return {name: base[name].mean(axis=-1) / self._factor(name) for name in self.of}
-
-    def _factor(self, name: str) -> float:
-        """From base units to the unit in which the later version reports a quantity."""
-        known = self.after.assumptions.get(name) or self.after.equations[name]
-        return base_factor(known.unit)
+                    base[name], varying[name] = bare_run(step.equation, base, layout), Varying.union(inputs)
+                else:
+                    base[name], varying[name] = labelled_run(step.equation, base, layout, varying)
+                base[name].flags.writeable = False
 
 
 @functools.lru_cache(maxsize=8)

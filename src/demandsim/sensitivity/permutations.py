@@ -1,4 +1,4 @@
-"""Walks: orders in which factors join, points drawn anew given the others, and exact divisions of variance."""
+"""Permutations of the factors: orders in which they join, points drawn anew given the others, exact divisions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sensitivity.inputs import Inputs, Places
-from demandsim.sensitivity.surrogate.expansion import Surrogate
-from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate
+from demandsim.sensitivity.surrogate.fit import StandIn
 
 __all__ = ["divided", "exact", "orders_of", "redrawn"]
 
@@ -52,7 +51,7 @@ def redrawn(inputs: Inputs, base: Array, fresh: Array, joined: Places) -> Array:
     return out
 
 
-def exact(inputs: Inputs, surrogates: Sequence[Surrogate | GaussianSurrogate], orders: Places) -> Array:
+def exact(inputs: Inputs, surrogates: Sequence[StandIn], orders: Places) -> Array:
     """The surrogates' variance divided among the factors, shape (elements, factors)."""
     d = len(inputs.factors)
     if d <= _ALL_SUBSETS:

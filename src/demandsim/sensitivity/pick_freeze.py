@@ -21,19 +21,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.sensitivity.surrogate.basis import Features
 from demandsim.sensitivity.surrogate.expansion import Surrogate
 
-__all__ = ["Indices", "Points", "Sums", "add", "indices"]
+__all__ = ["Indices", "Outputs", "Sums", "indices", "sums_of"]
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class Outputs:
     """Values of one target at exchanged points, shape (draws,) or (factors, draws).
 
     Parameters
@@ -63,22 +64,24 @@ class Sums:
         Evaluations that were NaN or infinite.
     """
 
-    means: Mapping[str, Array] = field(default_factory=dict)
-    count: Array = field(default_factory=lambda: np.zeros(0))
-    invalid: int = 0
+    means: Mapping[str, Array]
+    count: Array
+    invalid: int
 
-    def merged(self, other: Sums) -> Sums:
+    def plus(self, other: Sums) -> Sums:
         """Add further points of the same chains."""
-        if not self.means:
-            return other
-        return Sums(
-            {name: total + other.means[name] for name, total in self.means.items()},
-            self.count + other.count,
-            self.invalid + other.invalid,
-        )
+        means = {name: total + other.means[name] for name, total in self.means.items()}
+        return Sums(means, self.count + other.count, self.invalid + other.invalid)
+
+    @staticmethod
+    def joined(parts: Sequence[Sums]) -> Sums:
+        """Put the sums of different chains together."""
+        means = {name: np.concatenate([part.means[name] for part in parts]) for name in parts[0].means}
+        count = np.concatenate([part.count for part in parts])
+        return Sums(means, count, sum(part.invalid for part in parts))
 
 
-def add(surrogate: Surrogate, a: Features, b: Features, y: Points, chains: int) -> Sums:
+def sums_of(surrogate: Surrogate, a: Features, b: Features, y: Outputs, chains: int) -> Sums:
     """Sum up the points of some chains (equally many of each, one chain after the other)."""
     factors = len(y.ab)
     everything = np.vstack([y.a[None], y.b[None], y.ab, y.ba])
@@ -148,14 +151,14 @@ class Indices:
     chains: Mapping[str, Array]
 
 
-def indices(surrogate: Surrogate, sums: Sums, reach: Sequence[bool]) -> Indices:
+def indices(surrogate: Surrogate, sums: Sums, reach: npt.NDArray[np.bool_]) -> Indices:
     """Turn sums into indices.
 
     Parameters
     ----------
     surrogate : Surrogate
     sums : Sums
-    reach : sequence of bool
+    reach : bool array of shape (factors,)
         Factors that the target is computed from at all; the indices of the others are exactly 0.
     """
     factors = len(reach)
@@ -195,9 +198,8 @@ def indices(surrogate: Surrogate, sums: Sums, reach: Sequence[bool]) -> Indices:
         numerators["second_order"] = table
     pooled = total.mean()
     estimates, chains = {}, {}
-    reached = np.asarray(reach)
     for name, numerator in numerators.items():
-        known = reached if numerator.ndim == 2 else reached[:, None] & reached[None, :]
+        known = reach if numerator.ndim == 2 else reach[:, None] & reach[None, :]
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = numerator.mean(axis=0) / pooled if pooled > 0 else np.full(numerator.shape[1:], np.nan)
             each = ratio + (numerator - ratio * total.reshape(-1, *(1,) * (numerator.ndim - 1))) / pooled

@@ -1,19 +1,20 @@
-"""Points: keyed low-discrepancy points of one's own choice, and the model's values there."""
+"""Targets: the numbers whose variance is divided, which are quantities, their logarithms, or events."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import DemandsimError
-from demandsim.sampling.program import Layout, Values, Varying
-from demandsim.sampling.qmc import Stream, sobol
-from demandsim.sensitivity.inputs import Inputs
+from demandsim.sampling.program import Values
+from demandsim.sensitivity.inputs import Groups, Inputs, gather, quantities
+from demandsim.sensitivity.results import Quantified, labelled, named
 from demandsim.statistics.event import Event, event_of
 
 if TYPE_CHECKING:
@@ -21,76 +22,103 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["Happening", "Target", "cube", "events", "grades_of", "read", "scores", "targets", "values_at"]
+__all__ = ["Explained", "Happening", "Target", "events", "explained", "targets"]
 
 #: What users give: read by `statistics.event`, or a function of the draws.
 Happening = str | tuple[str, str, float] | Event | Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Quantified):
     """A number to explain, for every element of a quantity.
 
     Parameters
     ----------
     label : str
-    names : tuple of str
-        Quantities that it is read from.
     dims : tuple of str
         Over which it varies, in the order of the layout.
+    names : tuple of str
+        Quantities that it is read from.
     read : callable
         From values with all axes of the layout to an array of shape (elements, draws).
     """
 
-    label: str
     names: tuple[str, ...]
-    dims: tuple[str, ...]
     read: Callable[[Mapping[str, Array], int], Array]
 
 
-def cube(inputs: Inputs, seed: int, chains: Sequence[int], replica: str, start: int, stop: int, draws: int) -> Array:
-    """Points of the unit cube, shape (coordinates, chains * draws).
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What a division of variance is about.
 
-    Replica "A" takes the first dimensions of the Sobol' sequence, which are the most even, "B" the
-    next: together they are points of one sequence. Any other replica is a sequence of its own.
+    Parameters
+    ----------
+    model : Model
+    inputs : Inputs
+    targets : tuple of Target
+    scale : {"linear", "log", "event"}
     """
-    offset = len(inputs.streams) if replica == "B" else 0
-    out = np.empty((len(inputs.streams), len(chains) * (stop - start)))
-    for place, stream in enumerate(inputs.streams):
-        made = inputs.program.streams[stream]
-        key = Stream(f"{made.name}|sensitivity {replica}", made.element, place + offset)
-        for number, chain in enumerate(chains):
-            part = slice(number * (stop - start), (number + 1) * (stop - start))
-            out[place, part] = sobol(seed, chain, key, start, stop, draws)
-    return out
+
+    model: Model
+    inputs: Inputs
+    targets: tuple[Target, ...]
+    scale: str
+
+    @functools.cached_property
+    def reach(self) -> npt.NDArray[np.bool_]:
+        """Whether each element is computed from each factor at all, shape (elements, factors)."""
+        behind = [self.model.graph.ancestors(target.names) for target in self.targets]
+        rows = [[not own.isdisjoint(factor.members) for factor in self.inputs.factors] for own in behind]
+        layout = self.inputs.program.layout
+        return np.repeat(np.array(rows), [target.elements(layout) for target in self.targets], axis=0)
+
+    def values(self, assumed: Values, draws: int) -> Array:
+        """Run the model, and read the elements of all targets: shape (elements, draws)."""
+        values = self.inputs.run(assumed)
+        return np.concatenate([target.read(values, draws) for target in self.targets])
+
+    def table(self, found: Mapping[str, Sequence[Array]], long_names: Mapping[str, str], invalid: Array) -> xr.Dataset:
+        """Label indices and their lower and upper bounds and errors.
+
+        Parameters
+        ----------
+        found : mapping of name to (estimate, lower, upper, mcse)
+            Each of shape (elements, factors), or (elements, factors, factors).
+        long_names : mapping of name to label
+        invalid : array of shape (elements,)
+            Runs that gave NaN or infinity.
+        """
+        import xarray as xr
+
+        names, layout = [factor.name for factor in self.inputs.factors], self.inputs.program.layout
+        out = xr.Dataset()
+        for name, parts in found.items():
+            axes = dict.fromkeys(("assumption", "assumption_2")[: parts[0].ndim - 1], names)
+            for part, suffix in zip(parts, ("", "lower", "upper", "error"), strict=True):
+                key = {"": name, "error": f"{name}_mcse"}.get(suffix, f"{name}_{suffix}")
+                label = long_names[name] + (suffix and f", {suffix}")
+                out[key] = labelled(part, self.targets, layout, axes).assign_attrs(units="1", long_name=label)
+        out["n_invalid"] = labelled(invalid, self.targets, layout, {})
+        shown = [factor.long_name for factor in self.inputs.factors]
+        return named(out.assign_coords(long_name=("assumption", shown)), self.model)
 
 
-def scores(u: Array) -> Array:
-    """Normal scores of numbers in (0, 1), of any shape."""
-    return np.reshape(standard_normal()(u.ravel()), u.shape)
-
-
-def grades_of(inputs: Inputs, u: Array) -> Array:
-    """Pass independent numbers through the copula; what is uncorrelated keeps its bits."""
-    together = [place for place, alone in enumerate(inputs.alone) if not alone]
-    if not together:
-        return u
-    out = u.copy()
-    z = np.linalg.cholesky(inputs.correlation[np.ix_(together, together)]) @ scores(u[together])
-    out[together] = normal_scores(z)
-    return out
-
-
-def values_at(inputs: Inputs, grades: Array) -> Values:
-    """Values of the needed assumptions, in their units, at given grades."""
-    row = {stream: grades[place] for place, stream in enumerate(inputs.streams)}
-    return inputs.program.assume(row.__getitem__, grades.shape[1], set(inputs.needed))
-
-
-def read(inputs: Inputs, assumed: Values, wanted: Sequence[Target], draws: int) -> list[Array]:
-    """Run the model on values of its assumptions, and read the targets."""
-    values = {**assumed, **inputs.program.derive(assumed, set(inputs.needed))}
-    return [target.read(values, draws) for target in wanted]
+def explained(
+    model: Model, of: str | Sequence[str] | None, groups: Groups | None, *, log: bool, event: Happening | None
+) -> Explained:
+    """Find the targets that a user asks for, and the inputs behind them."""
+    if event is None:
+        if of is None:
+            raise DemandsimError("of= is missing: name the quantities to explain, such as of='cards'")
+        names = quantities(model, of)
+        made = targets(model, names, log=log)
+    else:
+        if log:
+            raise DemandsimError("an event is 0 or 1 and has no logarithm; leave out log=True")
+        made = events(model, () if of is None else quantities(model, of), event)
+        names = tuple(dict.fromkeys(name for target in made for name in target.names))
+    scale = "event" if event is not None else "log" if log else "linear"
+    return Explained(model, gather(model, names, groups), tuple(made), scale)
 
 
 def _flat(array: Array, draws: int) -> Array:
@@ -98,8 +126,9 @@ def _flat(array: Array, draws: int) -> Array:
     return np.reshape(np.broadcast_to(array, (*array.shape[:-1], draws)), (-1, draws))
 
 
-def _dims(layout: Layout, varying: Varying) -> tuple[str, ...]:
-    return tuple(dim for dim in layout.dims if dim in varying.dims)
+def _dims(model: Model, name: str) -> tuple[str, ...]:
+    varying = model.program.varying[name]
+    return tuple(dim for dim in model.program.layout.dims if dim in varying.dims)
 
 
 def targets(model: Model, names: Sequence[str], *, log: bool = False) -> list[Target]:
@@ -117,7 +146,7 @@ def targets(model: Model, names: Sequence[str], *, log: bool = False) -> list[Ta
                 )
             return np.log(found)
 
-        return Target(name, (name,), _dims(model.program.layout, model.program.varying[name]), plain)
+        return Target(name, _dims(model, name), (name,), plain)
 
     return [target(name) for name in names]
 
@@ -143,14 +172,14 @@ def _event(model: Model, event: Event) -> Target:
     event.in_units(units)
     dims = frozenset().union(*(varying[name].dims for name in event.names))
     own = tuple(dim for dim in model.program.layout.dims if dim in dims)
-    return Target(str(event), event.names, own, lambda values, draws: _flat(event.chance(values, units), draws))
+    return Target(str(event), own, event.names, lambda values, draws: _flat(event.chance(values, units), draws))
 
 
 def _called(model: Model, names: tuple[str, ...], event: Callable[[xr.Dataset], Any]) -> Target:
     """An event that a function of the labelled draws decides."""
     layout, varying = model.program.layout, model.program.varying
 
-    def labelled(values: Mapping[str, Array]) -> Any:
+    def drawn(values: Mapping[str, Array]) -> Any:
         import xarray as xr
 
         found = event(xr.Dataset({name: layout.label(values[name], varying[name]) for name in names}))
@@ -159,12 +188,13 @@ def _called(model: Model, names: tuple[str, ...], event: Callable[[xr.Dataset], 
         return found
 
     # Tried on the median of everything, to learn over which dims the event varies.
-    middle = model.program.assume(lambda stream: np.full(2, 0.5), 2, model.graph.ancestors(names))
-    tried = labelled({**middle, **model.program.derive(middle, model.graph.ancestors(names))})
+    needed = model.graph.ancestors(names)
+    middle = model.program.assume(lambda stream: np.full(2, 0.5), 2, needed)
+    tried = drawn({**middle, **model.program.derive(middle, needed)})
     dims = tuple(dim for dim in layout.dims if dim in tried.dims)
 
     def happens(values: Mapping[str, Array], draws: int) -> Array:
-        found = labelled(values)
+        found = drawn(values)
         found = found if "draw" in found.dims else found.expand_dims(draw=draws)
         out = found.transpose(*dims, "draw").values.astype(float)
         for name in names:
@@ -174,4 +204,4 @@ def _called(model: Model, names: tuple[str, ...], event: Callable[[xr.Dataset], 
         return np.asarray(out.reshape(-1, draws))
 
     called = getattr(event, "__name__", "event")
-    return Target("event" if called == "<lambda>" else called, names, dims, happens)
+    return Target("event" if called == "<lambda>" else called, dims, names, happens)

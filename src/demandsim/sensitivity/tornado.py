@@ -10,8 +10,8 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
 from demandsim.sampling.points import point_values
-from demandsim.sampling.program import Program, Values
-from demandsim.sensitivity.inputs import Groups, grouped, quantities
+from demandsim.sampling.program import Layout, Program, Values
+from demandsim.sensitivity.inputs import Groups, factor_name, grouped, long_name, quantities
 from demandsim.sensitivity.results import provenance
 from demandsim.statistics.estimators import check_prob
 
@@ -58,8 +58,9 @@ def tornado(
     -------
     Dataset
         One variable per quantity, in its unit, over ``assumption`` (largest mean swing first), ``end``
-        (low, base, high) and the model's dims. Coordinate ``setting`` says what the assumption was set
-        to. Where an equation gives no number, the value is NaN or infinite, and the attribute
+        (low, base, high) and the model's dims. Coordinate ``setting``, over ``member`` and ``end``, is what
+        each assumption was set to, in ``setting_units``; ``row`` says with which label of ``assumption`` it
+        moved. Where an equation gives no number, the value is NaN or infinite, and the attribute
         ``n_invalid`` counts such values.
 
     Raises
@@ -77,8 +78,10 @@ def tornado(
     >>> found = tornado(ds.load_study("guosen-2025-01"), "cards")
     >>> found.cards.dims
     ('assumption', 'end', 'scenario')
-    >>> found.assumption.values[:2].tolist(), found.setting.values[0].tolist()
-    (['activated_parameters', 'daily_tokens'], ['3.667e+10 parameter', '1.1e+11 parameter', '3.3e+11 parameter'])
+    >>> found.assumption.values[:2].tolist()
+    ['activated_parameters', 'daily_tokens']
+    >>> found.setting.sel(member="utilization", scenario="100T").values.round(2).tolist()
+    [0.28, 0.45, 0.63]
     """
     import xarray as xr
 
@@ -93,49 +96,60 @@ def tornado(
     if not members:
         raise DemandsimError(f"nothing behind {', '.join(names)} is uncertain: give values={{name: (low, high)}}")
     middle = _middles(model, needed, base)
-
-    def end(name: str, place: int) -> Array:
-        if name in given:
-            return np.full_like(middle[name], given[name][place])
-        grade = np.array([(1 - prob) / 2 if place == 0 else (1 + prob) / 2])
-        return program.transforms[name].values(program.layout, lambda stream: grade, 1)
-
-    ends = {label: [{name: end(name, place) for name in own} for place in (0, 1)] for label, own in members.items()}
-    results = _results(program, middle, ends, set(needed))
-    swing = {label: _swing(results[label], names[0]) for label in members}
-    order = sorted(members, key=lambda label: -swing[label])
-    out = xr.Dataset(attrs=provenance(model, prob=prob, base=base))
-    for name in names:
-        dims = [dim for dim in program.layout.dims if dim in program.varying[name].dims]
-        table = np.array([[result[name] for result in results[label]] for label in order])
-        shape = [len(order), 3, *(program.layout.size(dim) for dim in dims)]
-        about = model.assumptions.get(name) or model.equations[name]
-        attrs = {
-            "units": about.unit,
-            "long_name": about.long_name or name.replace("_", " "),
-            "n_invalid": int(np.count_nonzero(~np.isfinite(table))),
-        }
-        out[name] = (["assumption", "end", *dims], table.reshape(shape), attrs)
-        out = out.assign_coords({dim: list(program.layout.coords[dim]) for dim in dims})
-
-    def text(label: str, place: int) -> str:
-        low, high = ends[label]
-        chosen = low if place == 0 else high if place == 2 else middle
-        words = [_text(chosen[name], model.assumptions[name].unit) for name in members[label]]
-        if label in members[label] and len(words) == 1:
-            return words[0]
-        return ", ".join(f"{name} {word}" for name, word in zip(members[label], words, strict=True))
-
-    def long_name(label: str) -> str:
-        known = model.assumptions.get(label)
-        return (known.long_name if known is not None else None) or label.replace("_", " ")
-
+    ends = {name: _ends(program, middle[name], name, given.get(name), prob) for own in members.values() for name in own}
+    moves = {label: [{name: ends[name][at] for name in own} for at in (0, 1)] for label, own in members.items()}
+    results = _results(program, middle, moves, set(needed))
+    order = sorted(members, key=lambda label: -_swing(results[label], names[0]))
+    out = xr.Dataset({name: _moved(model, name, [results[label] for label in order]) for name in names})
+    row_of = {name: label for label in order for name in members[label]}
     return out.assign_coords(
         assumption=order,
         end=["low", "base", "high"],
-        setting=(("assumption", "end"), [[text(label, place) for place in range(3)] for label in order]),
-        long_name=("assumption", [long_name(label) for label in order]),
+        long_name=("assumption", [factor_name(label, model) for label in order]),
+        setting=_labelled(program, [(ends[name][0], middle[name], ends[name][1]) for name in row_of], list(row_of)),
+        member=list(row_of),
+        row=("member", list(row_of.values())),
+        setting_units=("member", [model.assumptions[name].unit for name in row_of]),
+    ).assign_attrs(provenance(model, prob=prob, base=base))
+
+
+def _ends(
+    program: Program, middle: Array, name: str, given: tuple[float, float] | None, prob: float
+) -> tuple[Array, Array]:
+    """Low and high end of an assumption, as given or at its quantiles, with all axes of the layout."""
+    if given is not None:
+        return np.full_like(middle, given[0]), np.full_like(middle, given[1])
+    transform, grades = program.transforms[name], (np.array([(1 - prob) / 2]), np.array([(1 + prob) / 2]))
+    low, high = (transform.values(program.layout, lambda stream, at=grade: at, 1) for grade in grades)
+    return low, high
+
+
+def _moved(model: Model, name: str, results: Sequence[Sequence[Values]]) -> xr.DataArray:
+    """A quantity over rows and their ends."""
+    table = np.array([[result[name] for result in ends] for ends in results])
+    program, about = model.program, model.assumptions.get(name) or model.equations[name]
+    dims = [dim for dim in program.layout.dims if dim in program.varying[name].dims]
+    return _over(program.layout, table, "assumption", dims).assign_attrs(
+        units=about.unit, long_name=long_name(name, model), n_invalid=int(np.count_nonzero(~np.isfinite(table)))
     )
+
+
+def _labelled(program: Program, settings: Sequence[Sequence[Array]], names: Sequence[str]) -> xr.DataArray:
+    """What assumptions are set to, over all dims along which any of them varies."""
+    varying = frozenset().union(*(program.transforms[name].varying.dims for name in names))
+    dims = [dim for dim in program.layout.dims if dim in varying]
+    shape = [program.layout.size(dim) if dim in dims else 1 for dim in program.layout.dims]
+    table = np.array([[np.broadcast_to(values, [*shape, 1]) for values in own] for own in settings])
+    return _over(program.layout, table, "member", dims)
+
+
+def _over(layout: Layout, table: Array, row: str, dims: Sequence[str]) -> xr.DataArray:
+    """Label an array of shape (rows, ends, all axes of the layout, 1)."""
+    import xarray as xr
+
+    coords = {dim: list(layout.coords[dim]) for dim in dims}
+    shape = [*table.shape[:2], *(layout.size(dim) for dim in dims)]
+    return xr.DataArray(table.reshape(shape), dims=[row, "end", *dims], coords=coords)
 
 
 def _results(
@@ -193,9 +207,3 @@ def _swing(results: Sequence[Values], name: str) -> float:
         apart = np.abs(results[2][name] - results[0][name])
     finite = apart[np.isfinite(apart)]
     return float(finite.mean()) if finite.size else -1.0
-
-
-def _text(values: Array, unit: str) -> str:
-    low, high = float(values.min()), float(values.max())
-    number = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-    return number if unit == "1" else f"{number} {unit}"

@@ -22,6 +22,7 @@ __all__ = [
     "Sorted",
     "array_statistics",
     "check_prob",
+    "least_squares",
     "levels_of",
     "levels_of_errors",
     "share_and_error",
@@ -260,3 +261,18 @@ def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tu
     if iid:
         return share, math.sqrt(share * (1 - share) / total)
     return share, float(spread_to_mcse(events / sizes))
+
+
+def least_squares(gram: Array, right: Array) -> Array:
+    """Least squares by normal equations, whose columns are nearly orthogonal as they are.
+
+    Parameters
+    ----------
+    gram : array of shape (columns, columns)
+        Sums of products; a column that nothing fills has the coefficient 0.
+    right : array of shape (columns,) or (columns, sides)
+    """
+    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    scaled = gram / np.outer(scale, scale)
+    scaled[np.diag_indices_from(scaled)] += 1e-11
+    return np.asarray((np.linalg.solve(scaled, (right.T / scale).T).T / scale).T)

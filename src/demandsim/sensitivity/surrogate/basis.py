@@ -19,8 +19,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
-from demandsim.sensitivity.inputs import Inputs
-from demandsim.sensitivity.targets import scores
+from demandsim.sensitivity.inputs import Inputs, scores
 
 __all__ = ["Basis", "Features", "bases_of", "beyond", "features"]
 

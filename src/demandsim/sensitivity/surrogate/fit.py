@@ -1,21 +1,27 @@
-"""Fitting: choose and fit a surrogate for every target on pilot points of the model."""
+"""Fits of surrogates: one for every element of every target, on pilot points of the model."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.sensitivity.inputs import Inputs
-from demandsim.sensitivity.surrogate.basis import Features, bases_of
+from demandsim.distributions.base import normal_scores
+from demandsim.sampling.program import Values
+from demandsim.sensitivity.inputs import Block, Inputs, scores
+from demandsim.sensitivity.surrogate.basis import Features, bases_of, features
 from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
-from demandsim.sensitivity.targets import Target
+from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
+from demandsim.sensitivity.targets import Explained, Target
+from demandsim.statistics.estimators import least_squares
 
-__all__ = ["Regressors", "constant", "fit", "products_behind", "solve", "space_for"]
+__all__ = ["Pilot", "StandIn", "expansion_pilot", "gaussian_pilot"]
 
 #: Most functions of one coordinate, most columns of main effects, and most products of two.
 _MOST, _MAIN, _PAIRS = 13, 300, 350
@@ -25,6 +31,112 @@ _CROSSED = 12
 _PRODUCTS = 6
 #: Share of the variance that a fit may leave and still count as exact.
 _EXACT = 1e-8
+#: Fewest and most pilot points of expansions, and those of Gaussian surrogates.
+_FEWEST_POINTS, _MOST_POINTS, _GAUSSIAN_POINTS = 256, 8192, 4096
+
+
+class StandIn(Protocol):
+    """What any surrogate can tell."""
+
+    def value(self, points: Any, /) -> Array:
+        """Evaluate at points."""
+
+    def explained(self, masks: Array, /) -> Array:
+        """Variance of the expectation given some coordinates, exactly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pilot[S: StandIn]:
+    """Surrogates of all elements of all targets, fitted on points that are used for nothing else.
+
+    Parameters
+    ----------
+    blank : surrogate
+        Explains nothing.
+    centre, scale : array of shape (elements,)
+        Mean and standard deviation of each element, by which values are standardised.
+    surrogates : tuple of surrogate
+    draws : int
+        Points used.
+    """
+
+    blank: S
+    centre: Array
+    scale: Array
+    surrogates: tuple[S, ...]
+    draws: int
+
+    def standard(self, values: Array) -> Array:
+        """Standardise values of shape (elements, draws)."""
+        return (values - self.centre[:, None]) / self.scale[:, None]
+
+    def without(self, spoilt: npt.NDArray[np.bool_]) -> Pilot[S]:
+        """Leave out the surrogates of some elements."""
+        kept = tuple(self.blank if bad else own for bad, own in zip(spoilt, self.surrogates, strict=True))
+        return replace(self, surrogates=kept)
+
+
+def _pilot[S: StandIn](
+    about: Explained, values: Values, draws: int, blank: S, fitted: Callable[[Target, int, Array], S]
+) -> Pilot[S]:
+    """Fit every element of every target, standardised, to the values of a run of the model."""
+    centres, scales, surrogates = [], [], []
+    for target in about.targets:
+        y = target.read(values, draws)
+        finite = np.isfinite(y)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centre = np.where(finite, y, 0.0).sum(axis=1) / finite.sum(axis=1)
+            spread = np.sqrt((np.where(finite, y - centre[:, None], 0.0) ** 2).sum(axis=1) / finite.sum(axis=1))
+        centre = np.where(np.isfinite(centre), centre, 0.0)
+        # What rounding makes of a constant is no spread.
+        scale = np.where(spread > 1e-13 * np.abs(centre), spread, 1.0)
+        surrogates += [fitted(target, e, row) for e, row in enumerate((y - centre[:, None]) / scale[:, None])]
+        centres.append(centre)
+        scales.append(scale)
+    return Pilot(blank, np.concatenate(centres), np.concatenate(scales), tuple(surrogates), draws)
+
+
+def expansion_pilot(about: Explained, seed: int, evaluations: int) -> Pilot[Surrogate]:
+    """Fit expansions, on a share of the points that an analysis runs the model at."""
+    inputs = about.inputs
+    draws = min(max(1 << max(evaluations // 4, 1).bit_length() - 1, _FEWEST_POINTS), _MOST_POINTS)
+    u = inputs.cube(Block(seed, range(1), 0, draws, draws), "pilot")
+    values = inputs.run(inputs.values(inputs.grades(u)))
+    space = space_for(inputs, draws)
+    design = Regressors(space, features(space.bases, u))
+
+    @functools.cache
+    def offered(name: str) -> list[list[Array]]:
+        return products_behind(inputs, design, values, name) if np.isfinite(values[name]).all() else []
+
+    def fitted(target: Target, element: int, y: Array) -> Surrogate:
+        own = offered(target.names[0]) if about.scale == "linear" else []
+        return fit(design, y, own[element] if own else [])
+
+    return _pilot(about, values, draws, constant(space), fitted)
+
+
+def gaussian_pilot(about: Explained, seed: int) -> Pilot[GaussianSurrogate]:
+    """Fit Gaussian surrogates, which know of correlations."""
+    inputs, draws = about.inputs, _GAUSSIAN_POINTS
+    z = inputs.root @ scores(inputs.cube(Block(seed, range(1), 0, draws, draws), "pilot"))
+    values = inputs.run(inputs.values(normal_scores(z)))
+
+    def fitted(target: Target, element: int, y: Array) -> GaussianSurrogate:
+        offered = parents_of(inputs, values, target.names[0], element) if about.scale == "linear" else []
+        return fit_gaussian(inputs.correlation, z, y, offered)
+
+    return _pilot(about, values, draws, blank_gaussian(inputs.correlation), fitted)
+
+
+def parents_of(inputs: Inputs, values: Mapping[str, Array], name: str, element: int) -> list[Array]:
+    """A quantity and what it is computed from, at the pilot points of one element."""
+    parents = {step.equation.name: step.equation.inputs for step in inputs.program.steps}
+    place = np.unravel_index(element, values[name].shape[:-1])
+    offered = [name, *(p for p in parents.get(name, ()) if p in parents)][:5]
+    varying = [values[other] for other in offered if values[other].shape[-1] > 1]
+    places = [tuple(min(int(p), n - 1) for p, n in zip(place, v.shape[:-1], strict=True)) for v in varying]
+    return [whole[spot] for whole, spot in zip(varying, places, strict=True)]
 
 
 def space_for(inputs: Inputs, pilot: int) -> Space:
@@ -100,16 +212,13 @@ class Regressors:
         return made
 
 
-def products_behind(
-    inputs: Inputs, design: Regressors, values: Mapping[str, Array], target: Target
-) -> list[list[Array]]:
-    """Logarithms of products of exponentials that may make up each element of a target.
+def products_behind(inputs: Inputs, design: Regressors, values: Mapping[str, Array], name: str) -> list[list[Array]]:
+    """Logarithms of products of exponentials that may make up each element of a quantity.
 
     A quantity that keeps its sign is fitted as a product of functions of one coordinate each. Where
     it is none, as a sum of costs or a margin, so are the quantities that it is computed from.
     """
     parents = {step.equation.name: step.equation.inputs for step in inputs.program.steps}
-    name = target.names[0]
     shape = values[name].shape[:-1]
     slopes: dict[tuple[str, tuple[int, ...]], tuple[Array | None, bool]] = {}
 
@@ -167,15 +276,6 @@ def _product(design: Regressors, values: Array) -> tuple[Array | None, bool]:
     return slopes, left <= _EXACT * total
 
 
-def solve(gram: Array, right: Array) -> Array:
-    """Least squares by normal equations: the columns are nearly orthogonal as they are."""
-    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    scaled = gram / np.outer(scale, scale)
-    scaled[np.diag_indices_from(scaled)] += 1e-11
-    solved: Array = np.linalg.solve(scaled, right / scale)
-    return solved / scale
-
-
 def fit(design: Regressors, y: Array, products: Sequence[Array]) -> Surrogate:
     """Fit one target: the surrogate that predicts points it was not fitted on best.
 
@@ -197,23 +297,23 @@ def fit(design: Regressors, y: Array, products: Sequence[Array]) -> Surrogate:
         logs[:, number] -= np.log(moments[0]).sum() if moments is not None else 0.0
     extra = np.exp(logs)
     squares = [float(y[half] @ y[half]) for half in design.halves]
-    best, chosen = sum(squares), constant(space)
+    best, smallest = constant(space), sum(squares)
     crossed = np.zeros((0, space.rich_place.size, space.rich_place.size))
     for level in (0, 1, 2) if len(slopes) else (1, 2):
-        if level == 2 and chosen.main is not None:
-            crossed, columns = _products_of_mains(design, chosen.main)
+        if level == 2 and best.main is not None:
+            crossed, columns = _products_of_mains(design, best.main)
             extra = np.hstack([extra, columns])
         (one, to_one), (other, to_other) = design.normal(level, extra, y)
-        by_one, by_other = solve(one, to_one), solve(other, to_other)
+        by_one, by_other = least_squares(one, to_one), least_squares(other, to_other)
         # Squared errors on the half that a fit has not seen, from sums of products alone.
         error = squares[1] - 2 * by_one @ to_other + by_one @ other @ by_one
         error += squares[0] - 2 * by_other @ to_one + by_other @ one @ by_other
-        if error < best:
-            coefficients = solve(one + other, to_one + to_other)
-            best, chosen = float(error), _made(design, coefficients, level, slopes, crossed)
-        if best <= _EXACT * sum(squares):
+        if error < smallest:
+            coefficients = least_squares(one + other, to_one + to_other)
+            best, smallest = _made(design, coefficients, level, slopes, crossed), float(error)
+        if smallest <= _EXACT * sum(squares):
             break
-    return chosen
+    return best
 
 
 def _products_of_mains(design: Regressors, main: Array) -> tuple[Array, Array]:

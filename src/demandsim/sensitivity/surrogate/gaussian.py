@@ -24,7 +24,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.sensitivity.inputs import Places
-from demandsim.sensitivity.surrogate.fit import solve
+from demandsim.statistics.estimators import least_squares
 
 __all__ = ["GaussianSurrogate", "blank_gaussian", "fit_gaussian"]
 
@@ -117,7 +117,7 @@ def blank_gaussian(correlation: Array) -> GaussianSurrogate:
 
 
 def _least_squares(x: Array, y: Array) -> Array:
-    return solve(x.T @ x, x.T @ y)
+    return least_squares(x.T @ x, x.T @ y)
 
 
 def _products(n: int, most: int) -> tuple[Places, Places]:
@@ -180,19 +180,19 @@ def fit_gaussian(correlation: Array, z: Array, y: Array, products: Sequence[Arra
     parts = [one, extra, z.T, quadratic.T, cubic.T]
     sizes = np.cumsum([part.shape[1] for part in parts])
     columns, half, best = np.hstack(parts), draws // 2, math.inf
-    chosen = np.zeros(0)
+    coefficients = np.zeros(0)
     for width in dict.fromkeys([int(sizes[1]), int(sizes[2]), int(sizes[3]), int(sizes[-1])]):
         x = columns[:, :width]
         error = 0.0
         for fitted, tested in ((slice(None, half), slice(half, None)), (slice(half, None), slice(None, half))):
             error += float(np.sum((y[tested] - x[tested] @ _least_squares(x[fitted], y[fitted])) ** 2))
         if error < best:
-            best, chosen = error, _least_squares(x, y)
+            best, coefficients = error, _least_squares(x, y)
         if best < 1e-16 * draws:
             break
     if best >= float(y @ y):
         return blank_gaussian(correlation)
-    full = np.concatenate([chosen, np.zeros(columns.shape[1] - len(chosen))])
+    full = np.concatenate([coefficients, np.zeros(columns.shape[1] - len(coefficients))])
     _, weights, linear, q, c = np.split(full, sizes[:-1])
     return GaussianSurrogate(
         correlation,
