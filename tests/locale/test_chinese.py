@@ -101,8 +101,8 @@ def test_labels_and_rates_are_written_as_people_do():
     assert CHINESE.say("at", dim="情景", label="export control") == "情景：出口管制"
     assert CHINESE.say("at", dim="年份", label=2030) == "年份：2030"
     assert CHINESE.label("my own") == "my own"
-    assert CHINESE.setting("0.32 1/year") == "0.32/年"
-    assert CHINESE.setting("4.2e-13 1/year") == "0/年"
-    assert locale_of("en", drawn=False).setting("0.4 1/year") == "0.4/year"
+    assert CHINESE.setting([0.32], "1/year") == "0.32/年"
+    assert CHINESE.setting([4.2e-13], "1/year") == "0/年"
+    assert locale_of("en", drawn=False).setting([0.4], "1/year") == "0.4/year"
     assert CHINESE.unit("Mcard*hour", 2.788) == (1.0, "百万卡时")
     assert locale_of("en", drawn=False).unit("card*hour", 3.0) == (1.0, "card-hours")

@@ -17,6 +17,7 @@ from demandsim import plots
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, ScenarioError, UnknownNameError
 from demandsim.plots import words as wording
+from demandsim.plots.tornado import setting_in_words
 
 STUDY = "guosen-2025-01"
 SOURCE = "Guosen Securities, computer industry monthly, January 2025"
@@ -97,14 +98,14 @@ def moved(model):
     point = model.point()
     names = list(model.assumptions)
     values = {name: np.zeros((len(names), 3, 2)) for name in QUANTITIES}
-    settings = np.empty((len(names), 3), dtype=object)
+    settings = np.zeros((len(names), 3))
     for i, name in enumerate(names):
         for j, grade in enumerate((0.05, 0.5, 0.95)):
             value = float(model.assumptions[name].distribution.ppf(grade))
             there = model.fix(**{name: value}) if name != "daily_tokens" else model
             if name == "daily_tokens":
                 there = model.with_scenarios({"100T": {name: value}, "1000T": {name: 10 * value}})
-            settings[i, j] = f"{value:.4g} {model.assumptions[name].unit}".removesuffix(" 1")
+            settings[i, j] = value
             for quantity in QUANTITIES:
                 values[quantity][i, j] = there.point()[quantity].values
     return xr.Dataset(
@@ -113,7 +114,10 @@ def moved(model):
             "assumption": names,
             "end": ["low", "base", "high"],
             "scenario": ["100T", "1000T"],
-            "setting": (("assumption", "end"), settings.astype(str)),
+            "member": names,
+            "row": ("member", names),
+            "setting": (("member", "end"), settings),
+            "setting_units": ("member", [model.assumptions[n].unit for n in names]),
             "long_name": ("assumption", [model.assumptions[n].long_name for n in names]),
         },
         attrs=RUN | {"base": "point"},
@@ -398,7 +402,10 @@ def test_ends_on_the_same_side_of_the_base_share_one_text():
         coords={
             "assumption": ["a", "b"],
             "end": ["low", "base", "high"],
-            "setting": (("assumption", "end"), [["10", "", "20"], ["1", "", "2"]]),
+            "member": ["a", "b"],
+            "row": ("member", ["a", "b"]),
+            "setting": (("member", "end"), [[10, 15, 20], [1, 1.5, 2]]),
+            "setting_units": ("member", ["1", "1"]),
         },
         attrs=RUN,
     )
@@ -418,25 +425,25 @@ def test_a_swing_without_a_number_has_no_bar_and_is_mentioned(moved):
 
 
 @pytest.mark.parametrize(
-    ("said", "english", "chinese"),
+    ("values", "unit", "english", "chinese"),
     [
-        ("3.667e+10 parameter", "36.7 bn parameters", "367 亿参数"),
-        ("5e+13 to 2e+14 token/day", "50 to 200 tn tokens/day", "50 至 200 万亿 token/日"),
-        ("0.2892", "0.289", "0.289"),
-        ("-3.5e-05 CNY", "-0.000035 CNY", "-0.000035 元"),
-        ("as measured", "as measured", "as measured"),
-        ("12 apples", "12 apples", "12 apples"),
-        (
-            "card_price 1e+05 CNY/card, useful_life 5 year",
-            "Card price 100 thousand CNY/card, Useful life 5 years",
-            None,
-        ),
+        ([3.667e10], "parameter", "36.7 bn parameters", "367 亿参数"),
+        ([2e14, 5e13, 1e14], "token/day", "50 to 200 tn tokens/day", "50 至 200 万亿 token/日"),
+        ([0.2892, 0.2892], "1", "0.289", "0.289"),
+        ([-3.5e-05], "CNY", "-0.000035 CNY", "-0.000035 元"),
     ],
 )
-def test_settings_are_written_in_readable_units(said, english, chinese):
-    assert wording.locale_of("en", drawn=False).setting(said) == english
-    if chinese is not None:
-        assert wording.locale_of("zh", drawn=False).setting(said) == chinese
+def test_settings_are_written_in_readable_units(values, unit, english, chinese):
+    assert wording.locale_of("en", drawn=False).setting(values, unit) == english
+    assert wording.locale_of("zh", drawn=False).setting(values, unit) == chinese
+
+
+def test_a_group_names_what_each_member_was_set_to(model):
+    found = ds.sensitivity.tornado(
+        model, "cards", groups={"hardware": ["card_flops", "utilization"]}, values={"card_flops": (1e3, 2e3)}
+    )
+    said = setting_in_words(found, "hardware", "low", {"scenario": "100T"}, wording.locale_of("en"))
+    assert said == "Card flops 1,000 TFLOP/s/card, Utilization 0.289"
 
 
 def test_sobol_bars_are_the_indices_and_what_is_undefined_has_none(indices):

@@ -45,7 +45,7 @@ def test_a_tornado_around_the_median_and_with_given_ends():
     middle = {n: float(a.distribution.median()) for n, a in ONE.assumptions.items()} | {"daily_tokens": 1e14}
     expected = [ONE.fix(**{**middle, "utilization": u}).point().cards.item() for u in (0.2, middle["utilization"], 0.6)]
     np.testing.assert_allclose(found.cards.sel(assumption="utilization").squeeze(), expected, rtol=1e-8)
-    assert found.setting.sel(assumption="utilization").values.tolist()[::2] == ["0.2", "0.6"]
+    np.testing.assert_array_equal(found.setting.sel(member="utilization", end=["low", "high"]).squeeze(), [0.2, 0.6])
 
 
 def test_a_sure_value_moves_in_a_tornado_only_when_it_is_given_ends():
@@ -62,7 +62,10 @@ def test_a_group_moves_together():
     low = {n: float(ONE.assumptions[n].distribution.ppf(0.05)) for n in ("token_price", "paid_share")}
     expected = ONE.fix(**low).point().revenue
     np.testing.assert_allclose(found.revenue.sel(assumption="price", end="low"), expected, rtol=1e-8)
-    assert found.setting.sel(assumption="price", end="base").item() == "token_price 1.5 CNY/Mtoken, paid_share 0.4"
+    price = found.isel(member=found.row.values == "price")
+    assert price.member.values.tolist() == ["token_price", "paid_share"]
+    assert price.setting.sel(end="base").squeeze().values.tolist() == [1.5, 0.4]
+    assert price.setting_units.values.tolist() == ["CNY/Mtoken", "1"]
 
 
 @pytest.mark.parametrize(

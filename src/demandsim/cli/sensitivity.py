@@ -88,8 +88,7 @@ def sensitivity(
     elif format_ is Format.CSV:
         sys.stdout.write(csv_text(records))
     else:
-        labels = [str(dim) for dim in moved.dims if dim not in ("assumption", "end")]
-        _print_matters(model, records, labels, shares, prob)
+        _print_matters(model, records, moved, shares, prob)
     say(f"written: {', '.join(str(path) for path in files)}")
     attrs = {**shares.attrs, "draws": draws, "chains": chains}
     say(f"replay:  {replay('sensitivity', study, attrs, 'sobol', prob, set_, scenario, names)}")
@@ -97,7 +96,7 @@ def sensitivity(
 
 def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
     """Leave one dim for panels to stand side by side, scenarios rather than years; of the others the last label."""
-    others = [str(dim) for dim in data.dims if dim not in inner]
+    others = [str(dim) for dim in data[list(data.data_vars)].reset_coords(drop=True).dims if dim not in inner]
     beside = next((dim for dim in others if dim not in TIME), None)
     beside = beside or next((dim for dim in others if data.sizes[dim] <= _SIDE_BY_SIDE), None)
     left = [dim for dim in others if dim != beside]
@@ -121,8 +120,11 @@ def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
             for assumption in map(str, here.assumption.values[(-swing.values).argsort(kind="stable")]):
                 record: dict[str, Any] = {"quantity": name, **place, "assumption": assumption}
                 for end in ("low", "high"):
-                    setting = moved["setting"].sel(assumption=assumption, end=end)
-                    record[end] = str(setting.sel({d: v for d, v in place.items() if d in setting.dims}).item())
+                    setting = moved["setting"].sel(member=assumption, end=end)
+                    setting = setting.sel({d: v for d, v in place.items() if d in setting.dims})
+                    low, high = float(setting.min()), float(setting.max())
+                    record[end] = low if low == high else f"{number(low)} to {number(high)}"
+                record["assumption_unit"] = str(moved["setting_units"].sel(member=assumption).item())
                 record["unit"] = unit
                 for end in ("low", "base", "high"):
                     record[f"at_{end}"] = float(here.sel(assumption=assumption, end=end))
@@ -135,11 +137,13 @@ def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
 
 
 def _print_matters(
-    model: Model, records: Sequence[dict[str, Any]], labels: Sequence[str], shares: xr.Dataset, prob: float
+    model: Model, records: Sequence[dict[str, Any]], moved: xr.Dataset, shares: xr.Dataset, prob: float
 ) -> None:
+    from demandsim.plots.tornado import setting_in_words
     from demandsim.plots.words import locale_of
     from demandsim.units.format import readable
 
+    labels = [str(dim) for dim in moved.dims if dim not in ("assumption", "end", "member")]
     english = locale_of("en")
     heads = {"first_order": "alone", "total_order": "with interactions", "effect": "Shapley effect"}
     kinds = [kind for kind in heads if kind in shares]
@@ -166,7 +170,7 @@ def _print_matters(
         for head in ("low", "result", "high", "result", *(heads[kind] for kind in kinds)):
             grid.add_column(head, justify="right", no_wrap=True)
         for record in members:
-            low, high = (english.setting(record[end]) for end in ("low", "high"))
+            low, high = (setting_in_words(moved, record["assumption"], e, record, english) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
             grid.add_row(record["assumption"], *cells, *(_share(record, kind) for kind in kinds))
         print_table(grid)

@@ -16,7 +16,7 @@ from demandsim.plots.words import Locale, locale_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["tornado"]
+__all__ = ["setting_in_words", "tornado"]
 
 
 def tornado(
@@ -68,7 +68,8 @@ def tornado(
         for column in range(len(panels.labels)):
             where = panels.where(moved[name], column)
             axes = canvas.axes[row, column]
-            _tornado(canvas, axes, moved[name].sel(where), _settings(moved, where), order, said)
+            settings = {(a, e): setting_in_words(moved, a, e, where, said) for a in order for e in ("low", "high")}
+            _tornado(canvas, axes, moved[name].sel(where), settings, order, said)
             name_rows(axes, order, moved, said, first=column == 0)
             title = said.name(name, moved[name].attrs.get("long_name"))
             axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
@@ -94,15 +95,26 @@ def _widest(array: xr.DataArray) -> list[str]:
     return kept[:MOST] or [str(a) for a in ranked.assumption.values[:MOST]]
 
 
-def _settings(moved: xr.Dataset, where: Mapping[str, Any]) -> xr.DataArray | None:
+def setting_in_words(moved: xr.Dataset, assumption: str, end: str, place: Mapping[str, Any], locale: Locale) -> str:
+    """Write what one row of a tornado was set to at one end: a value, or that of each member of a group."""
     if "setting" not in moved.coords:
-        return None
-    setting = moved["setting"]
-    return setting.sel({d: v for d, v in where.items() if d in setting.dims})
+        return ""
+    setting = moved["setting"].isel(member=np.flatnonzero(moved["row"].values == assumption))
+    setting = setting.sel({"end": end} | {d: v for d, v in place.items() if d in setting.dims})
+    written, alone = [], setting.member.values.tolist() == [assumption]
+    for member, unit in zip(map(str, setting.member.values), map(str, setting.setting_units.values), strict=True):
+        text = locale.setting(np.ravel(setting.sel(member=member).values), unit)
+        written.append(text if alone else f"{locale.name(member)} {text}")
+    return ", ".join(written)
 
 
 def _tornado(
-    canvas: Canvas, axes: Axes, array: xr.DataArray, settings: Any, order: Sequence[str], locale: Locale
+    canvas: Canvas,
+    axes: Axes,
+    array: xr.DataArray,
+    settings: Mapping[tuple[str, str], str],
+    order: Sequence[str],
+    locale: Locale,
 ) -> None:
     divisor, shown = locale.unit(str(array.attrs.get("units", "1")), float(np.abs(finite(array)).max()))
     plain_ticks(axes)
@@ -112,11 +124,9 @@ def _tornado(
     for y, assumption in enumerate(order):
         ends, written = [], []
         for end, colour in (("low", BLUE), ("high", ORANGE)):
-            place = {"assumption": assumption, "end": end}
-            value = float(values.sel(place))
-            known = np.isfinite(value) and settings is not None
+            value = float(values.sel(assumption=assumption, end=end))
             ends.append(value if np.isfinite(value) else base)
-            written.append(locale.setting(str(settings.sel(place).item())) if known else "")
+            written.append(settings[assumption, end] if np.isfinite(value) else "")
             axes.barh(y, ends[-1] - base, left=base, height=0.62, color=colour)
         low, high = ends
         sides = _sides(base, low, high, *written)

@@ -8,16 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from demandsim.errors import DemandsimError, UnitError
+from demandsim.errors import DemandsimError
 from demandsim.locale.words import CHINESE, Words, words_of
 from demandsim.units.convert import check_unit
 from demandsim.units.format import brief, label_text, number, percent, readable
 
 __all__ = ["Locale", "locale_of", "spare_fonts"]
 
-_NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-#: A value, or the lowest and highest of several, with a unit; in a group after the name of the assumption.
-_SETTING = re.compile(rf"(?:([^\W\d]\w*) )?({_NUMBER})(?: to ({_NUMBER}))?(?: ((?:1/)?[^\d\s]\S*))?")
 _ROUNDING = 1e-12
 
 
@@ -55,32 +52,23 @@ class Locale(Words):
         """
         return self.figures(percent(share, digits))
 
-    def setting(self, text: str) -> str:
-        """Write a value with its unit, as an analysis names what it set, in a readable unit.
+    def setting(self, values: Iterable[float], unit: str) -> str:
+        """Write a value, or the lowest and the highest of several, in a readable unit.
 
         Examples
         --------
-        >>> locale_of("en").setting("3.667e+10 parameter")
+        >>> locale_of("en").setting([3.667e10], "parameter")
         '36.7 bn parameters'
         """
-        parts = text.split(", ")
-        if len(parts) > 1:
-            return ", ".join(self.setting(part) for part in parts)
-        found = _SETTING.fullmatch(text)
-        if found is None:
-            return text
-        name, low, high, unit = found.groups()
-        ends = [float(end) for end in (low, high) if end]
-        try:
-            divisor, shown = self.unit(check_unit(unit or "1"), max(map(abs, ends)))
-        except UnitError:
-            return text
+        ends = [float(end) for end in values]
+        ends = list(dict.fromkeys([min(ends), max(ends)]))
+        divisor, shown = self.unit(check_unit(unit), max(map(abs, ends)))
         # Where a quantile is zero, its rounding is no value.
         words = [self.figures(brief(end / divisor if abs(end) > _ROUNDING else 0.0)) for end in ends]
         value = words[0] if len(words) == 1 else self.say("range", low=words[0], high=words[1])
         if shown.startswith("1/"):
             value, shown = value + shown[1:], ""
-        return " ".join(part for part in (self.name(name) if name else "", value, shown) if part)
+        return f"{value} {shown}".rstrip()
 
     def unit(self, unit: str, magnitude: float) -> tuple[float, str]:
         """Choose a divisor and a unit in which a value of this size reads well.

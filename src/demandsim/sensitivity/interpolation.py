@@ -147,16 +147,14 @@ class Interpolation:
             Of all `rows`, one after the other: the point, or the mean over the draws.
         """
         versions = self._versions(made)
-        correlated = self.after if CORRELATIONS in made else self.before
         equations = {name: m.equations[name] for name, m in versions.items() if name in m.equations}
         graph = Graph.of(list(equations.values()), [name for name in versions if name not in equations])
         needed = graph.ancestors(self.of)
-        assumed = [name for name in versions if name in needed and name not in equations]
-        base = {name: self._assumed(name, versions[name], correlated) for name in assumed}
-        known = {name: versions[name].program.varying[name] for name in assumed}
-        varying = {name: Varying(own.dims, own.random and bool(self.draws)) for name, own in known.items()}
         steps = {name: s for name, m in versions.items() for s in m.program.steps if s.equation.name == name}
-        self._derive([steps[name] for name in graph.order if name in needed], base, varying)
+        correlated = self.after if CORRELATIONS in made else self.before
+        assumed = {name: version for name, version in versions.items() if name in needed and name not in steps}
+        base = {name: self._assumed(name, version, correlated) for name, version in assumed.items()}
+        self._derive([steps[name] for name in graph.order if name in needed], base, assumed)
         found, layout = [], self.before.program.layout
         for row in self.rows:
             shape = [layout.size(dim) if dim in row.dims else 1 for dim in layout.dims]
@@ -171,9 +169,11 @@ class Interpolation:
         newer = {name for name in other if name in made or name not in one}
         return {name: self.after if name in newer else self.before for name in dict.fromkeys([*one, *other])}
 
-    def _derive(self, steps: Sequence[Step], base: dict[str, Array], varying: dict[str, Varying]) -> None:
+    def _derive(self, steps: Sequence[Step], base: dict[str, Array], assumed: Mapping[str, Model]) -> None:
         """Add what equations of either version compute from the assumptions in `base`."""
         layout = self.before.program.layout
+        known = {name: version.program.varying[name] for name, version in assumed.items()}
+        varying = {name: Varying(own.dims, own.random and bool(self.draws)) for name, own in known.items()}
         with np.errstate(all="ignore"):
             for step in steps:
                 name = step.equation.name
