@@ -119,9 +119,12 @@ def _ends(
     """Low and high end of an assumption, as given or at its quantiles, with all axes of the layout."""
     if given is not None:
         return np.full_like(middle, given[0]), np.full_like(middle, given[1])
-    transform, grades = program.transforms[name], (np.array([(1 - prob) / 2]), np.array([(1 + prob) / 2]))
-    low, high = (transform.values(program.layout, lambda stream, at=grade: at, 1) for grade in grades)
-    return low, high
+    return _quantile(program, name, (1 - prob) / 2), _quantile(program, name, (1 + prob) / 2)
+
+
+def _quantile(program: Program, name: str, prob: float) -> Array:
+    grade = np.array([prob])
+    return program.transforms[name].values(program.layout, lambda stream: grade, 1)
 
 
 def _moved(model: Model, name: str, results: Sequence[Sequence[Values]]) -> xr.DataArray:
@@ -195,8 +198,7 @@ def _middles(model: Model, needed: set[str], base: Base) -> Values:
     program = model.program
     wanted = [name for name in model.assumptions if name in needed]
     if base == "median":
-        half = np.array([0.5])
-        return {name: program.transforms[name].values(program.layout, lambda stream: half, 1) for name in wanted}
+        return {name: _quantile(program, name, 0.5) for name in wanted}
     points = point_values(program, model.assumptions, model.scenarios)
     return {name: points[name] for name in wanted}
 
