@@ -251,7 +251,7 @@ def test_an_unmoved_explorer_shows_the_study(study):
     model = study_of(study)
     whole = (model.select(**setting.scenario) if setting.scenario else model).simulate(64, seed=1).squeeze(drop=True)
     shown = of.simulated(setting)
-    for name in of.choice.headlines:
+    for name in of.selection.headlines:
         np.testing.assert_array_equal(shown[name].values, whole[name].transpose(*shown[name].dims).values)
 
 
@@ -285,7 +285,7 @@ def test_the_scene_is_the_summary(guosen):
     (positive,) = [said for said in scene.statements if said.text == "Gross margin is positive"]
     chance = ds.probability(of.simulated(setting).gross_margin > 0)
     assert (positive.probability, positive.mcse) == (chance.probability.item(), chance.mcse.item())
-    assert {shape.row.name for shape in scene.shapes} == set(of.choice.headlines)
+    assert {shape.row.name for shape in scene.shapes} == set(of.selection.headlines)
 
 
 def test_the_tornado_is_that_of_the_moved_model(guosen):
@@ -359,7 +359,7 @@ def test_command_and_python_give_the_shown_numbers_again(study):
         exec(as_python(of, setting, study), names)
     by_python = names["draws"].squeeze(drop=True)
     assert "statistic: 10" in printed.getvalue()
-    for name in of.choice.headlines:
+    for name in of.selection.headlines:
         for again in (by_command, by_python):
             np.testing.assert_array_equal(again[name].transpose(*shown[name].dims).values, shown[name].values)
     np.testing.assert_array_equal(

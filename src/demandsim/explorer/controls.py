@@ -7,6 +7,7 @@ way a handle jumps back to an earlier place and stays there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bokeh.models import CustomJSTickFormatter
@@ -15,7 +16,7 @@ from bokeh.models.widgets import Slider as OneHandle
 
 from demandsim.explorer.sliders import Handles, Slider
 
-__all__ = ["select", "slider"]
+__all__ = ["Offer", "select", "slider"]
 
 
 def slider(made: Slider, at: Handles, css: Sequence[str], moved: Callable[[Handles], None]) -> Any:
@@ -52,33 +53,35 @@ def slider(made: Slider, at: Handles, css: Sequence[str], moved: Callable[[Handl
     return control
 
 
-def select(
-    title: str,
-    values: Iterable[Any],
-    text: Callable[[Any], str],
-    chosen: Callable[[Any], None],
-    *,
-    css: Sequence[str],
-    value: Any = None,
-    width: int = 230,
-) -> Any:
-    """Make a select.
+@dataclass(frozen=True)
+class Offer:
+    """What a select has to choose from.
 
     Parameters
     ----------
     title : str
     values : iterable
-        To choose from.
     text : callable
         What a value is called.
-    chosen : callable
-        Called with the new value.
     value : optional
-        The first one if not given.
+        The one that stands first, or the first one.
+    width : int
     """
-    every = list(values)
-    options: list[Any] = [(str(i), text(one)) for i, one in enumerate(every)]
-    at = "0" if value is None else str(every.index(value))
-    control = Select(title=title, options=options, value=at, width=width, margin=(5, 8), stylesheets=list(css))
-    control.on_change("value", lambda attr, old, new: chosen(every[int(new)]))
+
+    title: str
+    values: Iterable[Any]
+    text: Callable[[Any], str]
+    value: Any = None
+    width: int = 230
+
+
+def select(offer: Offer, moved: Callable[[Any], None], css: Sequence[str]) -> Any:
+    """Make a select, which calls `moved` with a new value."""
+    every = list(offer.values)
+    options: list[Any] = [(str(i), offer.text(one)) for i, one in enumerate(every)]
+    at = "0" if offer.value is None else str(every.index(offer.value))
+    control = Select(
+        title=offer.title, options=options, value=at, width=offer.width, margin=(5, 8), stylesheets=list(css)
+    )
+    control.on_change("value", lambda attr, old, new: moved(every[int(new)]))
     return control

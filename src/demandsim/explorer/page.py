@@ -17,6 +17,7 @@ from demandsim.explorer.replay import as_command, as_python
 from demandsim.explorer.session import Explorer, Setting
 from demandsim.explorer.sliders import Handles, Slider
 from demandsim.report.data import Scene
+from demandsim.report.markup import shipped
 from demandsim.units.format import label_text, percent
 
 __all__ = ["Page"]
@@ -56,8 +57,8 @@ class Page:
         # What is shown: the last setting that was possible.
         self._good = self.setting
         self._say = explorer.words.say
-        self._css = [panes.style(), panes.shipped("explorer.css")]
-        self._widget_css = [panes.shipped("widgets.css")]
+        self._css = [shipped("report/page.css"), shipped("explorer/explorer.css")]
+        self._widget_css = [shipped("explorer/widgets.css")]
         self._prob = percent(explorer.prob)
         self._waiting = False
         self._turn = 0
@@ -88,13 +89,13 @@ class Page:
             pn.Column(text, self._copy(text, key), **wide)
             for text, key in ((self.command, "copy_command"), (self.python, "copy_python"))
         ]
-        again = self._pane(panes.again(self.explorer.words))
+        again = self._pane(panes.pane("again", self.explorer.words))
         more = pn.Column(self.lead, self.tornado, self.details, again, *copies, css_classes=["more"], **wide)
-        body = pn.Column(tiles, sliders, more, stylesheets=[panes.shipped("layout.css")], **wide)
+        body = pn.Column(tiles, sliders, more, stylesheets=[shipped("explorer/layout.css")], **wide)
         if self._document is not None:
             phrases = {key: self._say(key, low="{low}", high="{high}", name="{name}") for key in _ON_HANDLES}
             args = {"lang": self.explorer.words.tag, **phrases}
-            self._document.js_on_event("document_ready", CustomJS(args=args, code=panes.shipped("handles.js")))
+            self._document.js_on_event("document_ready", CustomJS(args=args, code=shipped("explorer/handles.js")))
         chosen = [one for one in self.switches.values() if len(one.options) > 1]
         switches = pn.FlexBox(*chosen, self.reset, align_items="end", **wide)
         return pn.Column(self.head, switches, body, max_width=1500, styles={"margin": "0 auto"}, **wide)
@@ -125,17 +126,18 @@ class Page:
 
     def _made_switches(self) -> dict[str, Any]:
         """One select per scenario dim, for the time and for the result."""
-        explorer, css, made = self.explorer, self._widget_css, {}
-        locale, setting = explorer.words.locale, self.setting
+        explorer, css = self.explorer, self._widget_css
+        locale, made = explorer.words.locale, {}
         for dim, labels in explorer.model.scenarios.grid.items():
-            made[dim] = controls.select(
-                _capital(locale.dim(dim)), labels, locale.label, functools.partial(self._enter, dim), css=css
+            offered = controls.Offer(_capital(locale.dim(dim)), labels, locale.label)
+            made[dim] = controls.select(offered, functools.partial(self._enter, dim), css)
+        if dim := explorer.selection.time_dim:
+            offered = controls.Offer(
+                _capital(locale.dim(dim)), explorer.selection.times, label_text, self.setting.time, width=120
             )
-        if dim := explorer.choice.time_dim:
-            times, name = explorer.choice.times, _capital(locale.dim(dim))
-            made[""] = controls.select(name, times, label_text, self._go, css=css, value=setting.time, width=120)
+            made[""] = controls.select(offered, self._go, css)
         if results := explorer.explained():
-            made["of"] = controls.select(self._say("look_at"), results, explorer.label, self._look, css=css)
+            made["of"] = controls.select(controls.Offer(self._say("look_at"), results, explorer.label), self._look, css)
         return made
 
     def _place_sliders(self) -> None:
@@ -154,7 +156,7 @@ class Page:
             self.sliders[slider.key] = control
             placed += [control, own]
         self.handles.objects = placed
-        self.fixed.object = panes.fixed_list(self.explorer.fixed(self.setting.scenario), self.explorer.words)
+        self.fixed.object = panes.pane("fixed_list", self.explorer.words, self.explorer.fixed(self.setting.scenario))
 
     def _move(self, slider: Slider, handles: Handles) -> None:
         kept = {key: at for key, at in self.setting.handles.items() if key != slider.key}
@@ -213,7 +215,7 @@ class Page:
                 self._explain_soon()
             except DemandsimError as error:
                 problems = [say("still", why=self.explorer.told(error))]
-        self.status.object = panes.status(problems)
+        self.status.object = panes.pane("status", words, problems)
 
     def _study(self) -> Scene:
         """The same place with the study's own values, to compare with."""
@@ -234,9 +236,9 @@ class Page:
         began = time.monotonic()
         try:
             moves = self.explorer.moves(self._good, self.about)
-            self.tornado.object = panes.tornado(moves, self.explorer.words, self._prob)
+            self.tornado.object = panes.pane("tornado", self.explorer.words, moves, self._prob)
         except DemandsimError as error:
-            self.tornado.object = panes.status([self.explorer.told(error)])
+            self.tornado.object = panes.pane("status", self.explorer.words, [self.explorer.told(error)])
         self._took = time.monotonic() - began
 
 

@@ -1,10 +1,10 @@
-"""Commands: what is shown, as a command line and as Python that give the same numbers again."""
+"""Replay: what is shown, as a command line and as Python that give the same numbers again."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from demandsim.distributions.base import is_labelled
@@ -51,28 +51,41 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
 def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[str] = ()) -> str:
     """Write the Python that simulates what is shown."""
     load = "read_workbook" if study.lower().endswith(".xlsx") else "load_study"
-    chosen = "".join(f", {dim}={json.dumps(label, ensure_ascii=False)}" for dim, label in setting.scenario.items())
-    names = all(dim.isidentifier() for dim in setting.scenario)
-    select = f".select({chosen[2:]})" if names else f".select(**{_literal(dict(setting.scenario))})"
-    lines = [f"model = ds.{load}({_literal(study)}){select if setting.scenario else ''}"]
-    changes = explorer.settled(setting).changes
-    own = {key.partition("@")[0]: law for key, law in changes.items() if "@" in key}
-    if own or any("@" in item.partition("=")[0] for item in sets):
-        lines += ["model = model.with_scenarios(", *_grid(explorer, setting.scenario, own), ")"]
-    before = {item.partition("=")[0].strip(): item.partition("=")[2].strip() for item in sets}
-    texts = {n: t for n, t in before.items() if "@" not in n} | {
-        key: str(law) for key, law in changes.items() if "@" not in key
-    }
-    if any("by(" in text for text in texts.values()):
-        lines += ["labels = model.program.layout.coords"]
-    if texts:
-        lines += ["model = model.assume(", *(f"    {name}={_said(text)}," for name, text in texts.items()), ")"]
-    lines += [f"draws = model.simulate(draws={explorer.draws}, chains={explorer.chains}, seed={explorer.seed})"]
-    place = f".sel({explorer.choice.time_dim}={_literal(setting.time)})" if setting.time is not None else ""
+    place = f".sel({explorer.selection.time_dim}={_literal(setting.time)})" if setting.time is not None else ""
+    lines = [
+        f"model = ds.{load}({_literal(study)}){_select(setting.scenario)}",
+        *_changes(explorer, setting, sets),
+        f"draws = model.simulate(draws={explorer.draws}, chains={explorer.chains}, seed={explorer.seed})",
+        f"print(ds.summarize(draws, prob={explorer.prob:g}){place})",
+    ]
     imports = ["import demandsim as ds"]
     if any("parse_distribution(" in line for line in lines):
         imports += ["from demandsim.distributions import parse_distribution"]
-    return "\n".join([*imports, "", *lines, f"print(ds.summarize(draws, prob={explorer.prob:g}){place})"])
+    return "\n".join([*imports, "", *lines])
+
+
+def _select(scenario: Mapping[str, str]) -> str:
+    """Write the choice of a scenario, whose dims need not be names of Python."""
+    if not scenario:
+        return ""
+    if all(dim.isidentifier() for dim in scenario):
+        return f".select({', '.join(f'{dim}={_literal(label)}' for dim, label in scenario.items())})"
+    return f".select(**{_literal(dict(scenario))})"
+
+
+def _changes(explorer: Explorer, setting: Setting, sets: Sequence[str]) -> Iterator[str]:
+    """Write what was set before and what the sliders set, in a scenario of its own or throughout."""
+    texts = {name.strip(): text.strip() for name, _, text in (item.partition("=") for item in sets)}
+    changes = explorer.settled(setting).changes
+    if any("@" in name for name in (*texts, *changes)):
+        own = {name.partition("@")[0]: law for name, law in changes.items() if "@" in name}
+        yield from ("model = model.with_scenarios(", *_grid(explorer, setting.scenario, own), ")")
+    texts |= {name: str(law) for name, law in changes.items()}
+    throughout = {name: text for name, text in texts.items() if "@" not in name}
+    if any("by(" in text for text in throughout.values()):
+        yield "labels = model.program.layout.coords"
+    if throughout:
+        yield from ("model = model.assume(", *(f"    {name}={_said(text)}," for name, text in throughout.items()), ")")
 
 
 def _literal(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Serving: the page on this machine alone, until it is stopped."""
+"""Server: the page on this machine alone, until it is stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from demandsim.errors import DemandsimError, check_whole
 from demandsim.explorer.session import Explorer
+from demandsim.report.markup import shipped
 
 __all__ = ["free_port", "serve"]
 
@@ -73,7 +74,6 @@ def serve(
         if error.name not in ("panel", "bokeh", "param"):
             raise
         raise DemandsimError("the explorer needs Panel; install it with: pip install 'demandsim[explore]'") from None
-    from demandsim.explorer import panes
     from demandsim.explorer.page import Page
 
     taken = free_port(port)
@@ -83,7 +83,7 @@ def serve(
     def visit() -> Any:
         document: Any = pn.state.curdoc
         document.template_variables["meta"] = {"viewport": "width=device-width, initial-scale=1"}
-        pn.config.global_css = [panes.style(), panes.shipped("page.css")]
+        pn.config.global_css = [shipped("report/page.css"), shipped("explorer/page.css")]
         return Page(explorer, study, sets).view()
 
     server = pn.serve(

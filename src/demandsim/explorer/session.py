@@ -1,4 +1,4 @@
-"""Exploring: what a person has set, the model that follows from it, and the figures that follow from that."""
+"""Session: what a person has set, the model that follows from it, and the figures that follow from that."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from demandsim.errors import DemandsimError, InvalidDrawsError
 from demandsim.explorer.sliders import Fixed, Handles, Slider, fixed_ones, sliders
 from demandsim.model import Model
 from demandsim.report.data import Moves, Scene
-from demandsim.report.runs import Results
+from demandsim.report.runs import Results, random_of
 from demandsim.report.scenes import scenes
-from demandsim.report.selection import Choice, chosen
+from demandsim.report.selection import Selection, selection_of
 from demandsim.report.words import words_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Explorer:
     ) -> None:
         self.model, self.draws, self.chains, self.seed, self.prob = model, draws, chains, seed, prob
         self.words = words_of(locale, "explorer")
-        self.choice: Choice = chosen(model)
+        self.selection: Selection = selection_of(model)
         self._flat: dict[tuple[str, ...], Model] = {}
         # The last of each: a move asks for them several times, for its numbers, its tornado and its commands.
         self._settled: tuple[Any, Settled] | None = None
@@ -96,7 +96,7 @@ class Explorer:
     def start(self) -> Setting:
         """Return the setting of the study: its first scenario, and its last year if it has years."""
         scenario = {dim: next(iter(labels)) for dim, labels in self.model.scenarios.grid.items()}
-        return Setting(scenario, self.choice.times[-1] if self.choice.time_dim else None)
+        return Setting(scenario, self.selection.times[-1] if self.selection.time_dim else None)
 
     def flat(self, scenario: Mapping[str, str]) -> Model:
         """Return the model of one scenario alone, without scenario dims: the same draws, to the bit."""
@@ -104,7 +104,7 @@ class Explorer:
         if key not in self._flat:
             m = self.model
             overrides = {n: a for dim, label in scenario.items() for n, a in m.scenarios.grid[dim][label].items()}
-            needed = m.graph.ancestors(self.choice.headlines)
+            needed = m.graph.ancestors(self.selection.headlines)
             # Evidence is left out: draws are of the prior, and a slider moves the prior. Equations that no
             # headline needs are left out too, since every new model tries all that it has.
             self._flat[key] = Model(
@@ -186,7 +186,7 @@ class Explorer:
         """Simulate the headline results of a setting."""
         model = self.built(setting)
         return model.simulate(
-            self.draws, chains=self.chains, seed=self.seed, keep=list(self.choice.headlines), prob=self.prob
+            self.draws, chains=self.chains, seed=self.seed, keep=list(self.selection.headlines), prob=self.prob
         )
 
     def scene(self, setting: Setting) -> Scene:
@@ -199,15 +199,10 @@ class Explorer:
         """
         from demandsim.statistics.summarize import summarize
 
-        draws = self.simulated(setting)
+        draws, point = self.simulated(setting), self._point(setting.scenario)
         if setting.time is not None:
-            draws = draws.sel({self.choice.time_dim: setting.time})
-        random = draws[[name for name, array in draws.data_vars.items() if {"chain", "draw"} <= set(array.dims)]]
-        point = self._point(setting.scenario)
-        if setting.time is not None:
-            point = point.sel({self.choice.time_dim: setting.time})
-        results = Results(draws, summarize(random, self.prob), point, None, None, None, [], {})
-        return self._scene(setting, results)
+            draws, point = (data.sel({self.selection.time_dim: setting.time}) for data in (draws, point))
+        return self._scene(setting, draws=draws, summary=summarize(random_of(draws), self.prob), point=point)
 
     def _point(self, scenario: Mapping[str, str]) -> xr.Dataset:
         """Return the model at the published points of a scenario, which sliders do not move."""
@@ -220,16 +215,14 @@ class Explorer:
         """Return the tornado of one result under a setting."""
         from demandsim.sensitivity import tornado
 
-        model = self.built(setting)
-        moved = tornado(model, of, prob=self.prob)
+        moved = tornado(self.built(setting), of, prob=self.prob)
         nothing = moved[[]]
-        results = Results(nothing, nothing, nothing, None, moved, None, [], {})
-        return self._scene(setting, results, of).moves[0]
+        return self._scene(setting, of, draws=nothing, summary=nothing, point=nothing, moved=moved).moves[0]
 
     def explained(self) -> tuple[str, ...]:
         """Return the results that a tornado can be about, those that decide first."""
-        uncertain = [name for name in self.choice.headlines if self.model.program.varying[name].random]
-        first = [name for name in self.choice.explained if name in uncertain]
+        uncertain = [name for name in self.selection.headlines if self.model.program.varying[name].random]
+        first = [name for name in self.selection.explained if name in uncertain]
         return (*first, *(name for name in uncertain if name not in first))
 
     def label(self, name: str) -> str:
@@ -241,9 +234,11 @@ class Explorer:
         found = re.match(r"equation '(\w+)' made", str(error)) if isinstance(error, InvalidDrawsError) else None
         return self.words.say("no_number", name=self.label(found[1])) if found else str(error)
 
-    def _scene(self, setting: Setting, results: Results, of: str = "") -> Scene:
+    def _scene(self, setting: Setting, of: str = "", **found: Any) -> Scene:
+        """Return the one scene of a setting; of a result its tornado."""
         times = () if setting.time is None else (setting.time,)
-        choice = dataclasses.replace(
-            self.choice, scenarios=({},), times=times, explained=(of,) if of else (), decides=False
+        explained = (of,) if of else ()
+        selection = dataclasses.replace(
+            self.selection, scenarios=({},), times=times, explained=explained, decides=False
         )
-        return next(scenes(self.built(setting), choice, results, self.prob, self.words))
+        return next(scenes(Results(self.built(setting), selection, self.prob, **found), self.words))

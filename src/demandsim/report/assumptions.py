@@ -1,4 +1,4 @@
-"""Assumption rows: each assumption with its point, its distribution in words, its unit and its source."""
+"""Assumptions: each one with its point, its distribution in words, its unit and its source."""
 
 from __future__ import annotations
 

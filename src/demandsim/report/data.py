@@ -1,23 +1,24 @@
-"""Figures: what the page says, as plain values; nothing here knows of HTML."""
+"""Data: what the page says, as plain values; nothing here knows of HTML."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from demandsim.report.words import Scale
+from demandsim.report.words import Scale, Words
 
 __all__ = [
     "Bar",
     "Belief",
     "Beliefs",
     "Chart",
+    "Content",
     "Fan",
     "Information",
     "Learned",
     "Moves",
-    "Page",
-    "Row",
+    "Quantity",
     "Scene",
     "Seen",
     "Shape",
@@ -28,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Row:
+class Quantity:
     """One quantity with its interval, in the declared unit; `scale` says how to show it."""
 
     name: str
@@ -45,12 +46,17 @@ class Row:
     #: Probability of at most the point estimate.
     below_point: float
 
+    def ends(self, words: Words, scale: Scale | None = None) -> str:
+        """Write the interval without its unit, in another scale than its own if told."""
+        used = scale or self.scale
+        return words.say("to", low=used.value(self.lower), high=used.value(self.upper))
+
 
 @dataclass(frozen=True)
 class Shape:
     """The distribution of a quantity: shares of draws between edges, which are in the scale of the row."""
 
-    row: Row
+    row: Quantity
     edges: tuple[float, ...]
     shares: tuple[float, ...]
     #: Probability of at most each edge; the tails beyond the outer ones are not drawn.
@@ -77,6 +83,12 @@ class Bar:
     at_low: float
     at_high: float
 
+    @property
+    def ends(self) -> list[tuple[float, str]]:
+        """Both results with their settings, the lower result first."""
+        both = [(self.at_low, self.settings[0]), (self.at_high, self.settings[1])]
+        return sorted(both, key=lambda end: end[0])
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -94,7 +106,7 @@ class Share:
     """Shares of variance of one assumption by kind of index: (value, lower, upper)."""
 
     label: str
-    kinds: Mapping[str, tuple[float, float, float]]
+    kinds: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,11 @@ class Chart:
     kinds: tuple[str, ...]
     shares: tuple[Share, ...]
     left_out: int
+
+    @property
+    def most(self) -> float:
+        """The largest share, of the index that they are ordered by."""
+        return max(share.kinds[self.kinds[-1]][0] for share in self.shares)
 
 
 @dataclass(frozen=True)
@@ -168,6 +185,21 @@ class Belief:
     after: tuple[float, float, float]
     moved: float
 
+    @property
+    def signed(self) -> str:
+        """How far the median moved, with its sign.
+
+        Examples
+        --------
+        >>> ends = (1.0, 2.0, 3.0)
+        >>> [Belief("", Scale(), ends, ends, moved).signed for moved in (-2.24, 0.31, 0.01, float("nan"))]
+        ['−2.2', '+0.3', '0.0', '–']
+        """
+        if not math.isfinite(self.moved):
+            return "–"
+        text = f"{self.moved:+.1f}"
+        return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
 
 @dataclass(frozen=True)
 class Beliefs:
@@ -195,8 +227,8 @@ class Scene:
     scenario: int
     time: int | None
     title: str
-    rows: tuple[Row, ...]
-    others: tuple[Row, ...]
+    rows: tuple[Quantity, ...]
+    others: tuple[Quantity, ...]
     statements: tuple[Statement, ...]
     shapes: tuple[Shape, ...]
     moves: tuple[Moves, ...]
@@ -205,8 +237,8 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Page:
-    """The whole page: scenes that a reader switches between, fans of each scenario, and the paperwork.
+class Content:
+    """What the page says: scenes that a reader switches between, fans of each scenario, what to know of the numbers.
 
     Parameters
     ----------
@@ -252,3 +284,20 @@ class Page:
     beside: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     read_at: str | None = None
+
+    @property
+    def several(self) -> tuple[str, ...]:
+        """What a reader switches between: ``scenario``, ``time`` or both."""
+        return tuple(name for name, labels in (("scenario", self.scenarios), ("time", self.times)) if len(labels) > 1)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of indices that shares of variance are shown as."""
+        return tuple({kind: None for scene in self.scenes for chart in scene.charts for kind in chart.kinds})
+
+    @property
+    def to_explain(self) -> list[str]:
+        """What a reader meets on this page, and what it cannot tell."""
+        met = {"worth": any(scene.information for scene in self.scenes), "belief": self.learned is not None}
+        keys = ("interval", "point", "swing", "shares", "worth", "belief", "error", "limits", "use")
+        return [key for key in keys if met.get(key, True)]

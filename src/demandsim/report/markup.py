@@ -1,72 +1,62 @@
-"""Markup: HTML and SVG elements, whose text is escaped unless it is markup itself."""
+"""Markup: templates of the page, in which every text is escaped unless it is markup already."""
 
 from __future__ import annotations
 
-import html
+import functools
+import importlib.resources
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Child", "Markup", "join", "tag", "text"]
+from demandsim.report import charts
+from demandsim.report.headline import comparison, in_short, tiles
+from demandsim.report.words import Words
+from demandsim.units.format import number, percent
 
-#: Elements that have no content and no end tag.
-_EMPTY = {"meta", "link", "br", "input", "hr"}
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+__all__ = ["rendered", "shipped"]
+
 #: Characters that HTML forbids, and lone surrogates, which UTF-8 cannot hold.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class Markup(str):
-    """Text that is HTML already; everything else is escaped where it is put."""
-
-    __slots__ = ()
-
-
-Child = str | Markup | None | Iterable["str | Markup | None"]
-
-
-def text(value: str) -> Markup:
-    """Escape a text, whoever wrote it.
+def rendered(file: str, macro: str, words: Words, *values: Any) -> Markup:
+    """Call a macro of a template, named by its folder in the package and its file.
 
     Examples
     --------
-    >>> text('<b> & "c"')
-    '&lt;b&gt; &amp; &quot;c&quot;'
+    >>> from demandsim.report.words import words_of
+    >>> rendered("report/tables.html", "small", words_of("en"), "a < b", '"c"')
+    Markup('<span>a &lt; b<small>&#34;c&#34;</small></span>')
     """
-    if isinstance(value, Markup):
-        return value
-    return Markup(html.escape(_FORBIDDEN.sub("\ufffd", str(value)), quote=True))
+    from markupsafe import Markup
+
+    module = _templates().get_template(file).make_module({"words": words, "say": words.say})
+    return Markup(_FORBIDDEN.sub("\ufffd", getattr(module, macro)(*values)))
 
 
-def join(children: Iterable[Child], between: str = "") -> Markup:
-    """Put children after each other."""
-    return Markup(text(between).join(_flat(child) for child in children))
+def shipped(name: str) -> str:
+    """Read a file of the package, named by its folder and file: a template, a style sheet, a script."""
+    folder, _, file = name.partition("/")
+    return importlib.resources.files(f"demandsim.{folder}").joinpath(file).read_text(encoding="utf-8")
 
 
-def tag(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
-    """Make an element; attributes that are None or False are left out, True ones have no value.
+@functools.cache
+def _templates() -> Environment:
+    import jinja2
 
-    A trailing underscore of an attribute's name is dropped, the others are hyphens: ``class_``, ``aria_label``.
+    def source(name: str) -> str:
+        # Lines stand under each other for people; on the page nothing stands between two elements.
+        return "".join(line.strip() for line in shipped(name.replace("/", "/templates/")).splitlines())
 
-    Examples
-    --------
-    >>> tag("p", "a < b", class_="note", hidden=True)
-    '<p class="note" hidden>a &lt; b</p>'
-    """
-    words = [name]
-    for key, value in attributes.items():
-        if value is None or value is False:
-            continue
-        written = key.rstrip("_").replace("_", "-")
-        words.append(written if value is True else f'{written}="{text(_plain(value))}"')
-    start = f"<{' '.join(words)}>"
-    return Markup(start if name in _EMPTY else f"{start}{join(children)}</{name}>")
-
-
-def _flat(child: Child) -> str:
-    if child is None:
-        return ""
-    return text(child) if isinstance(child, str) else join(child)
-
-
-def _plain(value: str | float) -> str:
-    """Write a number without digits that nobody sees."""
-    return f"{round(value, 2):g}" if isinstance(value, float) else str(value)
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(source),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: "" if value is None else value,
+    )
+    made.globals |= {"charts": charts, "comparison": comparison, "in_short": in_short, "tiles": tiles}
+    made.globals |= {"number": number, "percent": percent}
+    return made

@@ -1,4 +1,4 @@
-"""Record: published rows against recomputed ones, how the numbers were made, and how to make them again."""
+"""Provenance: published rows against recomputed ones, how the numbers were made, and how to make them again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from demandsim.report.assumptions import AssumptionRow, assumption_rows
+from demandsim.report.runs import Results
 from demandsim.report.words import Words
 from demandsim.sampling.receipt import receipt
 from demandsim.units.convert import conversion_factor, same_dimension
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["Printed", "Promise", "Receipt", "correlations", "printed_rows", "receipt_of"]
+__all__ = ["Printed", "Promise", "Receipt", "Record", "printed_rows", "receipt_of", "record_of"]
 
 #: Labels of one assumption, such as years, that stand in the table of the receipt; of more, the worst.
 _LABELS = 4
@@ -52,7 +54,91 @@ class Receipt:
     worst_correlation: float
 
 
-def printed_rows(model: Model, point: xr.Dataset) -> Iterator[Printed]:
+@dataclass(frozen=True)
+class Record:
+    """What stands under the results, whatever the scenario.
+
+    Parameters
+    ----------
+    assumptions : tuple of AssumptionRow
+    correlations : tuple of (pair, rank correlation, why)
+    notes : tuple of str
+    printed : tuple of Printed
+    receipt : Receipt or None
+    equations : tuple of (name, label, formula, unit)
+    facts : tuple of (what, fact)
+        Design, draws, seed, versions.
+    command : str
+        What makes the page again.
+    """
+
+    assumptions: tuple[AssumptionRow, ...]
+    correlations: tuple[tuple[str, float, str], ...]
+    notes: tuple[str, ...]
+    printed: tuple[Printed, ...]
+    receipt: Receipt | None
+    equations: tuple[tuple[str, str, str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+
+def record_of(results: Results, read_at: str | None, command: str, words: Words) -> Record:
+    """Collect where the numbers come from.
+
+    Parameters
+    ----------
+    results : Results
+    read_at : str or None
+        Where shares of variance were read off the draws, if they were.
+    command : str
+        What makes the page again.
+    words : Words
+    """
+    model = results.model
+    named = [(e.name, words.locale.name(e.name, e.long_name), e.formula, e.unit) for e in model.equations.values()]
+    return Record(
+        tuple(assumption_rows(model, results.selection.scenarios, results.prob, words)),
+        tuple(_correlations(model, words)),
+        tuple(map(words.locale.text, model.notes.notes)),
+        tuple(printed_rows(model, results.point, words)),
+        receipt_of(model, results.draws, words),
+        tuple((name, label, formula, unit_in_words(unit, words)) for name, label, formula, unit in named),
+        tuple(_facts(results, read_at, words)),
+        command,
+    )
+
+
+def _facts(results: Results, read_at: str | None, words: Words) -> Iterator[tuple[str, str]]:
+    say, got = words.say, results.draws.attrs
+    chains, draws = int(got["chains"]), int(got["draws"])
+    yield say("design"), say(str(got["design"]))
+    yield say("draws"), say("totals", chains=chains, draws=f"{draws:,}", total=f"{chains * draws:,}")
+    yield say("seed"), say("same_seed", seed=got["seed"])
+    yield say("mcse_is"), say("mcse_note")
+    if results.shares is not None:
+        runs, points = (int(results.shares.attrs.get(key, 0)) for key in ("model_runs", "draws"))
+        if read_at is not None:
+            yield say("analyses"), say("read_off", points=f"{points:,}", place=read_at)
+        elif runs:
+            yield say("analyses"), say("runs", runs=f"{runs:,}", points=f"{points:,}")
+    made_by = {str(key).removesuffix("_version"): got[key] for key in got if str(key).endswith("_version")}
+    yield say("versions"), say("comma").join(f"{name} {version}" for name, version in made_by.items())
+    yield say("model_hash"), str(got.get("model_hash", ""))
+
+
+def unit_in_words(unit: str, words: Words) -> str:
+    """Write a unit; Chinese reports count in 1e4 and 1e8."""
+    many = {"wan*yi*": "wan_yi", "wan*": "wan", "yi*": "yi"}
+    count = next((found for found in many if unit.startswith(found)), "")
+    shown = words.locale.unit(unit.removeprefix(count), 0.0)[1]
+    if not count:
+        return shown or words.say("ratio")
+    # Chinese words stand without a blank between them.
+    gap = "" if shown[:1] > "\u2e80" else " "
+    return f"{words.say(many[count])}{gap}{shown}".strip()
+
+
+def printed_rows(model: Model, point: xr.Dataset, words: Words) -> Iterator[Printed]:
     """Recompute every printed value at the published points, in the unit and to the digits of the source."""
     for made in model.notes.published:
         cells = {}
@@ -62,7 +148,7 @@ def printed_rows(model: Model, point: xr.Dataset) -> Iterator[Printed]:
             # Half a unit of the last digit, and the last bit of what half of it is.
             agrees = abs(value - printed) <= 0.5 * 10.0**-made.digits + 1e-9 * abs(printed)
             cells[key] = (f"{printed:,.{made.digits}f}", shown, agrees)
-        yield Printed(made.row, made.quantity, made.unit, cells)
+        yield Printed(made.row, made.quantity, unit_in_words(made.unit, words), cells)
 
 
 def _computed(array: xr.DataArray, key: str, unit: str) -> float:
@@ -81,7 +167,7 @@ def _computed(array: xr.DataArray, key: str, unit: str) -> float:
     return float(array) * conversion_factor(own, unit) if array.ndim == 0 else math.nan
 
 
-def correlations(model: Model, words: Words) -> Iterator[tuple[str, float, str]]:
+def _correlations(model: Model, words: Words) -> Iterator[tuple[str, float, str]]:
     """Pairs of assumptions by name, their rank correlation, and why."""
 
     def name(key: str) -> str:

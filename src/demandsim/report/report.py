@@ -1,23 +1,23 @@
-"""Writing: the report page of a model, from its runs to a file."""
+"""Report: the page of a model, from its runs to a file."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import written_whole
 from demandsim.errors import OutputError
-from demandsim.report.assumptions import assumption_rows
-from demandsim.report.data import Page
+from demandsim.report.data import Content
 from demandsim.report.evidence import learned
+from demandsim.report.fans import fans
 from demandsim.report.page import assembled
-from demandsim.report.provenance import correlations, printed_rows, receipt_of
-from demandsim.report.record_sections import Record, record_sections
-from demandsim.report.runs import Results, computed
-from demandsim.report.scene_sections import scene_sections
-from demandsim.report.scenes import fans, scenes, titled
-from demandsim.report.selection import Choice, chosen
+from demandsim.report.provenance import record_of
+from demandsim.report.runs import Results, Sample, computed
+from demandsim.report.scenes import scenes, titled
+from demandsim.report.sections import record_sections, scene_sections
+from demandsim.report.selection import selection_of
 from demandsim.report.words import Words, words_of
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.format import label_text, percent
@@ -90,17 +90,8 @@ def write_report(
     (1, True)
     """
     target = Path(path)
-    page, attrs = report_page(
-        model,
-        of=of,
-        draws=draws,
-        chains=chains,
-        seed=seed,
-        prob=prob,
-        locale=locale,
-        command=command,
-        progress=progress,
-    )
+    sample = Sample(draws, chains, seed, prob)
+    page, attrs = report_page(model, sample, of=of, locale=locale, command=command, progress=progress)
     try:
         with written_whole(target) as unfinished:
             unfinished.write_text(page, encoding="utf-8", newline="\n")
@@ -111,88 +102,78 @@ def write_report(
 
 def report_page(
     model: Model,
+    sample: Sample,
     *,
     of: str | Sequence[str] | None = None,
-    draws: int = 8192,
-    chains: int = 8,
-    seed: int | None = None,
-    prob: float = 0.9,
     locale: str = "en",
     command: str | Callable[[int], str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Make the page as text, with the attributes of its draws; parameters as of `write_report`."""
-    check_prob(prob)
+    check_prob(sample.prob)
     words = words_of(locale)
-    choice = chosen(model, [of] if isinstance(of, str) else of)
-    results = computed(model, choice, draws=draws, chains=chains, seed=seed, prob=prob, progress=progress)
+    selection = selection_of(model, [of] if isinstance(of, str) else of)
+    results = computed(model, selection, sample, progress)
     attrs = dict(results.draws.attrs)
-    page = _page(model, choice, results, prob, words)
-    made = attrs["seed"]
-    again = command(made) if callable(command) else command
+    made = dataclasses.replace(sample, seed=attrs["seed"])
+    again = command(attrs["seed"]) if callable(command) else command
     if again is None:
-        named = f"of={list(choice.headlines)!r}, " if of else ""
-        again = f"ds.write_report(model, path, {named}{draws=}, {chains=}, seed={made}, {prob=}, {locale=})"
-    record = Record(
-        tuple(assumption_rows(model, choice.scenarios, prob, words)),
-        tuple(correlations(model, words)),
-        tuple(map(words.locale.text, model.notes.notes)),
-        tuple(printed_rows(model, results.point)),
-        receipt_of(model, results.draws, words),
-        tuple((e.name, words.locale.name(e.name, e.long_name), e.formula, e.unit) for e in model.equations.values()),
-        attrs,
-        {} if results.shares is None else results.shares.attrs,
-        again,
-    )
-    total = f"{chains * int(attrs['draws']):,}"
-    uncertain = sum(not made.distribution.is_constant for made in model.assumptions.values())
-    lead = words.say("lead", total=total, assumptions=uncertain, prob=percent(prob), tail=f"{50 * (1 - prob):.3g}%")
-    sections = [*scene_sections(page, words), *record_sections(record, page, words)]
-    return assembled(page, sections, lead, str(attrs.get("demandsim_version", "")), words), attrs
+        named = {"of": list(selection.headlines)} if of else {}
+        options = named | dataclasses.asdict(made) | {"locale": locale}
+        again = f"ds.write_report(model, path, {', '.join(f'{key}={value!r}' for key, value in options.items())})"
+    content = _content(results, words)
+    record = record_of(results, content.read_at, again, words)
+    total = f"{sample.chains * int(attrs['draws']):,}"
+    uncertain = sum(not assumption.distribution.is_constant for assumption in model.assumptions.values())
+    shown = {"prob": percent(sample.prob), "tail": f"{50 * (1 - sample.prob):.3g}%"}
+    lead = words.say("lead", total=total, assumptions=uncertain, **shown)
+    sections = [*scene_sections(content, words), *record_sections(record, content, words)]
+    return assembled(content, sections, lead, str(attrs.get("demandsim_version", "")), words), attrs
 
 
-def _page(model: Model, choice: Choice, results: Results, prob: float, words: Words) -> Page:
+def _content(results: Results, words: Words) -> Content:
+    model, selection = results.model, results.selection
     absent = dict(results.absent)
-    if not choice.explained:
+    if not selection.explained:
         absent |= dict.fromkeys(("moves", "shares"), words.say("nothing_uncertain"))
-    beside = {} if choice.decides else {"information": words.say("no_decision")}
     read_at = None
     if results.shares is not None and "read_at" in results.shares.attrs:
         read_at = words.place(results.shares.attrs["read_at"])
     notes = model.notes
-    return Page(
+    return Content(
         words.locale.text(notes.title or notes.name or words.locale.say("model")),
         words.locale.text(notes.source),
-        tuple(words.place(labels) for labels in choice.scenarios),
-        tuple(titled(labels, {}, words) for labels in choice.scenarios),
-        tuple(label_text(label) for label in choice.times),
-        choice.time_dim,
-        tuple(scenes(model, choice, results, prob, words)),
-        fans(choice, results, words),
-        prob,
-        choice.explained,
-        _shares_note(results, read_at, prob, words),
-        learned(model, choice, results, prob, words),
+        tuple(words.place(labels) for labels in selection.scenarios),
+        tuple(titled(labels, {}, words) for labels in selection.scenarios),
+        tuple(label_text(label) for label in selection.times),
+        selection.time_dim,
+        tuple(scenes(results, words)),
+        fans(results, words),
+        results.prob,
+        selection.explained,
+        _shares_note(results, read_at, words),
+        learned(results, words),
         absent,
-        beside,
-        tuple(_remarks(model, choice, words)),
+        {} if selection.decides else {"information": words.say("no_decision")},
+        tuple(_remarks(results, words)),
         read_at,
     )
 
 
-def _shares_note(results: Results, read_at: str | None, prob: float, words: Words) -> str:
+def _shares_note(results: Results, read_at: str | None, words: Words) -> str:
     """Say which index is shown, of what, by which method, and what its bars of error are."""
     if results.shares is None:
         return ""
-    shown = percent(prob)
+    shown = percent(results.prob)
     if read_at is not None:
         points = f"{int(results.shares.attrs['draws']) * results.draws.sizes['chain']:,}"
         return words.say("read_note", prob=shown, place=read_at, points=points)
     return words.say("shapley_note" if "effect" in results.shares else "sobol_note", prob=shown)
 
 
-def _remarks(model: Model, choice: Choice, words: Words) -> list[str]:
+def _remarks(results: Results, words: Words) -> list[str]:
     """What a reader must know before the numbers."""
+    model, selection = results.model, results.selection
     remarks = []
     if model.evidence:
         remarks.append(words.say("evidence", count=len(model.evidence)))
@@ -200,7 +181,7 @@ def _remarks(model: Model, choice: Choice, words: Words) -> list[str]:
     apart = [
         dim
         for dim in layout.model_dims
-        if dim != choice.time_dim and any(dim in model.program.varying[name].dims for name in choice.explained)
+        if dim != selection.time_dim and any(dim in model.program.varying[name].dims for name in selection.explained)
     ]
     if apart:
         labels = words.place({dim: layout.coords[dim][-1] for dim in apart})

@@ -1,39 +1,27 @@
-"""Scenes: what the runs say in each scenario at each time, as plain figures."""
+"""Scenes: what the runs say in each scenario at each time, as plain values."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim.report.assumptions import ends_in_words
-from demandsim.report.data import (
-    Bar,
-    Chart,
-    Fan,
-    Information,
-    Moves,
-    Row,
-    Scene,
-    Shape,
-    Share,
-    Worth,
-)
+from demandsim.report.data import Bar, Chart, Information, Moves, Quantity, Scene, Shape, Share, Statement, Worth
 from demandsim.report.runs import Results
-from demandsim.report.selection import Choice
-from demandsim.report.statements import statements
+from demandsim.report.selection import at, last_of
 from demandsim.report.words import Words
-from demandsim.units.format import label_text
+from demandsim.statistics.summarize import probability
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
 
-__all__ = ["at", "fans", "name_of", "scenes", "spread", "titled"]
+__all__ = ["name_of", "scenes", "titled"]
 
 _BINS = 48
 #: Share of draws beyond either end of a drawn distribution, as in the pictures.
@@ -44,32 +32,32 @@ _MOST = 10
 _SHAPES = 8
 #: Rows of the table of all results.
 _ALL = 120
+#: Results whose sign decides, even where every draw agrees.
+_SIGNED = ("gross_margin", "net_present_value")
 
 
-def scenes(model: Model, choice: Choice, results: Results, prob: float, words: Words) -> Iterator[Scene]:
+def scenes(results: Results, words: Words) -> Iterator[Scene]:
     """Make every scene: all scenarios, and in each all times."""
-    times: list[Any] = list(choice.times) or [None]
-    for (number, scenario), (moment, time) in itertools.product(enumerate(choice.scenarios), enumerate(times)):
-        place = dict(scenario) | ({choice.time_dim: time} if choice.time_dim else {})
-        rows = list(_rows(choice.headlines, choice, results, place, words))
-        rest = [str(name) for name, a in results.summary.data_vars.items() if a.attrs.get("role") == "derived"]
-        others = _rows([n for n in rest if n not in choice.headlines], choice, results, place, words)
-        worth = results.worth[number] if results.worth else None
+    chosen = results.selection
+    times: list[Any] = list(chosen.times) or [None]
+    rest = [str(name) for name, array in results.summary.data_vars.items() if array.attrs.get("role") == "derived"]
+    rest = [name for name in rest if name not in chosen.headlines]
+    for (number, scenario), (moment, time) in itertools.product(enumerate(chosen.scenarios), enumerate(times)):
+        when = {chosen.time_dim: time} if chosen.time_dim else {}
+        place = dict(scenario) | when
+        rows = list(_rows(chosen.headlines, results, place, words))
+        drawn = (_shape(row, results.draws, spot) for row, spot in rows[:_SHAPES])
         yield Scene(
             number,
-            moment if choice.time_dim else None,
-            titled(scenario, {choice.time_dim: time} if choice.time_dim else {}, words),
+            moment if chosen.time_dim else None,
+            titled(scenario, when, words),
             tuple(row for row, _ in rows),
-            tuple(row for row, _ in itertools.islice(others, _ALL)),
-            tuple(statements(choice, results, place, words)),
-            tuple(shape for row, spot in rows[:_SHAPES] if (shape := _shape(row, results.draws, spot)) is not None),
-            tuple(_moves(model, name, choice, results.moved, place, prob, words) for name in choice.explained)
-            if results.moved is not None
-            else (),
-            tuple(_chart(model, name, results, place, words) for name in choice.explained)
-            if results.shares is not None
-            else (),
-            None if worth is None else _information(worth, words),
+            tuple(row for row, _ in itertools.islice(_rows(rest, results, place, words), _ALL)),
+            tuple(_statements(results, place, words)),
+            tuple(shape for shape in drawn if shape is not None),
+            tuple(_moves(results, place, words)),
+            tuple(_charts(results, place, words)),
+            _information(results.worth[number], words) if results.worth else None,
         )
 
 
@@ -80,62 +68,88 @@ def titled(scenario: Mapping[str, str], time: Mapping[str, Any], words: Words) -
     return said[:1].upper() + said[1:]
 
 
-def at(array: Any, place: Mapping[str, Any]) -> Any:
-    """Select the labels of those dims that an array has."""
-    return array.sel({dim: label for dim, label in place.items() if dim in array.dims})
-
-
-def _last(array: Any, place: Mapping[str, Any]) -> Any:
-    """Select a place, and of dims that are not in it the last label."""
-    found = at(array, place)
-    kept = {"assumption", "end", "statistic", "chain", "draw", "quantity"}
-    return found.isel({dim: -1 for dim in found.dims if dim not in kept})
-
-
-def name_of(array: Any, name: str, words: Words) -> str:
-    """Name a variable of the draws; one that the model does not name says its own, like a heading."""
+def name_of(array: Any, name: str, words: Words, labels: Mapping[str, Any] | None = None) -> str:
+    """Name a variable of the draws, and where it is; one that the model does not name says its own, like a heading."""
     given = array.attrs.get("long_name")
-    return words.locale.name(name, None if given == name.replace("_", " ") else given)
+    label = words.locale.name(name, None if given == name.replace("_", " ") else given)
+    return words.say("labelled", name=label, labels=words.place(labels)) if labels else label
 
 
 def _rows(
-    names: Any, choice: Choice, results: Results, place: Mapping[str, Any], words: Words
-) -> Iterator[tuple[Row, dict[str, Any]]]:
+    names: Iterable[str], results: Results, place: Mapping[str, Any], words: Words
+) -> Iterator[tuple[Quantity, dict[str, Any]]]:
     """Rows of quantities, one per label of further dims, each with where it stands."""
     for name in names:
         if name not in results.summary:
             continue
-        array, points = results.summary[name], results.point[name]
-        for labels in choice.shown_labels(array.coords, [str(d) for d in array.dims if d != "statistic"]):
+        array, unit = results.summary[name], str(results.summary[name].attrs.get("units", "1"))
+        dims = [str(dim) for dim in array.dims if dim != "statistic"]
+        for labels in results.selection.shown_labels(array.coords, dims):
             spot = dict(place) | labels
             found = at(array, spot)
             s = {str(key): float(value) for key, value in zip(found.statistic.values, found.values, strict=True)}
-            point = at(points, spot)
+            point = at(results.point[name], spot)
             value = float(point) if point.ndim == 0 else math.nan
-            label = name_of(array, name, words)
-            if labels:
-                label = words.say("labelled", name=label, labels=words.place(labels))
             drawn = at(results.draws[name], spot).values
-            yield (
-                Row(
-                    name,
-                    label,
-                    str(array.attrs.get("units", "1")),
-                    words.scale(str(array.attrs.get("units", "1")), s["median"], value),
-                    value,
-                    s["median"],
-                    s["mean"],
-                    s["lower"],
-                    s["upper"],
-                    s["mcse_median"],
-                    s["mcse_mean"],
-                    float(np.mean(drawn <= value)) if math.isfinite(value) else math.nan,
-                ),
-                spot,
+            row = Quantity(
+                name,
+                name_of(array, name, words, labels),
+                unit,
+                words.scale(unit, s["median"], value),
+                value,
+                s["median"],
+                s["mean"],
+                s["lower"],
+                s["upper"],
+                s["mcse_median"],
+                s["mcse_mean"],
+                float(np.mean(drawn <= value)) if math.isfinite(value) else math.nan,
             )
+            yield row, spot
 
 
-def _shape(row: Row, draws: xr.Dataset, spot: Mapping[str, Any]) -> Shape | None:
+def _statements(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Statement]:
+    """How often results are positive, above 1 where they are a ratio of both sides, and above published limits."""
+    for name in results.selection.headlines:
+        if name not in results.summary:
+            continue
+        array = results.draws[name]
+        here = last_of(array, place)
+        label = words.locale.name(name, array.attrs.get("long_name"))
+        signed = bool((here < 0).any()) and bool((here > 0).any())
+        if name in _SIGNED or signed:
+            yield _said(words.say("positive", name=label), here > 0)
+        elif name == "revenue_to_cost":
+            yield _said(words.say("above", name=label, limit="1"), here > 1)
+    if results.checks is not None:
+        yield from _checked(results, place, words)
+
+
+def _said(text: str, event: Any) -> Statement:
+    found = probability(event)
+    return Statement(text, float(found.probability), float(found.mcse))
+
+
+def _checked(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Statement]:
+    checks = results.checks
+    assert checks is not None
+    for i in range(checks.sizes["check"]):
+        here = last_of(checks.isel(check=i), place)
+        quantity, limit = here.quantity.item(), here.limit_name.item()
+        attrs = results.draws[quantity].attrs
+        label = words.locale.name(quantity, attrs.get("long_name"))
+        text = words.say("exceeds", name=label, limit=words.locale.names.get(limit, limit)) if limit else label
+        result, bound = float(here.result), float(here.limit)
+        detail = ""
+        if result == result and bound == bound:
+            scale = words.scale(here.units.item(), result, bound)
+            detail = words.say("against", result=scale.value(result), limit=scale.measure(bound))
+        if source := here.source.item():
+            detail += words.say("separator") * bool(detail) + words.say("source", source=source)
+        yield Statement(text, float(here.probability), float(here.mcse), detail)
+
+
+def _shape(row: Quantity, draws: xr.Dataset, spot: Mapping[str, Any]) -> Shape | None:
     """Shares of draws in bins of even width, on a logarithmic scale where the range is wide."""
     values = at(draws[row.name], spot).values.ravel() / row.scale.divisor
     values = values[np.isfinite(values)]
@@ -152,23 +166,24 @@ def _shape(row: Row, draws: xr.Dataset, spot: Mapping[str, Any]) -> Shape | None
     return Shape(row, tuple(edges.tolist()), tuple(shares.tolist()), tuple(cumulative.tolist()), wide)
 
 
-def _moves(
-    model: Model, name: str, choice: Choice, moved: xr.Dataset, place: Mapping[str, Any], prob: float, words: Words
-) -> Moves:
-    array = _last(moved[name], place)
-    values = array.transpose("assumption", "end").values
-    with np.errstate(invalid="ignore"):
-        swing = np.abs(values[:, 2] - values[:, 0])
-    swing = np.where(np.isfinite(swing), swing, np.inf)
-    order = [i for i in np.argsort(-swing, kind="stable").tolist() if swing[i] > 0]
-    bars = []
-    for i in order[:_MOST]:
-        label = str(array.assumption.values[i])
-        settings = ends_in_words(model, label, place, prob, words)
-        bars.append(Bar(_assumption(model, label, words), settings, float(values[i, 0]), float(values[i, 2])))
-    base = float(values[0, 1])
-    scale = words.scale(str(moved[name].attrs.get("units", "1")), *([base] if base else [b.at_high for b in bars]))
-    return Moves(name_of(moved[name], name, words), scale, base, tuple(bars), len(order) - len(bars))
+def _moves(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Moves]:
+    if results.moved is None:
+        return
+    for name in results.selection.explained:
+        array = last_of(results.moved[name], place)
+        values = array.transpose("assumption", "end").values
+        with np.errstate(invalid="ignore"):
+            swing = np.abs(values[:, 2] - values[:, 0])
+        swing = np.where(np.isfinite(swing), swing, np.inf)
+        order = [i for i in np.argsort(-swing, kind="stable").tolist() if swing[i] > 0]
+        bars = []
+        for i in order[:_MOST]:
+            moved = str(array.assumption.values[i])
+            settings = ends_in_words(results.model, moved, place, results.prob, words)
+            bars.append(Bar(_assumption(results.model, moved, words), settings, *values[i, [0, 2]].tolist()))
+        base = float(values[0, 1])
+        scale = words.scale(str(array.attrs.get("units", "1")), *([base] if base else [b.at_high for b in bars]))
+        yield Moves(name_of(array, name, words), scale, base, tuple(bars), len(order) - len(bars))
 
 
 def _assumption(model: Model, name: str, words: Words) -> str:
@@ -176,30 +191,37 @@ def _assumption(model: Model, name: str, words: Words) -> str:
     return words.locale.name(name, made.long_name if made is not None else None)
 
 
-def _chart(model: Model, name: str, results: Results, place: Mapping[str, Any], words: Words) -> Chart:
-    assert results.shares is not None
-    here = _last(results.shares.sel(quantity=name), place)
-    kinds = tuple(kind for kind in ("first_order", "total_order", "effect") if kind in here)
-    lead = kinds[-1]
-    leading, least = here[lead].values, here[f"{lead}_lower"].values
-    rows: dict[str, Share] = {}
-    # What cannot be told from none is not listed.
-    order = [
-        i for i in np.argsort(-np.nan_to_num(leading), kind="stable").tolist() if leading[i] > 5e-4 and least[i] > 0
-    ]
-    for i in order:
-        own = here.isel(assumption=i)
-        found = {kind: (float(own[kind]), float(own[f"{kind}_lower"]), float(own[f"{kind}_upper"])) for kind in kinds}
-        key, _, labels = str(own.assumption.item()).partition("[")
-        label = _assumption(model, key, words)
-        # One draw shared by all labels has one share: it stands once, without them.
-        shared = key in model.assumptions and model.assumptions[key].shared
-        if labels and not shared:
-            label = words.say("labelled", name=label, labels=words.keyed(labels.removesuffix("]")))
-        rows.setdefault(key if shared else str(own.assumption.item()), Share(label, found))
-    shown = tuple(rows.values())[:_MOST]
-    every = len({str(key).partition("[")[0] for key in here.assumption.values})
-    return Chart(name_of(results.draws[name], name, words), kinds, shown, max(every - len(shown), 0))
+def _charts(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Chart]:
+    if results.shares is None:
+        return
+    for name in results.selection.explained:
+        here = last_of(results.shares.sel(quantity=name), place)
+        kinds = tuple(kind for kind in ("first_order", "total_order", "effect") if kind in here)
+        leading, least = here[kinds[-1]].values, here[f"{kinds[-1]}_lower"].values
+        shares: dict[str, Share] = {}
+        for i in np.argsort(-np.nan_to_num(leading), kind="stable").tolist():
+            # What cannot be told from none is not listed.
+            if leading[i] > 5e-4 and least[i] > 0:
+                own = here.isel(assumption=i)
+                key, label = _factor(results.model, str(own.assumption.item()), words)
+                found = {kind: tuple(float(own[kind + end]) for end in ("", "_lower", "_upper")) for kind in kinds}
+                shares.setdefault(key, Share(label, found))
+        shown = tuple(shares.values())[:_MOST]
+        every = len({str(key).partition("[")[0] for key in here.assumption.values})
+        left_out = max(every - len(shown), 0)
+        yield Chart(name_of(results.draws[name], name, words), kinds, shown, left_out)
+
+
+def _factor(model: Model, factor: str, words: Words) -> tuple[str, str]:
+    """Key and name of a factor, which is an assumption or one of its labels.
+
+    One draw that is shared by all labels has one share: it stands once, without them.
+    """
+    name, _, labels = factor.partition("[")
+    label = _assumption(model, name, words)
+    if name in model.assumptions and model.assumptions[name].shared:
+        return name, label
+    return factor, words.say("labelled", name=label, labels=words.keyed(labels.removesuffix("]"))) if labels else label
 
 
 def _information(worth: xr.Dataset, words: Words) -> Information:
@@ -220,54 +242,3 @@ def _information(worth: xr.Dataset, words: Words) -> Information:
         tuple(rows),
         values.size - len(rows),
     )
-
-
-def fans(choice: Choice, results: Results, words: Words) -> tuple[tuple[Fan, ...], ...]:
-    """Quantiles over time of every headline that has times, by scenario."""
-    if not choice.time_dim:
-        return ()
-    times = tuple(label_text(label) for label in results.summary[choice.time_dim].values)
-    return tuple(tuple(_fans(choice, results, labels, times, words)) for labels in choice.scenarios)
-
-
-def _fans(
-    choice: Choice, results: Results, scenario: Mapping[str, Any], times: tuple[str, ...], words: Words
-) -> Iterator[Fan]:
-    for name in choice.headlines:
-        if name not in results.summary or choice.time_dim not in results.summary[name].dims:
-            continue
-        array, points = results.summary[name], results.point[name]
-        dims = [str(d) for d in array.dims if d != "statistic"]
-        for labels in choice.shown_labels(array.coords, dims)[-1:]:
-            spot = dict(scenario) | labels
-            found = at(array, spot)
-            lines = {
-                key: tuple(found.sel(statistic=key).values.tolist())
-                for key in ("lower", "p25", "median", "p75", "upper")
-            }
-            at_point = at(points, spot)
-            known = at_point.dims == (choice.time_dim,)
-            point = tuple(at_point.values.tolist()) if known else (math.nan,) * len(times)
-            label = name_of(array, name, words)
-            if labels:
-                label = words.say("labelled", name=label, labels=words.place(labels))
-            unit = str(array.attrs.get("units", "1"))
-            scale, places = words.scale(unit, *lines["median"]), spread(results.summary[choice.time_dim].values)
-            yield Fan(label, scale, times, lines, point, places)
-
-
-def spread(labels: Any) -> tuple[float, ...]:
-    """Where times stand on an axis from 0 to 1: numbers and dates by their distance, others evenly.
-
-    Examples
-    --------
-    >>> spread([2025, 2026, 2029]), spread(["a", "b", "c"])
-    ((0.0, 0.25, 1.0), (0.0, 0.5, 1.0))
-    """
-    array = np.asarray(labels)
-    if array.dtype.kind == "M":
-        array = array.astype("datetime64[s]").astype(float)
-    if array.dtype.kind not in "iuf" or not np.all(np.diff(array) > 0):
-        array = np.arange(array.size)
-    reach = float(array[-1] - array[0]) or 1.0
-    return tuple(((array - array[0]) / reach).tolist())

@@ -1,9 +1,9 @@
-"""Choosing: which quantities of a model the page is about, and over which labels a reader switches."""
+"""Selection: which quantities of a model the page is about, and over which labels a reader switches."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from demandsim.errors import check_known
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["Choice", "chosen"]
+__all__ = ["Selection", "at", "last_of", "selection_of"]
 
 #: What a reader looks for first, as models name it.
 _HEADLINES = (
@@ -39,7 +39,7 @@ _LABELS = 6
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """What the page is about.
 
     Parameters
@@ -78,8 +78,20 @@ class Choice:
         return tuple(self.scenarios[0])
 
 
-def chosen(model: Model, of: Sequence[str] | None = None) -> Choice:
-    """Choose from what was asked for, from what readers look for, and from what the source printed.
+def at(array: Any, place: Mapping[str, Any]) -> Any:
+    """Select the labels of those dims that an array has."""
+    return array.sel({dim: label for dim, label in place.items() if dim in array.dims})
+
+
+def last_of(array: Any, place: Mapping[str, Any]) -> Any:
+    """Select a place, and of the model's dims that are not in it the last label."""
+    found = at(array, place)
+    kept = {"assumption", "end", "statistic", "chain", "draw", "quantity"}
+    return found.isel({dim: -1 for dim in found.dims if dim not in kept})
+
+
+def selection_of(model: Model, of: Sequence[str] | None = None) -> Selection:
+    """Select from what was asked for, from what readers look for, and from what the source printed.
 
     Raises
     ------
@@ -89,35 +101,36 @@ def chosen(model: Model, of: Sequence[str] | None = None) -> Choice:
     Examples
     --------
     >>> import demandsim as ds
-    >>> choice = chosen(ds.load_study("guosen-2025-01"))
-    >>> choice.explained, choice.scenarios
+    >>> found = selection_of(ds.load_study("guosen-2025-01"))
+    >>> found.explained, found.scenarios
     (('gross_margin', 'cards'), ({'scenario': '100T'}, {'scenario': '1000T'}))
     """
     check_known(of or (), model.quantities, "quantity")
     varying, layout = model.program.varying, model.program.layout
     headlines = tuple(dict.fromkeys(of or _headlines(model)))
-    uncertain = [name for name in headlines if varying[name].random]
-    liked = [name for name in _EXPLAINED if name in uncertain]
-    explained = uncertain if of else [*liked, *(name for name in uncertain if name not in liked)]
+    explained = [name for name in headlines if varying[name].random]
     if not of:
         # A total says more than one kind of hardware does.
-        apart = {name: set(varying[name].dims) & set(layout.model_dims) - set(_TIMES) for name in headlines}
-        headlines = tuple(sorted(headlines, key=lambda name: bool(apart[name])))
-        explained.sort(key=lambda name: bool(apart[name]))
-    time_dim = next(
-        (dim for dim in _TIMES if dim in layout.model_dims and any(dim in varying[name].dims for name in headlines)), ""
-    )
+        further = set(layout.model_dims) - set(_TIMES)
+        apart = {name for name in headlines if further & set(varying[name].dims)}
+        explained.sort(key=lambda name: (name in apart, _rank(name)))
+        headlines = tuple(sorted(headlines, key=apart.__contains__))
+    seen = {dim for name in headlines for dim in varying[name].dims} & set(layout.model_dims)
+    time_dim = next((dim for dim in _TIMES if dim in seen), "")
     grid = [[(dim, str(label)) for label in layout.coords[dim]] for dim in layout.scenario_dims]
-    needed = ("cards", "card_price", "revenue", "useful_life")
-    decides = all(name in varying and not set(varying[name].dims) & set(layout.model_dims) for name in needed)
-    return Choice(
+    return Selection(
         headlines,
         tuple(explained[:2]),
         tuple(dict(labels) for labels in itertools.product(*grid)),
         time_dim,
         tuple(layout.coords[time_dim]) if time_dim else (),
-        decides and varying["cards"].random and _in_yuan(model),
+        _decides(model),
     )
+
+
+def _rank(name: str) -> int:
+    """Place among the results that decide; behind all of them what is none of them."""
+    return _EXPLAINED.index(name) if name in _EXPLAINED else len(_EXPLAINED)
 
 
 def _headlines(model: Model) -> list[str]:
@@ -133,8 +146,13 @@ def _headlines(model: Model) -> list[str]:
     return found[:_MOST] or list(model.equations)[-1:]
 
 
-def _in_yuan(model: Model) -> bool:
+def _decides(model: Model) -> bool:
+    """Tell whether a model has what an order of cards takes: one uncertain demand, paid and earned in yuan."""
     from demandsim.units.convert import same_dimension
 
-    units = {name: (model.assumptions.get(name) or model.equations[name]).unit for name in ("card_price", "revenue")}
-    return same_dimension(units["card_price"], "CNY/card") and same_dimension(units["revenue"], "CNY/year")
+    varying, inner = model.program.varying, set(model.program.layout.model_dims)
+    needed = ("cards", "card_price", "revenue", "useful_life")
+    if any(name not in varying or inner & set(varying[name].dims) for name in needed) or not varying["cards"].random:
+        return False
+    paid, earned = ((model.assumptions.get(name) or model.equations[name]).unit for name in ("card_price", "revenue"))
+    return same_dimension(paid, "CNY/card") and same_dimension(earned, "CNY/year")
