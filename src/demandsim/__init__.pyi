@@ -11,7 +11,7 @@ from .graph.graph import equation as equation
 from .model import Model as Model
 from .report import write_report as write_report
 from .sampling.receipt import receipt as receipt
-from .sampling.store import open_draws as open_draws
+from .sampling.store.reading import open_draws as open_draws
 from .series import list_series as list_series
 from .series import load_series as load_series
 from .series.cross_check import cross_check as cross_check

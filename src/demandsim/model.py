@@ -25,11 +25,11 @@ from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order
 from demandsim.sampling.copula import Correlations, checked_correlations, replaced
 from demandsim.sampling.dataset import Labels
-from demandsim.sampling.in_memory import Progress
+from demandsim.sampling.in_memory import Pace, Progress
 from demandsim.sampling.points import point_values
 from demandsim.sampling.program import Program
-from demandsim.sampling.simulate import Pace, Parts, Settings, Tolerance, estimated, simulated
-from demandsim.sampling.stopping import Round
+from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
+from demandsim.sampling.stopping import Round, goal_of
 from demandsim.statistics.design import DesignName
 from demandsim.units.convert import base_factor, check_unit
 
@@ -525,8 +525,9 @@ class Model:
             Draws per chunk and chain: the Dataset is Dask-backed and lazy. So it is, with chunks of
             2**19, wherever a ``dask.distributed.Client`` is active.
         store : str or Path, optional
-            Write the draws to a Zarr folder, or a netCDF file if it ends in ``.nc``, block by block, and
-            return them lazily from there. An interrupted run goes on where it stopped.
+            Write the draws to a Zarr folder, block by block, and return them lazily from there; an interrupted run
+            goes on where it stopped. Or, if it ends in ``.nc``, to a netCDF file, for sharing: draws that fit in
+            memory, written whole at the end, without chunks.
         threads : int, optional
             All cores by default. Neither it nor `block` or `chunks` changes a bit of the result.
         block : int, optional
@@ -566,10 +567,10 @@ class Model:
         >>> bool(mcse < 0.01 * draws.cards.sel(scenario="100T").mean())
         True
         """
-        settings = Settings(chains, seed, design, keep, on_invalid, dtype)
-        tolerance = Tolerance(rtol, atol, of, tuple(statistics), prob, max_draws)
-        pace = Pace(threads, block, progress, on_round)
-        return simulated(self._parts(), draws, settings, tolerance, pace, chunks=chunks, store=store)
+        goal = goal_of(of, rtol, atol, statistics=statistics, prob=prob, max_draws=max_draws)
+        begin = (8192 if goal is None else 1024) if draws is None else draws
+        settings = Settings(begin, chains, seed, design, keep, on_invalid, dtype)
+        return simulated(self._parts(), settings, goal, Way(Pace(threads, block, progress), on_round, chunks, store))
 
     def infer(
         self,
@@ -632,9 +633,9 @@ class Model:
         >>> round(float(posterior.capex.mean()) / 1e9)
         79
         """
-        request = Request(self.evidence, self.declared_units, draws, method, on_failure, threads, block)
+        request = Request(self.evidence, self.declared_units, method, on_failure, Pace(threads, block))
         parts = dataclasses.replace(self._parts(), labels=self._labels())
-        return inferred(parts, Settings(chains, seed, design, keep), request)
+        return inferred(parts, Settings(draws, chains, seed, design, keep), request)
 
     def estimate(
         self,
@@ -690,8 +691,8 @@ class Model:
         >>> bool(abs(lower / 208_950 - 1) < 0.005)
         True
         """
-        settings = Settings(chains, seed, design)
-        return estimated(self._parts(), of, over, draws, settings, prob=prob, probs=probs)
+        settings = Settings(draws, chains, seed, design, (of,) if isinstance(of, str) else tuple(of))
+        return estimated(self._parts(), settings, over, prob, probs)
 
     def _parts(self) -> Parts:
         labels = self._labels()

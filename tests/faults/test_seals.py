@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 
@@ -16,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import demandsim as ds
-from demandsim.errors import OutputError, StoreError
-from demandsim.sampling.store import probing, seals, writing
-from demandsim.sampling.store.formats import format_of
+from demandsim.errors import MemoryGuardError, StoreError
+from demandsim.sampling.store import seals
+from demandsim.sampling.store import zarr as zarr_folder
 
 MODEL = ds.load_study("guosen-2025-01")
 SETTINGS = {"draws": 64, "chains": 2, "seed": 3, "chunks": 32, "keep": ["cards", "utilization"]}
@@ -47,6 +46,7 @@ def no_library():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(h5netcdf, "File", entered)
+        patch.setattr(h5py, "File", entered)
         patch.setattr(zarr, "open_group", entered)
         yield
 
@@ -128,7 +128,7 @@ def test_what_a_system_hides_in_a_folder_is_no_damage(sealed, scratch):
 def test_other_readers_see_what_they_saw_without_a_seal(sealed, scratch):
     expected = MODEL.simulate(**{**SETTINGS, "chunks": None})
     content = (sealed / "draws.nc").read_bytes()
-    line = re.search(rb"\ndemandsim seal 1: (\d{20}) bytes, sha256 ([0-9a-f]{64})\n\Z", content)
+    line = re.search(rb"\ndemandsim seal 2: (\d{20}) bytes, sha256 ([0-9a-f]{64})\n\Z", content)
     payload = content[: int(line[1])]
     assert int(line[1]) == line.start()
     assert hashlib.sha256(payload).hexdigest() == line[2].decode()
@@ -157,9 +157,11 @@ def test_a_seal_is_the_digest_of_any_length(size, tmp_path):
     path, content = tmp_path / "file", np.random.default_rng(1).bytes(size)
     path.write_bytes(content)
     seals.seal_file(path)
-    expected = f"\ndemandsim seal 1: {size:020d} bytes, sha256 {hashlib.sha256(content).hexdigest()}\n"
+    expected = f"\ndemandsim seal 2: {size:020d} bytes, sha256 {hashlib.sha256(content).hexdigest()}\n"
     assert path.read_bytes() == content + expected.encode()
-    assert seals.check_file(path) == expected.encode()
+    with path.open("rb") as file:
+        seals.check_file(path, file)
+        assert file.read() == content + expected.encode()
 
 
 @pytest.mark.parametrize("change", [lambda file: None, lambda file: file.attrs.update(note="mine")])
@@ -172,14 +174,14 @@ def test_what_h5py_opened_to_append_to_has_lost_its_seal(change, sealed, scratch
 
 
 def test_a_seal_of_a_later_version_is_not_taken_for_damage(sealed, scratch):
-    content = (sealed / "draws.nc").read_bytes().replace(b"demandsim seal 1", b"demandsim seal 2")
+    content = (sealed / "draws.nc").read_bytes().replace(b"demandsim seal 2", b"demandsim seal 3")
     (scratch / "later.nc").write_bytes(content)
     refused(scratch / "later.nc", "read it with the version that wrote it")
 
 
 def interrupted(path, monkeypatch, after=2):
     """Leave a run behind that stopped after some of its blocks."""
-    write, written = writing.write_block, []
+    write, written = zarr_folder.write_block, []
 
     def stopping(*arguments):
         if len(written) == after:
@@ -188,99 +190,61 @@ def interrupted(path, monkeypatch, after=2):
         write(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "write_block", stopping)
+        patch.setattr(zarr_folder, "write_block", stopping)
         with pytest.raises(KeyboardInterrupt):
             MODEL.simulate(**SETTINGS, store=path, threads=1)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_resumed_store_is_sealed_and_has_the_same_draws(name, sealed, tmp_path, monkeypatch):
-    path = tmp_path / name
+def test_a_resumed_folder_is_sealed_and_has_the_same_draws(sealed, tmp_path, monkeypatch):
+    path = tmp_path / "draws.zarr"
     interrupted(path, monkeypatch)
     assert seals.read_seal(path) is None
     resumed = MODEL.simulate(**SETTINGS, store=path)
     assert seals.read_seal(path) is not None
-    xr.testing.assert_identical(resumed.load(), ds.open_draws(sealed / name).load())
+    xr.testing.assert_identical(resumed.load(), ds.open_draws(sealed / "draws.zarr").load())
 
 
-@pytest.mark.parametrize("cut", [0, 60])
-def test_a_run_that_was_killed_between_sealing_and_its_end_goes_on(cut, sealed, tmp_path):
-    content = (sealed / "draws.nc").read_bytes()
-    (tmp_path / "draws.nc.partial").write_bytes(content[: len(content) - cut])
-    again = MODEL.simulate(**SETTINGS, store=tmp_path / "draws.nc")
-    xr.testing.assert_identical(again.load(), ds.open_draws(sealed / "draws.nc").load())
-    assert not (tmp_path / "draws.nc.partial").exists()
-
-
-def test_an_unfinished_file_that_hdf5_reads_in_circles_is_damaged(tmp_path, monkeypatch):
-    path = tmp_path / "draws.nc"
-    interrupted(path, monkeypatch)
-    left = tmp_path / "draws.nc.partial"
-    content = bytearray(left.read_bytes())
+def test_a_file_that_hdf5_reads_in_circles_is_damaged(sealed, scratch):
+    path, content = scratch / "circles.nc", bytearray((sealed / "draws.nc").read_bytes())
     # Zeros in the heap of texts: HDF5 2.0 walks on by the size that it finds there, which is none.
     heap = content.index(b"GCOL")
-    content[heap + 2048 : heap + 3072] = bytes(1024)
-    left.write_bytes(content)
-    monkeypatch.setattr(probing, "SECONDS", 2)
-    with pytest.raises(StoreError, match=r"draws.nc.partial' is damaged: .*; delete it and run again"):
-        MODEL.simulate(**SETTINGS, store=path)
+    content[heap + 16 : heap + 1024] = bytes(1008)
+    path.write_bytes(content)
+    refused(path, "damaged: its bytes are not those that were sealed; delete it and run again")
 
 
-def test_an_unfinished_file_that_crashes_its_reader_is_damaged(tmp_path, monkeypatch):
-    path = tmp_path / "draws.nc"
+def test_a_file_that_is_changed_or_taken_away_after_opening_changes_no_draw(sealed, scratch):
+    path = scratch / "opened.nc"
+    shutil.copy(sealed / "draws.nc", path)
+    opened, expected = ds.open_draws(path), ds.open_draws(sealed / "draws.nc")
+    path.write_bytes(b"other")
+    path.unlink()
+    xr.testing.assert_identical(opened, expected)
+
+
+def test_a_file_that_does_not_fit_in_memory_is_not_read(sealed, monkeypatch):
+    monkeypatch.setattr("demandsim.sampling.store.netcdf.available_memory", lambda: 1000)
+    with no_library(), pytest.raises(MemoryGuardError, match="read from a Zarr folder"):
+        ds.open_draws(sealed / "draws.nc")
+
+
+def test_a_run_does_not_go_on_from_attributes_that_changed(tmp_path, monkeypatch):
+    path = tmp_path / "draws.zarr"
     interrupted(path, monkeypatch)
-    monkeypatch.setattr(probing, "_PROBE", "import os; print('begun', flush=True); os.abort()")
-    with pytest.raises(StoreError, match=r"draws.nc.partial' is damaged: reading it ended with"):
-        MODEL.simulate(**SETTINGS, store=path)
-    # One that cannot begin has nothing to say about the file.
-    monkeypatch.setattr(probing, "_PROBE", "raise ImportError('no h5py')")
-    assert MODEL.simulate(**SETTINGS, store=path).sizes["draw"] == 64
-
-
-@pytest.mark.skipif(os.name != "posix", reason="files are locked the POSIX way")
-def test_an_unfinished_file_that_another_run_holds_is_not_called_damaged(tmp_path, monkeypatch):
-    import fcntl
-
-    path = tmp_path / "draws.nc"
-    interrupted(path, monkeypatch)
-    # As HDF5 in another process holds a file that it writes.
-    with (tmp_path / "draws.nc.partial").open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(OutputError, match=r"cannot write to store .*unable to lock file"):
-            MODEL.simulate(**SETTINGS, store=path)
-    assert MODEL.simulate(**SETTINGS, store=path).sizes["draw"] == 64
-
-
-def test_an_unfinished_file_cut_short_is_damaged(tmp_path, monkeypatch):
-    path = tmp_path / "draws.nc"
-    interrupted(path, monkeypatch)
-    left = tmp_path / "draws.nc.partial"
-    left.write_bytes(left.read_bytes()[:-2000])
-    with pytest.raises(StoreError, match=r"draws.nc.partial' is damaged: OSError.*; delete it and run again"):
-        MODEL.simulate(**SETTINGS, store=path)
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_run_does_not_go_on_from_attributes_that_changed(name, tmp_path, monkeypatch):
-    path = tmp_path / name
-    interrupted(path, monkeypatch)
-    form = format_of(path)
-    with form.opened(form.working(path), "r+") as group:
-        group["cards"].attrs["units"] = "kard"
+    zarr.open_group(path, mode="r+")["cards"].attrs["units"] = "kard"
     with pytest.raises(StoreError, match="damaged: its attributes, dims or types are not those that it was made with"):
         MODEL.simulate(**SETTINGS, store=path)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_run_does_not_go_on_from_numbers_that_changed_or_went(name, tmp_path, monkeypatch):
-    path = tmp_path / name
+def test_a_run_does_not_go_on_from_numbers_that_went_or_changed(tmp_path, monkeypatch):
+    path = tmp_path / "draws.zarr"
     interrupted(path, monkeypatch)
-    form = format_of(path)
-    if name.endswith(".nc"):
-        # Well-formed, under a valid checksum, and wrong: as a piece that is lost reads as zeros.
-        with form.opened(form.working(path), "r+") as group:
-            group["cards"][:, 0, 3] = 0.0
-    else:
-        (path / "cards" / "c" / "0" / "0" / "0").unlink()
+    (path / "cards" / "c" / "0" / "0" / "0").unlink()
+    with pytest.raises(StoreError, match=r"damaged: chain 0 \[0:32\] does not hold the numbers that were written"):
+        MODEL.simulate(**SETTINGS, store=path)
+    # Well-formed, under a valid checksum, and wrong.
+    shutil.rmtree(path)
+    interrupted(path, monkeypatch)
+    zarr.open_group(path, mode="r+")["cards"][:, 0, 3] = 0.0
     with pytest.raises(StoreError, match=r"damaged: chain 0 \[0:32\] does not hold the numbers that were written"):
         MODEL.simulate(**SETTINGS, store=path)

@@ -21,6 +21,7 @@ from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.prior_pool import Pool
 from demandsim.inference.result import Outcome
 from demandsim.inference.smc import Population
+from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
 
@@ -49,11 +50,9 @@ class Request:
 
     evidence: tuple[Evidence, ...]
     units: Mapping[str, str]
-    draws: int
     method: str
     on_failure: str
-    threads: int | None = None
-    block: int | None = None
+    pace: Pace
 
 
 def check_reach(populations: Sequence[Sequence[Population]]) -> None:

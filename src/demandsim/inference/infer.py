@@ -11,7 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
-from demandsim.errors import EvidenceConflictError, EvidenceError, InvalidDrawsError, check_known, check_whole
+from demandsim.errors import EvidenceConflictError, EvidenceError, InvalidDrawsError, check_known
 from demandsim.inference.conflict import Distance, distances, worst
 from demandsim.inference.diagnostics import (
     KHAT,
@@ -50,12 +50,9 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     """Check all settings, then condition; see ``Model.infer``."""
     check_known([request.method], METHODS, "method")
     check_known([request.on_failure], ("raise", "warn"), "on_failure")
-    for name, value in (("block", request.block), ("threads", request.threads)):
-        if value is not None:
-            check_whole(name, value)
     if not request.evidence:
         raise EvidenceError("there is no evidence to learn from; give some with model.observe(name=distribution)")
-    run = checked_run(parts, request.draws, settings)
+    run = checked_run(parts, settings)
     likelihood = compiled(request.evidence, parts.program, parts.graph, request.units)
     streams = active_streams(parts.program, likelihood)
     pool, found = _weighed_pool(run, likelihood, request)
@@ -64,7 +61,7 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     conflict = worst([one for one in prior_distances if one.contradicts])
     if conflict is not None:
         refuse(request, EvidenceConflictError, conflict_text(conflict, "what the prior predicts"))
-    method, why = _chosen(request, found)
+    method, why = _chosen(request, found, run.draws)
     worlds = likelihood.worlds(parts.program.layout)
     programs = [in_world(parts.program, world) for world in worlds]
     populations: list[list[Population]] = []
@@ -81,11 +78,7 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
         run, keep=tuple(dict.fromkeys((*run.keep, *observed))), needed=run.needed | likelihood.needed
     )
     sampled = [
-        run_in_memory(
-            dataclasses.replace(kept, program=conditioned(program, streams, u)),
-            threads=request.threads,
-            block=request.block,
-        )
+        run_in_memory(dataclasses.replace(kept, program=conditioned(program, streams, u)), request.pace)
         for program, u in zip(programs, rows, strict=True)
     ]
     after = _posterior_distances(sampled, likelihood)
@@ -109,8 +102,8 @@ def _weighed_pool(run: Run, likelihood: Likelihood, request: Request) -> tuple[P
     most = max(min(_MOST_RATIO * _power_of_two(run.draws), largest), _power_of_two(run.draws))
     draws = min(max(_power_of_two(run.draws), _power_of_two(_LEAST_POOL / run.chains)), most)
     while True:
-        pool = drawn_pool(run, likelihood, draws, threads=request.threads, block=request.block)
-        found = spread(weighed, pool.log_likelihood, request.threads)
+        pool = drawn_pool(run, likelihood, draws, request.pace)
+        found = spread(weighed, pool.log_likelihood, request.pace.threads)
         size = min(float(one.sizes.min()) for one in found)
         possible = int(np.isfinite(pool.log_likelihood).sum(axis=-1).min())
         if request.method == "ensemble":
@@ -132,7 +125,7 @@ def _prior_distances(pool: Pool, likelihood: Likelihood, request: Request) -> li
         values, _ = run.block(chain * run.draws, chain * run.draws + size)
         return {name: values[name] for name in run.keep}
 
-    parts = spread(one, range(run.chains), request.threads)
+    parts = spread(one, range(run.chains), request.pace.threads)
     together = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in run.keep}
     return distances(likelihood, together, run.program.layout, run.seed)
 
@@ -146,9 +139,9 @@ def _posterior_distances(sampled: Sequence[Sampled], likelihood: Likelihood) -> 
     return found
 
 
-def _chosen(request: Request, found: Sequence[Weighed]) -> tuple[str, str]:
+def _chosen(request: Request, found: Sequence[Weighed], draws: int) -> tuple[str, str]:
     khat, size = max(one.khat for one in found), min(float(one.sizes.min()) for one in found)
-    least = enough(request.draws)
+    least = enough(draws)
     if request.method != "auto":
         return request.method, "asked for"
     if khat > KHAT:
@@ -173,7 +166,7 @@ def _populations(
         return sampled_chain(pool, _scored(programs[world], likelihood, streams), streams, world, chain, size)
 
     jobs = [(world, chain) for world in range(len(programs)) for chain in range(run.chains)]
-    done = spread(one, jobs, request.threads)
+    done = spread(one, jobs, request.pace.threads)
     return [done[start : start + run.chains] for start in range(0, len(done), run.chains)]
 
 

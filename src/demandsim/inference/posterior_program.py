@@ -12,7 +12,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.errors import DistributionError
-from demandsim.sampling.program import Layout, Program, Varying
+from demandsim.sampling.program import Layout, Program, Varying, segments
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sampling.run import Run, Stored, stored_shape
 from demandsim.statistics.design import DesignName
@@ -41,14 +41,8 @@ class ConditionedProgram(Program):
             made = self.streams[stream]
             # A randomisation of its own: the streams of the pool have been chosen from, and are no longer even.
             fresh = Stream(f"{made.name}|posterior", made.element, made.dimension)
-            parts = []
-            at = start
-            while at < stop:
-                chain, first = divmod(at, draws)
-                last = min(draws, first + stop - at)
-                parts.append(UNIFORMS[design](seed, chain, fresh, first, last, draws))
-                at += last - first
-            return np.concatenate(parts)
+            spans = segments(start, stop, draws)
+            return np.concatenate([UNIFORMS[design](seed, chain, fresh, a, b, draws) for chain, a, b in spans])
 
         return self.correlated(source)
 

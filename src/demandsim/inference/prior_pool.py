@@ -14,9 +14,10 @@ import numpy.typing as npt
 from demandsim._system import Array, cores
 from demandsim.errors import EvidenceError, InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
+from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.program import InverseTransform, Program
 from demandsim.sampling.qmc import UNIFORMS
-from demandsim.sampling.run import BLOCK, Faults, Run
+from demandsim.sampling.run import BLOCK, Faults, Run, spans
 
 __all__ = ["Pool", "active_streams", "chosen_uniforms", "drawn_pool", "in_world", "spread"]
 
@@ -44,9 +45,7 @@ def spread(work: Callable[[Any], Any], pieces: Iterable[Any], threads: int | Non
         return list(pool.map(work, jobs))
 
 
-def drawn_pool(
-    run: Run, likelihood: Likelihood, draws: int, *, threads: int | None = None, block: int | None = None
-) -> Pool:
+def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool:
     """Draw from the prior, block by block, and keep only log-likelihoods.
 
     Raises
@@ -58,12 +57,11 @@ def drawn_pool(
     """
     names = tuple(sorted({name for term in likelihood.terms for name in term.names}))
     run = dataclasses.replace(run, draws=draws, keep=names, needed=likelihood.needed, on_invalid="raise")
-    size = block or run.block_size
     worlds = max(len(likelihood.worlds(run.program.layout)), 1)
     found = np.empty((worlds, run.total))
 
-    def work(start: int) -> Faults:
-        stop = min(start + size, run.total)
+    def work(span: tuple[int, int]) -> Faults:
+        start, stop = span
         values, _ = run.block(start, stop)
         faults = Faults()
         faults.look(run, values, start)
@@ -71,7 +69,7 @@ def drawn_pool(
         return faults
 
     faults = Faults()
-    for part in spread(work, range(0, run.total, size), threads):
+    for part in spread(work, spans(0, run.total, pace.block or run.block_size), pace.threads):
         faults.merge(part)
     if faults.counts:
         raise InvalidDrawsError(faults.described(run))

@@ -26,7 +26,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import Law
 from demandsim.errors import DemandsimError
-from demandsim.sampling.run import BLOCK, Run
+from demandsim.sampling.run import BLOCK, Run, spans
 from demandsim.statistics.estimators import spread_to_mcse
 
 __all__ = ["Conditioned", "Form", "condition", "estimate", "estimates", "form_of"]
@@ -69,11 +69,9 @@ def _law(run: Run, over: str) -> Law | None:
 
 def _at(run: Run, name: str, over: str, value: float, start: int, stop: int) -> Array:
     """A result with `over` set to one value and the others as drawn, shape (elements, draws)."""
-    needed = set(run.needed)
-    grades = run.program.grades(run.design, run.seed, start, stop, run.draws)
-    assumed = run.program.assume(grades, stop - start, needed)
+    assumed = run.program.assume(run.grades(start, stop), stop - start, run.needed)
     assumed[over] = np.full_like(assumed[over][..., :1], value)
-    result = run.program.derive(assumed, needed)[name]
+    result = run.program.derive(assumed, run.needed)[name]
     shape = (*result.shape[:-1], stop - start)
     return np.ascontiguousarray(np.broadcast_to(result, shape)).reshape(-1, stop - start)
 
@@ -166,8 +164,7 @@ def condition(run: Run, name: str, form: Form) -> Conditioned:
         )
     low, high = law.ppf(np.array([0.25, 0.75])).tolist()
     parts = []
-    for start in range(0, run.total, BLOCK):
-        stop = min(start + BLOCK, run.total)
+    for start, stop in spans(0, run.total, BLOCK):
         y0, y1 = (_at(run, name, form.over, value, start, stop) for value in (low, high))
         b = (y1 - y0) / (high**form.power - low**form.power)
         parts.append((y0 - b * low**form.power, b))

@@ -17,9 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from demandsim._system import Array
+from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import CorrelationError, check_known
 
-__all__ = ["Copula", "Correlations", "checked_correlations", "gaussian_copula", "nearest_correlation", "replaced"]
+__all__ = [
+    "Copula",
+    "Correlations",
+    "checked_correlations",
+    "correlated",
+    "gaussian_copula",
+    "nearest_correlation",
+    "replaced",
+]
 
 #: Spearman rank correlations of pairs of assumptions.
 Correlations = Mapping[tuple[str, str], float]
@@ -80,19 +89,20 @@ class Copula:
                 return place
         return None
 
-    def correlate(self, group: int, z: Sequence[Array]) -> list[Array]:
-        """Turn independent standard normal numbers of a group into correlated ones.
 
-        Sums run in a fixed order over whole arrays, so that the bits do not depend on block size.
-        """
-        _, factor = self.groups[group]
-        out = []
-        for row in range(len(z)):
-            total = factor[row, 0] * z[0]
-            for column in range(1, row + 1):
-                total += factor[row, column] * z[column]
-            out.append(total)
-        return out
+def correlated(factor: Array, u: Sequence[Array]) -> list[Array]:
+    """Turn independent numbers in (0, 1), one array a member of a group, into correlated ones.
+
+    Sums run in a fixed order over whole arrays, so that the bits do not depend on block size.
+    """
+    z = [standard_normal()(one) for one in u]
+    out = []
+    for row in range(len(z)):
+        total = factor[row, 0] * z[0]
+        for column in range(1, row + 1):
+            total += factor[row, column] * z[column]
+        out.append(normal_scores(total))
+    return out
 
 
 def gaussian_copula(

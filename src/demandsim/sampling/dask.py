@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.sampling.dataset import dims_of
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
-from demandsim.sampling.run import BLOCK, Run
+from demandsim.sampling.run import BLOCK, Run, spans
 
 __all__ = ["CHUNK", "active_client", "blocks_of", "lazy_arrays", "pilot_receipt"]
 
@@ -26,8 +26,6 @@ CHUNK = 1 << 19
 
 #: Draws of each chain that a receipt of lazy draws looks at.
 _PILOT = 8192
-
-Loader = Callable[[Run, int, int, int], dict[str, Array]]
 
 
 def active_client() -> Any:
@@ -44,8 +42,8 @@ def active_client() -> Any:
 def blocks_of(run: Run, chunk: int) -> Iterator[tuple[int, int, int]]:
     """All blocks of a run as (chain, start, stop)."""
     for chain in range(run.chains):
-        for start in range(0, run.draws, chunk):
-            yield chain, start, min(start + chunk, run.draws)
+        for start, stop in spans(0, run.draws, chunk):
+            yield chain, start, stop
 
 
 def compute(run: Run, chain: int, start: int, stop: int) -> dict[str, Array]:
@@ -60,7 +58,7 @@ def _part(block: dict[str, Array], name: str, size: int, scenario_dims: int) -> 
     return np.moveaxis(whole[..., None, :], (-2, -1), (scenario_dims, scenario_dims + 1))
 
 
-def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
+def lazy_arrays(run: Run, chunk: int) -> dict[str, Any]:
     """Dask arrays of the kept quantities, axes (scenario dims, chain, draw, model dims).
 
     Parameters
@@ -68,8 +66,6 @@ def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
     run : Run
     chunk : int
         Draws of one block.
-    load : callable
-        Gives a block; computes it by default.
     """
     try:
         import dask.array as da
@@ -78,12 +74,10 @@ def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
         raise DemandsimError("chunks= needs Dask; install it with: pip install 'demandsim[dask]'") from None
     token = uuid.uuid4().hex[:16]
     whole, block = f"run-{token}", f"block-{token}"
-    starts = list(range(0, run.draws, chunk))
-    sizes = tuple(min(chunk, run.draws - start) for start in starts)
+    sizes = tuple(stop - start for start, stop in spans(0, run.draws, chunk))
     layer: dict[Any, Any] = {whole: run}
-    for chain in range(run.chains):
-        for place, start in enumerate(starts):
-            layer[block, chain, place] = (load, whole, chain, start, start + sizes[place])
+    for chain, start, stop in blocks_of(run, chunk):
+        layer[block, chain, start // chunk] = (compute, whole, chain, start, stop)
     arrays = {}
     for name in run.keep:
         own, inner = (tuple(run.program.layout.size(dim) for dim in dims) for dims in dims_of(run, name))
@@ -92,7 +86,7 @@ def lazy_arrays(run: Run, chunk: int, load: Loader = compute) -> dict[str, Any]:
         parts = {
             (key, *before, chain, place, *after): (_part, (block, chain, place), name, sizes[place], len(own))
             for chain in range(run.chains)
-            for place in range(len(starts))
+            for place in range(len(sizes))
         }
         layers: dict[str, Any] = {block: layer, key: parts}
         graph = HighLevelGraph(layers, {block: set(), key: {block}})
@@ -107,9 +101,8 @@ def pilot_receipt(run: Run) -> tuple[Receipt, dict[str, Array]]:
     total = Receipt()
     size = min(run.draws, _PILOT)
     for chain in range(run.chains):
-        for first in range(0, size, BLOCK):
-            start, stop = chain * run.draws + first, chain * run.draws + min(first + BLOCK, size)
-            grades = run.program.grades(run.design, run.seed, start, stop, run.draws)
+        for start, stop in spans(chain * run.draws, chain * run.draws + size, BLOCK):
+            grades = run.grades(start, stop)
             assumed = run.program.assume(grades, stop - start, set(requested))
             total = total + count(run.program, requested, assumed, grades, stop - start)
     return total, requested

@@ -14,7 +14,7 @@ from demandsim.sampling.run import Run
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Labels", "dims_of", "labelled"]
+__all__ = ["Labels", "dims_of", "identity_of", "labelled", "plain", "run_attrs"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,36 @@ class Labels:
 
     variables: Mapping[str, Mapping[str, str]]
     dataset: Mapping[str, Any]
+
+
+def plain(value: Any) -> Any:
+    """A number or text as Python has it."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def run_attrs(run: Run, labels: Labels, receipt: str) -> dict[str, Any]:
+    """Attributes of the Dataset of a run."""
+    return dict(labels.dataset) | {
+        "seed": recorded_seed(run.seed),
+        "design": run.design,
+        "chains": run.chains,
+        "draws": run.draws,
+        "receipt": receipt,
+    }
+
+
+def identity_of(run: Run, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that must agree for draws to be those of a run."""
+    return {
+        "model_hash": attrs.get("model_hash"),
+        "demandsim_version": attrs.get("demandsim_version"),
+        "seed": str(run.seed),
+        "design": run.design,
+        "chains": run.chains,
+        "draws": run.draws,
+        "keep": list(run.keep),
+        "dtype": str(run.dtype),
+    }
 
 
 def dims_of(run: Run, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -84,12 +114,4 @@ def labelled(
     if marked:
         # An event keeps the name of its quantity: of these, no draw has to be left out.
         coords["chain"][2]["finite"] = ", ".join(name for name in run.keep if name not in marked)
-    attrs = dict(labels.dataset) | {
-        "seed": recorded_seed(run.seed),
-        "design": run.design,
-        "chains": run.chains,
-        "draws": run.draws,
-        "receipt": receipt,
-        **more,
-    }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return xr.Dataset(variables, coords=coords, attrs=run_attrs(run, labels, receipt) | more)

@@ -10,13 +10,37 @@ from typing import Any
 import numpy as np
 
 from demandsim._system import Array, cores
-from demandsim.errors import InvalidDrawsError
+from demandsim.errors import InvalidDrawsError, check_whole
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
-from demandsim.sampling.run import Faults, Run, Stored, guard_memory, stored_shape
+from demandsim.sampling.run import Faults, Run, Stored, guard_memory, spans, stored_shape
 
-__all__ = ["Progress", "Sampled", "run_in_memory"]
+__all__ = ["Pace", "Progress", "Sampled", "run_in_memory"]
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How to go about it; none of it changes a bit of the result.
+
+    Parameters
+    ----------
+    threads : int, optional
+        All cores by default.
+    block : int, optional
+        Draws computed at a time.
+    progress : callable, optional
+        Called with (draws done, draws in total).
+    """
+
+    threads: int | None = None
+    block: int | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "block"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -38,27 +62,15 @@ class Sampled:
     faults: Faults = field(default_factory=Faults)
 
 
-def run_in_memory(
-    run: Run,
-    *,
-    before: Sampled | None = None,
-    threads: int | None = None,
-    block: int | None = None,
-    progress: Progress | None = None,
-) -> Sampled:
+def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = None) -> Sampled:
     """Run all draws into preallocated arrays.
 
     Parameters
     ----------
     run : Run
+    pace : Pace, optional
     before : Sampled, optional
         The first draws of the same chains, which are copied instead of drawn again.
-    threads : int, optional
-        All cores by default. The bits do not depend on it, nor on `block`.
-    block : int, optional
-        Draws computed at a time.
-    progress : callable, optional
-        Called with (draws done, draws in total).
 
     Returns
     -------
@@ -82,7 +94,7 @@ def run_in_memory(
             flat[name] = arrays[name].reshape(*arrays[name].shape[:-2], run.total)
             if before is not None:
                 arrays[name][..., :done] = before.arrays[name]
-    pieces = list(_pieces(run, done, block or run.block_size))
+    pieces = list(_pieces(run, done, pace.block or run.block_size))
 
     def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
         start, stop = piece
@@ -103,12 +115,12 @@ def run_in_memory(
         moved = {n: place // done * run.draws + place % done for n, place in before.faults.first.items()}
         faults.merge(Faults(dict(before.faults.counts), moved))
     finished = done * run.chains
-    for part, found, size in _spread(work, pieces, threads or cores()):
+    for part, found, size in _spread(work, pieces, pace.threads or cores()):
         total = total + part
         faults.merge(found)
         finished += size
-        if progress is not None:
-            progress(finished, run.total)
+        if pace.progress is not None:
+            pace.progress(finished, run.total)
     if faults.counts and run.on_invalid == "raise":
         raise InvalidDrawsError(faults.described(run))
     return Sampled(run, {name: arrays[name] for name in run.keep}, total, faults)
@@ -117,12 +129,10 @@ def run_in_memory(
 def _pieces(run: Run, done: int, size: int) -> Iterable[tuple[int, int]]:
     """Ranges of the flat index that are still to be drawn; whole chains together if they are short."""
     if not done:
-        for start in range(0, run.total, size):
-            yield start, min(start + size, run.total)
+        yield from spans(0, run.total, size)
         return
     for chain in range(run.chains):
-        for start in range(done, run.draws, size):
-            yield chain * run.draws + start, chain * run.draws + min(start + size, run.draws)
+        yield from spans(chain * run.draws + done, (chain + 1) * run.draws, size)
 
 
 def _sure(run: Run, values: Mapping[str, Array]) -> dict[str, Stored]:

@@ -7,24 +7,35 @@ size 1 where a quantity does not vary, so that plain numpy broadcasting is align
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import Distribution, is_labelled, normal_scores, standard_normal
+from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.errors import EquationError, in_equation
 from demandsim.graph.graph import Equation
-from demandsim.sampling.copula import Copula
+from demandsim.sampling.copula import Copula, correlated
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.statistics.design import DesignName
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["InverseTransform", "Layout", "LostLabelsError", "Program", "Step", "Varying", "bare_run", "labelled_run"]
+__all__ = [
+    "InverseTransform",
+    "Layout",
+    "LostLabelsError",
+    "Program",
+    "Step",
+    "Varying",
+    "bare_run",
+    "evaluate",
+    "labelled_run",
+    "segments",
+]
 
 Values = dict[str, Array]
 
@@ -140,6 +151,28 @@ class Step:
     #: Gives the same bits on bare arrays, so labels are not needed.
     elementwise: bool
 
+    def run(self, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying]) -> tuple[Array, Varying]:
+        """Value of the equation, in base units, with all axes, and over what it varies; not to be written into."""
+        if self.elementwise:
+            result = bare_run(self.equation, base, layout)
+            found = Varying.union([varying[name] for name in self.equation.inputs if name in varying])
+        else:
+            result, found = labelled_run(self.equation, base, layout, varying)
+        result.flags.writeable = False
+        return result, found
+
+
+def evaluate(
+    steps: Iterable[Step], base: Values, layout: Layout, varying: Mapping[str, Varying]
+) -> tuple[Values, dict[str, Varying]]:
+    """Run equations, in order, on what they build on: all values in base units, and over what each varies."""
+    values, found = dict(base), dict(varying)
+    with np.errstate(all="ignore"):
+        for step in steps:
+            name = step.equation.name
+            values[name], found[name] = step.run(values, layout, found)
+    return values, found
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
@@ -177,7 +210,7 @@ class Program:
         def source(stream: int) -> Array:
             parts = [
                 UNIFORMS[design](seed, chain, self.streams[stream], first, last, draws)
-                for chain, first, last in _segments(start, stop, draws)
+                for chain, first, last in segments(start, stop, draws)
             ]
             return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -193,14 +226,13 @@ class Program:
                 if group is None:
                     made[stream] = source(stream)
                 else:
-                    members = self.copula.groups[group][0]
-                    scores = self.copula.correlate(group, [standard_normal()(source(member)) for member in members])
-                    made.update(zip(members, (normal_scores(z) for z in scores), strict=True))
+                    members, factor = self.copula.groups[group]
+                    made.update(zip(members, correlated(factor, [source(member) for member in members]), strict=True))
             return made[stream]
 
         return grade
 
-    def assume(self, grades: Callable[[int], Array], size: int, wanted: set[str] | None = None) -> Values:
+    def assume(self, grades: Callable[[int], Array], size: int, wanted: Set[str] | None = None) -> Values:
         """Values of the assumptions, each in its own unit."""
         return {
             name: transform.values(self.layout, grades, size)
@@ -208,28 +240,26 @@ class Program:
             if wanted is None or name in wanted
         }
 
-    def derive(self, assumed: Values, wanted: set[str] | None = None) -> Values:
-        """Values of the computed quantities, each in its declared unit."""
+    def to_base(self, assumed: Values) -> Values:
+        """Values of assumptions in base units, as equations take them: not to be written into."""
         base = {name: self.transforms[name].to_base(values) for name, values in assumed.items()}
         for values in base.values():
             # An equation that writes into its input would change it for the equations after it.
             values.flags.writeable = False
-        derived = {}
+        return base
+
+    def derive(self, assumed: Values, wanted: Set[str] | None = None) -> Values:
+        """Values of the computed quantities, each in its declared unit."""
+        steps = [step for step in self.steps if wanted is None or step.equation.name in wanted]
+        base, _ = evaluate(steps, self.to_base(assumed), self.layout, self.varying)
         with np.errstate(all="ignore"):
-            for step in self.steps:
-                name = step.equation.name
-                if wanted is None or name in wanted:
-                    base[name] = (
-                        bare_run(step.equation, base, self.layout)
-                        if step.elementwise
-                        else labelled_run(step.equation, base, self.layout, self.varying)[0]
-                    )
-                    base[name].flags.writeable = False
-                    derived[name] = base[name] if self.factors[name] == 1.0 else base[name] / self.factors[name]
-        return derived
+            return {
+                name: base[name] if self.factors[name] == 1.0 else base[name] / self.factors[name]
+                for name in (step.equation.name for step in steps)
+            }
 
 
-def _segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]]:
+def segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]]:
     """Split a range of the flat index into (chain, first draw, last draw)."""
     while start < stop:
         chain, first = divmod(start, draws)
@@ -275,6 +305,16 @@ def labelled_run(
                 "use xr.where and ufuncs, which keep the labels"
             )
         return value.reshape([1] * (len(layout.dims) + 1)), Varying(frozenset(), False)
+    dims = _checked_dims(made, result, layout)
+    random = "draw" in result.dims
+    if lone and random:
+        result = result.isel(draw=slice(1))
+    values = np.asarray(result.transpose(*dims, *(("draw",) if random else ())).values, dtype=np.float64)
+    return layout.spread(values if random else values[..., None], dims), Varying(frozenset(dims), random)
+
+
+def _checked_dims(made: Equation, result: xr.DataArray, layout: Layout) -> list[str]:
+    """Dims of a result, in the order of the layout."""
     unknown = [dim for dim in result.dims if dim not in (*layout.dims, "draw")]
     if unknown:
         raise EquationError(
@@ -286,11 +326,7 @@ def labelled_run(
             raise EquationError(
                 f"equation '{made.name}' returns {result.sizes[dim]} values along '{dim}', which has {layout.size(dim)}"
             )
-    random = "draw" in result.dims
-    if lone and random:
-        result = result.isel(draw=slice(1))
-    values = np.asarray(result.transpose(*dims, *(("draw",) if random else ())).values, dtype=np.float64)
-    return layout.spread(values if random else values[..., None], dims), Varying(frozenset(dims), random)
+    return dims
 
 
 class LostLabelsError(EquationError):

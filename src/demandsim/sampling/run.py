@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from demandsim.graph.graph import ancestors
 from demandsim.sampling.program import Program
 from demandsim.statistics.design import DesignName
 
-__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "stored_shape"]
+__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "spans", "stored_shape"]
 
 #: Draws of one block: large enough that threads rarely wait for the interpreter, small enough that
 #: a handful of arrays of it stay in the caches.
@@ -29,6 +29,18 @@ _TRIMMED_BLOCK = 8_192
 _BLOCK_VALUES = 2**21
 
 Stored = npt.NDArray[np.floating[Any]]
+
+
+def spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Split a range into pieces of at most `size`, as (start, stop) of each.
+
+    Examples
+    --------
+    >>> list(spans(0, 10, 4))
+    [(0, 4), (4, 8), (8, 10)]
+    """
+    for first in range(start, stop, size):
+        yield first, min(first + size, stop)
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,10 @@ class Run:
         largest = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
         return min(largest, max(1 << fitting.bit_length() >> 1, 1024))
 
+    def grades(self, start: int, stop: int) -> Callable[[int], Array]:
+        """Numbers in (0, 1) for a range of the flat index, by stream; see `Program.grades`."""
+        return self.program.grades(self.design, self.seed, start, stop, self.draws)
+
     def block(self, start: int, stop: int) -> tuple[dict[str, Array], Callable[[int], Array]]:
         """Compute a range of the flat index ``chain * draws + draw``.
 
@@ -91,11 +107,10 @@ class Run:
         EquationError
             If an equation raises; with its name and the first draw that makes it.
         """
-        grades = self.program.grades(self.design, self.seed, start, stop, self.draws)
-        needed = set(self.needed)
-        assumed = self.program.assume(grades, stop - start, needed)
+        grades = self.grades(start, stop)
+        assumed = self.program.assume(grades, stop - start, self.needed)
         try:
-            return assumed | self.program.derive(assumed, needed), grades
+            return assumed | self.program.derive(assumed, self.needed), grades
         except Exception as error:
             raise self._explained(error, start, stop) from error
 
@@ -114,11 +129,9 @@ class Run:
         return EquationError(f"equation '{name}' raised {type(error).__name__}: {error}; {where}", name)
 
     def _raises(self, start: int, stop: int) -> bool:
-        assumed = self.program.assume(
-            self.program.grades(self.design, self.seed, start, stop, self.draws), stop - start, set(self.needed)
-        )
+        assumed = self.program.assume(self.grades(start, stop), stop - start, self.needed)
         try:
-            self.program.derive(assumed, set(self.needed))
+            self.program.derive(assumed, self.needed)
         except Exception:
             return True
         return False
@@ -130,7 +143,7 @@ class Run:
 
     def causes(self, name: str, place: int, element: tuple[int, ...] | None = None) -> str:
         """Write the assumptions behind a quantity in one draw."""
-        grades = self.program.grades(self.design, self.seed, place, place + 1, self.draws)
+        grades = self.grades(place, place + 1)
         causes = ancestors({step.equation.name: step.equation.inputs for step in self.program.steps}, [name])
         words = []
         for cause, values in self.program.assume(grades, 1, causes).items():
@@ -158,9 +171,7 @@ class Run:
         """
         out: dict[str, Array] = {}
         faults = Faults()
-        size = self.block_size
-        for first in range(start, stop, size):
-            last = min(first + size, stop)
+        for first, last in spans(start, stop, self.block_size):
             values, _ = self.block(chain * self.draws + first, chain * self.draws + last)
             faults.look(self, values, chain * self.draws + first)
             for name in self.keep:
@@ -250,5 +261,5 @@ def guard_memory(run: Run) -> None:
         raise MemoryGuardError(
             f"{run.total:,} draws of {len(random)} quantities need {needed / 2**30:,.1f} GiB, {free / 2**30:,.1f} GiB "
             f"are available (the largest is '{largest}' with {sizes[largest] / 2**30:,.1f} GiB); store fewer with "
-            "keep=[...], or run out of core with chunks=..."
+            "keep=[...], or run out of core with chunks=... or store='draws.zarr'"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,21 +15,23 @@ from demandsim.errors import DemandsimError, DesignWarning, check_known, check_w
 from demandsim.graph.graph import Graph
 from demandsim.sampling.conditional import estimates
 from demandsim.sampling.dask import CHUNK, active_client, lazy_arrays, pilot_receipt
-from demandsim.sampling.dataset import Labels, labelled
-from demandsim.sampling.in_memory import Progress, run_in_memory
+from demandsim.sampling.dataset import Labels, labelled, run_attrs
+from demandsim.sampling.in_memory import Pace, Sampled, run_in_memory
 from demandsim.sampling.program import Program
 from demandsim.sampling.qmc import entropy_of
 from demandsim.sampling.receipt import requested_quantiles, written
 from demandsim.sampling.run import Run
 from demandsim.sampling.stopping import Goal, Round, run_to_goal, written_goal
-from demandsim.sampling.store import open_draws, write_store
+from demandsim.sampling.store.netcdf import check_netcdf, is_netcdf, read_netcdf, write_netcdf
+from demandsim.sampling.store.reading import open_draws
+from demandsim.sampling.store.zarr import check_installed, write_zarr
 from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Pace", "Parts", "Settings", "Tolerance", "checked_run", "estimated", "simulated"]
+__all__ = ["Parts", "Settings", "Way", "checked_run", "estimated", "simulated"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to randomise and what to store; as ``Model.simulate`` describes them."""
+    """What to draw: everything that a bit of the result depends on; as ``Model.simulate`` describes it."""
 
+    draws: int
     chains: int = 8
     seed: int | None = None
     design: DesignName = "sobol"
@@ -55,80 +59,78 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """How accurate to be; no tolerance if `rtol` and `atol` are 0."""
+class Way:
+    """How to draw and where to: in memory at some pace, in chunks, or to a store."""
 
-    rtol: float
-    atol: float
-    of: Sequence[str] | str | None
-    statistics: tuple[str, ...]
-    prob: float
-    max_draws: int
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How to go about it; none of it changes a bit of the result."""
-
-    threads: int | None = None
-    block: int | None = None
-    progress: Progress | None = None
+    pace: Pace
     on_round: Callable[[Round], None] | None = None
+    chunks: int | None = None
+    store: str | Path | None = None
 
 
-def simulated(
-    parts: Parts,
-    draws: int | None,
-    settings: Settings,
-    tolerance: Tolerance,
-    pace: Pace,
-    *,
-    chunks: int | None,
-    store: str | Path | None,
-) -> xr.Dataset:
+def simulated(parts: Parts, settings: Settings, goal: Goal | None, way: Way) -> xr.Dataset:
     """Check all settings, then run; see ``Model.simulate``."""
-    goal = _goal(parts, tolerance)
-    begin = (8192 if goal is None else 1024) if draws is None else draws
-    run = checked_run(parts, begin, settings)
-    for name, value in (("block", pace.block), ("threads", pace.threads), ("chunks", chunks)):
-        if value is not None:
-            check_whole(name, value)
-    if goal is None and (chunks is not None or store is not None or active_client() is not None):
-        return _lazily(parts, run, chunks or CHUNK, store, pace)
-    if chunks is not None or store is not None:
-        raise DemandsimError(
-            "a tolerance and chunks= or store= do not go together: the number of draws is not known before"
-        )
-    more: dict[str, Any] = {}
-    if goal is None:
-        sampled = run_in_memory(run, threads=pace.threads, block=pace.block, progress=pace.progress)
-    else:
+    goal = None if goal is None else _checked_goal(parts, goal)
+    run = checked_run(parts, settings)
+    if way.chunks is not None:
+        check_whole("chunks", way.chunks)
+    if goal is not None:
+        if way.chunks is not None or way.store is not None:
+            raise DemandsimError(
+                "a tolerance and chunks= or store= do not go together: the number of draws is not known before"
+            )
         missing = [name for name in goal.of if name not in run.keep]
         if missing:
             raise DemandsimError(f"the tolerance is about '{missing[0]}', which keep= leaves out; add it to keep")
-        sampled, last = run_to_goal(
-            run, goal, threads=pace.threads, block=pace.block, progress=pace.progress, on_round=pace.on_round
-        )
-        more["stop_rule"] = written_goal(goal, last)
+        sampled, last = run_to_goal(run, goal, way.pace, way.on_round)
+        return _labelled(parts, sampled, stop_rule=written_goal(goal, last))
+    if way.store is not None and is_netcdf(Path(way.store)):
+        return _in_file(parts, run, way, Path(way.store))
+    if way.chunks is not None or way.store is not None or active_client() is not None:
+        return _lazily(parts, run, way)
+    return _labelled(parts, run_in_memory(run, way.pace))
+
+
+def _labelled(parts: Parts, sampled: Sampled, **more: Any) -> xr.Dataset:
     receipt = written(sampled.receipt, parts.program, requested_quantiles(parts.program))
     marks = sorted(sampled.faults.counts)
     return labelled(sampled.run, sampled.arrays, parts.labels, receipt=receipt, marks=marks, **more)
 
 
-def _goal(parts: Parts, asked: Tolerance) -> Goal | None:
-    if not asked.rtol and not asked.atol:
-        if asked.of is not None:
-            raise DemandsimError("of= names what a tolerance is about; give rtol= or atol= as well")
-        return None
-    names = [asked.of] if isinstance(asked.of, str) else list(parts.computed if asked.of is None else asked.of)
+def _in_file(parts: Parts, run: Run, way: Way, path: Path) -> xr.Dataset:
+    """Draw in memory and write a netCDF file whole; a file of the same run is read instead."""
+    if path.exists():
+        found = read_netcdf(path)
+        check_netcdf(path, found, run, parts.labels.dataset)
+        return found
+    draws = _labelled(parts, run_in_memory(run, way.pace))
+    write_netcdf(draws, path)
+    return draws
+
+
+def _lazily(parts: Parts, run: Run, way: Way) -> xr.Dataset:
+    """Draw block by block, when the numbers are asked for, or to a Zarr folder."""
+    pilot, requested = pilot_receipt(run)
+    receipt, labels, chunk = written(pilot, parts.program, requested), parts.labels, way.chunks or CHUNK
+    if way.store is not None:
+        check_installed()
+        write_zarr(Path(way.store), run, chunk, labels, run_attrs(run, labels, receipt), way.pace)
+        return open_draws(way.store)
+    # What is invalid is not known before it is computed: every result that varies carries a mark.
+    marks = [name for name in run.keep if name in parts.computed and parts.program.varying[name].random]
+    marks = marks if run.on_invalid == "keep" else []
+    return labelled(run, lazy_arrays(run, chunk), labels, receipt=receipt, marks=marks)
+
+
+def _checked_goal(parts: Parts, asked: Goal) -> Goal:
+    """The goal for the named quantities, or all computed ones, that are not sure."""
+    names = asked.of or parts.computed
     check_known(names, parts.quantities, "quantity in of:")
-    check_prob(asked.prob)
-    check_whole("max_draws", asked.max_draws)
     unsure = tuple(name for name in names if parts.program.varying[name].random)
-    return Goal(unsure, asked.statistics, float(asked.rtol), float(asked.atol), asked.prob, int(asked.max_draws))
+    return dataclasses.replace(asked, of=unsure)
 
 
-def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
+def checked_run(parts: Parts, settings: Settings) -> Run:
     """Check settings and make the run; fresh entropy takes the place of a seed that is None.
 
     Raises
@@ -139,7 +141,7 @@ def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
     check_known([settings.on_invalid], ("raise", "keep"), "on_invalid")
     check_known([settings.design], DESIGNS, "design")
     check_known([settings.dtype], ("float64", "float32"), "dtype")
-    draws, chains = check_whole("draws", draws), check_whole("chains", settings.chains)
+    draws, chains = check_whole("draws", settings.draws), check_whole("chains", settings.chains)
     entropy = entropy_of(settings.seed)
     if DESIGNS[settings.design].balanced_at_powers_of_two and draws & (draws - 1):
         lower, upper = 1 << (draws.bit_length() - 1), 1 << draws.bit_length()
@@ -158,45 +160,17 @@ def checked_run(parts: Parts, draws: int, settings: Settings) -> Run:
     return Run(parts.program, settings.design, entropy, chains, draws, wanted, needed, dtype, settings.on_invalid)
 
 
-def _lazily(parts: Parts, run: Run, chunk: int, store: str | Path | None, pace: Pace) -> xr.Dataset:
-    pilot, requested = pilot_receipt(run)
-    receipt, labels = written(pilot, parts.program, requested), parts.labels
-    if store is not None:
-        attrs = dict(labels.dataset) | {
-            "seed": str(run.seed),
-            "design": run.design,
-            "chains": run.chains,
-            "draws": run.draws,
-            "receipt": receipt,
-        }
-        write_store(store, run, chunk, labels, attrs, threads=pace.threads, progress=pace.progress)
-        return open_draws(store)
-    # What is invalid is not known before it is computed: every result that varies carries a mark.
-    marks = [name for name in run.keep if name in parts.computed and parts.program.varying[name].random]
-    marks = marks if run.on_invalid == "keep" else []
-    return labelled(run, lazy_arrays(run, chunk), labels, receipt=receipt, marks=marks)
-
-
-def estimated(
-    parts: Parts,
-    of: Sequence[str] | str,
-    over: str | None,
-    draws: int,
-    settings: Settings,
-    *,
-    prob: float,
-    probs: Sequence[float],
-) -> xr.Dataset:
-    """Check all settings, then estimate by conditioning; see ``Model.estimate``."""
+def estimated(parts: Parts, settings: Settings, over: str | None, prob: float, probs: Sequence[float]) -> xr.Dataset:
+    """Check all settings, then estimate what is kept by conditioning; see ``Model.estimate``."""
     import xarray as xr
 
     for level in (prob, *probs):
         check_prob(level)
-    names = [of] if isinstance(of, str) else list(of)
+    names = settings.keep or ()
     check_known(names, parts.computed, "computed quantity")
     if over is not None:
         check_known([over], parts.program.transforms, "assumption")
-    run = checked_run(parts, draws, Settings(settings.chains, settings.seed, settings.design, names))
+    run = checked_run(parts, settings)
     levels = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
     words = ["mean", "median", "lower", "upper", *(f"p{100 * level:.10g}" for level in probs)]
     found, layout = {}, parts.program.layout

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning, check_known
-from demandsim.sampling.in_memory import Progress, Sampled, run_in_memory
+from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning, check_known, check_whole
+from demandsim.sampling.in_memory import Pace, Sampled, run_in_memory
 from demandsim.sampling.run import Run
 from demandsim.statistics.design import DESIGNS
-from demandsim.statistics.estimators import array_statistics
+from demandsim.statistics.estimators import array_statistics, check_prob
 
-__all__ = ["Goal", "Reached", "Round", "run_to_goal"]
+__all__ = ["Goal", "Reached", "Round", "goal_of", "run_to_goal", "written_goal"]
 
 _STATISTICS = ("mean", "sd", "median", "lower", "upper")
 
@@ -30,6 +30,7 @@ class Goal:
     Parameters
     ----------
     of : tuple of str
+        None stand for all computed quantities.
     statistics : tuple of str
         Of mean, sd, median, lower, upper.
     rtol, atol : float
@@ -55,6 +56,22 @@ class Goal:
                 raise DemandsimError(f"{name} must be a number of at least 0, not {value!r}")
         if not self.rtol and not self.atol:
             raise DemandsimError("give rtol, atol or both above 0: no number of draws makes the error zero")
+        check_prob(self.prob)
+        check_whole("max_draws", self.max_draws)
+
+
+def goal_of(
+    of: Sequence[str] | str | None, rtol: float, atol: float, *, statistics: Sequence[str], prob: float, max_draws: int
+) -> Goal | None:
+    """Read the tolerance that ``Model.simulate`` was given; None if it was given none."""
+    if of is not None and not of:
+        raise DemandsimError("of= is empty; leave it out for all computed quantities")
+    if not rtol and not atol:
+        if of is not None:
+            raise DemandsimError("of= names what a tolerance is about; give rtol= or atol= as well")
+        return None
+    names = (of,) if isinstance(of, str) else tuple(of or ())
+    return Goal(names, tuple(statistics), float(rtol), float(atol), prob, max_draws)
 
 
 @dataclass(frozen=True)
@@ -118,13 +135,7 @@ def _rows(sampled: Sampled, goal: Goal) -> Iterator[Reached]:
 
 
 def run_to_goal(
-    start: Run,
-    goal: Goal,
-    *,
-    threads: int | None = None,
-    block: int | None = None,
-    progress: Progress | None = None,
-    on_round: Callable[[Round], None] | None = None,
+    start: Run, goal: Goal, pace: Pace, on_round: Callable[[Round], None] | None = None
 ) -> tuple[Sampled, Round]:
     """Double the draws of every chain until the goal is reached, or `goal.max_draws` would be passed.
 
@@ -133,8 +144,7 @@ def run_to_goal(
     start : Run
         With the first number of draws.
     goal : Goal
-    threads, block, progress
-        As for `run_in_memory`.
+    pace : Pace
     on_round : callable, optional
         Called with a `Round` after every doubling.
 
@@ -151,7 +161,7 @@ def run_to_goal(
     if not DESIGNS[start.design].extensible:
         others = " or ".join(f"'{name}'" for name, design in DESIGNS.items() if design.extensible)
         raise DemandsimError(f"design '{start.design}' cannot be extended to a tolerance; use design {others}")
-    sampled, why = run_in_memory(start, threads=threads, block=block, progress=progress), ""
+    sampled, why = run_in_memory(start, pace), ""
     while True:
         now = Round(sampled.run.total, tuple(_rows(sampled, goal)))
         if on_round is not None:
@@ -163,7 +173,7 @@ def run_to_goal(
             break
         try:
             larger = dataclasses.replace(sampled.run, draws=2 * sampled.run.draws)
-            sampled = run_in_memory(larger, before=sampled, threads=threads, block=block, progress=progress)
+            sampled = run_in_memory(larger, pace, before=sampled)
         except MemoryGuardError as error:
             why = str(error)
             break

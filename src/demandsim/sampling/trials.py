@@ -61,9 +61,7 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
     layout = trial.layout
     # Streams differ from each other, so that no accidental symmetry hides a mistake.
     assumed = trial.assume(lambda stream: np.roll(_PROBES, stream), len(_PROBES))
-    base = {name: trial.transforms[name].to_base(values) for name, values in assumed.items()}
-    for values in base.values():
-        values.flags.writeable = False
+    base = trial.to_base(assumed)
     varying = {name: transform.varying for name, transform in trial.transforms.items()}
     steps = []
     with np.errstate(all="ignore"):
@@ -106,10 +104,7 @@ def _check_draws_apart(
     """Every draw must be computed from itself alone, or blocks and chains would leak into results."""
     for place in range(len(_PROBES)):
         alone = {n: v[..., place : place + 1] if varying[n].random else v for n, v in base.items()}
-        if step.elementwise:
-            single = bare_run(step.equation, alone, layout)
-        else:
-            single = labelled_run(step.equation, alone, layout, varying)[0]
+        single, _ = step.run(alone, layout, varying)
         expected = together[..., place : place + 1] if together.shape[-1] > 1 else together
         # Not to the last bit: a sum over many years may round otherwise for one draw than for several.
         if single.shape != expected.shape or not np.allclose(

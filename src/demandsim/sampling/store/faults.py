@@ -1,19 +1,35 @@
-"""Faults of the disk and of the formats, told as one clear error that names the store."""
+"""Faults of the disk, of the formats and of what is asked, told as one clear error that names the store."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from demandsim.errors import DemandsimError, OutputError, StoreError
 
-__all__ = ["damaged", "named"]
+__all__ = ["check_same_run", "damaged", "named", "not_ours"]
 
 
 def damaged(path: Path, what: str) -> StoreError:
     """Say what is wrong with a store that nobody can mend."""
     return StoreError(f"store '{path}' is damaged: {what}; delete it and run again")
+
+
+def not_ours(path: Path) -> StoreError:
+    """Say that something else stands where a store should."""
+    return StoreError(f"'{path}' is not a store of demandsim draws; choose another path")
+
+
+def check_same_run(path: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse a store of another run, which differs in anything that changes a number."""
+    for key, value in wanted.items():
+        if held.get(key) != value:
+            raise StoreError(
+                f"store '{path}' holds another run: its {key} is {held.get(key)!r}, this run's is {value!r}; "
+                "choose another path, or delete it"
+            )
 
 
 @contextlib.contextmanager
@@ -26,7 +42,8 @@ def named(path: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(
-            f"cannot {doing} store '{path}': {reason}; blocks that are whole stay, run again to go on"
+            f"cannot {doing} store '{path}': {reason}; make room or choose another path, and run again "
+            "(a Zarr folder goes on from its whole blocks)"
         ) from error
     except MemoryError as error:
         if doing != "read":

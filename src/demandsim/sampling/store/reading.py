@@ -1,18 +1,20 @@
-"""Reading: the draws of a finished store, opened lazily; every block is read when it is needed."""
+"""Reading: the draws of a finished store; of a Zarr folder lazily, every block when it is needed."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim.errors import StoreError
-from demandsim.sampling.store import records
-from demandsim.sampling.store.faults import damaged, named
-from demandsim.sampling.store.formats import Format, format_of
-from demandsim.sampling.store.seals import read_seal
+from demandsim.sampling.dataset import plain
+from demandsim.sampling.run import spans
+from demandsim.sampling.store import zarr
+from demandsim.sampling.store.faults import damaged, named, not_ours
+from demandsim.sampling.store.netcdf import is_netcdf, read_netcdf
+from demandsim.sampling.store.seals import check_folder, read_seal
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,21 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["open_draws"]
 
 
-class _Found(NamedTuple):
-    """A variable as a store describes it."""
-
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    attrs: dict[str, Any]
-
-
 def open_draws(path: str | Path) -> xr.Dataset:
-    """Open the draws of a finished store, lazily.
+    """Open the draws of a finished store.
 
-    A store is first compared with the seal that finishing it left. A netCDF file is read through for it, at about
-    1.8 GiB/s where it is in memory and as fast as the disk where not; of a Zarr folder only names, sizes and metadata
-    are, so that large runs open at once there.
+    A store is first compared with the seal that finishing it left. A netCDF file is read through for it, and then into
+    memory; of a Zarr folder only names, sizes and metadata are compared, so that large runs open at once.
 
     Parameters
     ----------
@@ -44,13 +36,15 @@ def open_draws(path: str | Path) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Dask-backed, as ``model.simulate(chunks=...)`` returns.
+        Of a Zarr folder Dask-backed, as ``model.simulate(chunks=...)`` returns; of a netCDF file in memory.
 
     Raises
     ------
     StoreError
         If there is no store, it is unfinished, or it was damaged or changed since. Damage of a Zarr folder's numbers
         shows when they are read.
+    MemoryGuardError
+        If a netCDF file does not fit in memory.
 
     Examples
     --------
@@ -64,56 +58,36 @@ def open_draws(path: str | Path) -> xr.Dataset:
     64
     """
     target = Path(path)
-    form = format_of(target)
-    form.check_installed()
-    _check_there(form, target)
+    if not target.exists():
+        raise StoreError(f"there is no store '{target}'")
+    if is_netcdf(target):
+        return read_netcdf(target)
+    zarr.check_installed()
+    if read_seal(target) is None:
+        if not (target / zarr.MARKS).exists():
+            raise not_ours(target)
+        raise StoreError(
+            f"store '{target}' is unfinished, or was changed since it was finished: "
+            "run the same simulate again to finish it"
+        )
     with named(target, "read"):
-        seal = form.check_finished(target)
-        with form.turn(), form.opened(target, "r") as group:
-            identity = records.read_identity(group, target)
-            marks = records.read_marks(group, target, identity)
-            attrs = {key: records.plain(value) for key, value in dict(group.attrs).items()}
-            found = {name: _described(form, group[name]) for name in identity["keep"]}
-        labels = json.loads(attrs.pop(records.LABELS))
-        for name in (records.IDENTITY, records.DESCRIPTION):
-            attrs.pop(name, None)
-        sizes = {"chain": identity["chains"], "draw": identity["draws"]} | {d: len(v) for d, v in labels.items()}
-        for name, (dims, shape, *_) in found.items():
-            if {"chain", "draw"} - set(dims) or shape != tuple(sizes[dim] for dim in dims):
-                raise damaged(target, f"'{name}' has the wrong shape")
+        seal = check_folder(target)
+        group = zarr.opened(target, "r")
+        identity = zarr.read_identity(group, target)
+        marks = zarr.read_marks(group, target, identity)
         if not marks.all():
             raise damaged(target, f"it is sealed, but only {np.count_nonzero(marks)} of {marks.size} blocks are whole")
-        return _lazily(target, seal, identity, attrs, labels, found)
-
-
-def _check_there(form: Format, target: Path) -> None:
-    """Refuse what is missing or unfinished, and say how to finish it."""
-    working, again = form.working(target), "run the same simulate again to finish it"
-    if not target.exists():
-        unfinished = f" (an unfinished one is there: {again})" if working.exists() else ""
-        raise StoreError(f"there is no store '{target}'{unfinished}")
-    if working == target and read_seal(target) is None:
-        if not (target / records.MARKS).exists():
-            raise StoreError(f"'{target}' is not a store of demandsim draws; choose another path")
-        raise StoreError(f"store '{target}' is unfinished, or was changed since it was finished: {again}")
-
-
-def _described(form: Format, array: Any) -> _Found:
-    attrs = {key: records.plain(value) for key, value in dict(array.attrs).items()}
-    return _Found(form.dims(array), tuple(array.shape), np.dtype(array.dtype), attrs)
+        return _lazily(target, seal, group, identity)
 
 
 def read_block(path: str, seal: bytes, name: str, where: tuple[slice, ...]) -> Any:
     """Read part of a variable; damage is an error that names the block."""
     target = Path(path)
-    form = format_of(target)
     spot = ", ".join(f"{s.start}:{s.stop}" for s in where)
     try:
-        with form.turn():
-            if read_seal(target) != seal:
-                raise StoreError(f"store '{target}' was changed after it was opened; open it again")
-            with form.opened(target, "r") as group:
-                return np.asarray(group[name][where])
+        if read_seal(target) != seal:
+            raise StoreError(f"store '{target}' was changed after it was opened; open it again")
+        return np.asarray(zarr.opened(target, "r")[name][where])
     except StoreError:
         raise
     except Exception as error:
@@ -123,20 +97,24 @@ def read_block(path: str, seal: bytes, name: str, where: tuple[slice, ...]) -> A
         ) from error
 
 
-def _lazily(
-    path: Path, seal: bytes, identity: Any, attrs: dict[str, Any], labels: dict[str, Any], found: dict[str, _Found]
-) -> xr.Dataset:
+def _lazily(path: Path, seal: bytes, group: Any, identity: dict[str, Any]) -> xr.Dataset:
     import uuid
 
     import dask.array as da
     import xarray as xr
 
+    attrs = {key: plain(value) for key, value in dict(group.attrs).items() if key != zarr.IDENTITY}
+    labels = json.loads(attrs.pop(zarr.LABELS))
+    sizes = {"chain": identity["chains"], "draw": identity["draws"]} | {d: len(v) for d, v in labels.items()}
+    draws = tuple(stop - start for start, stop in spans(0, identity["draws"], identity["chunk"]))
+    pieces = {"chain": (1,) * identity["chains"], "draw": draws}
     variables = {}
-    for name, (dims, shape, dtype, own) in found.items():
-        chunks = tuple(
-            (1,) * n if d == "chain" else _cuts(n, identity["chunk"]) if d == "draw" else (n,)
-            for d, n in zip(dims, shape, strict=True)
-        )
+    for name in identity["keep"]:
+        array = group[name]
+        dims = tuple(array.metadata.dimension_names)
+        if not set(pieces) <= set(dims) or tuple(array.shape) != tuple(sizes[dim] for dim in dims):
+            raise damaged(path, f"'{name}' has the wrong shape")
+        chunks = tuple(pieces.get(dim, (sizes[dim],)) for dim in dims)
         edges = [np.concatenate([[0], np.cumsum(c)]) for c in chunks]
         key = f"read-{name}-{uuid.uuid4().hex[:16]}"
         graph = {
@@ -149,13 +127,9 @@ def _lazily(
             )
             for spot in np.ndindex(*(len(c) for c in chunks))
         }
-        variables[name] = (dims, da.Array(graph, key, chunks, dtype=dtype), own)
+        variables[name] = (dims, da.Array(graph, key, chunks, dtype=array.dtype), dict(array.attrs))
     coords: dict[str, Any] = {
-        dim: values for dim, values in labels.items() if any(dim in each.dims for each in found.values())
+        dim: values for dim, values in labels.items() if any(dim in dims for dims, *_ in variables.values())
     }
     coords["chain"] = ("chain", np.arange(identity["chains"]), {"design": identity["design"]})
     return xr.Dataset(variables, coords=coords, attrs=attrs)
-
-
-def _cuts(total: int, size: int) -> tuple[int, ...]:
-    return tuple(min(size, total - start) for start in range(0, total, size))

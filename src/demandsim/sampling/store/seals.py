@@ -17,11 +17,12 @@ from typing import Any
 
 from demandsim.errors import StoreError
 
-__all__ = ["check_file", "check_folder", "read_seal", "seal_file", "seal_folder"]
+__all__ = ["check_file", "check_folder", "metadata_digest", "read_seal", "seal_file", "seal_folder"]
 
 #: Bytes read at a time, whatever the size of a file.
 _PIECE = 1 << 20
-_VERSION = 1
+#: 1 sealed netCDF files in blocks, and digests of folders were made otherwise.
+_VERSION = 2
 _FORM = re.compile(rb"\ndemandsim seal (\d): (\d{20}) (bytes|files), sha256 [0-9a-f]{64}\n")
 #: In a Zarr folder: beside the marks of blocks, where readers of Zarr look for nothing else.
 _OF_FOLDER = Path("demandsim_blocks", "seal")
@@ -70,8 +71,8 @@ def seal_file(path: Path) -> None:
         file.write(_line(size, "bytes", digest.hexdigest()))
 
 
-def check_file(path: Path) -> bytes:
-    """Compare a file with its seal, reading all of it once, and return the seal.
+def check_file(path: Path, file: BufferedIOBase) -> None:
+    """Compare an open file with its seal, reading all of it once, and go back to its begin.
 
     Raises
     ------
@@ -79,13 +80,12 @@ def check_file(path: Path) -> bytes:
         If there is no seal, or it does not agree.
     """
     seal = _existing(path, "bytes")
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END) - _LENGTH
-        file.seek(0)
-        digest = hashlib.sha256()
-        _feed(digest, file, size)
+    size = file.seek(0, os.SEEK_END) - _LENGTH
+    file.seek(0)
+    digest = hashlib.sha256()
+    _feed(digest, file, size)
+    file.seek(0)
     _compare(path, seal, _line(size, "bytes", digest.hexdigest()))
-    return seal
 
 
 def _parts(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -99,17 +99,21 @@ def _parts(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from sorted(named.items())
 
 
+def metadata_digest(folder: Path) -> str:
+    """SHA-256 of everything that a Zarr folder says beside its numbers."""
+    digest = hashlib.sha256()
+    for name, path in _parts(folder):
+        if path.name == "zarr.json":
+            text = path.read_bytes()
+            digest.update(f"{name}\0{len(text)}\n".encode() + text)
+    return digest.hexdigest()
+
+
 def _folder_line(folder: Path) -> bytes:
     """Names and sizes of all files and the text of the metadata; numbers are under checksums of their own."""
-    digest, count = hashlib.sha256(), 0
-    for name, path in _parts(folder):
-        count += 1
-        size = path.stat().st_size
-        digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
-        if path.name == "zarr.json":
-            with path.open("rb") as file:
-                _feed(digest, file, size)
-    return _line(count, "files", digest.hexdigest())
+    names = [f"{name}\0{path.stat().st_size}\n" for name, path in _parts(folder)]
+    told = "".join(names) + metadata_digest(folder)
+    return _line(len(names), "files", hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 def seal_folder(path: Path) -> None:
