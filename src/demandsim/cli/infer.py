@@ -133,11 +133,11 @@ def _write(
     locale: LocaleName,
 ) -> list[Path]:
     from demandsim import plots
+    from demandsim.sampling.store.netcdf import write_netcdf
 
     files = [folder / "draws.nc", folder / "summary.csv", folder / "posterior.png"]
     with writing(folder):
-        with written_whole(files[0]) as unfinished:
-            posterior.to_netcdf(unfinished, engine="h5netcdf")
+        write_netcdf(posterior, files[0])
         with written_whole(files[1]) as unfinished:
             unfinished.write_text(as_csv(records), encoding="utf-8")
         posterior = _few(posterior, scenarios)

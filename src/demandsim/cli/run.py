@@ -141,12 +141,12 @@ def _write(
     model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob: float, locale: LocaleName
 ) -> list[Path]:
     from demandsim import plots
+    from demandsim.sampling.store.netcdf import write_netcdf
 
     moving, names = _pictured(model, data)
     files = [folder / "draws.nc", folder / "summary.csv", folder / ("fan.png" if moving else "distributions.png")]
     with writing(folder):
-        with written_whole(files[0]) as unfinished:
-            data.to_netcdf(unfinished, engine="h5netcdf")
+        write_netcdf(data, files[0])
         with written_whole(files[1]) as unfinished:
             unfinished.write_text(as_csv(table), encoding="utf-8")
         if moving:
