@@ -18,26 +18,32 @@ __all__ = ["Distribution", "Law", "format_value", "is_labelled", "normal_scores"
 
 
 class Law(Protocol):
-    """One distribution of a single number. All functions are vectorised over a flat array."""
+    """One distribution of a single number. All functions are vectorised over a flat array.
+
+    A class that is one says so as its base: it then needs no function that follows from the others.
+    """
 
     @property
     def kind(self) -> str:
         """``"continuous"``, ``"discrete"``, or ``"mixed"`` of both."""
 
     def fast(self) -> Callable[[Array], Array]:
-        """The quantile function that draws go through: `ppf` if it is cheap, a table of it if not."""
+        """The quantile function that draws go through: a table of `ppf`, or itself where it is cheap."""
+        return tabulate(self.ppf, self.cdf, self.sf, self.isf)
 
     def ppf(self, u: Array) -> Array:
         """Quantiles at `u` in (0, 1), as exact as they can be computed."""
 
     def isf(self, u: Array) -> Array:
         """Quantiles at ``1 - u``, accurate for small `u`."""
+        return self.ppf(1.0 - u)
 
     def cdf(self, x: Array) -> Array:
         """Probability of at most `x`."""
 
     def sf(self, x: Array) -> Array:
         """Probability of more than `x`."""
+        return 1.0 - self.cdf(x)
 
     def logpdf(self, x: Array) -> Array:
         """Logarithm of the density (of the probability, if discrete) at `x`."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, Law, is_labelled
 from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
-from demandsim.distributions.foreign import DuckLaw, NewScipyLaw
+from demandsim.distributions.foreign import ObjectLaw
 from demandsim.distributions.frozen import law_of, named_in_scipy
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.errors import DistributionError, did_you_mean, shorten
@@ -103,8 +103,8 @@ def _from_new(x: Any) -> Distribution:
         x, said = stats.Normal(mu=0.0, sigma=1.0), [("mu", 0.0), ("sigma", 1.0)]
     name = type(x).__name__
     if name in _NEW and type(x) is getattr(stats, name, None):
-        return _sound(Distribution("scipy", (("", name), *said), (NewScipyLaw(x),)))
-    return _legacy(x, said) or _object("scipy object", repr(x), NewScipyLaw(x))
+        return _sound(Distribution("scipy", (("", name), *said), (ObjectLaw(x),)))
+    return _legacy(x, said) or _object("scipy object", repr(x), ObjectLaw(x))
 
 
 def _legacy(x: Any, said: list[tuple[str, float]]) -> Distribution | None:
@@ -191,7 +191,7 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
             raise DistributionError(f"scipy distribution '{value.name}' needs parameters: {value.shapes}") from None
         return _from_frozen(frozen)
     if hasattr(value, "ppf") and hasattr(value, "cdf"):
-        return _object("object", repr(value), DuckLaw(value))
+        return _object("object", repr(value), ObjectLaw(value))
     raise DistributionError(
         f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
         "it has no quantile function ('ppf' or 'icdf')"

@@ -25,7 +25,7 @@ def _root_mean_square(deviations: Array, shares: Array) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class StepLaw:
+class StepLaw(Law):
     """Finitely many values; the quantile function is a staircase.
 
     Parameters
@@ -54,18 +54,10 @@ class StepLaw:
         found: Array = self.values[np.searchsorted(self._levels[:-1], u, side="left")]
         return found
 
-    def isf(self, u: Array) -> Array:
-        """Quantiles at ``1 - u``."""
-        return self.ppf(1.0 - u)
-
     def cdf(self, x: Array) -> Array:
         """Probability of at most `x`."""
         found: Array = np.concatenate([[0.0], self._levels])[np.searchsorted(self.values, x, side="right")]
         return found
-
-    def sf(self, x: Array) -> Array:
-        """Probability of more than `x`."""
-        return 1.0 - self.cdf(x)
 
     def logpdf(self, x: Array) -> Array:
         """Logarithm of the probability of `x` itself."""
@@ -159,7 +151,7 @@ def discrete(values: Sequence[float], weights: Sequence[float] | None = None) ->
 
 
 @dataclass(frozen=True, eq=False)
-class PolylineLaw:
+class PolylineLaw(Law):
     """Values joined by straight lines: sorted `values`, and the probability at most of each."""
 
     values: Array
@@ -178,17 +170,9 @@ class PolylineLaw:
         """Quantiles at `u`."""
         return np.interp(u, self.levels, self.values)
 
-    def isf(self, u: Array) -> Array:
-        """Quantiles at ``1 - u``."""
-        return self.ppf(1.0 - u)
-
     def cdf(self, x: Array) -> Array:
         """Probability of at most `x`."""
         return np.interp(x, self.values, self.levels, left=0.0, right=1.0)
-
-    def sf(self, x: Array) -> Array:
-        """Probability of more than `x`."""
-        return 1.0 - self.cdf(x)
 
     def logpdf(self, x: Array) -> Array:
         """Logarithm of the density at `x`."""

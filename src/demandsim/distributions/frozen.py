@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from demandsim._system import Array
+from demandsim.distributions.base import Law
 from demandsim.distributions.bisect import first_double
-from demandsim.distributions.inversion import tabulate
 
 __all__ = ["BetaLaw", "ScipyLaw", "StudentLaw", "law_of", "named_in_scipy"]
 
 
 @dataclass(frozen=True, eq=False)
-class ScipyLaw:
+class ScipyLaw(Law):
     """A law over a frozen distribution of scipy.
 
     Parameters
@@ -43,7 +43,7 @@ class ScipyLaw:
 
     def fast(self) -> Callable[[Array], Array]:
         """The quantile function that draws go through."""
-        return self.quick if self.quick is not None else tabulate(self.ppf, self.cdf, self.sf, self.isf)
+        return self.quick or super().fast()
 
     def _within(self, x: Any) -> Array:
         found = np.asarray(x, dtype=np.float64)

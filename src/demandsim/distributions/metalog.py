@@ -33,7 +33,7 @@ def _slope(coefficients: tuple[float, ...]) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class MetalogLaw:
+class MetalogLaw(Law):
     r"""Quantiles :math:`P(c) + Q(c) \ell` of the logit :math:`\ell`, with :math:`c = u - 1/2`.
 
     Parameters

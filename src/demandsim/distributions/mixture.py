@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,14 +17,13 @@ from demandsim.distributions.bisect import first_double, narrowed
 from demandsim.distributions.constructor import constructor, listed
 from demandsim.distributions.convert import as_distributions
 from demandsim.distributions.empirical import StepLaw, shares_of, step_law
-from demandsim.distributions.inversion import tabulate
 from demandsim.errors import DistributionError
 
 __all__ = ["MixtureLaw", "mixture"]
 
 
 @dataclass(frozen=True, eq=False)
-class MixtureLaw:
+class MixtureLaw(Law):
     """A draw takes one component, with its share, and then a value from it."""
 
     components: tuple[Law, ...]
@@ -35,10 +34,6 @@ class MixtureLaw:
         """That of all components, or mixed."""
         kinds = {law.kind for law in self.components}
         return kinds.pop() if len(kinds) == 1 else "mixed"
-
-    def fast(self) -> Callable[[Array], Array]:
-        """A table of the quantile function."""
-        return tabulate(self.ppf, self.cdf, self.sf, self.isf)
 
     def _solve(self, u: Array, upper: bool) -> Array:
         quantiles = np.stack([law.isf(u) if upper else law.ppf(u) for law in self.components])

@@ -8,7 +8,6 @@ above it from the upper one, so that neither loses its digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,7 +18,6 @@ from demandsim.distributions.base import Law
 from demandsim.distributions.constructor import Parameter, bound, constructor, sound
 from demandsim.distributions.convert import as_part
 from demandsim.distributions.empirical import PolylineLaw, StepLaw
-from demandsim.distributions.inversion import tabulate
 from demandsim.distributions.mixture import MixtureLaw, mixture_law
 from demandsim.errors import DistributionError
 
@@ -30,7 +28,7 @@ _MOST_VALUES = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class TruncatedLaw:
+class TruncatedLaw(Law):
     """A law given that its value lies between two bounds.
 
     Parameters
@@ -58,10 +56,6 @@ class TruncatedLaw:
     def kind(self) -> str:
         """That of the base."""
         return self.base.kind
-
-    def fast(self) -> Callable[[Array], Array]:
-        """A table of the quantile function."""
-        return tabulate(self.ppf, self.cdf, self.sf, self.isf)
 
     def _quantiles(self, p: Array, q: Array) -> Array:
         out = np.empty_like(p)
