@@ -101,10 +101,7 @@ ROWS = [
         lambda: lognorm(math.log(110e9), math.log(2) / Z90),
     ),
     Row(
-        "lognormal, wide",
-        lambda: dist.lognormal(1e-6, 1e6),
-        lambda: lognorm(0, math.log(1e12) / 2 / Z90),
-        moments=1e-6,
+        "lognormal, wide", lambda: dist.lognormal(1e-6, 1e6), lambda: lognorm(0, math.log(1e12) / 2 / Z90), moments=1e-6
     ),
     Row("uniform", lambda: dist.uniform(-2, 4), lambda: stats.uniform(-2, 6)),
     Row("uniform by interval", lambda: dist.uniform(2, 4, prob=0.5), lambda: stats.uniform(1, 4)),
@@ -116,11 +113,7 @@ ROWS = [
     Row("triangular, mode at the bound", lambda: dist.triangular(0, 0, 1), lambda: stats.triang(0, 0, 1)),
     Row("triangular by interval", lambda: dist.triangular(1, 2, 5, prob=0.9)),
     Row("pert", lambda: dist.pert(0, 1, 5), lambda: stats.beta(1.8, 4.2, 0, 5)),
-    Row(
-        "pert, mode at the bound",
-        lambda: dist.pert(0, 5, 5),
-        lambda: stats.beta(5, 1, 0, 5),
-    ),
+    Row("pert, mode at the bound", lambda: dist.pert(0, 5, 5), lambda: stats.beta(5, 1, 0, 5)),
     Row("pert, peaked", lambda: dist.pert(0, 1, 2, shape=1e4), lambda: stats.beta(5001, 5001, 0, 2)),
     Row("pert by interval", lambda: dist.pert(10, 20, 50, prob=0.8)),
     Row("beta by moments", lambda: dist.beta(mean=0.45, sd=0.1), lambda: beta_by_moments(0.45, 0.1)),
@@ -154,10 +147,7 @@ ROWS = [
         density=False,
     ),
     Row(
-        "empirical, joined",
-        lambda: dist.empirical([0, 1, 3], interpolate=True),
-        mean=1.25,
-        sd=(7 / 3 - 1.25**2) ** 0.5,
+        "empirical, joined", lambda: dist.empirical([0, 1, 3], interpolate=True), mean=1.25, sd=(7 / 3 - 1.25**2) ** 0.5
     ),
     Row(
         "empirical, many joined",
@@ -265,11 +255,7 @@ ROWS = [
         mean=2,
         sd=5**0.5,
     ),
-    Row(
-        "new scipy, made",
-        lambda: stats.make_distribution(stats.beta)(a=2.0, b=3.0),
-        lambda: stats.beta(2, 3),
-    ),
+    Row("new scipy, made", lambda: stats.make_distribution(stats.beta)(a=2.0, b=3.0), lambda: stats.beta(2, 3)),
     Row(
         "new scipy, scaled",
         lambda: 3.0 * stats.Normal(mu=1.0, sigma=2.0) + 1.0,
