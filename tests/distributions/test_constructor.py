@@ -12,7 +12,7 @@ from demandsim.distributions.base import Distribution
 from demandsim.distributions.constructor import (
     _REGISTERED,
     CONSTRUCTORS,
-    Parameter,
+    Number,
     by_interval,
     constructor,
     sound,
@@ -27,12 +27,12 @@ from demandsim.errors import DistributionError, StudyError, WorkbookError
 def logistic():
     @constructor(interval=0.9)
     def logistic(
-        low: Parameter = None,
-        high: Parameter = None,
+        low: Number = None,
+        high: Number = None,
         *,
-        prob: Parameter = None,
-        mean: Parameter = None,
-        sd: Parameter = None,
+        prob: Number = None,
+        mean: Number = None,
+        sd: Number = None,
     ):
         if by_interval((low, high, prob), (mean, sd)):
             return sound(

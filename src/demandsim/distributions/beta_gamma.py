@@ -8,7 +8,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import Parameter, by_interval, central_z, constructor, positive, sound
+from demandsim.distributions.constructor import Number, by_interval, central_z, constructor, positive, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
 
@@ -49,12 +49,7 @@ def _beta_shapes(low: float, high: float, tail: float) -> tuple[float, float]:
 
 @constructor(interval=0.9, support="unit")
 def beta(
-    low: Parameter = None,
-    high: Parameter = None,
-    *,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    low: Number = None, high: Number = None, *, prob: Number = None, mean: Number = None, sd: Number = None
 ) -> Law:
     r"""Beta distribution of a share between 0 and 1, by its central interval or by moments.
 
@@ -117,12 +112,7 @@ def _gamma_law(shape: float, scale: float, moments: tuple[float, float]) -> Law:
 
 @constructor(interval=0.9, support="positive")
 def gamma(
-    low: Parameter = None,
-    high: Parameter = None,
-    *,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    low: Number = None, high: Number = None, *, prob: Number = None, mean: Number = None, sd: Number = None
 ) -> Law:
     r"""Gamma distribution, by its central interval or by moments.
 

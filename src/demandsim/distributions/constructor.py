@@ -27,7 +27,7 @@ from demandsim.errors import DistributionError, shorten
 __all__ = [
     "CONSTRUCTORS",
     "Constructor",
-    "Parameter",
+    "Number",
     "bound",
     "by_interval",
     "central_z",
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 #: A number, or a DataArray with one number per year, hardware, ...
-type Parameter = Any
+type Number = Any
 #: Reads one argument: takes the family, the parameter's name and what was given; None is as if nothing was.
 type Reader = Callable[[str, str, Any], Any]
 type Support = Literal["real", "positive", "unit"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.distributions.format import is_labelled
+from demandsim.distributions.metalog import MetalogLaw
 from demandsim.errors import DistributionError
 
 __all__ = ["central", "is_wide", "scaled", "shifted", "why_fixed", "with_interval"]
@@ -101,10 +101,10 @@ def with_interval(distribution: Distribution, low: float, high: float, prob: flo
     form = {name: said[name] for name in known.form if name in said}
     if known.moved_by == "interval":
         return known.make(low, high, **form, prob=prob)
-    if known.moved_by == "quantiles":
-        values = _stretched(distribution, said, low, high, prob)
-        return known.make(said["probs"], values, **form)
     old_low, old_high = central(distribution, prob)
+    if known.moved_by == "quantiles":
+        law = cast(MetalogLaw, distribution.laws[0])
+        return known.make(said["probs"], _stretched(law, said["values"], (old_low, old_high), (low, high)), **form)
     share = (said["mode"] - old_low) / (old_high - old_low)
     if 0 < share < 1:
         return known.make(low, _rounded(low + share * (high - low)), high, prob=prob, **form)
@@ -158,22 +158,10 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.8g}")
 
 
-def _stretched(distribution: Distribution, said: dict[str, Any], low: float, high: float, prob: float) -> list[Any]:
+def _stretched(law: MetalogLaw, values: Sequence[float], old: tuple[float, float], new: tuple[float, float]) -> Any:
     """Stretch the quantiles of a metalog linearly on the scale of its bounds, so that no value passes them."""
-    lower, upper = float(said.get("lower", -math.inf)), float(said.get("upper", math.inf))
-    if low <= lower or high >= upper:
-        raise DistributionError(f"the interval must lie strictly between the bounds {lower:g} and {upper:g}")
-
-    def there(x: float) -> float:
-        if math.isfinite(lower) and math.isfinite(upper):
-            return math.log((x - lower) / (upper - x))
-        return math.log(x - lower) if math.isfinite(lower) else -math.log(upper - x) if math.isfinite(upper) else x
-
-    def back(y: float) -> float:
-        if math.isfinite(lower) and math.isfinite(upper):
-            return lower + (upper - lower) / (1 + math.exp(-y))
-        return lower + math.exp(y) if math.isfinite(lower) else upper - math.exp(-y) if math.isfinite(upper) else y
-
-    old_low, old_high = (there(end) for end in central(distribution, prob))
-    slope = (there(high) - there(low)) / (old_high - old_low)
-    return [_rounded(back(there(low) + slope * (there(value) - old_low))) for value in said["values"]]
+    if new[0] <= law.lower or new[1] >= law.upper:
+        raise DistributionError(f"the interval must lie strictly between the bounds {law.lower:g} and {law.upper:g}")
+    ends, places = law.unbounded(np.array([*old, *new]))[0], law.unbounded(np.array(values))[0]
+    slope = (ends[3] - ends[2]) / (ends[1] - ends[0])
+    return [_rounded(value) for value in law.bounded(ends[2] + slope * (places - ends[0])).tolist()]

@@ -10,7 +10,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import Parameter, bound, constructor, listed, numbers_of, sound
+from demandsim.distributions.constructor import Number, bound, constructor, listed, numbers_of, sound
 from demandsim.errors import DistributionError
 
 __all__ = ["MetalogLaw", "metalog"]
@@ -66,7 +66,8 @@ class MetalogLaw(Law):
         both = _polynomial(_slope(self.level), centred) + _polynomial(_slope(self.stretch), centred) * logit
         return both * (0.25 - centred * centred) + _polynomial(self.stretch, centred)
 
-    def _bounded(self, m: Array) -> Array:
+    def bounded(self, m: Array) -> Array:
+        """The value of a sum."""
         low, high = math.isfinite(self.lower), math.isfinite(self.upper)
         if low and high:
             near = np.exp(-np.abs(m))
@@ -76,7 +77,7 @@ class MetalogLaw(Law):
             return self.lower + np.exp(m)
         return self.upper - np.exp(-m) if high else m
 
-    def _unbounded(self, x: Array) -> tuple[Array, Array]:
+    def unbounded(self, x: Array) -> tuple[Array, Array]:
         """The sum at a value, and the logarithm of its derivative by the value."""
         low, high = math.isfinite(self.lower), math.isfinite(self.upper)
         above, below = np.log(x - self.lower), np.log(self.upper - x)
@@ -89,7 +90,7 @@ class MetalogLaw(Law):
     def _logit(self, x: Array) -> Array:
         """The logit of the probability of at most `x`, by bisection: `raw` increases."""
         with np.errstate(all="ignore"):
-            m, _ = self._unbounded(np.asarray(x, dtype=np.float64))
+            m, _ = self.unbounded(np.asarray(x, dtype=np.float64))
             low, high = np.full(m.shape, -_FAR), np.full(m.shape, _FAR)
             for _ in range(64):
                 middle = (low + high) / 2
@@ -100,11 +101,11 @@ class MetalogLaw(Law):
 
     def ppf(self, u: Array) -> Array:
         """Quantiles at `u`."""
-        return self._bounded(self.raw(np.log(u / (1.0 - u))))
+        return self.bounded(self.raw(np.log(u / (1.0 - u))))
 
     def isf(self, u: Array) -> Array:
         """Quantiles at ``1 - u``."""
-        return self._bounded(self.raw(-np.log(u / (1.0 - u))))
+        return self.bounded(self.raw(-np.log(u / (1.0 - u))))
 
     def cdf(self, x: Array) -> Array:
         """Probability of at most `x`."""
@@ -120,7 +121,7 @@ class MetalogLaw(Law):
         """Logarithm of the density at `x`, one over the slope of the quantile function."""
         with np.errstate(all="ignore"):
             logit = self._logit(x)
-            log_slope = self._unbounded(np.asarray(x, dtype=np.float64))[1]
+            log_slope = self.unbounded(np.asarray(x, dtype=np.float64))[1]
             near = np.exp(-np.abs(logit))
             density = -np.abs(logit) - 2 * np.log1p(near) - np.log(self.slope(logit)) + log_slope
         return np.where(np.isinf(logit), -np.inf, density)
@@ -138,7 +139,7 @@ class MetalogLaw(Law):
         logit = np.linspace(-_FAR / 2, _FAR / 2, 11201)
         step = logit[1] - logit[0]
         near = np.exp(-np.abs(logit))
-        terms = function(self._bounded(self.raw(logit))) * near / (1.0 + near) ** 2
+        terms = function(self.bounded(self.raw(logit))) * near / (1.0 + near) ** 2
         rest = (terms[0] + terms[-1]) * (1.0 / (1.0 - growth) - step / 2)
         return float(np.sum(terms) * step + rest)
 
@@ -168,9 +169,7 @@ def _split(terms: list[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 @constructor(read={"probs": listed, "values": listed, "lower": bound, "upper": bound})
-def metalog(
-    probs: Sequence[float], values: Sequence[float], *, lower: Parameter = None, upper: Parameter = None
-) -> Law:
+def metalog(probs: Sequence[float], values: Sequence[float], *, lower: Number = None, upper: Number = None) -> Law:
     r"""The smooth distribution through given percentiles, as many as there are.
 
     Parameters
@@ -212,7 +211,7 @@ def metalog(
         raise DistributionError("every value must lie strictly between lower and upper")
     if math.isfinite(lower) and math.isfinite(upper) and not math.isfinite(upper - lower):
         raise DistributionError("lower and upper are too far apart for a double")
-    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper)._unbounded(x)
+    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper).unbounded(x)
     logit = np.log(y / (1 - y))
     columns = [MetalogLaw(*_split(unit), lower, upper).raw(logit) for unit in np.eye(y.size).tolist()]
     # In units of the spread, so that the size of the numbers does not matter to the solution.

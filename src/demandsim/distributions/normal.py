@@ -10,7 +10,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import Law, standard_normal
 from demandsim.distributions.constructor import (
-    Parameter,
+    Number,
     by_interval,
     central_z,
     check_finite,
@@ -74,12 +74,7 @@ def _lognormal_law(mu: float, sigma: float, moments: tuple[float, float] | None 
 
 @constructor(interval=0.9)
 def normal(
-    low: Parameter = None,
-    high: Parameter = None,
-    *,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    low: Number = None, high: Number = None, *, prob: Number = None, mean: Number = None, sd: Number = None
 ) -> Law:
     r"""Normal distribution, by its central interval or by moments.
 
@@ -119,14 +114,14 @@ def normal(
 
 @constructor(interval=0.9, support="positive")
 def lognormal(
-    low: Parameter = None,
-    high: Parameter = None,
+    low: Number = None,
+    high: Number = None,
     *,
-    mean: Parameter = None,
-    sd: Parameter = None,
-    median: Parameter = None,
-    factor: Parameter = None,
-    prob: Parameter = None,
+    mean: Number = None,
+    sd: Number = None,
+    median: Number = None,
+    factor: Number = None,
+    prob: Number = None,
 ) -> Law:
     r"""Lognormal distribution, by its central interval, by moments, or "within a factor of".
 
@@ -186,13 +181,13 @@ def _log_ratio(low: float, high: float) -> float:
 
 @constructor(interval=0.9)
 def student_t(
-    low: Parameter = None,
-    high: Parameter = None,
+    low: Number = None,
+    high: Number = None,
     *,
-    df: Parameter = 4.0,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    df: Number = 4.0,
+    prob: Number = None,
+    mean: Number = None,
+    sd: Number = None,
 ) -> Law:
     """Student's t distribution, by its central interval or by moments: tails heavier than normal.
 

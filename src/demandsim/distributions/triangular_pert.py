@@ -11,7 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import Parameter, check_finite, check_interval, constructor, sound
+from demandsim.distributions.constructor import Number, check_finite, check_interval, constructor, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
 
@@ -63,7 +63,7 @@ class _TriangularQuantiles:
 
 
 @constructor()
-def triangular(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0) -> Law:
+def triangular(low: Number, mode: Number, high: Number, *, prob: Number = 1.0) -> Law:
     """Triangular distribution, by its bounds and mode, or by a central interval and mode.
 
     Parameters
@@ -111,7 +111,7 @@ def triangular(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parame
 
 
 @constructor()
-def pert(low: Parameter, mode: Parameter, high: Parameter, *, prob: Parameter = 1.0, shape: Parameter = 4.0) -> Law:
+def pert(low: Number, mode: Number, high: Number, *, prob: Number = 1.0, shape: Number = 4.0) -> Law:
     r"""PERT distribution: a beta stretched between bounds, peaked at the mode.
 
     Parameters

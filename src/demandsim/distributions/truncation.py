@@ -15,7 +15,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import Parameter, bound, constructor, sound
+from demandsim.distributions.constructor import Number, bound, constructor, sound
 from demandsim.distributions.convert import as_part
 from demandsim.distributions.empirical import PolylineLaw, StepLaw
 from demandsim.distributions.mixture import MixtureLaw, mixture_law
@@ -236,7 +236,7 @@ def _sides(law: Law, x: float) -> tuple[float, float]:
 
 
 @constructor(read={"distribution": as_part, "lower": bound, "upper": bound}, named=("lower", "upper"))
-def truncated(distribution: Any, lower: Parameter = None, upper: Parameter = None) -> Law:
+def truncated(distribution: Any, lower: Number = None, upper: Number = None) -> Law:
     r"""A distribution given that its value lies between bounds; no mass is piled up on them.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import Parameter, by_interval, check_interval, constructor, positive, sound
+from demandsim.distributions.constructor import Number, by_interval, check_interval, constructor, positive, sound
 from demandsim.distributions.frozen import ScipyLaw
 from demandsim.errors import DistributionError
 
@@ -39,12 +39,7 @@ class _UniformQuantiles:
 
 @constructor(interval=1.0)
 def uniform(
-    low: Parameter = None,
-    high: Parameter = None,
-    *,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    low: Number = None, high: Number = None, *, prob: Number = None, mean: Number = None, sd: Number = None
 ) -> Law:
     r"""Uniform distribution, by its bounds, a central interval, or moments.
 
@@ -108,12 +103,7 @@ def _log_spread(half: float) -> float:
 
 @constructor(interval=1.0, support="positive")
 def loguniform(
-    low: Parameter = None,
-    high: Parameter = None,
-    *,
-    prob: Parameter = None,
-    mean: Parameter = None,
-    sd: Parameter = None,
+    low: Number = None, high: Number = None, *, prob: Number = None, mean: Number = None, sd: Number = None
 ) -> Law:
     r"""Loguniform distribution: every factor of two within the bounds is equally likely.
 
