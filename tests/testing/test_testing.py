@@ -17,9 +17,9 @@ from demandsim import distributions as dist
 from demandsim import testing
 from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import UnitError, UnknownNameError
-from demandsim.testing.alternative_units import POOLS, powers_of, written
-from demandsim.testing.strategies.assumptions import UNITS
 from demandsim.testing.strategies.distributions import FAMILIES
+from demandsim.testing.strategies.models import UNITS
+from demandsim.testing.units import POOLS, powers_of, written
 from demandsim.units.convert import same_dimension
 from demandsim.units.registry import registry
 

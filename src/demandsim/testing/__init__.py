@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from demandsim.errors import DemandsimError, did_you_mean
 
 if TYPE_CHECKING:
-    from demandsim.testing.agreement import assert_conserved, assert_same
-    from demandsim.testing.bounds import assert_bounded
+    from demandsim.testing.agreement import assert_bounded, assert_conserved, assert_same
     from demandsim.testing.labels import assert_order_invariant, assert_scenarios_paired
     from demandsim.testing.scaling_laws import assert_homogeneous, assert_monotone
-    from demandsim.testing.strategies.assumptions import assumptions
     from demandsim.testing.strategies.distributions import distributions
-    from demandsim.testing.strategies.models import models
+    from demandsim.testing.strategies.models import assumptions, models
     from demandsim.testing.strategies.values import values_within
     from demandsim.testing.units import assert_unit_invariant
 
@@ -37,11 +35,9 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "agreement": ("assert_conserved", "assert_same"),
-    "bounds": ("assert_bounded",),
-    "strategies.assumptions": ("assumptions",),
+    "agreement": ("assert_bounded", "assert_conserved", "assert_same"),
     "strategies.distributions": ("distributions",),
-    "strategies.models": ("models",),
+    "strategies.models": ("assumptions", "models"),
     "labels": ("assert_order_invariant", "assert_scenarios_paired"),
     "units": ("assert_unit_invariant",),
     "scaling_laws": ("assert_homogeneous", "assert_monotone"),

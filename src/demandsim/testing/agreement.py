@@ -1,27 +1,29 @@
-"""Agreement: parts add up to their total, and two formulations give the same."""
+"""Agreement: parts add up to their total, two formulations give the same, and results stay within bounds."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-from hypothesis import strategies as st
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
 from demandsim.sampling.program import Values
-from demandsim.testing.comparing import Tried, check_tolerance, compare, try_at
-from demandsim.testing.evaluate import Bench, bench_of, names_of
-from demandsim.testing.search import search
-from demandsim.testing.strategies.values import values_within
+from demandsim.testing.evaluate import Bench, Cell, names_of
+from demandsim.testing.search import Claim, Search, SearchSettings, Tried, search_for
+from demandsim.testing.strategies.values import edges_within, values_within
 from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["assert_conserved", "assert_same"]
+__all__ = ["assert_bounded", "assert_conserved", "assert_same"]
+
+type Bound = float | str
 
 
 def assert_conserved(
@@ -30,10 +32,7 @@ def assert_conserved(
     total: Sequence[str] | str,
     parts: Sequence[str] | str,
     dim: str | None = None,
-    values: st.SearchStrategy[dict[str, Any]] | None = None,
-    rtol: float = 1e-9,
-    max_examples: int | None = None,
-    seed: int | None = None,
+    **search: Unpack[SearchSettings],
 ) -> None:
     """Assert that parts add up to their total: nothing is lost, nothing is counted twice.
 
@@ -45,7 +44,7 @@ def assert_conserved(
         what there is.
     dim : str, optional
         Sum every quantity that has this dim over its labels.
-    values, rtol, max_examples, seed
+    **search
         As for `assert_homogeneous`; the tolerance is relative to the sum of the parts' sizes.
 
     Raises
@@ -62,59 +61,44 @@ def assert_conserved(
     >>> assert_conserved(model, total="revenue", parts=["gross_margin", "annualized_capex"], max_examples=5)
     """
     whole, pieces = names_of(model, total), names_of(model, parts)
-    check_tolerance(rtol)
-    units = model.declared_units
-    unit = units[whole[0]]
-    factors = {name: conversion_factor(units[name], unit) for name in (*whole, *pieces)}
+    every, units = (*whole, *pieces), model.declared_units
+    factors = {name: conversion_factor(units[name], units[whole[0]]) for name in every}
     axis = None
     if dim is not None:
         check_known([dim], model.program.layout.dims, "dim")
-        if not any(dim in model.program.varying[name].dims for name in (*whole, *pieces)):
-            raise DemandsimError(f"none of {', '.join((*whole, *pieces))} has the dim '{dim}'")
+        if not any(dim in model.program.varying[name].dims for name in every):
+            raise DemandsimError(f"none of {', '.join(every)} has the dim '{dim}'")
         axis = model.program.layout.dims.index(dim)
-    bench = bench_of(model, (*whole, *pieces))
-    vary = {d for name in bench.of for d in model.program.varying[name].dims}
-    named = [d for d in bench.layout.dims if d in vary and d != dim]
+    look = search_for(model, every, search)
+    over = f" over {dim}" if dim is not None else ""
+    named = [d for d in look.bench.varying(every) if d != dim]
+    claim = Claim(whole[0], f"{' + '.join(whole)} is not the sum of {', '.join(pieces)}{over}", dims=named)
 
-    def summed(tried: Tried, name: str, of: str) -> Array:
-        """A quantity in the total's unit, over the dim; or its noise."""
-        array = (tried.noise(name) if of == "noise" else tried.found[name]) * factors[name]
-        return array.sum(axis=axis, keepdims=True) if axis is not None else array
+    def summed(arrays: Callable[[str], Array], names: Sequence[str]) -> list[Array]:
+        """Quantities, or their noise, in the total's unit and over the dim."""
+        scaled = [arrays(name) * factors[name] for name in names]
+        return [array.sum(axis=axis, keepdims=True) for array in scaled] if axis is not None else scaled
 
     def check(world: Values) -> bool:
-        (tried,) = try_at(bench, [world])
-        left = [summed(tried, name, "value") for name in whole]
-        right = [summed(tried, name, "value") for name in pieces]
-        size = sum((np.abs(array) for array in right), np.zeros(()))
-        over = f" over {dim}" if dim is not None else ""
-        first = whole[0]
-        compare(
-            Tried(bench, world, {first: sum(left, np.zeros(()))}),
-            first,
-            sum(right, np.zeros(())),
-            f"{' + '.join(whole)} is not the sum of {', '.join(pieces)}{over}",
-            [],
-            size=size,
-            rtol=rtol,
-            noise=lambda _: sum((summed(tried, name, "noise") for name in (*whole, *pieces)), np.zeros(())),
-            dims=named,
-        )
+        (tried,) = look.at(world)
+        right = summed(tried.found.__getitem__, pieces)
+        size = _plus(np.abs(array) for array in right)
+        left = _plus(summed(tried.found.__getitem__, whole))
+        look.equal(tried, claim, left, _plus(right), size, lambda: _plus(summed(tried.noise, every)))
         return bool(np.any(size))
 
-    drawn = values if values is not None else values_within(model, of=bench.of)
-    idle = f"{' and '.join((*whole, *pieces))} were all 0"
-    search(drawn.map(bench.arrays), check, max_examples=max_examples, seed=seed, idle=idle)
+    look.run(look.worlds, check, f"{' and '.join(every)} were all 0")
+
+
+def _plus(arrays: Iterable[Array]) -> Array:
+    return sum(arrays, np.zeros(()))
 
 
 def assert_same(
     model: Model,
     other: Model,
     of: Sequence[str] | str | None = None,
-    *,
-    values: st.SearchStrategy[dict[str, Any]] | None = None,
-    rtol: float = 1e-9,
-    max_examples: int | None = None,
-    seed: int | None = None,
+    **search: Unpack[SearchSettings],
 ) -> None:
     """Assert that two formulations give the same results at the same values.
 
@@ -128,7 +112,7 @@ def assert_same(
         quantity of that name in `model`, assumed or computed, converted to its unit. It has no other dims.
     of : str or sequence of str, optional
         Quantities; by default all that both models compute.
-    values, rtol, max_examples, seed
+    **search
         As for `assert_homogeneous`.
 
     Raises
@@ -150,7 +134,6 @@ def assert_same(
     both = [name for name in model.equations if name in other.equations]
     names = names_of(model, both if of is None else of)
     check_known(names, other.quantities, "quantity in the other model:")
-    check_tolerance(rtol)
     one, two = model.program.layout, other.program.layout
     if any(one.coords.get(dim) != labels for dim, labels in two.coords.items()):
         raise DemandsimError(f"the models have different labels: {dict(one.coords)} and {dict(two.coords)}")
@@ -159,31 +142,111 @@ def assert_same(
     ours, theirs = model.declared_units, other.declared_units
     factors = {name: conversion_factor(ours[name], theirs[name]) for name in needed}
     back = {name: conversion_factor(theirs[name], ours[name]) for name in names}
-    bench = bench_of(model, [*names, *sorted(needed)])
+    look = search_for(model, [*names, *sorted(needed)], search)
     # The other model in this one's axes: it may lack scenarios, or dims of what it assumes.
     varying = {**other.program.varying, **{name: model.program.varying[name] for name in needed}}
     program = dataclasses.replace(other.program, layout=one, varying=varying)
     second = Bench(other, names, frozenset(other.graph.ancestors(names)), {})
-    asked = dataclasses.replace(bench, of=names)
 
     def check(world: Values) -> bool:
-        (tried,) = try_at(bench, [world])
+        (tried,) = look.at(world)
         handed = {name: tried.found[name][..., None] * factor for name, factor in factors.items()}
-        (again,) = try_at(asked, [handed], told=world, run=lambda worlds: second.run(worlds, program))
+        again = look.again(world, handed, None, program, second)
         for name in names:
-            found = Tried(bench, world, {name: again.found[name] * back[name]})
-            expected = tried.found[name]
-            compare(
-                found,
-                name,
-                expected,
-                f"{name} is not the same in both models: expected of the first, found in the second",
-                [],
-                size=np.abs(expected),
-                rtol=rtol,
-                noise=lambda name: 2 * tried.noise(name),
-            )
+            text = f"{name} is not the same in both models: expected of the first, found in the second"
+            look.equal(tried, Claim(name, text), again.found[name] * back[name], tried.found[name])
         return True
 
-    drawn = values if values is not None else values_within(model, of=bench.of)
-    search(drawn.map(bench.arrays), check, max_examples=max_examples, seed=seed, idle="nothing could be tested")
+    look.run(look.worlds, check)
+
+
+def assert_bounded(
+    model: Model,
+    of: Sequence[str] | str,
+    *,
+    low: Bound | None = None,
+    high: Bound | None = None,
+    **search: Unpack[SearchSettings],
+) -> None:
+    """Assert that a result stays within bounds, and is finite.
+
+    Parameters
+    ----------
+    model : Model
+    of : str or sequence of str
+        Quantities; every scenario and label of each.
+    low, high : float or str, optional
+        Numbers in the quantity's unit, or names of quantities of the same dimension. Without any, only
+        that the quantity is finite.
+    **search
+        As for `assert_homogeneous`; by default the values are those of the central intervals as well as all that
+        a draw can reach, to the edges, and the tolerance is relative to the bound, or to what was found.
+
+    Raises
+    ------
+    AssertionError
+        With the simplest counter-example found.
+    UnknownNameError, UnitError, DemandsimError
+        Before anything runs, if a name is unknown, a bound has another dimension, or none can hold.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> model = ds.load_study("deepseek-2025-02")
+    >>> assert_bounded(model, "utilization", low=0, high=1, max_examples=5)
+    >>> report = ds.load_study("guosen-2025-01")
+    >>> assert_bounded(report, "gross_margin", high="revenue", max_examples=5)
+    """
+    names = names_of(model, of)
+    bounds = [(bound, side) for bound, side in ((low, 1.0), (high, -1.0)) if bound is not None]
+    for bound, _ in bounds:
+        _check_bound(model, names, bound)
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+        raise DemandsimError(f"low={low!r} is above high={high!r}")
+    others = [bound for bound, _ in bounds if isinstance(bound, str)]
+    look = search_for(model, [*names, *others], search, functools.partial(_to_the_edges, model))
+
+    def check(world: Values) -> bool:
+        (tried,) = look.at(world)
+        for name in names:
+            for bound, side in bounds:
+                _check_side(look, tried, name, bound, side)
+        return True
+
+    look.run(look.worlds, check)
+
+
+def _to_the_edges(model: Model, of: Sequence[str]) -> Any:
+    """Values of the central intervals, and all that a draw can reach."""
+    return values_within(model, of=of) | values_within(model, of=of, prob=1) | edges_within(model, of)
+
+
+def _check_bound(model: Model, names: Sequence[str], bound: Bound) -> None:
+    if isinstance(bound, str):
+        check_known([bound], model.quantities, "quantity as a bound:")
+        for name in names:
+            conversion_factor(model.declared_units[bound], model.declared_units[name])
+    elif not math.isfinite(bound):
+        raise DemandsimError(f"a bound must be a finite number or a quantity, not {bound!r}; leave it out for none")
+
+
+def _check_side(look: Search, tried: Tried, name: str, bound: Bound, side: float) -> None:
+    bench, units = look.bench, look.bench.model.declared_units
+    where, word = ("below", "at least") if side > 0 else ("above", "at most")
+    limit: Any = bound
+    if isinstance(bound, str):
+        limit = tried.found[bound] * conversion_factor(units[bound], units[name])
+    found, limit = np.broadcast_arrays(tried.found[name], limit)
+    both = [name, bound] if isinstance(bound, str) else [name]
+
+    def shown(cell: Cell) -> list[tuple[str, str]]:
+        of = f"{bound} = " if isinstance(bound, str) else ""
+        return [
+            ("expected", f"{word} {of}{bench.rounded(name, limit[cell])}"),
+            ("found", bench.rounded(name, found[cell])),
+        ]
+
+    told = bound if isinstance(bound, str) else f"{bound:g}"
+    claim = Claim(name, f"{name} is {where} {told}", dims=bench.varying(both))
+    size = np.maximum(np.abs(limit), np.abs(found))
+    look.hold(tried, claim, side * (limit - found), size, lambda: _plus(map(tried.noise, both)), shown)

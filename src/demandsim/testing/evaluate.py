@@ -1,4 +1,4 @@
-"""Evaluation: the computed quantities of a model at chosen values of its assumptions, many at a time."""
+"""Evaluation: the computed quantities of a model at chosen values of its assumptions, and both as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import is_labelled
+from demandsim.distributions.base import format_value, is_labelled
 from demandsim.errors import DemandsimError, check_known
 from demandsim.sampling.program import Layout, Program, Values, Varying, bare_run, labelled_run
 from demandsim.units.convert import conversion_factor, same_dimension
@@ -18,10 +18,15 @@ from demandsim.units.convert import conversion_factor, same_dimension
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["Bench", "BrokenEquationError", "bench_of", "evaluated", "names_of"]
+__all__ = ["Bench", "BrokenEquationError", "Cell", "World", "bench_of", "evaluated", "names_of"]
 
 #: Relative size of the changes that rounding may make to an input: some dozens of units in the last place.
 _LAST_BITS = 2.0**-46
+#: How much of a world is told: labels of an assumption, and assumptions that are not at their points.
+_MOST_LABELS, _MOST_LINES = 6, 10
+
+type World = Mapping[str, Array]
+type Cell = tuple[int, ...]
 
 
 class BrokenEquationError(Exception):
@@ -46,7 +51,7 @@ class Bench:
     model: Model
     of: tuple[str, ...]
     needed: frozenset[str]
-    points: Mapping[str, Array]
+    points: World
 
     @property
     def layout(self) -> Layout:
@@ -68,16 +73,16 @@ class Bench:
         ordered = value.transpose(*dims).reindex({dim: list(self.layout.coords[dim]) for dim in dims})
         return self.layout.spread(np.asarray(ordered.values, dtype=np.float64)[..., None], dims)
 
-    def run(self, worlds: Sequence[Mapping[str, Array]], program: Program | None = None) -> Values:
+    def run(self, worlds: Sequence[World], program: Program | None = None) -> Values:
         """The quantities `of` at several sets of values; those are the last axis."""
         found = self._all(worlds, program)
         return {name: np.broadcast_to(found[name], (*found[name].shape[:-1], len(worlds))) for name in self.of}
 
-    def _all(self, worlds: Sequence[Mapping[str, Array]], program: Program | None = None) -> Values:
+    def _all(self, worlds: Sequence[World], program: Program | None = None) -> Values:
         stacked = {name: np.concatenate([world[name] for world in worlds], axis=-1) for name in worlds[0]}
         return evaluated(program or self.model.program, stacked, self.needed)
 
-    def noise(self, world: Mapping[str, Array], name: str) -> Array:
+    def noise(self, world: World, name: str) -> Array:
         """How far rounding may move a quantity: smaller differences mean nothing.
 
         As far as the last bits of the assumptions do, which is far where near equals are subtracted and at
@@ -96,6 +101,52 @@ class Bench:
             if same_dimension(units[other], units[name])
         )
         return np.asarray(felt + _LAST_BITS * largest)
+
+    def varying(self, names: Iterable[str]) -> list[str]:
+        """Dims along which any of the quantities varies, in order."""
+        found = {dim for name in names for dim in self.model.program.varying[name].dims}
+        return [dim for dim in self.layout.dims if dim in found]
+
+    def amount(self, name: str, value: float) -> str:
+        """A value with its unit."""
+        unit = self.model.declared_units[name]
+        return format_value(float(value)) + ("" if unit in ("1", "", "dimensionless") else f" {unit}")
+
+    def rounded(self, name: str, value: float) -> str:
+        """A computed value with its unit, without the digits that only rounding made."""
+        return self.amount(name, float(f"{value:.12g}"))
+
+    def told(self, world: World, cell: Cell) -> list[str]:
+        """The values that matter, a line each: in the scenario at hand, and at every label if they differ."""
+        published = [name for name, values in world.items() if np.array_equal(values, self.points[name])]
+        # What is as published need not be repeated, unless there is room for it.
+        left_out = published if len(world) > _MOST_LINES else []
+        lines = [
+            f"{name} = {self._values(name, values, cell)}{' (its point)' if name in published else ''}"
+            for name, values in world.items()
+            if name not in left_out
+        ]
+        return [*lines, f"at their points: {', '.join(left_out)}"] if left_out else lines
+
+    def _values(self, name: str, values: Array, cell: Cell) -> str:
+        layout = self.layout
+        kept = tuple(
+            min(place, values.shape[axis] - 1) if dim in layout.scenario_dims else slice(None)
+            for axis, (dim, place) in enumerate(zip(layout.dims, cell, strict=True))
+        )
+        left = values[kept][..., 0]
+        if np.all(left == left.ravel()[0]):
+            return self.amount(name, left.ravel()[0])
+        labels = [
+            ", ".join(
+                str(layout.coords[dim][place])
+                for dim, place, size in zip(layout.model_dims, places, left.shape, strict=True)
+                if size > 1
+            )
+            for places in np.ndindex(*left.shape)
+        ]
+        told = [f"{self.amount(name, x)} ({label})" for label, x in zip(labels, left.ravel(), strict=True)]
+        return ", ".join(told[:_MOST_LABELS]) + (f", ... ({len(told)} labels)" if len(told) > _MOST_LABELS else "")
 
 
 def names_of(model: Model, of: Sequence[str] | str | None) -> tuple[str, ...]:

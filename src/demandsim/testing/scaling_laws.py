@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 from hypothesis import assume
@@ -13,11 +14,9 @@ from hypothesis import strategies as st
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
 from demandsim.sampling.program import Values
-from demandsim.testing.comparing import Tried, check_tolerance, compare, try_at
-from demandsim.testing.counter_examples import amount, fail, rounded, varying, worst_cell
-from demandsim.testing.evaluate import Bench, bench_of, names_of
-from demandsim.testing.search import search
-from demandsim.testing.strategies.values import ends_of, values_within
+from demandsim.testing.evaluate import Cell, names_of
+from demandsim.testing.search import Claim, SearchSettings, search_for
+from demandsim.testing.strategies.values import ends_of
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -35,10 +34,7 @@ def assert_homogeneous(
     *,
     by: Sequence[str] | str,
     degree: float,
-    values: st.SearchStrategy[dict[str, Any]] | None = None,
-    rtol: float = 1e-9,
-    max_examples: int | None = None,
-    seed: int | None = None,
+    **search: Unpack[SearchSettings],
 ) -> None:
     r"""Assert that scaling assumptions scales a result by a power of the same factor.
 
@@ -51,12 +47,10 @@ def assert_homogeneous(
         Assumptions that are scaled together. They stay within what a draw of theirs can reach.
     degree : float
         1 for proportional, -1 for inversely, 0 for not at all (where it cancels).
-    values : strategy, optional
-        Of dicts of assumption to value; `values_within` by default.
-    rtol : float, default 1e-9
-        Relative tolerance. Differences that rounding explains are let pass.
-    max_examples, seed : int, optional
-        Those of the active hypothesis profile by default.
+    **search
+        ``values``, a strategy of dicts of assumption to value, by default `values_within`; ``rtol``, by default
+        1e-9, the relative tolerance: differences that rounding explains are let pass; ``max_examples`` and
+        ``seed``, by default those of the active hypothesis profile.
 
     Raises
     ------
@@ -85,15 +79,15 @@ def assert_homogeneous(
       with:
         ...
     """
-    bench, scaled = _prepared(model, of, by, rtol)
+    names, scaled = _prepared(model, of, by)
     if not math.isfinite(degree):
         raise DemandsimError(f"degree must be a finite number, not {degree!r}")
+    look = search_for(model, names, search)
     reach = {name: _reach(model, name) for name in scaled}
-    drawn = values if values is not None else values_within(model, of=bench.of)
 
     @st.composite
     def cases(draw: st.DrawFn) -> tuple[Values, float]:
-        world = bench.arrays(draw(drawn))
+        world = draw(look.worlds)
         low, high = _factors({name: world[name] for name in scaled}, reach)
         easy = [factor for factor in _FACTORS if low <= factor <= high]
         any_factor = st.floats(low, high)
@@ -103,25 +97,20 @@ def assert_homogeneous(
 
     def check(case: tuple[Values, float]) -> bool:
         world, factor = case
-        before, after = try_at(bench, [world, world | {name: world[name] * factor for name in scaled}])
+        before, after = look.at(world, world | {name: world[name] * factor for name in scaled})
         power = factor**degree
-        for name in bench.of:
-            expected = before.found[name] * power
-            claim = f"{name} is not homogeneous of degree {degree:g} in {' and '.join(scaled)}"
-            compare(
-                Tried(bench, before.world, after.found),
-                name,
-                expected,
-                claim,
-                [("scaled by", f"{factor:g}")],
-                size=np.abs(expected),
-                rtol=rtol,
-                noise=lambda name: power * before.noise(name) + after.noise(name),
+        for name in names:
+            text = f"{name} is not homogeneous of degree {degree:g} in {' and '.join(scaled)}"
+            look.equal(
+                before,
+                Claim(name, text, [("scaled by", f"{factor:g}")]),
+                after.found[name],
+                before.found[name] * power,
+                slack=lambda name=name: power * before.noise(name) + after.noise(name),  # type: ignore[misc]
             )
-        return any(np.any(before.found[name]) for name in bench.of)
+        return any(np.any(before.found[name]) for name in names)
 
-    idle = f"{_and(bench.of)} was 0"
-    search(cases(), check, max_examples=max_examples, seed=seed, idle=idle)
+    look.run(cases(), check, f"{' and '.join(names)} was 0")
 
 
 def assert_monotone(
@@ -131,10 +120,7 @@ def assert_monotone(
     by: Sequence[str] | str,
     direction: Literal["increasing", "decreasing"],
     strict: bool = False,
-    values: st.SearchStrategy[dict[str, Any]] | None = None,
-    rtol: float = 1e-9,
-    max_examples: int | None = None,
-    seed: int | None = None,
+    **search: Unpack[SearchSettings],
 ) -> None:
     r"""Assert that a result never falls (or never rises) when assumptions rise.
 
@@ -148,7 +134,7 @@ def assert_monotone(
     direction : {"increasing", "decreasing"}
     strict : bool, default False
         Staying the same is a fault too.
-    values, rtol, max_examples, seed
+    **search
         As for `assert_homogeneous`.
 
     Raises
@@ -168,16 +154,17 @@ def assert_monotone(
     >>> model = ds.load_study("guosen-2025-01")
     >>> assert_monotone(model, "cards", by="utilization", direction="decreasing", strict=True, max_examples=5)
     """
-    bench, raised = _prepared(model, of, by, rtol)
+    names, raised = _prepared(model, of, by)
     if direction not in ("increasing", "decreasing"):
         raise DemandsimError(f"direction must be 'increasing' or 'decreasing', not {direction!r}")
     sign = 1.0 if direction == "increasing" else -1.0
-    drawn = values if values is not None else values_within(model, of=bench.of)
+    look = search_for(model, names, search)
+    bench = look.bench
     middle = {name: _reach(model, name, 0.9) for name in raised}
 
     @st.composite
     def cases(draw: st.DrawFn) -> tuple[Values, Values]:
-        world, other = bench.arrays(draw(drawn)), bench.arrays(draw(drawn))
+        world, other = draw(look.worlds), draw(look.worlds)
         stretch = draw(st.sampled_from([1.0, 0.5, 0.01]))
         pairs = {name: _apart(world[name], other[name], middle[name], stretch) for name in raised}
         gap = np.concatenate([np.ravel(high - low > 1e-4 * np.abs(low)) for low, high in pairs.values()])
@@ -186,30 +173,35 @@ def assert_monotone(
         return world | lower, world | upper
 
     def check(case: tuple[Values, Values]) -> bool:
-        lower, upper = try_at(bench, case)
-        for name in bench.of:
-            change = sign * (upper.found[name] - lower.found[name])
-            size = np.maximum(np.abs(lower.found[name]), np.abs(upper.found[name]))
-            wrong = change <= 0 if strict else change < -rtol * size
-            if wrong.any() and not strict:
-                wrong &= -change > lower.noise(name) + upper.noise(name)
-            if wrong.any():
-                cell = worst_cell(np.where(wrong, -change, -np.inf))
-                claim = f"{name} is not {'strictly ' if strict else ''}{direction} in {' and '.join(raised)}"
-                rows = [("before", rounded(bench, name, lower.found[name][cell]))]
-                rows += [("after", rounded(bench, name, upper.found[name][cell]))]
-                rows += [(f"{by_name} to", _at(bench, by_name, upper.world[by_name], cell)) for by_name in raised]
-                fail(bench, claim, rows, lower.world, cell, varying(bench, name))
-        return any(np.any(upper.found[name] != lower.found[name]) for name in bench.of)
+        lower, upper = look.at(*case)
 
-    idle = f"{_and(bench.of)} did not change with {_and(raised)}"
-    search(cases(), check, max_examples=max_examples, seed=seed, idle=idle)
+        def shown(name: str, cell: Cell) -> list[tuple[str, str]]:
+            rows = [
+                (word, bench.rounded(name, t.found[name][cell])) for word, t in (("before", lower), ("after", upper))
+            ]
+            return rows + [(f"{moved} to", bench.amount(moved, _at(upper.world[moved], cell))) for moved in raised]
+
+        for name in names:
+            text = f"{name} is not {'strictly ' if strict else ''}{direction} in {' and '.join(raised)}"
+            fall = sign * (lower.found[name] - upper.found[name])
+            look.hold(
+                lower,
+                Claim(name, text),
+                # No tolerance excuses staying the same where that is a fault.
+                np.where(fall >= 0, np.inf, 0.0) if strict else fall,
+                np.maximum(np.abs(lower.found[name]), np.abs(upper.found[name])),
+                lambda name=name: lower.noise(name) + upper.noise(name),  # type: ignore[misc]
+                functools.partial(shown, name),
+            )
+        return any(np.any(upper.found[name] != lower.found[name]) for name in names)
+
+    look.run(cases(), check, f"{' and '.join(names)} did not change with {' and '.join(raised)}")
 
 
 def _prepared(
-    model: Model, of: Sequence[str] | str, by: Sequence[str] | str, rtol: float
-) -> tuple[Bench, tuple[str, ...]]:
-    """The model under test, and the names of `by`, all of which every quantity hangs on."""
+    model: Model, of: Sequence[str] | str, by: Sequence[str] | str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the quantities, and those of `by`, all of which every quantity hangs on."""
     names = names_of(model, of)
     moved = (by,) if isinstance(by, str) else tuple(by)
     for name in moved:
@@ -217,7 +209,6 @@ def _prepared(
             roots = sorted(model.graph.ancestors([name]) & model.assumptions.keys())
             raise DemandsimError(f"by='{name}' is computed; name assumptions: it depends on {', '.join(roots)}")
     check_known(moved, model.assumptions, "assumption in by:")
-    check_tolerance(rtol)
     if not moved:
         raise DemandsimError("by= names no assumption")
     for name in names:
@@ -228,7 +219,7 @@ def _prepared(
                     f"'{name}' does not depend on '{other}', so that there is nothing to test; "
                     f"it depends on {', '.join(roots)}"
                 )
-    return bench_of(model, names), moved
+    return names, moved
 
 
 def _reach(model: Model, name: str, prob: float = 1.0) -> tuple[Array, Array]:
@@ -267,10 +258,6 @@ def _apart(one: Array, other: Array, middle: tuple[Array, Array], stretch: float
     return lower, np.where(same & sure, lower + stretch * np.where(lower == 0, 1.0, np.abs(lower)), upper)
 
 
-def _at(bench: Bench, name: str, values: Array, cell: tuple[int, ...]) -> str:
+def _at(values: Array, cell: Cell) -> float:
     place = tuple(min(index, size - 1) for index, size in zip(cell, values.shape[:-1], strict=True))
-    return amount(bench, name, values[place][0])
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(names)
+    return float(values[place][0])

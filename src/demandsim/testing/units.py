@@ -1,4 +1,4 @@
-"""Restating: the same assumptions in other units, and the same equations in other base units."""
+"""Units: the same assumptions in other units of their dimension, and the same equations in other base units."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
 from hypothesis import strategies as st
 
 from demandsim.distributions.base import is_labelled
@@ -16,18 +15,40 @@ from demandsim.distributions.empirical import constant
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.scenario import Scenarios
 from demandsim.sampling.program import Program, Step, Values
-from demandsim.testing.alternative_units import comes_whole, pool, powers_of, written
-from demandsim.testing.comparing import check_tolerance, compare, try_at
-from demandsim.testing.evaluate import Bench, bench_of, names_of
-from demandsim.testing.search import search
-from demandsim.testing.strategies.values import values_within
-from demandsim.units.convert import base_factor, conversion_factor
+from demandsim.testing.evaluate import Bench, names_of
+from demandsim.testing.search import Claim, SearchSettings, search_for
+from demandsim.units.convert import base_factor, conversion_factor, parsed
+from demandsim.units.registry import CURRENCIES
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["assert_unit_invariant"]
+__all__ = ["POOLS", "assert_unit_invariant", "pool", "powers_of", "written"]
 
+#: Units of each base dimension; the first is the one of `demandsim.units.convert`.
+POOLS: dict[str, tuple[str, ...]] = {
+    "[compute]": ("FLOP", "TFLOP", "EFLOP"),
+    "[token]": ("token", "Mtoken", "Gtoken"),
+    "[parameter]": ("parameter", "Gparameter"),
+    "[card]": ("card", "kcard"),
+    "[node]": ("node", "knode"),
+    "[query]": ("query", "Mquery"),
+    "[user]": ("user", "Muser"),
+    **{f"[currency_{name.lower()}]": (name, f"M{name}", f"G{name}") for name in CURRENCIES},
+    "[information]": ("byte", "GB", "TB", "bit"),
+    "[time]": ("second", "hour", "day", "year"),
+    "[mass]": ("kilogram", "gram", "tonne"),
+    "[length]": ("meter", "centimeter", "kilometer"),
+    "[temperature]": ("kelvin", "millikelvin"),
+    "[current]": ("ampere", "milliampere"),
+    "[substance]": ("mole", "millimole"),
+    "[luminosity]": ("candela", "millicandela"),
+}
+
+_WHOLE = ("[card]", "[node]", "[query]", "[user]")
+_OWN = "[counted_"
+
+type Powers = Mapping[str, float]
 #: How often every assumption is restated, each time in other units.
 _ROUNDS = 3
 
@@ -36,10 +57,7 @@ def assert_unit_invariant(
     model: Model,
     *,
     of: Sequence[str] | str | None = None,
-    values: st.SearchStrategy[dict[str, Any]] | None = None,
-    rtol: float = 1e-9,
-    max_examples: int | None = None,
-    seed: int | None = None,
+    **search: Unpack[SearchSettings],
 ) -> None:
     """Assert that no result hangs on the units in which anything is written or counted.
 
@@ -54,7 +72,7 @@ def assert_unit_invariant(
     model : Model
     of : str or sequence of str, optional
         Quantities; all computed ones by default.
-    values, rtol, max_examples, seed
+    **search
         As for `assert_homogeneous`.
 
     Raises
@@ -70,21 +88,19 @@ def assert_unit_invariant(
     >>> assert_unit_invariant(ds.load_study("guosen-2025-01"), of="cards", max_examples=5)
     """
     names = names_of(model, of)
-    check_tolerance(rtol)
-    bench = bench_of(model, names)
+    look = search_for(model, names, search)
     restated = functools.cache(functools.partial(_restated, model))
-    drawn = values if values is not None else values_within(model, of=names)
-    found = {dimension for unit in _units_within(bench) for dimension in powers_of(unit)}
-    dimensions = sorted(dimension for dimension in found if not comes_whole(dimension))
+    found = {dimension for unit in _units_within(look.bench) for dimension in powers_of(unit)}
+    dimensions = sorted(dimension for dimension in found if not _comes_whole(dimension))
     base_units = st.sampled_from(dimensions).flatmap(
         lambda dimension: st.tuples(st.just(dimension), st.sampled_from(pool(dimension)[1:]))
     )
     ways: st.SearchStrategy[Any] = st.integers(0, _ROUNDS - 1)
-    cases = st.tuples(drawn.map(bench.arrays), ways | base_units if dimensions else ways)
+    cases = st.tuples(look.worlds, ways | base_units if dimensions else ways)
 
     def check(case: tuple[Values, Any]) -> bool:
         world, way = case
-        (tried,) = try_at(bench, [world])
+        (tried,) = look.at(world)
         if isinstance(way, int):
             units = restated(way).declared_units
             factors = {name: conversion_factor(model.assumptions[name].unit, units[name]) for name in world}
@@ -95,21 +111,13 @@ def assert_unit_invariant(
         else:
             program, moved = _in_base_units(model, *way), world
             row = ("counted in", f"{way[1]} instead of {pool(way[0])[0]}")
-        (again,) = try_at(bench, [moved], run=lambda worlds: bench.run(worlds, program), told=world, rows=[row])
+        again = look.again(world, moved, row, program)
         for name in names:
-            compare(
-                again,
-                name,
-                tried.found[name],
-                f"{name} hangs on the units that are used",
-                [row],
-                size=np.abs(tried.found[name]),
-                rtol=rtol,
-                noise=lambda name: 2 * tried.noise(name),
-            )
+            claim = Claim(name, f"{name} hangs on the units that are used", [row])
+            look.equal(tried, claim, again.found[name], tried.found[name])
         return True
 
-    search(cases, check, max_examples=max_examples, seed=seed, idle="nothing could be tested")
+    look.run(cases, check)
 
 
 def _units_within(bench: Bench) -> list[str]:
@@ -172,3 +180,47 @@ def _rescaled(step: Step, scale: Any) -> Step:
     made = step.equation
     constants: Mapping[str, Any] = {name: float(c) * scale(c.unit) for name, c in made.constants.items()}
     return Step(dataclasses.replace(made, constants=constants), step.elementwise) if constants else step
+
+
+def _comes_whole(dimension: str) -> bool:
+    """Whether it may be rounded up: half a node does not serve."""
+    return dimension in _WHOLE or dimension.startswith(_OWN)
+
+
+def pool(dimension: str) -> tuple[str, ...]:
+    """Units of a base dimension, also of one that a user counts.
+
+    Examples
+    --------
+    >>> pool("[time]")[:2], pool("[counted_image]")
+    (('second', 'hour'), ('{image}', 'k{image}'))
+    """
+    if dimension.startswith(_OWN):
+        name = dimension.removeprefix(_OWN).removesuffix("]")
+        return f"{{{name}}}", f"k{{{name}}}"
+    return POOLS[dimension]
+
+
+@functools.lru_cache(maxsize=4096)
+def powers_of(unit: str) -> dict[str, float]:
+    """Powers of the base dimensions in a unit: ``token/day`` is ``{"[token]": 1, "[time]": -1}``."""
+    dimensions = parsed(unit).dimensionality
+    return {dimension: float(power) for dimension, power in sorted(dimensions.items()) if power}
+
+
+def written(powers: Powers, names: Mapping[str, str] | None = None) -> str:
+    """Write a unit of the given dimension, with the chosen unit of each base dimension.
+
+    Examples
+    --------
+    >>> written({"[token]": 1, "[time]": -1}, {"[time]": "hour"})
+    'token/hour'
+    """
+    chosen = {dimension: (names or {}).get(dimension, pool(dimension)[0]) for dimension in powers}
+    above = [_power(chosen[d], power) for d, power in powers.items() if power > 0]
+    below = [_power(chosen[d], -power) for d, power in powers.items() if power < 0]
+    return "/".join(["*".join(above) or "1", *below])
+
+
+def _power(name: str, power: float) -> str:
+    return name if power == 1 else f"{name}**{power:g}"
