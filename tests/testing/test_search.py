@@ -17,12 +17,18 @@ def one():
     return ds.load_study("guosen-2025-01").select(scenario="100T")
 
 
-def test_a_setting_that_there_is_not_is_named(one):
-    for assertion in (testing.assert_bounded, testing.assert_same, testing.assert_order_invariant):
-        with pytest.raises(UnknownNameError, match="unknown setting of the search: 'sed'; did you mean 'seed'"):
-            extra = {"other": one} if assertion is testing.assert_same else {}
-            extra |= {"of": "cards"} if assertion is not testing.assert_order_invariant else {"dim": "scenario"}
-            assertion(one, **extra, sed=1)
+@pytest.mark.parametrize(
+    ("assertion", "what"),
+    [
+        (testing.assert_bounded, {"of": "cards"}),
+        (testing.assert_homogeneous, {"of": "cards", "by": "daily_tokens", "degree": 1}),
+        (testing.assert_order_invariant, {"dim": "scenario"}),
+        (testing.assert_unit_invariant, {}),
+    ],
+)
+def test_a_setting_that_there_is_not_is_named(one, assertion, what):
+    with pytest.raises(UnknownNameError, match="unknown setting of the search: 'sed'; did you mean 'seed'"):
+        assertion(one, **what, sed=1)
 
 
 def test_the_seed_decides_what_is_tried(one):
