@@ -1,10 +1,10 @@
-"""Choosing: a ready-made decision on a study, from the options of the command line, or what the study lacks for it."""
+"""Decisions: a ready-made one on a study, from the options of the command line, or what the study lacks for it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["Chosen", "chosen", "priced", "spaced", "term"]
+__all__ = ["Decision", "Terms", "decision_on"]
 
 #: Actions that are tried without being asked for.
 _TRIED = 60
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Decision:
     """A decision on a study.
 
     Parameters
@@ -73,7 +73,74 @@ class Chosen:
         return xr.DataArray(values, coords={self.dim: values}, dims=self.dim, attrs={"units": self.unit})
 
 
-def term(text: str) -> str | float:
+@dataclass(frozen=True)
+class Terms:
+    """What a decision is about: each field is the option of its name, as it is given on the command line.
+
+    Parameters
+    ----------
+    price : bool
+        A price of tokens, instead of an order of cards.
+    actions : str or None
+        ``LOW:HIGH:COUNT``.
+    demand, unit_cost, value, salvage, lost_margin, elasticity : str
+        Names of quantities, or numbers.
+    tail : float
+        Share of the worst draws whose mean payoff is the risk.
+    """
+
+    price: bool = False
+    actions: str | None = None
+    demand: str = "cards"
+    unit_cost: str = "card_price"
+    value: str | None = None
+    salvage: str = "0"
+    lost_margin: str = "0"
+    elasticity: str = "1.5"
+    tail: float = 0.1
+
+    @property
+    def words(self) -> list[str]:
+        """The options that are not as they are by default."""
+        words: list[str] = []
+        for one in fields(self):
+            given, option = getattr(self, one.name), f"--{one.name.replace('_', '-')}"
+            if given != one.default:
+                words += [option] if given is True else [option, f"{given:g}" if one.name == "tail" else given]
+        return words
+
+    @property
+    def tried(self) -> list[float] | None:
+        """Actions that are asked for: numbers evenly apart."""
+        import numpy as np
+
+        if self.actions is None:
+            return None
+        try:
+            low, high, count = (float(part) for part in self.actions.split(":"))
+        except ValueError:
+            low = high = count = -1.0
+        if not (0 <= low < high < float("inf") and 2 <= count <= 10_000 and count == int(count)):
+            raise typer.BadParameter(
+                f"'{self.actions}' is not LOW:HIGH:COUNT, such as 0:1000000:21: two numbers that are not negative, the "
+                "second larger, and how many there shall be, 2 to 10,000",
+                param_hint="--actions",
+            )
+        return np.linspace(low, high, int(count)).tolist()
+
+
+def decision_on(model: Model, study: str, terms: Terms) -> Decision:
+    """The decision that is asked for.
+
+    Raises
+    ------
+    StudyError
+        If the study lacks what it is made of.
+    """
+    return _price(model, study, terms) if terms.price else _order(model, study, terms)
+
+
+def _term(text: str) -> str | float:
     """A number, or the name of a quantity."""
     try:
         return float(text)
@@ -81,91 +148,69 @@ def term(text: str) -> str | float:
         return text.strip()
 
 
-def spaced(text: str) -> list[float]:
-    """Read ``LOW:HIGH:COUNT``: numbers evenly apart."""
-    import numpy as np
+def _resale(salvage: str, cost: str | float) -> tuple[Any, str | float]:
+    """What an idle card brings, for the payoff; and the quantity or number that it is, 0 for a share of its price."""
+    from demandsim.units.convert import convert
 
+    if not salvage.strip().endswith("%"):
+        found = _term(salvage)
+        return found, found
     try:
-        low, high, count = (float(part) for part in text.split(":"))
+        share = float(salvage.strip().removesuffix("%")) / 100
     except ValueError:
-        low = high = count = -1.0
-    if not (0 <= low < high < float("inf") and 2 <= count <= 10_000 and count == int(count)):
-        raise typer.BadParameter(
-            f"'{text}' is not LOW:HIGH:COUNT, such as 0:1000000:21: two numbers that are not negative, the second "
-            "larger, and how many there shall be, 2 to 10,000",
-            param_hint="--actions",
-        )
-    return np.linspace(low, high, int(count)).tolist()
+        raise typer.BadParameter(f"'{salvage}' is not a share such as 20%", param_hint="--salvage") from None
+    if not isinstance(cost, str):
+        return share * cost, 0.0
+    return lambda draws: share * convert(draws[cost], "CNY/card"), 0.0
 
 
-def chosen(
-    model: Model,
-    study: str,
-    demand: str,
-    unit_cost: str,
-    value: str | None,
-    salvage: str,
-    lost_margin: str,
-) -> Chosen:
+def _order(model: Model, study: str, terms: Terms) -> Decision:
     """An order of cards under uncertain demand, on the quantities of a study."""
     from demandsim.decisions import OrderCards
     from demandsim.units.convert import convert
 
-    notes = []
-    cost, lost, worth = term(unit_cost), term(lost_margin), None if value is None else term(value)
-    named = {"--demand": demand, "--unit-cost": cost, "--value": worth, "--lost-margin": lost}
-    share, relative = 0.0, salvage.strip().endswith("%")
-    if relative:
-        try:
-            share = float(salvage.strip().removesuffix("%")) / 100
-        except ValueError:
-            raise typer.BadParameter(f"'{salvage}' is not a share such as 20%", param_hint="--salvage") from None
-    else:
-        named["--salvage"] = term(salvage)
+    demand, cost, lost = terms.demand, _term(terms.unit_cost), _term(terms.lost_margin)
+    resold, salvage = _resale(terms.salvage, cost)
+    worth: Any = None if terms.value is None else _term(terms.value)
+    named = {"--demand": demand, "--unit-cost": cost, "--value": worth, "--lost-margin": lost, "--salvage": salvage}
     needed = {option: name for option, name in named.items() if isinstance(name, str)}
-    if value is None:
+    notes = []
+    if worth is None:
         needed |= {"--value (revenue)": "revenue", "--value (useful life)": "useful_life"}
         notes.append(
             f"a card at work earns its share of revenue over its useful life: revenue / {demand} * useful_life"
         )
     _check(model, study, "an order of cards", needed)
-    _check_dims(model, list(needed.values()))
 
     def earned(draws: xr.Dataset) -> Any:
         yearly = convert(draws["revenue"], "CNY/year") / convert(draws[demand], "card")
         return yearly * convert(draws["useful_life"], "year")
 
-    def resold(draws: xr.Dataset) -> Any:
-        price = convert(draws[cost], "CNY/card") if isinstance(cost, str) else cost
-        return share * price
-
-    kept: Any = resold if relative else term(salvage)
-    payoff = OrderCards(demand, cost, earned if worth is None else worth, kept, lost)
+    payoff = OrderCards(demand, cost, earned if worth is None else worth, resold, lost)
     notes.append(
-        f"a card costs {unit_cost}, an idle one brings {salvage}, a missing one loses {lost_margin} more [CNY/card]"
+        f"a card costs {terms.unit_cost}, an idle one brings {terms.salvage}, a missing one loses "
+        f"{terms.lost_margin} more [CNY/card]"
     )
     index = "gross_margin" if "gross_margin" in model.equations else demand
-    return Chosen("order of cards before demand is known", payoff, "order", "card", "cards", demand, index, True, notes)
+    title = "order of cards before demand is known"
+    return Decision(title, payoff, "order", "card", "cards", demand, index, True, notes)
 
 
-def priced(model: Model, study: str, elasticity: str) -> Chosen:
+def _price(model: Model, study: str, terms: Terms) -> Decision:
     """A price of tokens against the break-even price, on the quantities of a study."""
     from demandsim.decisions import SetPrice
 
     names = ["token_price", "break_even_price", "daily_tokens", "paid_share"]
-    answer = term(elasticity)
+    answer = _term(terms.elasticity)
     names += [answer] if isinstance(answer, str) else []
     _check(model, study, "a price of tokens", {f"({name})": name for name in names})
-    _check_dims(model, names)
-    notes = [f"paid tokens fall by {elasticity} percent when the price rises by one (--elasticity)"]
-    index = "gross_margin" if "gross_margin" in model.equations else "break_even_price"
-    return Chosen(
-        "price of tokens", SetPrice(answer), "price", "CNY/Mtoken", "CNY/Mtoken", "token_price", index, False, notes
-    )
+    notes = [f"paid tokens fall by {terms.elasticity} percent when the price rises by one (--elasticity)"]
+    index, unit = "gross_margin" if "gross_margin" in model.equations else "break_even_price", "CNY/Mtoken"
+    return Decision("price of tokens", SetPrice(answer), "price", unit, unit, "token_price", index, False, notes)
 
 
 def _check(model: Model, study: str, what: str, needed: dict[str, str]) -> None:
-    """Raise unless the study has every quantity that a decision reads."""
+    """Raise unless the study has every quantity that a decision reads, each for one moment and kind of hardware."""
     lacking = {option: name for option, name in needed.items() if name not in model.quantities}
     if lacking:
         said = ", ".join(dict.fromkeys(lacking.values()))
@@ -175,12 +220,8 @@ def _check(model: Model, study: str, what: str, needed: dict[str, str]) -> None:
             f"study '{study}' lacks {said}, which {what} is made of; {others}choose a study that has them, such as "
             f"guosen-2025-01-evidence. 'demandsim show {study}' lists what it has"
         )
-
-
-def _check_dims(model: Model, names: Sequence[str]) -> None:
-    """Raise if a decision would have to be made anew for each year or kind of hardware."""
     layout = model.program.layout
-    for name in names:
+    for name in needed.values():
         inner = [dim for dim in layout.model_dims if dim in model.program.varying[name].dims]
         if inner:
             raise DemandsimError(

@@ -8,16 +8,18 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "ChainsOption",
+    "Chains",
+    "Event",
     "Format",
-    "FormatOption",
+    "Locale",
     "LocaleName",
-    "LocaleOption",
-    "ProbOption",
-    "ScenarioOption",
-    "SeedOption",
-    "SetOption",
-    "StudyArgument",
+    "Observe",
+    "PrintAs",
+    "Prob",
+    "Scenario",
+    "Seed",
+    "Set",
+    "Study",
 ]
 
 
@@ -36,8 +38,8 @@ class LocaleName(enum.StrEnum):
     ZH = "zh"
 
 
-StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml or .xlsx file.")]
-SetOption = Annotated[
+Study = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml or .xlsx file.")]
+Set = Annotated[
     list[str],
     typer.Option(
         "--set",
@@ -45,12 +47,24 @@ SetOption = Annotated[
         help="Replace an assumption by a number or a distribution; NAME@SCENARIO=VALUE within one scenario.",
     ),
 ]
-ScenarioOption = Annotated[
+Scenario = Annotated[
     list[str], typer.Option("--scenario", metavar="[DIM=]LABEL", help="Keep one scenario; all by default.")
 ]
+Observe = Annotated[
+    list[str],
+    typer.Option(
+        "--observe",
+        metavar="NAME[@LABEL]=DISTRIBUTION",
+        help="What was measured, and how far off it may be; at one year or scenario, if a label is named.",
+    ),
+]
+Event = Annotated[
+    list[str],
+    typer.Option("--event", metavar="'NAME < NUMBER'", help="What is known to have happened; also with and, or, not."),
+]
 
-SeedOption = Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")]
-ProbOption = Annotated[float, typer.Option(help="Probability of the interval.")]
-ChainsOption = Annotated[int, typer.Option(help="Independent randomisations.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
-LocaleOption = Annotated[LocaleName, typer.Option(help="Language of the pictures; zh needs a Chinese font.")]
+Seed = Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")]
+Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
+Chains = Annotated[int, typer.Option(help="Independent randomisations.")]
+PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
+Locale = Annotated[LocaleName, typer.Option(help="Language of the pictures; zh needs a Chinese font.")]

@@ -1,37 +1,46 @@
-"""Terminal: what is printed where, and how it looks in a pipe; folders checked before any work."""
+"""Terminal and files: what is printed where, how it looks in a pipe, and results written whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import math
-import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from demandsim._system import written_whole
+from demandsim.cli._options import Format
 from demandsim.errors import OutputError
+from demandsim.statistics.table import csv_text
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from demandsim.model import Model
 
 __all__ = [
+    "Folder",
+    "Results",
     "busy",
     "check_folder",
-    "finite_or_null",
-    "open_console",
+    "print_line",
     "print_table",
+    "print_title",
     "progress",
-    "replay",
     "say",
-    "writing",
 ]
 
 
-def open_console(error: bool = False) -> Console:
+def _console(error: bool = False) -> Console:
     """A console that is plain in a pipe: no colour, no boxes, no folding at 80 columns."""
     stream = sys.stderr if error else sys.stdout
     if stream.isatty():
@@ -39,21 +48,49 @@ def open_console(error: bool = False) -> Console:
     return Console(file=stream, highlight=False, color_system=None, width=400)
 
 
-def print_table(table: Table) -> None:
-    """Print a table to standard output, without blanks at the ends of lines."""
-    console = open_console()
-    table.box = SIMPLE_HEAD if console.is_terminal else None
-    table.show_edge = False
-    table.pad_edge = False
-    table.collapse_padding = False
+def print_line(text: str = "", *, style: str | None = None, fold: bool = False) -> None:
+    """Print a line to standard output; one that folds is broken between words at the edge of a terminal."""
+    _console().print(text, style=style, markup=False, soft_wrap=not fold)
+
+
+def print_title(model: Model) -> None:
+    """Print what the study is called."""
+    print_line(model.notes.title or model.notes.name or "model", style="bold", fold=True)
+
+
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, bold: bool = False, fold: bool = False
+) -> None:
+    """Print a table to standard output, without blanks at the ends of lines.
+
+    Parameters
+    ----------
+    heads : sequence of str
+    rows : iterable of sequence of str
+    texts : int, default 1
+        Columns of text at the left. The others are numbers, but for that of units.
+    bold : bool, default False
+        On a terminal, the first column stands out.
+    fold : bool, default False
+        Cells may run over several lines.
+    """
+    console = _console()
+    grid = Table(box=SIMPLE_HEAD if console.is_terminal else None, show_edge=False, pad_edge=False)
+    grid.collapse_padding = False
+    for place, head in enumerate(heads):
+        style = "bold" if bold and not place and console.is_terminal else ""
+        left = place < texts or head == "unit"
+        grid.add_column(head, justify="left" if left else "right", no_wrap=not fold, style=style)
+    for row in rows:
+        grid.add_row(*row)
     with console.capture() as captured:
-        console.print(table)
+        console.print(grid)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 
 
 def say(text: str) -> None:
     """Print a message to standard error."""
-    open_console(error=True).print(text, markup=False, soft_wrap=True)
+    _console(error=True).print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -61,7 +98,7 @@ def progress(what: str) -> Iterator[Any]:
     """Yield a callback that shows a progress bar on a terminal, once a second has passed."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = open_console(error=True)
+    console = _console(error=True)
     bar = Progress(
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
     )
@@ -84,7 +121,7 @@ def progress(what: str) -> Iterator[Any]:
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """Show on a terminal that something is going on whose end cannot be told beforehand."""
-    console = open_console(error=True)
+    console = _console(error=True)
     if not console.is_terminal:
         yield
         return
@@ -104,41 +141,100 @@ def check_folder(out: Path) -> None:
         ) from None
 
 
-def replay(
-    command: str,
-    study: str,
-    attrs: Mapping[Any, Any],
-    design: str,
-    prob: float,
-    sets: Sequence[str],
-    scenarios: Sequence[str],
-    of: Sequence[str] = (),
-) -> str:
-    """Return the command that gives the same draws again."""
-    words = ["demandsim", command, study, *(word for name in of for word in ("--of", name))]
-    words += ["--seed", str(attrs["seed"]), "--draws", str(attrs["draws"]), "--chains", str(attrs["chains"])]
-    words += ["--design", design] if design != "sobol" else []
-    words += ["--prob", f"{prob:g}"] if prob != 0.9 else []
-    words += [word for item in sets for word in ("--set", item)]
-    words += [word for item in scenarios for word in ("--scenario", item)]
-    return shlex.join(words)
+class Folder:
+    """Where a command writes its files, each whole or not at all; tried out before any work.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_folder(path)
+        self.path = path
+        self.written: list[Path] = []
+
+    @contextmanager
+    def _adding(self, name: str) -> Iterator[Path]:
+        """Turn a fault of the disk into one clear error."""
+        try:
+            yield self.path / name
+        except OSError as error:
+            raise OutputError(
+                f"cannot write results to '{self.path}': {error.strerror or error}; nothing is half-written"
+            ) from None
+        self.written.append(self.path / name)
+
+    def add_draws(self, draws: xr.Dataset) -> None:
+        """Write ``draws.nc``."""
+        from demandsim.sampling.store.netcdf import write_netcdf
+
+        with self._adding("draws.nc") as path:
+            write_netcdf(draws, path)
+
+    def add_text(self, name: str, text: str) -> None:
+        """Write a file of text."""
+        with self._adding(name) as path, written_whole(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+
+    def add_picture(self, name: str, draw: Callable[..., Any], *parts: Any, **settings: Any) -> None:
+        """Draw a picture and write it."""
+        from demandsim import plots
+
+        with self._adding(name) as path:
+            plots.save(draw(*parts, **settings), path)
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn a fault of the disk, while results are written to a folder, into one clear error."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write results to '{folder}': {error.strerror or error}; nothing is half-written"
-        ) from None
+@dataclass(frozen=True)
+class Results:
+    """What a command has found: the one way in which results are printed.
+
+    Parameters
+    ----------
+    records : sequence of mappings
+        A row each.
+    attrs : mapping
+        Of the dataset that they come from; its numbers and texts stand at the top of the JSON.
+    labels : sequence of str, optional
+        Columns that stand behind the first, also where the first record has not got them.
+    more : mapping, optional
+        What the JSON says besides.
+    """
+
+    records: Sequence[Mapping[str, Any]]
+    attrs: Mapping[Any, Any]
+    labels: Sequence[str] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def csv(self) -> str:
+        """The records as CSV, a line each, numbers in full."""
+        if not self.labels:
+            return csv_text(self.records)
+        found = list(dict.fromkeys(key for record in self.records for key in record))
+        return csv_text(self.records, list(dict.fromkeys([found[0], *self.labels, *found])))
+
+    @property
+    def json(self) -> str:
+        """All of it as JSON."""
+        plain = {key: value for key, value in self.attrs.items() if isinstance(value, (str, int, float))}
+        everything = {**plain, **self.more, "rows": list(self.records)}
+        return json.dumps(_finite_or_null(everything), indent=2, allow_nan=False)
+
+    def print(self, format_: Format, table: Callable[[], None], written: Sequence[Path], replay: str) -> None:
+        """Print the results as asked for, then which files there are and the command that gives the same again."""
+        if format_ is Format.TABLE:
+            table()
+        else:
+            sys.stdout.write(self.json if format_ is Format.JSON else self.csv)
+        say(f"written: {', '.join(str(path) for path in written)}")
+        say(f"replay:  {replay}")
 
 
-def finite_or_null(value: Any) -> Any:
+def _finite_or_null(value: Any) -> Any:
     """What JSON can hold: numbers that are none become null."""
     if isinstance(value, Mapping):
-        return {key: finite_or_null(item) for key, item in value.items()}
+        return {key: _finite_or_null(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [finite_or_null(item) for item in value]
+        return [_finite_or_null(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,19 +1,99 @@
-"""Loading: a study as the command line asks for it, with --set and --scenario applied."""
+"""A call: the study that a command is about, with the settings and evidence of the command line, and its replay."""
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from demandsim.cli._output import say
-from demandsim.errors import DemandsimError, check_known
+from demandsim.cli._options import Format, LocaleName
+from demandsim.cli._output import Folder, say
+from demandsim.errors import DemandsimError, EventError, check_known
 
 if TYPE_CHECKING:
-    from demandsim.model import Model
+    import xarray as xr
 
-__all__ = ["loaded"]
+    from demandsim.distributions.base import Distribution
+    from demandsim.model import Model
+    from demandsim.statistics.event import Event
+
+__all__ = ["Call", "event_option", "loaded"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the commands that compute are all asked.
+
+    Parameters
+    ----------
+    command, study : str
+    chains : int
+    seed : int or None
+    prob : float
+    sets, scenarios : sequence of str
+        As they are given with ``--set`` and ``--scenario``.
+    out : Path
+    format_ : Format, optional
+    locale : LocaleName, optional
+        Of pictures.
+    observe, event : sequence of str, optional
+        As they are given with options of these names.
+    """
+
+    command: str
+    study: str
+    chains: int
+    seed: int | None
+    prob: float
+    sets: Sequence[str]
+    scenarios: Sequence[str]
+    out: Path
+    format_: Format = Format.TABLE
+    locale: LocaleName = LocaleName.EN
+    observe: Sequence[str] = ()
+    event: Sequence[str] = ()
+
+    def model(self) -> Model:
+        """The study as it is asked for; whatever can be wrong without it is found out first."""
+        from demandsim.plots.words import locale_of
+        from demandsim.statistics.estimators import check_prob
+
+        check_prob(self.prob)
+        locale_of(self.locale.value)
+        return _observing(loaded(self.study, self.sets, self.scenarios), self.observe, self.event)
+
+    def name(self, model: Model) -> str:
+        """Name of the study, of which its folder is called."""
+        return model.notes.name or Path(self.study).stem
+
+    def folder(self, model: Model, *inner: str) -> Folder:
+        """Where results go."""
+        return Folder(Path(self.out, self.name(model), *inner))
+
+    def replay(
+        self, seed: int, draws: int, *, of: Sequence[str] = (), design: str = "sobol", more: Sequence[str] = ()
+    ) -> str:
+        """Return the command that gives the same draws again."""
+        words = ["demandsim", self.command, self.study, *_repeated("--of", of)]
+        words += ["--seed", str(seed), "--draws", str(draws), "--chains", str(self.chains)]
+        words += ["--design", design] if design != "sobol" else []
+        words += ["--prob", f"{self.prob:g}"] if self.prob != 0.9 else []
+        words += [*_repeated("--set", self.sets), *_repeated("--scenario", self.scenarios)]
+        words += [*_repeated("--observe", self.observe), *_repeated("--event", self.event)]
+        return shlex.join([*words, *more])
+
+    def replay_of(self, draws: xr.Dataset, *, design: str = "sobol", more: Sequence[str] = ()) -> str:
+        """Return the command that gives these draws again."""
+        return self.replay(draws.attrs["seed"], draws.attrs["draws"], design=design, more=more)
+
+
+def _repeated(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
 
 
 def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> Model:
@@ -29,18 +109,13 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
         model = load_study(study)
     changes: dict[str, Any] = {}
     for item in sets:
-        target, equals, value = item.partition("=")
-        name, at, label = (part.strip() for part in target.partition("@"))
-        if not equals or not value.strip() or (at and not label):
-            raise typer.BadParameter(
-                f"'{item}' is not NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE", param_hint="--set"
-            )
+        name, label, value = _parted(item, "--set", "NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE")
         check_known([name], model.assumptions, "assumption")
         try:
-            made = parse_distribution(value.strip(), model.program.layout.coords)
+            made = parse_distribution(value, model.program.layout.coords)
         except DemandsimError as error:
-            raise type(error)(f"--set {target.strip()}: {error}") from None
-        if at:
+            raise type(error)(f"--set {_target(item)}: {error}") from None
+        if label:
             model = model.with_scenarios(**model.scenarios.changed(name, label, made))
         else:
             changes[name] = made
@@ -49,11 +124,62 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
         for name in changes:
             if (dim := model.scenarios.dim_of(name)) is not None:
                 say(f"note: scenarios of '{dim}' that set '{name}' themselves are not changed by --set {name}")
-    if scenarios:
-        chosen: dict[str, str] = {}
-        for item in scenarios:
-            dim, equals, label = item.partition("=")
-            only = next(iter(model.scenarios.dims), "scenario")
-            chosen |= {dim: label} if equals else {only: item}
-        model = model.select(**chosen)
+    only = next(iter(model.scenarios.dims), "scenario")
+    parts = [item.partition("=") for item in scenarios]
+    chosen = {dim if equals else only: label if equals else dim for dim, equals, label in parts}
+    return model.select(**chosen) if chosen else model
+
+
+def _target(item: str) -> str:
+    return item.partition("=")[0].strip()
+
+
+def _parted(item: str, option: str, form: str) -> tuple[str, str, str]:
+    """Name, label (or nothing) and value of ``NAME[@LABEL]=VALUE``."""
+    target, _, value = item.partition("=")
+    name, at, label = (part.strip() for part in target.partition("@"))
+    if not value.strip() or not name or (at and not label):
+        raise typer.BadParameter(f"'{item}' is not {form}", param_hint=option)
+    return name, label, value.strip()
+
+
+def _observing(model: Model, observe: Sequence[str], event: Sequence[str]) -> Model:
+    """Add the evidence of the command line to that of the study; a bad piece is named."""
+    form = "NAME=DISTRIBUTION, such as 'capex=normal(mean=80e9, sd=15e9)', or NAME@LABEL=DISTRIBUTION"
+    for item in observe:
+        name, label, value = _parted(item, "--observe", form)
+        check_known([name], model.quantities, "quantity")
+        try:
+            model = model.observe(**{name: _measured(model, name, label, value)})
+        except DemandsimError as error:
+            raise type(error)(f"--observe {_target(item)}: {error}") from None
+    for item in event:
+        model = model.observe(event=event_option(item, model, "--event"))
     return model
+
+
+def event_option(text: str, model: Model, option: str) -> Event:
+    """Read an event of the command line; what is none is a fault of the option."""
+    from demandsim.statistics.event import parse_event
+
+    try:
+        return parse_event(text, model.quantities)
+    except EventError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _measured(model: Model, name: str, label: str, text: str) -> Distribution:
+    """The distribution of a measurement, at one label if one is named."""
+    from demandsim.distributions.grammar import parse_distribution
+
+    layout = model.program.layout
+    made = parse_distribution(text, layout.coords)
+    if not label:
+        return made
+    own = model.program.varying[name].dims | set(layout.scenario_dims)
+    places = {str(v): (dim, v) for dim in layout.dims if dim in own for v in layout.coords[dim]}
+    check_known([label], places, f"label of '{name}'")
+    if made.dims:
+        raise DemandsimError("by(...) names labels already; leave out '@'")
+    dim, found = places[label]
+    return dataclasses.replace(made, dims=(dim,), coords={dim: (found,)})

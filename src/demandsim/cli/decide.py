@@ -2,141 +2,139 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from demandsim._system import written_whole
-from demandsim.cli._decision import Chosen, chosen, priced, spaced
-from demandsim.cli._observing import EventOption, ObserveOption, again, observing
-from demandsim.cli._options import (
-    ChainsOption,
-    Format,
-    FormatOption,
-    LocaleName,
-    LocaleOption,
-    ProbOption,
-    ScenarioOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-)
-from demandsim.cli._output import busy, check_folder, finite_or_null, replay, say, writing
-from demandsim.cli._study import loaded
-from demandsim.cli._weighing import print_decision
-from demandsim.statistics.table import csv_text, places
+from demandsim.cli import _options as option
+from demandsim.cli._decision import Decision, Terms, decision_on
+from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
+from demandsim.cli._study import Call
+from demandsim.statistics.table import places
+from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from demandsim.model import Model
 
 __all__ = ["decide"]
 
-
-def decide(
-    study: StudyArgument,
-    price: Annotated[bool, typer.Option("--price", help="Set a price of tokens, instead of ordering cards.")] = False,
-    actions: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH:COUNT", help="Cards, or prices in CNY/Mtoken, to choose from.")
-    ] = None,
-    demand: Annotated[str, typer.Option(help="Quantity: cards that demand asks for.")] = "cards",
-    unit_cost: Annotated[str, typer.Option(help="Quantity or CNY/card: price of a card.")] = "card_price",
-    value: Annotated[
-        str | None,
-        typer.Option(help="Quantity or CNY/card: what a card at work earns; its share of revenue over its life."),
-    ] = None,
-    salvage: Annotated[
-        str, typer.Option(help="Quantity, CNY/card, or such as 20% of the price: of an idle card.")
-    ] = "0",
-    lost_margin: Annotated[
-        str, typer.Option(help="Quantity or CNY/card: further loss per card that is missing.")
-    ] = "0",
-    elasticity: Annotated[
-        str, typer.Option(help="Quantity or number, with --price: percent of paid tokens lost per percent of price.")
-    ] = "1.5",
-    tail: Annotated[float, typer.Option(help="Share of the worst draws whose mean payoff is the risk.")] = 0.1,
-    observe: ObserveOption = [],  # noqa: B006  typer reads the default and never changes it
-    event: EventOption = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 2048,
-    chains: ChainsOption = 8,
-    seed: SeedOption = None,
-    prob: ProbOption = 0.9,
-    set_: SetOption = [],  # noqa: B006
-    scenario: ScenarioOption = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("out"),
-    format_: FormatOption = Format.TABLE,
-    locale: LocaleOption = LocaleName.EN,
-) -> None:
-    """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
-    from demandsim import decisions, sensitivity
-    from demandsim.plots.words import locale_of
-    from demandsim.statistics.estimators import check_prob
-
-    check_prob(prob)
-    locale_of(locale.value)
-    asked = spaced(actions) if actions is not None else None
-    model = observing(loaded(study, set_, scenario), observe, event)
-    name = model.notes.name or Path(study).stem
-    made = (
-        priced(model, name, elasticity)
-        if price
-        else chosen(model, name, demand, unit_cost, value, salvage, lost_margin)
-    )
-    folder = out / name / "decision"
-    check_folder(folder)
-    with busy("drawing"):
-        found = (
-            model.infer(draws, chains=chains, seed=seed)
-            if model.evidence
-            else model.simulate(draws, chains=chains, seed=seed)
-        )
-    options = made.actions(found, asked)
-    with busy("weighing actions"):
-        paid = decisions.evaluate(found, options, made.payoff, prob=prob, tail=tail)
-        worth = decisions.value_of_information(found, options, made.payoff)
-        shares = sensitivity.given_data(found, made.index, seed=int(found.attrs["seed"]), prob=prob)
-        # Estimates of a share that is nothing scatter around 0.
-        shares = shares.assign(first_order=shares.first_order.clip(min=0, keep_attrs=True))
-    records = _paid_records(paid) + _worth_records(worth, shares, made)
-    with busy("writing tables and pictures"):
-        written = _write(paid, worth, shares, records, made, folder, locale)
-    if format_ is Format.JSON:
-        attrs = {k: v for k, v in paid.attrs.items() if isinstance(v, (str, int, float))}
-        sys.stdout.write(
-            json.dumps({**attrs, "decision": made.title, "rows": finite_or_null(records)}, indent=2, allow_nan=False)
-        )
-    elif format_ is Format.CSV:
-        sys.stdout.write(csv_text(records))
-    else:
-        print_decision(model, found, paid, records, made, prob, tail)
-    say(f"written: {', '.join(str(path) for path in written)}")
-    extra = ["--price"] if price else []
-    extra += ["--actions", actions] if actions is not None else []
-    for option, given, default in (
-        ("--demand", demand, "cards"),
-        ("--unit-cost", unit_cost, "card_price"),
-        ("--value", value, None),
-        ("--salvage", salvage, "0"),
-        ("--lost-margin", lost_margin, "0"),
-        ("--elasticity", elasticity, "1.5"),
-        ("--tail", f"{tail:g}", "0.1"),
-    ):
-        extra += [option, given] if given is not None and given != default else []
-    words = replay("decide", study, found.attrs, "sobol", prob, set_, scenario)
-    say(f"replay:  {again(words, observe, event, extra)}")
-
-
+#: Actions in the printed table, at most; the files hold all.
+_ROWS = 12
 _PAID = ("mean", "mcse_mean", "median", "lower", "upper", "cvar", "regret", "probability_best")
 
 
-def _paid_records(paid: xr.Dataset) -> list[dict[str, Any]]:
+def decide(
+    study: option.Study,
+    price: Annotated[
+        bool, typer.Option("--price", help="Set a price of tokens, instead of ordering cards.")
+    ] = Terms.price,
+    actions: Annotated[
+        str | None, typer.Option(metavar="LOW:HIGH:COUNT", help="Cards, or prices in CNY/Mtoken, to choose from.")
+    ] = Terms.actions,
+    demand: Annotated[str, typer.Option(help="Quantity: cards that demand asks for.")] = Terms.demand,
+    unit_cost: Annotated[str, typer.Option(help="Quantity or CNY/card: price of a card.")] = Terms.unit_cost,
+    value: Annotated[
+        str | None,
+        typer.Option(help="Quantity or CNY/card: what a card at work earns; its share of revenue over its life."),
+    ] = Terms.value,
+    salvage: Annotated[
+        str, typer.Option(help="Quantity, CNY/card, or such as 20% of the price: of an idle card.")
+    ] = Terms.salvage,
+    lost_margin: Annotated[
+        str, typer.Option(help="Quantity or CNY/card: further loss per card that is missing.")
+    ] = Terms.lost_margin,
+    elasticity: Annotated[
+        str, typer.Option(help="Quantity or number, with --price: percent of paid tokens lost per percent of price.")
+    ] = Terms.elasticity,
+    tail: Annotated[float, typer.Option(help="Share of the worst draws whose mean payoff is the risk.")] = Terms.tail,
+    observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
+    event: option.Event = [],  # noqa: B006
+    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 2048,
+    chains: option.Chains = 8,
+    seed: option.Seed = None,
+    prob: option.Prob = 0.9,
+    set_: option.Set = [],  # noqa: B006
+    scenario: option.Scenario = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("out"),
+    format_: option.PrintAs = option.Format.TABLE,
+    locale: option.Locale = option.LocaleName.EN,
+) -> None:
+    """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
+    call = Call("decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event)
+    terms = Terms(price, actions, demand, unit_cost, value, salvage, lost_margin, elasticity, tail)
+    tried = terms.tried
+    model = call.model()
+    decision = decision_on(model, call.name(model), terms)
+    folder = call.folder(model, "decision")
+    with busy("drawing"):
+        made = model.infer if model.evidence else model.simulate
+        found = made(draws, chains=chains, seed=seed)
+    options = decision.actions(found, tried)
+    with busy("weighing actions"):
+        weighed = _weighed(found, options, decision, prob, tail)
+    results = Results(weighed.records, weighed.paid.attrs, more={"decision": decision.title})
+    with busy("writing tables and pictures"):
+        folder.add_text("decision.csv", results.csv)
+        _add_pictures(folder, weighed, locale.value)
+
+    def printed() -> None:
+        _print_head(model, found, decision)
+        for place in places(weighed.paid, [str(dim) for dim in weighed.paid.best.dims]):
+            _print_place(weighed, place)
+
+    results.print(format_, printed, folder.written, call.replay_of(found, more=terms.words))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What a decision comes to.
+
+    Parameters
+    ----------
+    decision : Decision
+    paid : Dataset
+        Of `decisions.evaluate`.
+    worth : Dataset
+        Of `decisions.value_of_information`.
+    shares : Dataset
+        Of `sensitivity.given_data`, on the quantity that the decision hangs on.
+    """
+
+    decision: Decision
+    paid: xr.Dataset
+    worth: xr.Dataset
+    shares: xr.Dataset
+
+    @property
+    def dim(self) -> str:
+        """Dim of the actions."""
+        return str(self.paid.attrs["action"])
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """What each action pays, then what it is worth to know each assumption, at every label."""
+        return _paid_records(self.paid, self.dim) + _worth_records(self.worth, self.shares, self.decision)
+
+
+def _weighed(found: xr.Dataset, options: xr.DataArray, decision: Decision, prob: float, tail: float) -> Weighed:
+    from demandsim import decisions, sensitivity
+
+    paid = decisions.evaluate(found, options, decision.payoff, prob=prob, tail=tail)
+    worth = decisions.value_of_information(found, options, decision.payoff)
+    shares = sensitivity.given_data(found, decision.index, seed=int(found.attrs["seed"]), prob=prob)
+    # Estimates of a share that is nothing scatter around 0.
+    shares = shares.assign(first_order=shares.first_order.clip(min=0, keep_attrs=True))
+    return Weighed(decision, paid, worth, shares)
+
+
+def _paid_records(paid: xr.Dataset, dim: str) -> list[dict[str, Any]]:
     """One record per label and action."""
-    dim = str(paid.attrs["action"])
     dims = [str(d) for d in paid["mean"].dims if d != dim]
     records = []
     for place in places(paid, dims):
@@ -149,7 +147,7 @@ def _paid_records(paid: xr.Dataset) -> list[dict[str, Any]]:
     return records
 
 
-def _worth_records(worth: xr.Dataset, shares: xr.Dataset, made: Chosen) -> list[dict[str, Any]]:
+def _worth_records(worth: xr.Dataset, shares: xr.Dataset, decision: Decision) -> list[dict[str, Any]]:
     """One record per label and assumption that is worth anything or explains anything."""
     import numpy as np
 
@@ -166,7 +164,7 @@ def _worth_records(worth: xr.Dataset, shares: xr.Dataset, made: Chosen) -> list[
             record = {"row": "assumption", **place, "assumption": str(name), "unit": unit}
             record |= {"worth": float(own.evppi), "mcse_worth": float(own.mcse_evppi)}
             if name in shares.assumption.values:
-                index = shares.first_order.sel(quantity=made.index, assumption=name)
+                index = shares.first_order.sel(quantity=decision.index, assumption=name)
                 index = index.sel({d: v for d, v in place.items() if d in index.dims})
                 record["share_of_variance"] = float(index) if index.ndim == 0 else math.nan
             if record["worth"] > 0 or math.isfinite(record.get("share_of_variance", math.nan)):
@@ -174,24 +172,77 @@ def _worth_records(worth: xr.Dataset, shares: xr.Dataset, made: Chosen) -> list[
     return records
 
 
-def _write(
-    paid: xr.Dataset,
-    worth: xr.Dataset,
-    shares: xr.Dataset,
-    records: Sequence[Mapping[str, Any]],
-    made: Chosen,
-    folder: Path,
-    locale: LocaleName,
-) -> list[Path]:
+def _add_pictures(folder: Folder, weighed: Weighed, locale: str) -> None:
     from demandsim import plots
 
-    dim = str(paid.attrs["action"])
+    paid, dim = weighed.paid, weighed.dim
     # An order of nothing has no place on a logarithmic axis; it stays where it is the best.
     drawn = paid.sel({dim: paid[dim] > 0}) if bool((paid.best > 0).all()) else paid
-    files = [folder / "decision.csv", folder / "payoffs.png", folder / "information.png"]
-    with writing(folder):
-        with written_whole(files[0]) as unfinished:
-            unfinished.write_text(csv_text(records), encoding="utf-8")
-        plots.save(plots.payoffs(drawn, locale=locale.value), files[1])
-        plots.save(plots.information(worth, shares, of=made.index, locale=locale.value), files[2])
-    return files
+    folder.add_picture("payoffs.png", plots.payoffs, drawn, locale=locale)
+    index = weighed.decision.index
+    folder.add_picture("information.png", plots.information, weighed.worth, weighed.shares, of=index, locale=locale)
+
+
+def _print_head(model: Model, found: xr.Dataset, decision: Decision) -> None:
+    print_title(model)
+    total, pieces = found.sizes["chain"] * found.sizes["draw"], len(model.evidence)
+    given = f"given {pieces} piece{'s' if pieces > 1 else ''} of evidence, " if pieces else ""
+    print_line(f"{decision.title}; {given}{total:,} draws, seed {found.attrs['seed']}")
+    for note in decision.notes:
+        print_line(note)
+
+
+def _print_place(weighed: Weighed, place: dict[str, Any]) -> None:
+    """Print for one scenario which action is best, what others pay, and what knowledge is worth."""
+    here, dim = weighed.paid.sel(place), weighed.dim
+    divisor, unit = readable(str(here["mean"].attrs["units"]), float(abs(here["mean"]).max()))
+    best = float(here.best)
+    print_line()
+    _print_best(here, place, weighed.decision, (divisor, unit))
+    mine = [record for record in weighed.records if all(record.get(d) == v for d, v in place.items())]
+    paying = [record for record in mine if record["row"] == "action"]
+    low = 50 * (1 - here.attrs["prob"])
+    ends = (f"P{low:g}", f"P{100 - low:g}", f"worst {here.attrs['tail']:.0%}")
+    lines = []
+    for record in _thinned(paying, [record[dim] for record in paying].index(best)):
+        cells = [record[key] / divisor for key in ("mean", "mcse_mean", "lower", "upper", "cvar", "regret")]
+        shown = [number(value, 2 if at == 1 else 3) for at, value in enumerate(cells)]
+        lines.append([number(record[dim], 3), *shown, f"{record['probability_best']:.0%}", unit])
+    first = f"{dim}, {weighed.decision.many}"
+    print_table((first, "expected", "MCSE", *ends, "regret", "best in hindsight", "unit"), lines, texts=0)
+    _print_worth([record for record in mine if record["row"] != "action"], weighed.decision)
+
+
+def _print_best(here: xr.Dataset, place: dict[str, Any], decision: Decision, scale: tuple[float, str]) -> None:
+    """Print the best action, how sure that is, and whether better ones may lie beyond what was tried."""
+    (divisor, unit), best = scale, here.best.item()
+    labels, at = here[decision.dim].values, here.sel({decision.dim: best})
+    lead = f"{number(here.lead.item() / divisor, 3)} ± {number(here.mcse_lead.item() / divisor, 2)}"
+    told = "more than the next" if bool(here.resolved) else "more than the next, which the draws do not tell apart"
+    where = f"{', '.join(map(str, place.values()))}: " if place else ""
+    print_line(
+        f"{where}best {number(best, 3)} {decision.many}: expected {number(at['mean'].item() / divisor, 3)} ± "
+        f"{number(at.mcse_mean.item() / divisor, 2)} {unit}, {lead} {told}"
+    )
+    if best == 0:
+        print_line("nothing that was tried pays more than to order nothing", fold=True)
+    elif best in (labels[0], labels[-1]):
+        end = "least" if best == labels[0] else "most"
+        print_line(f"this is the {end} that was tried; --actions tries others", fold=True)
+
+
+def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any]]:
+    """The first and the best action, and others evenly apart."""
+    step = max(1, math.ceil(len(records) / _ROWS))
+    return [record for place, record in enumerate(records) if (place - best) % step == 0 or not place]
+
+
+def _print_worth(records: Sequence[dict[str, Any]], decision: Decision) -> None:
+    divisor, unit = readable(records[0]["unit"], records[0]["worth"])
+    lines = []
+    for record in records:
+        share = record.get("share_of_variance", math.nan)
+        worth = number(record["worth"] / divisor, 3), number(record["mcse_worth"] / divisor, 2)
+        known = record.get("assumption", "everything (EVPI)")
+        lines.append([known, *worth, unit, f"{share:.0%}" if math.isfinite(share) else ""])
+    print_table(("known before", "worth", "MCSE", "unit", f"share of variance of {decision.index}"), lines)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from demandsim.cli._options import LocaleName, ProbOption, SetOption, StudyArgument
+from demandsim.cli import _options as option
 from demandsim.cli._output import say
 from demandsim.cli._study import loaded
 
@@ -14,14 +14,14 @@ __all__ = ["explore"]
 
 
 def explore(
-    study: StudyArgument,
+    study: option.Study,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any that is free.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 1024,
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
-    prob: ProbOption = 0.9,
-    set_: SetOption = [],  # noqa: B006
-    locale: Annotated[LocaleName, typer.Option(help="Language of the page.")] = LocaleName.EN,
+    prob: option.Prob = 0.9,
+    set_: option.Set = [],  # noqa: B006
+    locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
 ) -> None:
     """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
     from demandsim.explorer.server import serve

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from demandsim.cli._options import ScenarioOption, SetOption, StudyArgument
+from demandsim.cli import _options as option
 from demandsim.cli._output import say
 from demandsim.cli._study import loaded
 
@@ -15,10 +15,10 @@ __all__ = ["export"]
 
 
 def export(
-    study: StudyArgument,
+    study: option.Study,
     path: Annotated[Path, typer.Argument(help="Workbook to write; its name ends in .xlsx.")],
-    set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
-    scenario: ScenarioOption = [],  # noqa: B006
+    set_: option.Set = [],  # noqa: B006  typer reads the default and never changes it
+    scenario: option.Scenario = [],  # noqa: B006
 ) -> None:
     """Write a study as an Excel workbook: assumptions to edit, results as live formulas."""
     from demandsim.workbook import write_workbook

@@ -5,33 +5,18 @@ from __future__ import annotations
 import enum
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from demandsim._system import written_whole
-from demandsim.cli._learning import Learned, as_csv, learned
-from demandsim.cli._observing import EventOption, ObserveOption, again, observing
-from demandsim.cli._options import (
-    ChainsOption,
-    Format,
-    FormatOption,
-    LocaleName,
-    LocaleOption,
-    ProbOption,
-    ScenarioOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-)
-from demandsim.cli._output import busy, check_folder, finite_or_null, open_console, print_table, replay, say, writing
-from demandsim.cli._study import loaded
+from demandsim.cli import _options as option
+from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
+from demandsim.cli._study import Call
 from demandsim.units.convert import conversion_factor
-from demandsim.units.format import label_value, number
+from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,90 +47,107 @@ class OnFailure(enum.StrEnum):
 
 
 def infer(
-    study: StudyArgument,
-    observe: ObserveOption = [],  # noqa: B006  typer reads the default and never changes it
-    event: EventOption = [],  # noqa: B006
+    study: option.Study,
+    observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
+    event: option.Event = [],  # noqa: B006
     draws: Annotated[int, typer.Option(help="Draws per chain, of prior and posterior, a power of two.")] = 2048,
-    chains: ChainsOption = 8,
-    seed: SeedOption = None,
+    chains: option.Chains = 8,
+    seed: option.Seed = None,
     method: Annotated[MethodName, typer.Option(help="Weights, a sampler, or weights where they suffice.")] = (
         MethodName.AUTO
     ),
     on_failure: Annotated[
         OnFailure, typer.Option(help="If evidence contradicts the prior, or draws have not converged.")
     ] = OnFailure.RAISE,
-    prob: ProbOption = 0.9,
-    set_: SetOption = [],  # noqa: B006
-    scenario: ScenarioOption = [],  # noqa: B006
+    prob: option.Prob = 0.9,
+    set_: option.Set = [],  # noqa: B006
+    scenario: option.Scenario = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
-    format_: FormatOption = Format.TABLE,
-    locale: LocaleOption = LocaleName.EN,
+    format_: option.PrintAs = option.Format.TABLE,
+    locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Learn from evidence: print prior against posterior, write the posterior's draws, summary and picture."""
-    from demandsim.plots.words import locale_of
-    from demandsim.statistics.estimators import check_prob
-
-    check_prob(prob)
-    locale_of(locale.value)
-    model = observing(loaded(study, set_, scenario), observe, event)
+    call = Call("infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event)
+    model = call.model()
     if not model.evidence:
         raise typer.BadParameter(
             f"study '{study}' holds no evidence of its own (no [[evidence]] tables); say what was observed, such as "
             '--observe "NAME=normal(mean=80e9, sd=15e9)" or --event "NAME < 0"',
             param_hint="--observe",
         )
-    folder = out / (model.notes.name or Path(study).stem) / "posterior"
-    check_folder(folder)
+    folder = call.folder(model, "posterior")
     with busy("inferring"):
         posterior = model.infer(draws, chains=chains, seed=seed, method=method.value, on_failure=on_failure.value)
         prior = model.simulate(draws, chains=chains, seed=int(posterior.attrs["seed"]))
     with busy("summarizing"):
-        records = list(learned(model, prior, posterior, prob))
+        rows = list(_learned(model, prior, posterior, prob))
+    a = posterior.attrs
+    more = {"evidence": json.loads(a["evidence"]), "receipt": json.loads(a["receipt"]), "prob": prob}
+    labels = list(dict.fromkeys(dim for row in rows for dim in row.labels))
+    results = Results([row.record for row in rows], a, labels, more)
     with busy("writing draws, summary and picture"):
-        written = _write(prior, posterior, records, folder, model.program.layout.scenario_dims, locale)
-    if format_ is Format.JSON:
-        attrs: dict[str, Any] = {k: v for k, v in posterior.attrs.items() if isinstance(v, (str, int, float))}
-        attrs |= {"evidence": json.loads(attrs["evidence"]), "receipt": json.loads(attrs["receipt"])}
-        sys.stdout.write(
-            json.dumps(
-                finite_or_null({**attrs, "prob": prob, "rows": [one.record for one in records]}),
-                indent=2,
-                allow_nan=False,
-            )
-        )
-    elif format_ is Format.CSV:
-        sys.stdout.write(as_csv(records))
-    else:
-        _print(model, posterior, records, prob)
-    say(f"written: {', '.join(str(path) for path in written)}")
-    extra = ["--method", method.value] if method is not MethodName.AUTO else []
-    extra += ["--on-failure", on_failure.value] if on_failure is not OnFailure.RAISE else []
-    words = replay("infer", study, posterior.attrs, "sobol", prob, set_, scenario)
-    say(f"replay:  {again(words, observe, event, extra)}")
+        folder.add_draws(posterior)
+        folder.add_text("summary.csv", results.csv)
+        _add_pictures(folder, prior, _few(posterior, model.program.layout.scenario_dims), locale.value)
+    again = ["--method", method.value] if method is not MethodName.AUTO else []
+    again += ["--on-failure", on_failure.value] if on_failure is not OnFailure.RAISE else []
+
+    def printed() -> None:
+        _print_head(model, posterior)
+        _print_learned(model, rows, prob)
+
+    results.print(format_, printed, folder.written, call.replay_of(posterior, more=again))
 
 
-def _write(
-    prior: xr.Dataset,
-    posterior: xr.Dataset,
-    records: Sequence[Learned],
-    folder: Path,
-    scenarios: Sequence[str],
-    locale: LocaleName,
-) -> list[Path]:
+@dataclass(frozen=True)
+class Learned:
+    """One quantity at one label: its interval before and after the evidence, in the declared unit."""
+
+    quantity: str
+    labels: dict[str, Any]
+    role: str
+    unit: str
+    numbers: dict[str, float]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All of it, flat."""
+        return {"quantity": self.quantity, **self.labels, "role": self.role, "unit": self.unit, **self.numbers}
+
+
+def _learned(model: Model, prior: xr.Dataset, posterior: xr.Dataset, prob: float) -> Iterator[Learned]:
+    """Everything that varies from draw to draw."""
+    import numpy as np
+    from scipy import special
+
+    from demandsim.statistics.summarize import summarize
+    from demandsim.statistics.table import rows
+
+    moving = [n for n in model.quantities if {"chain", "draw"} <= set(posterior[n].dims) & set(prior[n].dims)]
+    before = summarize(prior[moving], prob=prob)
+    for row in rows(summarize(posterior[moving], prob=prob), model.point()):
+        array = prior[row.quantity]
+        # A posterior may differ between scenarios where the prior does not.
+        here = {d: v for d, v in row.labels.items() if d in array.dims}
+        values = np.sort(array.sel(here).values.ravel())
+        if values[0] == values[-1]:
+            continue
+        old = before[row.quantity].sel(here)
+        numbers = {f"prior_{end}": float(old.sel(statistic=end)) for end in ("lower", "median", "upper")}
+        numbers |= {f"posterior_{end}": row.statistics[end] for end in ("lower", "median", "upper", "mcse_median")}
+        # Where the median of the posterior lies among draws of the prior, as a normal score.
+        below = np.searchsorted(values, row.statistics["median"], "left")
+        above = np.searchsorted(values, row.statistics["median"], "right")
+        numbers["shift"] = float(special.ndtri((0.5 * (below + above) + 0.5) / (values.size + 1)))
+        yield Learned(row.quantity, row.labels, row.role, row.unit, numbers)
+
+
+def _add_pictures(folder: Folder, prior: xr.Dataset, posterior: xr.Dataset, locale: str) -> None:
     from demandsim import plots
-    from demandsim.sampling.store.netcdf import write_netcdf
 
-    files = [folder / "draws.nc", folder / "summary.csv", folder / "posterior.png"]
-    with writing(folder):
-        write_netcdf(posterior, files[0])
-        with written_whole(files[1]) as unfinished:
-            unfinished.write_text(as_csv(records), encoding="utf-8")
-        posterior = _few(posterior, scenarios)
-        plots.save(plots.posterior(posterior, prior, locale=locale.value), files[2])
-        for name, seen in _series(posterior):
-            files.append(folder / f"{name}.png")
-            plots.save(plots.fan(posterior, name, published={name: seen}, locale=locale.value), files[-1])
-    return files
+    folder.add_picture("posterior.png", plots.posterior, posterior, prior, locale=locale)
+    for name, seen in _series(posterior):
+        folder.add_picture(f"{name}.png", plots.fan, posterior, name, published={name: seen}, locale=locale)
 
 
 def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
@@ -179,62 +181,58 @@ def _few(posterior: xr.Dataset, scenarios: Sequence[str]) -> xr.Dataset:
     return posterior
 
 
-def _print(model: Model, posterior: xr.Dataset, records: Sequence[Learned], prob: float) -> None:
-    console, a = open_console(), posterior.attrs
-    console.print(model.notes.title or model.notes.name or "model", style="bold", markup=False)
+def _print_head(model: Model, posterior: xr.Dataset) -> None:
+    a = posterior.attrs
+    print_title(model)
     for piece in model.evidence:
         source = f"; {piece.source}" if piece.source else ""
         coords = piece.distribution.coords if hasattr(piece, "distribution") else {}
         where = "".join(f", {dim} {' '.join(map(str, labels))}" for dim, labels in coords.items())
-        console.print(f"evidence: {piece}{where}{source}", markup=False, soft_wrap=True)
+        print_line(f"evidence: {piece}{where}{source}")
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     likelihood = a["log_marginal_likelihood"]
     shown = ", ".join(
         number(float(value), 3) for value in (likelihood if isinstance(likelihood, list) else [likelihood])
     )
     distance = f"; evidence {a['prior_distance']:.1f} sd from the prior" if "prior_distance" in a else ""
-    console.print(
+    print_line(
         f"{total:,} draws in {posterior.sizes['chain']} chains, seed {a['seed']}; method {a['method']}, k-hat "
-        f"{a['khat']:.2f}, ESS {a['ess']:,.0f}, R-hat {a['rhat']:.3f}; log marginal likelihood {shown}{distance}",
-        markup=False,
-        soft_wrap=True,
+        f"{a['khat']:.2f}, ESS {a['ess']:,.0f}, R-hat {a['rhat']:.3f}; log marginal likelihood {shown}{distance}"
     )
-    _print_tables(model, records, prob)
 
 
-def _print_tables(model: Model, records: Sequence[Learned], prob: float) -> None:
-    from demandsim.units.format import readable
-
-    console, tail = open_console(), 100 * (1 - prob) / 2
+def _print_learned(model: Model, rows: Sequence[Learned], prob: float) -> None:
+    """Print a table per scenario: a line a quantity, or a few where it has many labels."""
+    tail = 100 * (1 - prob) / 2
     ends = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
+    heads = (*(f"prior {end}" for end in ends), *(f"posterior {end}" for end in ends), "shift, sd", "unit")
     scenarios = model.program.layout.scenario_dims
     groups: dict[str, dict[str, list[Learned]]] = {}
-    for one in records:
-        group = ", ".join(str(v) for d, v in one.labels.items() if d in scenarios)
-        groups.setdefault(group, {}).setdefault(one.quantity, []).append(one)
+    for row in rows:
+        group = ", ".join(str(v) for d, v in row.labels.items() if d in scenarios)
+        groups.setdefault(group, {}).setdefault(row.quantity, []).append(row)
     left_out = False
-    for group, quantities in sorted(groups.items(), key=lambda item: item[0] != ""):
-        console.print()
-        grid = Table(title=None)
-        grid.add_column(group or "in every scenario" if scenarios else "", no_wrap=True)
-        for head in (*(f"prior {end}" for end in ends), *(f"posterior {end}" for end in ends), "shift, sd", "unit"):
-            grid.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
-        for members in quantities.values():
-            step = math.ceil(len(members) / _LABELS)
-            left_out |= step > 1
-            for one in members[::-1][::step][::-1]:
-                inner = [str(v) for d, v in one.labels.items() if d not in scenarios]
-                n = one.numbers
-                ends_of = [
-                    n[f"{kind}_{end}"] for kind in ("prior", "posterior") for end in ("lower", "median", "upper")
-                ]
-                divisor, unit = readable(one.unit, abs(n["posterior_median"]))
-                shift = f"{n['shift']:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
-                grid.add_row(", ".join([one.quantity, *inner]), *(number(v / divisor) for v in ends_of), shift, unit)
-        print_table(grid)
-    console.print()
-    console.print(
+    for title, quantities in sorted(groups.items(), key=lambda item: item[0] != ""):
+        steps = [math.ceil(len(members) / _LABELS) for members in quantities.values()]
+        left_out |= max(steps) > 1
+        members = zip(quantities.values(), steps, strict=True)
+        shown = [row for rows, step in members for row in rows[::-step][::-1]]
+        print_line()
+        first = title or "in every scenario" if scenarios else ""
+        print_table((first, *heads), [_cells(row, scenarios) for row in shown])
+    print_line()
+    print_line(
         "shift: where the posterior's median lies in the prior, in its standard deviations"
         + ("; summary.csv has all labels" if left_out else ""),
-        markup=False,
+        fold=True,
     )
+
+
+def _cells(row: Learned, scenarios: Sequence[str]) -> list[str]:
+    """A line of the printed table."""
+    n = row.numbers
+    inner = [str(v) for d, v in row.labels.items() if d not in scenarios]
+    ends = [n[f"{kind}_{end}"] for kind in ("prior", "posterior") for end in ("lower", "median", "upper")]
+    divisor, unit = readable(row.unit, abs(n["posterior_median"]))
+    shift = f"{n['shift']:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
+    return [", ".join([row.quantity, *inner]), *(number(v / divisor) for v in ends), shift, unit]

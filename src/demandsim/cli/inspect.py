@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from demandsim.cli._options import ScenarioOption, SetOption, StudyArgument
-from demandsim.cli._output import open_console, print_table
+from demandsim.cli import _options as option
+from demandsim.cli._output import print_line, print_table
 from demandsim.cli._study import loaded
 from demandsim.units.format import number
 
@@ -19,11 +18,9 @@ def list_() -> None:
     """List the studies that ship with demandsim."""
     from demandsim.studies import list_studies, load_study
 
-    grid = Table("study", "title", "assumptions", "equations")
-    for name in list_studies():
-        model = load_study(name)
-        grid.add_row(name, model.notes.title, str(len(model.assumptions)), str(len(model.equations)))
-    print_table(grid)
+    models = {name: load_study(name) for name in list_studies()}
+    lines = [[name, m.notes.title, str(len(m.assumptions)), str(len(m.equations))] for name, m in models.items()]
+    print_table(("study", "title", "assumptions", "equations"), lines, texts=4, fold=True)
 
 
 def _numbers(point: Any) -> str:
@@ -36,45 +33,43 @@ def _numbers(point: Any) -> str:
     return "[" + ", ".join(_numbers(part) for part in values) + "]"
 
 
-def show(study: StudyArgument) -> None:
+def show(study: option.Study) -> None:
     """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
     model = loaded(study)
-    notes, console = model.notes, open_console()
+    notes = model.notes
     for line in (notes.title or notes.name, notes.source):
         if line:
-            console.print(line, markup=False)
+            print_line(line, fold=True)
     for name, assumption in model.assumptions.items():
         point = _numbers(assumption.point)
         unit = "" if assumption.unit == "1" else f" {assumption.unit}"
-        console.print(f"\n{name}: {assumption.distribution}{unit}", markup=False, soft_wrap=True)
-        console.print(f"  {assumption.long_name or name}; point {point}{unit}", markup=False, soft_wrap=True)
+        print_line(f"\n{name}: {assumption.distribution}{unit}")
+        print_line(f"  {assumption.long_name or name}; point {point}{unit}")
         if assumption.source:
-            console.print(f"  source: {assumption.source}", markup=False, soft_wrap=True)
+            print_line(f"  source: {assumption.source}")
     for pair, rho in model.correlations.items():
         why = notes.reasons.get(tuple(sorted(pair)))
-        console.print(
-            f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""), markup=False
-        )
+        print_line(f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""), fold=True)
     for dim, labels in model.scenarios.grid.items():
         for label, overrides in labels.items():
             sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())
-            console.print(f"\n{dim} {label}: {sets or 'as above'}", markup=False, soft_wrap=True)
-    console.print("\nequations", markup=False)
+            print_line(f"\n{dim} {label}: {sets or 'as above'}")
+    print_line("\nequations", fold=True)
     for made in model.equations.values():
         unit = "" if made.unit == "1" else f"  [{made.unit}]"
-        console.print(f"  {made.name} = {made.formula}{unit}", markup=False, soft_wrap=True)
+        print_line(f"  {made.name} = {made.formula}{unit}")
     if notes.notes:
-        console.print("\nnotes and errata", markup=False)
+        print_line("\nnotes and errata", fold=True)
     for note in notes.notes:
-        console.print(f"  - {note}", markup=False, soft_wrap=True)
+        print_line(f"  - {note}")
 
 
 def explain(
-    study: StudyArgument,
+    study: option.Study,
     quantity: Annotated[str, typer.Argument(help="Assumption or computed quantity.")],
-    set_: SetOption = [],  # noqa: B006
-    scenario: ScenarioOption = [],  # noqa: B006
+    set_: option.Set = [],  # noqa: B006
+    scenario: option.Scenario = [],  # noqa: B006
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
     model = loaded(study, set_, scenario)
-    open_console().print(str(model.explain(quantity)), markup=False, soft_wrap=True)
+    print_line(str(model.explain(quantity)))

@@ -7,46 +7,38 @@ from typing import Annotated
 
 import typer
 
-from demandsim.cli._options import (
-    ChainsOption,
-    LocaleName,
-    ProbOption,
-    ScenarioOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-)
-from demandsim.cli._output import check_folder, progress, replay, say
-from demandsim.cli._study import loaded
+from demandsim.cli import _options as option
+from demandsim.cli._output import check_folder, progress, say
+from demandsim.cli._study import Call
 
 __all__ = ["report"]
 
 
 def report(
-    study: StudyArgument,
+    study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results that the page is about; chosen by default.")] = [],  # noqa: B006
     draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 8192,
-    chains: ChainsOption = 8,
-    seed: SeedOption = None,
-    prob: ProbOption = 0.9,
-    set_: SetOption = [],  # noqa: B006
-    scenario: ScenarioOption = [],  # noqa: B006
+    chains: option.Chains = 8,
+    seed: option.Seed = None,
+    prob: option.Prob = 0.9,
+    set_: option.Set = [],  # noqa: B006
+    scenario: option.Scenario = [],  # noqa: B006
     out: Annotated[
         Path | None, typer.Option(help="File to write; out/STUDY/report.html by default.", dir_okay=False)
     ] = None,
-    locale: Annotated[LocaleName, typer.Option(help="Language of the page.")] = LocaleName.EN,
+    locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
 ) -> None:
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    model = loaded(study, set_, scenario)
-    file = out or Path("out") / (model.notes.name or Path(study).stem) / "report.html"
+    call = Call("report", study, chains, seed, prob, set_, scenario, Path("out"))
+    model = call.model()
+    file = out or call.out / call.name(model) / "report.html"
     check_folder(file.parent)
 
     def again(made: int) -> str:
-        attrs = {"seed": made, "draws": draws, "chains": chains}
-        words = replay("report", study, attrs, "sobol", prob, set_, scenario, of)
-        return words if locale is LocaleName.EN else f"{words} --locale {locale.value}"
+        more = [] if locale is option.LocaleName.EN else ["--locale", locale.value]
+        return call.replay(made, draws, of=of, more=more)
 
     with progress("simulating") as advance:
         attrs = write_report(

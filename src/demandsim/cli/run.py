@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from demandsim._system import written_whole
-from demandsim.cli._options import (
-    ChainsOption,
-    Format,
-    FormatOption,
-    LocaleName,
-    LocaleOption,
-    ProbOption,
-    ScenarioOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-)
-from demandsim.cli._output import busy, check_folder, progress, replay, say, writing
-from demandsim.cli._study import loaded
-from demandsim.cli._summary_tables import TIME, print_summary
+from demandsim.cli import _options as option
+from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
+from demandsim.cli._study import Call
 from demandsim.statistics.design import DesignName
-from demandsim.statistics.table import Row, as_csv, as_records, rows
+from demandsim.statistics.table import Row, places, rows
+from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
 
-__all__ = ["run"]
+__all__ = ["TIME", "run"]
 
+#: Dims that run across a table rather than down.
+TIME = ("year", "date")
+#: Columns that fit beside each other.
+_WIDEST = 8
 #: Bytes of draws up to which everything is kept.
 _LARGEST = 2**29
 #: Results that people look at first, of one moment and over time, and how many of them are drawn.
@@ -44,36 +36,32 @@ _DRAWN, _DRAWN_OVER_TIME = 6, 4
 
 
 def run(
-    study: StudyArgument,
+    study: option.Study,
     draws: Annotated[
         int | None, typer.Option(help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol.")
     ] = None,
-    chains: ChainsOption = 8,
-    seed: SeedOption = None,
+    chains: option.Chains = 8,
+    seed: option.Seed = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = "sobol",
-    prob: ProbOption = 0.9,
+    prob: option.Prob = 0.9,
     rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
     of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
     max_draws: Annotated[int, typer.Option(help="Draws at which --rtol is given up.")] = 2**26,
-    set_: SetOption = [],  # noqa: B006  typer reads the default and never changes it
-    scenario: ScenarioOption = [],  # noqa: B006
+    set_: option.Set = [],  # noqa: B006  typer reads the default and never changes it
+    scenario: option.Scenario = [],  # noqa: B006
     keep: Annotated[
         list[str], typer.Option(help="Quantities to keep; all by default, but for those by label that fill memory.")
     ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
-    format_: FormatOption = Format.TABLE,
-    locale: LocaleOption = LocaleName.EN,
+    format_: option.PrintAs = option.Format.TABLE,
+    locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
-    from demandsim.plots.words import locale_of
-    from demandsim.statistics.estimators import check_prob
     from demandsim.statistics.summarize import probability, summarize
 
-    check_prob(prob)
-    locale_of(locale.value)
-    model = loaded(study, set_, scenario)
-    folder = out / (model.notes.name or Path(study).stem)
-    check_folder(folder)
+    call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale)
+    model = call.model()
+    folder = call.folder(model)
     with progress("simulating") as advance:
         data = model.simulate(
             draws,
@@ -93,25 +81,39 @@ def run(
     table = list(rows(summary, model.point()))
     covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
     verdicts = _cross_checked(data)
+    results = _results(summary, table, covers, verdicts)
     with busy("writing draws, summary and picture"):
-        written = _write(model, data, table, folder, prob, locale)
-    if format_ is Format.JSON:
-        attrs = {k: v for k, v in summary.attrs.items() if isinstance(v, (str, int, float))}
-        sys.stdout.write(
-            json.dumps({**attrs, "rows": as_records(table), **_covered(covers), "cross_checks": verdicts}, indent=2)
-        )
-    elif format_ is Format.CSV:
-        sys.stdout.write(as_csv(table))
-    else:
-        print_summary(model, data, table, covers, verdicts, prob)
-    say(f"written: {', '.join(str(path) for path in written)}")
-    say(f"replay:  {replay('run', study, data.attrs, design, prob, set_, scenario)}")
+        folder.add_draws(data)
+        folder.add_text("summary.csv", results.csv)
+        _add_picture(folder, model, data, call)
+
+    def printed() -> None:
+        _print_head(model, data)
+        _print_summary(model, table, prob)
+        _print_lines("Probability that the API business covers its compute cost:", _chances(covers))
+        _print_lines("Held against published limits:", verdicts)
+
+    results.print(format_, printed, folder.written, call.replay_of(data, design=design))
+
+
+def _results(summary: xr.Dataset, table: Sequence[Row], covers: xr.Dataset | None, verdicts: Sequence[str]) -> Results:
+    """The summary as records, in the declared units."""
+    records = [
+        {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
+        for row in table
+    ]
+    labels = list(dict.fromkeys(dim for row in table for dim in row.labels))
+    more: dict[str, Any] = {"cross_checks": list(verdicts)}
+    if covers is not None:
+        spots = places(covers, [str(dim) for dim in covers.probability.dims])
+        more["probability_covers_compute_cost"] = [
+            {**spot, **{name: float(covers[name].sel(spot)) for name in ("probability", "mcse")}} for spot in spots
+        ]
+    return Results(records, summary.attrs, labels, more)
 
 
 def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
     """Quantities to keep: all, or where they would fill the disk, those that vary over no dim such as hardware."""
-    import math
-
     layout, varying = model.program.layout, model.program.varying
     plain = {*layout.scenario_dims, *TIME}
     values = {n: math.prod(layout.size(d) for d in varying[n].dims) for n in model.quantities if varying[n].random}
@@ -125,36 +127,15 @@ def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
     return [name for name in model.quantities if name not in left_out]
 
 
-def _covered(covers: xr.Dataset | None) -> dict[str, Any]:
-    if covers is None:
-        return {}
-    dims = list(covers.probability.dims)
-    cells = (
-        covers.to_dataframe().reset_index().to_dict("records")
-        if dims
-        else [{"probability": covers.probability.item(), "mcse": covers.mcse.item()}]
-    )
-    return {"probability_covers_compute_cost": cells}
-
-
-def _write(
-    model: Model, data: xr.Dataset, table: list[Row], folder: Path, prob: float, locale: LocaleName
-) -> list[Path]:
+def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> None:
     from demandsim import plots
-    from demandsim.sampling.store.netcdf import write_netcdf
 
     moving, names = _pictured(model, data)
-    files = [folder / "draws.nc", folder / "summary.csv", folder / ("fan.png" if moving else "distributions.png")]
-    with writing(folder):
-        write_netcdf(data, files[0])
-        with written_whole(files[1]) as unfinished:
-            unfinished.write_text(as_csv(table), encoding="utf-8")
-        if moving:
-            axes = plots.fan(data, of=names, prob=prob, locale=locale.value)
-        else:
-            axes = plots.distributions(data, model.point(), of=names, prob=prob, locale=locale.value)
-        plots.save(axes, files[2])
-    return files
+    settings: dict[str, Any] = {"of": names, "prob": call.prob, "locale": call.locale.value}
+    if moving:
+        folder.add_picture("fan.png", plots.fan, data, **settings)
+    else:
+        folder.add_picture("distributions.png", plots.distributions, data, model.point(), **settings)
 
 
 def _pictured(model: Model, data: xr.Dataset) -> tuple[bool, list[str]]:
@@ -173,3 +154,99 @@ def _cross_checked(data: xr.Dataset) -> list[str]:
     from demandsim.series.cross_check import can_cross_check, cross_check
 
     return cross_check(data).attrs["verdict"].splitlines() if can_cross_check(data) else []
+
+
+def _print_head(model: Model, data: xr.Dataset) -> None:
+    print_title(model)
+    total, a = data.sizes["chain"] * data.sizes["draw"], data.attrs
+    print_line(f"{total:,} draws in {data.sizes['chain']} chains, design {a['design']}, seed {a['seed']}", fold=True)
+
+
+def _print_lines(head: str, lines: Sequence[str]) -> None:
+    """Print some lines under a head, if there are any."""
+    for text in ("", head, *(f"  {line}" for line in lines)) if lines else ():
+        print_line(text, fold=True)
+
+
+def _print_summary(model: Model, table: Sequence[Row], prob: float) -> None:
+    """Print a line a quantity, those over time with a column a year, and name those by further labels."""
+    scenarios = set(model.scenarios.dims)
+    further = [set(row.labels) - scenarios for row in table]
+    # What the study prints as published is so called; elsewhere a point is the study's own.
+    point = "published" if len(model.notes.published) > len(model.equations) / 2 else "point"
+    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], point, prob)
+    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(TIME)], prob)
+    others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(TIME))
+    if others:
+        print_line()
+        print_line(f"by further labels, in summary.csv: {', '.join(others)}")
+
+
+def _by_scenario(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows of each scenario; those that are the same in every scenario come first, once."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        label = ", ".join(str(value) for dim, value in row.labels.items() if dim not in TIME)
+        groups.setdefault(label, []).append(row)
+    return sorted(groups.items(), key=lambda item: item[0] != "")
+
+
+def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
+    tail = 100 * (1 - prob) / 2
+    heads = (point, "mean", f"P{tail:g}", "P50", f"P{100 - tail:g}", "MCSE of mean", "unit")
+    for label, members in _by_scenario(rows):
+        lines = []
+        for row in members:
+            s = row.statistics
+            cells = [row.shown(v) for v in (row.point, s["mean"], s["lower"], s["median"], s["upper"])]
+            lines.append([row.quantity, *cells, row.shown(s["mcse_mean"], 2), row.readable_unit])
+        print_line()
+        print_table((label or "in every scenario", *heads), lines, bold=True)
+
+
+def _print_timed(rows: Sequence[Row], prob: float) -> None:
+    """A line a quantity and a column a year: the median, and the interval in brackets."""
+    results = [row for row in rows if row.role == "derived"]
+    if not results:
+        return
+    times = list(dict.fromkeys(_time(row) for row in results))
+    shown = times[:: -math.ceil(len(times) / _WIDEST)][::-1]
+    for label, members in _by_scenario(results):
+        lines = []
+        for name in dict.fromkeys(row.quantity for row in members):
+            cells = {_time(row): row for row in members if row.quantity == name}
+            sizes = [abs(cells[time].statistics["median"]) for time in shown if time in cells]
+            divisor, unit = readable(next(iter(cells.values())).unit, max(sizes))
+            lines.append([name, *(_cell(cells.get(time), divisor) for time in shown), unit])
+        print_line()
+        print_table((label or "in every scenario", *shown, "unit"), lines, bold=True)
+    print_line(f"medians, and central {prob:.0%} intervals in brackets", fold=True)
+
+
+def _time(row: Row) -> str:
+    return next(str(row.labels[dim]) for dim in TIME if dim in row.labels)
+
+
+def _cell(row: Row | None, divisor: float) -> str:
+    if row is None:
+        return ""
+    middle, low, high = (number(row.statistics[k] / divisor, 3) for k in ("median", "lower", "upper"))
+    return middle if low == middle == high else f"{middle} ({low}, {high})"
+
+
+def _chances(covers: xr.Dataset | None) -> list[str]:
+    """The probability of each scenario; over time, of all years in one line."""
+    if covers is None:
+        return []
+    time = next((dim for dim in TIME if dim in covers.dims), None)
+    lines = []
+    for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):
+        here = covers.sel(place)
+        label = ", ".join(str(value) for value in place.values())
+        if time is None:
+            said = f"{float(here.probability):.1%} (MCSE {100 * float(here.mcse):.2g} points)"
+        else:
+            parts = [f"{t} {float(here.probability.sel({time: t})):.1%}" for t in here[time].values]
+            said = f"{', '.join(parts)} (MCSE at most {100 * float(here.mcse.max()):.2g} points)"
+        lines.append(f"{label}: {said}" if label else said)
+    return lines

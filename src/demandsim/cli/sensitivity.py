@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from demandsim.cli._options import (
-    ChainsOption,
-    Format,
-    FormatOption,
-    LocaleName,
-    LocaleOption,
-    ProbOption,
-    ScenarioOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-)
-from demandsim.cli._output import check_folder, open_console, print_table, replay, say, writing
-from demandsim.cli._study import loaded
-from demandsim.cli._summary_tables import TIME
+from demandsim.cli import _options as option
+from demandsim.cli._output import Results, print_line, print_table, print_title, say
+from demandsim.cli._study import Call
+from demandsim.cli.run import TIME
 from demandsim.errors import check_known
-from demandsim.statistics.table import csv_text
-from demandsim.units.format import number
+from demandsim.statistics.table import places
+from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,55 +29,52 @@ _SIDE_BY_SIDE = 4
 
 
 def sensitivity(
-    study: StudyArgument,
+    study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results to explain; gross_margin, or the last, by default.")] = [],  # noqa: B006
     draws: Annotated[int, typer.Option(help="Base points per chain, a power of two.")] = 1024,
-    chains: ChainsOption = 8,
-    seed: SeedOption = None,
-    prob: ProbOption = 0.9,
-    set_: SetOption = [],  # noqa: B006
-    scenario: ScenarioOption = [],  # noqa: B006
+    chains: option.Chains = 8,
+    seed: option.Seed = None,
+    prob: option.Prob = 0.9,
+    set_: option.Set = [],  # noqa: B006
+    scenario: option.Scenario = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out"),
-    format_: FormatOption = Format.TABLE,
-    locale: LocaleOption = LocaleName.EN,
+    format_: option.PrintAs = option.Format.TABLE,
+    locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Find out which assumptions matter: print tornado and shares of variance, write both as pictures."""
     from demandsim import plots
-    from demandsim.errors import CorrelationError
-    from demandsim.plots.words import locale_of
-    from demandsim.sensitivity import shapley, sobol, tornado
-    from demandsim.statistics.estimators import check_prob
+    from demandsim.sensitivity import tornado
 
-    check_prob(prob)
-    locale_of(locale.value)
-    model = loaded(study, set_, scenario)
+    call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale)
+    model = call.model()
     names = of or ["gross_margin" if "gross_margin" in model.equations else list(model.equations)[-1]]
     check_known(names, model.quantities, "quantity")
-    folder = out / (model.notes.name or Path(study).stem)
-    check_folder(folder)
+    folder = call.folder(model)
     moved = tornado(model, names, prob=prob)
-    drawn: Callable[..., Any] = plots.sobol
+    kind, shares = _shares(model, names, draws, call)
+    inner = ("quantity", "assumption", "assumption_2", "end")
+    folder.add_picture("tornado.png", plots.tornado, _one_dim(moved, inner), locale=locale.value)
+    folder.add_picture(f"{kind}.png", getattr(plots, kind), _one_dim(shares, inner), locale=locale.value)
+    records = list(_matters(moved, shares))
+    Results(records, shares.attrs).print(
+        format_,
+        lambda: _print_matters(model, records, moved, shares, prob),
+        folder.written,
+        call.replay(shares.attrs["seed"], draws, of=names),
+    )
+
+
+def _shares(model: Model, names: Sequence[str], draws: int, call: Call) -> tuple[str, xr.Dataset]:
+    """Shares of variance, and of which kind they are."""
+    from demandsim.errors import CorrelationError
+    from demandsim.sensitivity import shapley, sobol
+
+    settings: dict[str, Any] = {"draws": draws, "chains": call.chains, "seed": call.seed, "prob": call.prob}
     try:
-        shares = sobol(model, names, draws=draws, chains=chains, seed=seed, prob=prob)
+        return "sobol", sobol(model, names, **settings)
     except CorrelationError:
         say("note: assumptions are correlated, which Sobol' indices do not allow; Shapley effects are used instead")
-        drawn = plots.shapley
-        shares = shapley(model, names, draws=draws, chains=chains, seed=seed, prob=prob)
-    files = [folder / "tornado.png", folder / f"{drawn.__name__}.png"]
-    with writing(folder):
-        plots.save(plots.tornado(_one_dim(moved, ("assumption", "end")), locale=locale.value), files[0])
-        plots.save(drawn(_one_dim(shares, ("quantity", "assumption", "assumption_2")), locale=locale.value), files[1])
-    records = list(_matters(moved, shares))
-    if format_ is Format.JSON:
-        attrs = {k: v for k, v in shares.attrs.items() if isinstance(v, (str, int, float))}
-        sys.stdout.write(json.dumps({**attrs, "rows": records}, indent=2))
-    elif format_ is Format.CSV:
-        sys.stdout.write(csv_text(records))
-    else:
-        _print_matters(model, records, moved, shares, prob)
-    say(f"written: {', '.join(str(path) for path in files)}")
-    attrs = {**shares.attrs, "draws": draws, "chains": chains}
-    say(f"replay:  {replay('sensitivity', study, attrs, 'sobol', prob, set_, scenario, names)}")
+        return "shapley", shapley(model, names, **settings)
 
 
 def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
@@ -105,16 +88,16 @@ def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
     return data.isel(dict.fromkeys(left, -1))
 
 
+def _labels(moved: xr.Dataset | xr.DataArray) -> list[str]:
+    return [str(dim) for dim in moved.dims if dim not in ("assumption", "end", "member")]
+
+
 def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
     """One record per quantity, label and assumption, in the declared units, the widest swing first."""
-    import itertools
-
     kinds = [str(n) for n in shares.data_vars if str(n) + "_lower" in shares and "assumption_2" not in shares[n].dims]
     for name in map(str, shares.quantity.values):
         array, unit = moved[name], str(moved[name].attrs.get("units", "1"))
-        dims = [str(d) for d in array.dims if d not in ("assumption", "end")]
-        for labels in itertools.product(*(array[d].values.tolist() for d in dims)):
-            place = dict(zip(dims, labels, strict=True))
+        for place in places(array, _labels(array)):
             here, share = array.sel(place), shares.sel({d: v for d, v in place.items() if d in shares.dims})
             swing = here.max("end") - here.min("end")
             for assumption in map(str, here.assumption.values[(-swing.values).argsort(kind="stable")]):
@@ -141,39 +124,33 @@ def _print_matters(
 ) -> None:
     from demandsim.plots.tornado import setting_in_words
     from demandsim.plots.words import locale_of
-    from demandsim.units.format import readable
 
-    labels = [str(dim) for dim in moved.dims if dim not in ("assumption", "end", "member")]
     english = locale_of("en")
     heads = {"first_order": "alone", "total_order": "with interactions", "effect": "Shapley effect"}
     kinds = [kind for kind in heads if kind in shares]
-    console = open_console()
-    console.print(model.notes.title or model.notes.name or "model", style="bold", markup=False)
+    print_title(model)
     a = shares.attrs
-    console.print(
+    print_line(
         f"{int(a.get('model_runs', 0)):,} model runs in {a['chains']} chains, seed {a['seed']}; shares of "
         f"variance with their {prob:.0%} interval; low and high are the ends of an assumption's {prob:.0%} interval",
-        markup=False,
+        fold=True,
     )
     tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
-        key = (record["quantity"], *(record[dim] for dim in labels if dim in record))
+        key = (record["quantity"], *(record[dim] for dim in _labels(moved) if dim in record))
         tables.setdefault(key, []).append(record)
     for key, members in tables.items():
         ends = [abs(record[f"at_{end}"]) for record in members for end in ("low", "high")]
         divisor, unit = readable(members[0]["unit"], max(ends))
-        console.print()
         title = ", ".join(str(part) for part in key)
-        console.print(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip(), markup=False)
-        grid = Table(title=None)
-        grid.add_column("assumption", no_wrap=True)
-        for head in ("low", "result", "high", "result", *(heads[kind] for kind in kinds)):
-            grid.add_column(head, justify="right", no_wrap=True)
+        print_line()
+        print_line(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip(), fold=True)
+        lines = []
         for record in members:
             low, high = (setting_in_words(moved, record["assumption"], e, record, english) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
-            grid.add_row(record["assumption"], *cells, *(_share(record, kind) for kind in kinds))
-        print_table(grid)
+            lines.append([record["assumption"], *cells, *(_share(record, kind) for kind in kinds)])
+        print_table(("assumption", "low", "result", "high", "result", *(heads[kind] for kind in kinds)), lines)
 
 
 def _share(record: dict[str, Any], kind: str) -> str:
