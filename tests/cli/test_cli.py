@@ -1,8 +1,9 @@
-"""The command line, run as a user runs it: in a process of its own, with a pipe for output."""
+"""The command line: what commands print and write, and what they are in a process of their own."""
 
 import csv
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -19,16 +20,16 @@ import demandsim as ds
 STUDY = "guosen-2025-01"
 
 
-def demandsim(*words, cwd, **kwargs):
-    return subprocess.run(
-        [sys.executable, "-m", "demandsim", *words], cwd=cwd, capture_output=True, text=True, timeout=120, **kwargs
-    )
+def process(*words, cwd):
+    """Run a command in a process of its own, with a pipe for output."""
+    command = [sys.executable, "-m", "demandsim", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return folder, demandsim("run", STUDY, "--seed", "7", "--draws", "1024", cwd=folder)
+    return folder, process("run", STUDY, "--seed", "7", "--draws", "1024", cwd=folder)
 
 
 def test_run_prints_published_points_beside_intervals(done):
@@ -66,59 +67,59 @@ def test_run_writes_draws_summary_and_picture(done):
     assert (out / "distributions.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_printed_command_replays_the_same_numbers(done, tmp_path):
+def test_the_printed_command_replays_the_same_numbers(done, demandsim):
     _, first = done
     command = next(line for line in first.stderr.splitlines() if line.startswith("replay:")).split()[2:]
-    again = demandsim(*command, cwd=tmp_path)
+    again = demandsim(*command)
     assert again.stdout == first.stdout
 
 
-def test_formats_scenarios_and_settings(tmp_path):
+def test_formats_scenarios_and_settings(demandsim):
     common = ("run", STUDY, "--seed", "1", "--draws", "256", "--scenario", "100T", "--set", "utilization=0.3")
-    table = demandsim(*common, "--format", "csv", cwd=tmp_path)
+    table = demandsim(*common, "--format", "csv")
     rows = {row["quantity"]: row for row in csv.DictReader(io.StringIO(table.stdout))}
     assert float(rows["utilization"]["mean"]) == 0.3
     assert {row["scenario"] for row in rows.values()} <= {"100T", ""}
-    made = json.loads(demandsim(*common, "--format", "json", cwd=tmp_path).stdout)
+    made = json.loads(demandsim(*common, "--format", "json").stdout)
     assert made["seed"] == 1
     cards = next(row for row in made["rows"] if row["quantity"] == "cards")
     assert cards["median"] == pytest.approx(float(rows["cards"]["median"]))
     assert 0 < made["probability_covers_compute_cost"][0]["probability"] < 1
 
 
-def test_designs_and_distributions_on_the_command_line(tmp_path):
+def test_designs_and_distributions_on_the_command_line(demandsim):
     words = ("--draws", "200", "--design", "latin_hypercube", "--prob", "0.8", "--set", "peak_ratio=pert(1, 2, 4)")
-    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    result = demandsim("run", STUDY, *words)
     assert result.returncode == 0, result.stderr
     assert "P10" in result.stdout
     assert "P90" in result.stdout
     assert "--design latin_hypercube --prob 0.8 --set 'peak_ratio=pert(1, 2, 4)'" in result.stderr
 
 
-def test_a_tolerance_shows_estimate_error_and_draws(tmp_path):
+def test_a_tolerance_shows_estimate_error_and_draws(demandsim):
     words = ("--rtol", "0.004", "--of", "cards", "--seed", "1", "--scenario", "100T")
-    result = demandsim("run", STUDY, *words, cwd=tmp_path)
+    result = demandsim("run", STUDY, *words)
     assert result.returncode == 0, result.stderr
     rounds = [line for line in result.stderr.splitlines() if " draws: " in line]
     assert rounds[0].startswith("8,192 draws: ")
     assert "of cards [100T] = " in rounds[0]
     assert "MCSE" in rounds[0]
     assert "goal" in rounds[0]
-    short = demandsim("run", STUDY, *words, "--max-draws", "10000", cwd=tmp_path)
+    short = demandsim("run", STUDY, *words, "--max-draws", "10000")
     assert short.returncode == 0
     assert "warning: the tolerance was not reached with 8,192 draws" in short.stderr
 
 
-def test_list_show_and_explain(tmp_path):
-    assert STUDY in demandsim("list", cwd=tmp_path).stdout
-    shown = demandsim("show", STUDY, cwd=tmp_path).stdout
+def test_list_show_and_explain(demandsim):
+    assert STUDY in demandsim("list").stdout
+    shown = demandsim("show", STUDY).stdout
     for words in (
         "lognormal(median=1979, factor=1.3, prob=0.9) TFLOP/s/card",
         "source:",
         "leaves out the peak ratio of 3",
     ):
         assert words in shown
-    explained = demandsim("explain", STUDY, "cards", cwd=tmp_path).stdout
+    explained = demandsim("explain", STUDY, "cards").stdout
     assert "[763.888889 EFLOP/s] / ([1,979 TFLOP/s/card] * [0.45])" in explained
     assert "857,772.04 card" in explained
 
@@ -145,8 +146,8 @@ def test_list_show_and_explain(tmp_path):
         (("simulate", STUDY), 2, "simulate"),
     ],
 )
-def test_a_wrong_call_says_what_to_do_and_computes_nothing(words, code, message, tmp_path):
-    result = demandsim(*words, cwd=tmp_path)
+def test_a_wrong_call_says_what_to_do_and_computes_nothing(demandsim, words, code, message, tmp_path):
+    result = demandsim(*words)
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -154,8 +155,36 @@ def test_a_wrong_call_says_what_to_do_and_computes_nothing(words, code, message,
     assert not list(tmp_path.rglob("*.nc"))
 
 
-def test_draws_that_are_not_a_power_of_two_are_warned_of(tmp_path):
-    result = demandsim("run", STUDY, "--draws", "1000", cwd=tmp_path)
+@pytest.mark.parametrize(("words", "code"), [(("run", "guosen-2025-1"), 1), (("simulate", STUDY), 2), (("list",), 0)])
+def test_a_process_ends_with_its_exit_code(words, code, tmp_path):
+    result = process(*words, cwd=tmp_path)
+    assert result.returncode == code
+    assert bool(result.stderr) == bool(code)
+    assert "Traceback" not in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_one_writer_prints_results_in_every_form(capsys):
+    from demandsim.cli._options import Format
+    from demandsim.cli._output import Results
+
+    rows = [{"quantity": "cards", "unit": "card", "mean": math.nan}, {"quantity": "capex", "year": 2025, "mean": 1.5}]
+    results = Results(rows, {"seed": 7, "receipt": {"no": "text"}}, ["year"], {"evidence": [math.inf, 1.0]})
+    results.print(Format.JSON, lambda: None, [], "demandsim run")
+    printed = capsys.readouterr()
+    # Nothing that JSON does not have.
+    made = json.loads(printed.out, parse_constant=pytest.fail)
+    assert made == {"seed": 7, "evidence": [None, 1.0], "rows": [{**rows[0], "mean": None}, rows[1]]}
+    assert printed.err.endswith("replay:  demandsim run\n")
+    results.print(Format.CSV, lambda: None, [], "")
+    # Labels stand behind the first column, whichever record has them.
+    assert capsys.readouterr().out == "quantity,year,unit,mean\ncards,,card,nan\ncapex,2025,,1.5\n"
+    results.print(Format.TABLE, lambda: sys.stdout.write("a table"), [], "")
+    assert capsys.readouterr().out == "a table"
+
+
+def test_draws_that_are_not_a_power_of_two_are_warned_of(demandsim):
+    result = demandsim("run", STUDY, "--draws", "1000")
     assert result.returncode == 0
     assert "warning: 1000 draws are not a power of two" in result.stderr
 
@@ -185,9 +214,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
     assert list(folder.iterdir()) == []
 
 
-def test_sensitivity_prints_the_table_and_writes_both_pictures(tmp_path):
+def test_sensitivity_prints_the_table_and_writes_both_pictures(demandsim, tmp_path):
     words = ("--of", "gross_margin", "--seed", "7", "--draws", "256", "--scenario", "100T", "--set", "useful_life=5")
-    result = demandsim("sensitivity", STUDY, *words, cwd=tmp_path)
+    result = demandsim("sensitivity", STUDY, *words)
     assert result.returncode == 0, result.stderr
     assert "gross_margin, 100T: " in result.stdout
     assert "bn CNY/year" in result.stdout
@@ -200,42 +229,42 @@ def test_sensitivity_prints_the_table_and_writes_both_pictures(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["sobol.png", "tornado.png"]
     replay = next(line for line in result.stderr.splitlines() if line.startswith("replay:")).split()[2:]
     assert replay[:4] == ["sensitivity", STUDY, "--of", "gross_margin"]
-    assert demandsim(*replay, cwd=tmp_path).stdout == result.stdout
+    assert demandsim(*replay).stdout == result.stdout
 
 
-def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(tmp_path):
+def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(pictured, tmp_path):
     model = ds.load_study(STUDY).select(scenario="100T").correlate({("utilization", "peak_ratio"): -0.5})
     model.to_toml(tmp_path / "tied.toml")
     words = ("--of", "cards", "--of", "capex", "--draws", "64", "--seed", "7")
-    result = demandsim("sensitivity", "tied.toml", *words, "--format", "csv", cwd=tmp_path)
+    result = pictured("sensitivity", "tied.toml", *words, "--format", "csv")
     assert result.returncode == 0, result.stderr
     assert "Shapley effects are used instead" in result.stderr
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert {row["quantity"] for row in rows} == {"cards", "capex"}
     assert sum(float(row["effect"]) for row in rows if row["quantity"] == "cards") == pytest.approx(1, abs=1e-3)
     assert (tmp_path / "out" / STUDY / "shapley.png").read_bytes().startswith(b"\x89PNG")
-    made = json.loads(demandsim("sensitivity", "tied.toml", *words, "--format", "json", cwd=tmp_path).stdout)
+    made = json.loads(pictured("sensitivity", "tied.toml", *words, "--format", "json").stdout)
     assert made["seed"] == 7
     assert len(made["rows"]) == len(rows)
 
 
-def test_a_study_goes_to_excel_and_comes_back_edited(tmp_path):
+def test_a_study_goes_to_excel_and_comes_back_edited(demandsim, tmp_path):
     import openpyxl
 
-    written = demandsim("export", STUDY, "model.xlsx", cwd=tmp_path)
+    written = demandsim("export", STUDY, "model.xlsx")
     assert written.returncode == 0, written.stderr
     book = openpyxl.load_workbook(tmp_path / "model.xlsx")
     (cell,) = (c for row in book["assumptions"].iter_rows() for c in row if c.value == "beta(mean=0.451386, sd=0.1)")
     cell.value = "beta(0.08, 0.28, prob=0.8)"
     book.save(tmp_path / "model.xlsx")
-    edited = demandsim("run", "model.xlsx", "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    edited = demandsim("run", "model.xlsx", "--draws", "256", "--seed", "1", "--format", "csv")
     assert edited.returncode == 0, edited.stderr
     same = ["--set", "utilization=beta(0.08, 0.28, prob=0.8)"]
-    asked = demandsim("run", STUDY, *same, "--draws", "256", "--seed", "1", "--format", "csv", cwd=tmp_path)
+    asked = demandsim("run", STUDY, *same, "--draws", "256", "--seed", "1", "--format", "csv")
     assert edited.stdout == asked.stdout
     cell.value = "beta(0.08, 2.8)"
     book.save(tmp_path / "model.xlsx")
-    bad = demandsim("run", "model.xlsx", cwd=tmp_path)
+    bad = demandsim("run", "model.xlsx")
     assert bad.returncode == 1
     assert f"cell {cell.coordinate}" in bad.stderr
 
@@ -245,8 +274,8 @@ def test_published_limits_are_held_against_the_run(done):
     assert "Annual compute cost of 1000T exceeds China's AI chip market of 2025 in" in result.stdout
 
 
-def test_a_run_over_years_prints_a_column_a_year(tmp_path):
-    result = demandsim("run", "doubao-2025-2030", "--draws", "64", "--seed", "1", "--scenario", "base", cwd=tmp_path)
+def test_a_run_over_years_prints_a_column_a_year(demandsim, tmp_path):
+    result = demandsim("run", "doubao-2025-2030", "--draws", "64", "--seed", "1", "--scenario", "base")
     assert result.returncode == 0, result.stderr
     (head,) = (line for line in result.stdout.splitlines() if line.startswith("in every") and "2030" in line)
     assert head.split() == ["in", "every", "scenario", "2025", "2026", "2027", "2028", "2029", "2030", "unit"]

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import shlex
-import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -13,47 +11,10 @@ import xarray as xr
 from scipy import stats
 
 import demandsim as ds
-from demandsim import plots
-from demandsim.cli import main
 
 STUDY = "guosen-2025-01"
 EVIDENCE = "guosen-2025-01-evidence"
 CAPEX = "capex@100T=normal(mean=80e9, sd=15e9)"
-
-
-class Done:
-    """What a command left behind."""
-
-    def __init__(self, returncode, stdout, stderr):
-        self.returncode, self.stdout, self.stderr = returncode, stdout, stderr
-
-
-@pytest.fixture
-def pictured(monkeypatch, tmp_path, capsys):
-    """Run a command in this process: starting Python and scipy anew takes longer than the command."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["demandsim", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def demandsim(pictured, monkeypatch):
-    """Run a command without its pictures, which take longer than the rest."""
-    for name in ("posterior", "fan", "payoffs", "information"):
-        monkeypatch.setattr(plots, name, lambda *_, **__: None)
-    monkeypatch.setattr(plots, "save", lambda _, path: path.touch())
-    return pictured
 
 
 def rows_of(done):
@@ -168,12 +129,10 @@ def test_infer_refuses_with_a_reason(demandsim, words, code, said):
 
 
 def test_a_contradiction_can_be_looked_at_on_request(demandsim):
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        done = demandsim(
-            "infer", STUDY, "--scenario", "100T", "--observe", "peak_ratio=normal(mean=15, sd=1)", "--draws", "256",
-            "--seed", "1", "--on-failure", "warn", "--format", "json",
-        )  # fmt: skip
+    done = demandsim(
+        "infer", STUDY, "--scenario", "100T", "--observe", "peak_ratio=normal(mean=15, sd=1)", "--draws", "256",
+        "--seed", "1", "--on-failure", "warn", "--format", "json",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "warning: the evidence on 'peak_ratio' lies" in done.stderr
     assert json.loads(done.stdout)["prior_distance"] > 6
