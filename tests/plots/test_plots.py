@@ -18,6 +18,7 @@ from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, ScenarioError, UnknownNameError
 from demandsim.plots import words as wording
 from demandsim.plots.tornado import setting_in_words
+from demandsim.statistics.event import event_of
 
 STUDY = "guosen-2025-01"
 SOURCE = "Guosen Securities, computer industry monthly, January 2025"
@@ -534,7 +535,9 @@ def test_the_map_knows_the_chance_at_the_published_point_and_rises_with_the_pric
     alone = model.select(scenario="100T")
     grids = {name: _values(alone, name, 5, 0.9) for name in ("utilization", "token_price")}
     settings = {"draws": 128, "chains": 4, "seed": 7, "design": "sobol"}
-    found = _chances(alone, grids, ("gross_margin", ">", 0.0), **settings).probability.squeeze("scenario")
+    found = _chances(alone, grids, event_of("gross_margin > 0", alone.quantities), settings).probability.squeeze(
+        "scenario"
+    )
     fixed = alone.fix(utilization=0.45, token_price=1.5).simulate(**settings)
     expected = ds.probability(fixed.gross_margin > 0).probability.item()
     # Other dimensions of the Sobol' sequence: the same up to Monte Carlo error.

@@ -1,17 +1,16 @@
-"""Maps: where in a plane of two assumptions an event becomes likely."""
+"""Break-even: where over two assumptions an event is likely."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, ScenarioError, check_known, check_whole
-from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, dot, line
-from demandsim.plots.panels import lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import GREY, INK, ORANGE, dot, line, percent_ticks, plain
+from demandsim.plots.panels import Picture
+from demandsim.plots.words import Locale
 from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.event import Event, event_of
@@ -84,53 +83,40 @@ def break_even(
     >>> axes[0, 0].get_ylabel()
     'Mean API price [CNY/million tokens]'
     """
-    said = locale_of(locale)
     check_prob(prob)
     happens = event_of(event, model.quantities)
     if x == y:
         raise DemandsimError(f"x and y are both '{x}'; a map needs two assumptions")
     check_whole("points", points, 3)
     grids = {name: _values(model, name, points, prob) for name in (x, y)}
-    chances = _chances(model, grids, happens, draws=draws, chains=chains, seed=seed, design=design)
-    panels = lay_out({str(happens): chances.probability}, (x, y), None)
-    canvas = Canvas([4.3], len(panels.labels), 5.0, said)
-    axes_names: list[str] = []
+    settings = {"draws": draws, "chains": chains, "seed": seed, "design": design}
+    chances = _chances(model, grids, happens, settings)
+    picture = Picture(chances, {str(happens): chances.probability}, (x, y), locale)
+    said, phrase = picture.locale, _phrase(model, happens, picture.locale)
+    (across, *_), (up, *_) = scales = [_scaled(model, name, values, said) for name, values in grids.items()]
     filled: Any = None
-    scaled = {}
-    for name, values in grids.items():
-        assumption = model.assumptions[name]
-        divisor, shown = said.unit(assumption.unit, float(np.max(np.abs(values))))
-        scaled[name] = values / divisor, float(assumption.point) / divisor
-        title = said.name(name, assumption.long_name)
-        axes_names.append(f"{title} [{shown}]" if shown else title)
-    phrase = _phrase(model, happens, said)
-    for column in range(len(panels.labels)):
-        axes = canvas.axes[0, column]
-        where = panels.where(chances, column)
-        filled = _map(axes, chances.probability.sel(where), scaled[x], scaled[y], said)
-        axes.set_xlabel(axes_names[0], fontsize=9)
-        axes.set_ylabel(axes_names[1] if column == 0 else "", fontsize=9)
-        axes.set_title(_label(where, said), fontsize=10, loc="left")
-    from matplotlib.ticker import PercentFormatter
-
+    for panel in picture.panels([4.3], 5.0):
+        filled = _map(panel.axes, panel.of(chances.probability), scales[0][1:], scales[1][1:], said)
+        panel.axes.set_xlabel(across, fontsize=9)
+        panel.axes.set_ylabel(up if panel.column == 0 else "", fontsize=9)
+        label = "".join(said.say("at", dim=said.dim(dim), label=own) for dim, own in panel.where.items())
+        panel.axes.set_title(label[:1].upper() + label[1:], fontsize=10, loc="left")
+    canvas = picture.canvas
     bar = canvas.figure.colorbar(filled, ax=list(canvas.axes[0]), label=said.say("chance", event=phrase), pad=0.02)
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_ticks(bar.ax.yaxis)
     keys = [line(INK, said.say("even"), linewidth=2.2)]
     keys += [dot(ORANGE, said.say("published"), "D", markeredgecolor="white", markersize=9)]
-    worst = (
-        said.number(100 * float(np.nanmax(chances.mcse.values)), 2)
-        if chains > 1 or DESIGNS[design].independent
-        else "?"
-    )
-    notes = [said.say("break_even_note", error=worst), *provenance(chances, [], said)]
-    return canvas.finish(said.say("break_even", study=study_of(chances.attrs, said), event=phrase), keys, notes)
+    known = chains > 1 or DESIGNS[design].independent
+    worst = said.number(100 * float(np.nanmax(chances.mcse.values)), 2) if known else "?"
+    return picture.finish("break_even", keys, [said.say("break_even_note", error=worst)], event=phrase)
 
 
-def _label(where: Mapping[str, Any], locale: Locale) -> str:
-    for dim, label in where.items():
-        text = locale.say("at", dim=locale.dim(dim), label=label)
-        return text[:1].upper() + text[1:]
-    return ""
+def _scaled(model: Model, name: str, values: Any, locale: Locale) -> tuple[str, Any, float]:
+    """What an axis is called, its values, and the published point on it."""
+    assumption = model.assumptions[name]
+    divisor, shown = locale.unit(assumption.unit, float(np.max(np.abs(values))))
+    title = locale.name(name, assumption.long_name)
+    return f"{title} [{shown}]" if shown else title, values / divisor, float(assumption.point) / divisor
 
 
 def _phrase(model: Model, event: Event, locale: Locale) -> str:
@@ -181,16 +167,7 @@ def _values(model: Model, name: str, points: int, prob: float) -> Any:
     return np.geomspace(low, high, points) if low > 0 and high / low > 3 else np.linspace(low, high, points)
 
 
-def _chances(
-    model: Model,
-    grids: dict[str, Any],
-    event: Event,
-    *,
-    draws: int,
-    chains: int,
-    seed: Any,
-    design: Any,
-) -> xr.Dataset:
+def _chances(model: Model, grids: dict[str, Any], event: Event, settings: dict[str, Any]) -> xr.Dataset:
     """Probability of the event at every point of the grid, as scenarios of one run: common random numbers."""
     # The published point is one more value along each axis, so that its probability is computed, not read off.
     kept = {dim: dict(labels) for dim, labels in model.scenarios.grid.items()}
@@ -198,9 +175,7 @@ def _chances(
         f"{name} at": {str(i): {name: float(v)} for i, v in enumerate([*values, model.assumptions[name].point])}
         for name, values in grids.items()
     }
-    data = model.with_scenarios(**kept, **added).simulate(
-        draws, chains=chains, seed=seed, design=design, keep=event.names
-    )
+    data = model.with_scenarios(**kept, **added).simulate(**settings, keep=event.names)
     found = probability(event(data))
     found = found.rename({f"{name} at": name for name in grids})
     found = found.assign_coords(
@@ -211,6 +186,8 @@ def _chances(
 
 
 def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, float], locale: Locale) -> Any:
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
     dims = [str(d) for d in chances.dims]
     x_name, y_name = dims
     shares = chances.isel({x_name: slice(-1), y_name: slice(-1)}).transpose(y_name, x_name).values
@@ -220,8 +197,6 @@ def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, 
             (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     levels = np.linspace(0, 1, 11)
     filled = axes.contourf(x[0], y[0], shares, levels=levels, cmap="RdBu", vmin=0, vmax=1)
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
     for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
         low, high = axis.get_view_interval()
         if scale == "log":
@@ -229,7 +204,7 @@ def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, 
         # Over less than a decade the ticks of a logarithmic axis are too few to read values off.
         wide = scale == "log" and high / low > 10
         axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9) if wide else MaxNLocator(7))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        plain(axis)
     for level, width in ((0.1, 0.8), (0.25, 0.8), (0.5, 2.2), (0.75, 0.8), (0.9, 0.8)):
         # A line that only cuts off a corner has no room for its label.
         if 0.04 < (shares < level).mean() < 0.96:

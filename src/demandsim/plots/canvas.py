@@ -64,6 +64,11 @@ class Canvas:
         """Remember a text that its panel must be wide enough for."""
         self.inside.append((axes, text))
 
+    def write(self, axes: Axes, text: str, at: tuple[float, float], away: tuple[float, float], **looks: Any) -> None:
+        """Write a text beside a point, `away` from it in points, and keep it inside the panel."""
+        looks = {"textcoords": "offset points", "va": "center", "fontsize": 8, **looks}
+        self.keep_inside(axes, axes.annotate(text, at, away, **looks))
+
     def keep_range(self, axes: Axes, low: float, high: float) -> None:
         """Remember where the values of a panel lie: beyond them, where texts stand, the axis has no ticks."""
         self.ranges.append((axes, low, high))
@@ -241,9 +246,31 @@ def bare(axes: Axes, *sides: str) -> None:
         axes.spines[side].set_visible(False)
 
 
+def grid(axes: Axes, which: str) -> None:
+    """Draw pale lines behind everything, from the ticks of one axis."""
+    axes.grid(axis=which, color="#E5E5E5", linewidth=0.8)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def percent_ticks(axis: Any, bins: int | None = None) -> None:
+    """Write the ticks of shares as percentages."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if bins is not None:
+        axis.set_major_locator(MaxNLocator(bins))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.10g}%"))
+
+
+def plain(axis: Any) -> None:
+    """Write the ticks of numbers without exponents, thousands separated."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
 def plain_ticks(axes: Axes, *, log: bool = False, which: str = "x") -> None:
     """Write ticks as people do: no exponents, thousands separated."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if log:
@@ -252,7 +279,7 @@ def plain_ticks(axes: Axes, *, log: bool = False, which: str = "x") -> None:
         axis.set_minor_formatter(NullFormatter())
     else:
         axis.set_major_locator(MaxNLocator(6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    plain(axis)
 
 
 def is_wide(low: float, high: float) -> bool:

@@ -1,4 +1,4 @@
-"""Stacks: the cards in service of each year, by the year in which they were bought, and those that are missing."""
+"""Cohorts: the cards in service of each year, by the year in which they were bought, and those that are missing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import GREY, INK, ORANGE, Canvas, band, bare, line
-from demandsim.plots.panels import captioned, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import GREY, INK, ORANGE, band, bare, grid, line, plain
+from demandsim.plots.panels import Picture
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import convert
 
@@ -68,37 +67,34 @@ def cohorts(draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, loc
     (1, 1)
     """
     check_prob(prob)
-    said = locale_of(locale)
     lacking = [name for name in _NEEDED if name not in draws]
     if lacking:
         raise DemandsimError(f"the draws have no '{lacking[0]}', which a picture of cohorts needs; add it to keep=")
     if "year" not in draws.cards_in_service.dims:
         raise DemandsimError("'cards_in_service' does not vary over 'year'; pass the draws of all years")
-    total = _all_kinds(draws.cards_in_service)
-    panels = lay_out({"cards_in_service": total}, ("chain", "draw", "year"), dim)
-    layers = _layers(draws)
+    total = _all_kinds(draws.cards_in_service).assign_attrs(draws.cards_in_service.attrs)
+    picture = Picture(draws, {"cards_in_service": total}, ("chain", "draw", "year"), locale, dim)
+    said, layers = picture.locale, _layers(draws)
     missing = _mean(_all_kinds(draws.unmet_cards)) if "unmet_cards" in draws else 0 * _mean(total)
     ends = total.quantile([(1 - prob) / 2, (1 + prob) / 2], [d for d in ("chain", "draw") if d in total.dims])
-    canvas = Canvas([3.1], len(panels.labels), 4.6, said)
     top = max(float(np.nanmax(ends)), float(np.nanmax(_mean(total) + missing)))
-    divisor, shown = said.unit(str(draws.cards_in_service.attrs.get("units", "card")), top)
+    divisor, shown = said.unit(str(total.attrs.get("units", "card")), top)
     colours = _colours(layers)
-    for column in range(len(panels.labels)):
-        axes = canvas.axes[0, column]
-        parts = [(part.sel(panels.where(part, column)), colours[name]) for name, part in layers.items()]
-        where = panels.where(total, column)
-        _stack(axes, parts, missing.sel(panels.where(missing, column)), ends.sel(where), divisor)
-        axes.set_ylim(0, 1.06 * top / divisor)
-        axes.set_ylabel(shown if column == 0 else "", fontsize=9)
-        name = said.name("cards_in_service", draws.cards_in_service.attrs.get("long_name"))
-        axes.set_title(captioned(name, where, said), fontsize=10, loc="left")
-        axes.set_xlabel(said.dim("year"), fontsize=9)
-    keys = [band(colours[name], _layer_name(name, said)) for name in layers]
+    for panel in picture.panels([3.1], 4.6):
+        parts = [(panel.of(part), colours[name]) for name, part in layers.items()]
+        _stack(panel.axes, parts, panel.of(missing), panel.of(ends), divisor)
+        panel.axes.set_ylim(0, 1.06 * top / divisor)
+        panel.axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
+        panel.axes.set_xlabel(said.dim("year"), fontsize=9)
+    keys = [
+        band(colours[name], said.say("cohort_initial") if name is None else said.say("cohort", label=name))
+        for name in layers
+    ]
     if bool((missing > 0).any()):
         keys += [band("white", said.say("cohort_missing"), hatch="////", edgecolor=ORANGE)]
     keys += [line(INK, said.say("interval", prob=said.percent(prob)), linewidth=1.5)]
-    notes = [said.say("cohorts_note"), *provenance(draws, [draws[name] for name in _NEEDED], said)]
-    return canvas.finish(said.say("cohorts", study=study_of(draws.attrs, said)), keys, notes)
+    picture.arrays = {name: draws[name] for name in _NEEDED}
+    return picture.finish("cohorts", keys, [said.say("cohorts_note")])
 
 
 def _mean(array: xr.DataArray) -> xr.DataArray:
@@ -132,10 +128,6 @@ def _colours(layers: dict[Any, xr.DataArray]) -> dict[Any, Any]:
     return dict(zip(layers, [_INITIAL] * (None in layers) + list(shades), strict=True))
 
 
-def _layer_name(name: Any, locale: Locale) -> str:
-    return locale.say("cohort_initial") if name is None else locale.say("cohort", label=name)
-
-
 def _stack(axes: Axes, parts: Any, missing: xr.DataArray, ends: xr.DataArray, divisor: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -158,8 +150,7 @@ def _stack(axes: Axes, parts: Any, missing: xr.DataArray, ends: xr.DataArray, di
         FuncFormatter(lambda x, _: labels[round(x)] if abs(x - round(x)) < 1e-9 and 0 <= x < len(labels) else "")
     )
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
+    plain(axes.yaxis)
+    grid(axes, "y")
     axes.tick_params(labelsize=9, color=GREY)
     bare(axes, "top", "right", "left")

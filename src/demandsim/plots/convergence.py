@@ -1,4 +1,4 @@
-"""Settling: how an estimate and its Monte Carlo error converge with the number of draws."""
+"""Convergence: how an estimate settles, and its error with it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, Canvas, band, bare, line
-from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREY, band, bare, line, plain
+from demandsim.plots.panels import Picture, derived, quantities
+from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import summarize
 
@@ -76,47 +76,39 @@ def convergence(
     """
     check_prob(prob)
     check_known([statistic], _STATISTICS, "statistic")
-    said = locale_of(locale)
-    derived = [n for n, a in draws.data_vars.items() if a.attrs.get("role") == "derived"]
-    names = chosen(of, draws.data_vars, derived[:4])
+    names = quantities(of, draws.data_vars, derived(draws)[:4])
     length = draws.sizes.get("draw", 0)
     if length < 2 * _FEWEST:
         raise DemandsimError(f"convergence needs at least {2 * _FEWEST} draws per chain; there are {length}")
-    panels = lay_out({name: draws[name] for name in names}, ("chain", "draw"), dim)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim)
+    said, found = picture.locale, _estimates(draws[names], statistic, prob)
+    for panel in picture.panels([2.5] * len(names), 4.6):
+        _trace(panel.axes, panel.of(found[panel.name]), statistic, said)
+        panel.axes.set_xlabel(said.say("total_draws") if panel.row == len(names) - 1 else "", fontsize=9)
+    word = said.say("estimate", statistic=said.say(statistic, prob=said.percent(prob)))
+    keys = [line(BLUE, word, marker="o", markersize=4), band(_LIGHT, said.say("band"))]
+    return picture.finish("convergence", keys)
+
+
+def _estimates(draws: xr.Dataset, statistic: str, prob: float) -> xr.Dataset:
+    """Summaries of the first draws of every chain, by how many there are in all."""
+    length = draws.sizes["draw"]
     sizes = [2**k for k in range(int(np.log2(_FEWEST)), length.bit_length())]
     sizes += [length] if sizes[-1] != length else []
+    which = [statistic, f"mcse_{statistic}"]
     with warnings.catch_warnings():
         # One chain cannot tell its error: the picture then shows the estimate alone.
         warnings.simplefilter("ignore")
-        kept = draws[names]
-        found = xr.concat(
-            [
-                summarize(kept.isel(draw=slice(size)), prob).sel(statistic=[statistic, f"mcse_{statistic}"])
-                for size in sizes
-            ],
-            dim="total",
-        ).assign_coords(total=[size * draws.sizes["chain"] for size in sizes])
-    canvas = Canvas([2.5] * len(names), len(panels.labels), 4.6, said)
-    for row, name in enumerate(names):
-        for column in range(len(panels.labels)):
-            where = panels.where(found[name], column)
-            axes = canvas.axes[row, column]
-            _trace(axes, found[name].sel(where), statistic, said)
-            title = said.name(name, draws[name].attrs.get("long_name"))
-            axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
-            axes.set_xlabel(said.say("total_draws") if row == len(names) - 1 else "", fontsize=9)
-    word = said.say("estimate", statistic=said.say(statistic, prob=said.percent(prob)))
-    keys = [line(BLUE, word, marker="o", markersize=4), band(_LIGHT, said.say("band"))]
-    notes = provenance(draws, (draws[n] for n in names), said)
-    return canvas.finish(said.say("convergence", study=study_of(draws.attrs, said)), keys, notes)
+        parts = [summarize(draws.isel(draw=slice(size)), prob).sel(statistic=which) for size in sizes]
+    return xr.concat(parts, dim="total").assign_coords(total=[size * draws.sizes["chain"] for size in sizes])
 
 
 def _trace(axes: Axes, found: xr.DataArray, statistic: str, locale: Locale) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
     estimate = found.sel(statistic=statistic)
     error = found.sel(statistic=f"mcse_{statistic}")
-    divisor, shown = locale.unit(str(found.attrs.get("units", "1")), float(np.nanmax(np.abs(estimate.values))))
+    divisor, shown = locale.axis(found, float(np.nanmax(np.abs(estimate.values))))
     total, y, e = found.total.values, estimate.values / divisor, np.nan_to_num(error.values / divisor)
     axes.set_xscale("log", base=2)
     axes.fill_between(total, y - 1.96 * e, y + 1.96 * e, color=_LIGHT, linewidth=0)
@@ -124,11 +116,11 @@ def _trace(axes: Axes, found: xr.DataArray, statistic: str, locale: Locale) -> N
     axes.plot(total, y, color=BLUE, marker="o", markersize=4, linewidth=1.5)
     axes.xaxis.set_major_locator(FixedLocator(total[::-1][::2][::-1]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    plain(axes.xaxis)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    plain(axes.yaxis)
     axes.tick_params(labelsize=8.5)
-    axes.set_ylabel(shown or locale.say("ratio"), fontsize=9)
+    axes.set_ylabel(shown, fontsize=9)
     last = locale.say("last", value=locale.number(float(y[-1]), 4), error=locale.number(float(1.96 * e[-1]), 2))
     axes.text(0.99, 0.96, last, transform=axes.transAxes, ha="right", va="top", fontsize=8.5)
     low, high = axes.get_ylim()

@@ -1,4 +1,4 @@
-"""Spread: how sure a result is, as distributions and as intervals of scenarios side by side."""
+"""Distributions: how sure a result is, as distributions and as intervals of scenarios side by side."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
-from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    Canvas,
+    band,
+    bare,
+    dot,
+    grid,
+    is_wide,
+    line,
+    plain_ticks,
+    wrapped,
+)
+from demandsim.plots.panels import Picture, derived, finite, name_rows, quantities
+from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -68,31 +82,25 @@ def distributions(
     (1, 2)
     """
     check_prob(prob)
-    said = locale_of(locale)
-    derived = [n for n, a in draws.data_vars.items() if a.attrs.get("role") == "derived"]
-    names = chosen(of, draws.data_vars, derived)
-    panels = lay_out({name: draws[name] for name in names}, ("chain", "draw"), dim)
-    canvas = Canvas([2.15] * len(names), len(panels.labels), 4.6, said)
-    for row, name in enumerate(names):
-        for column in range(len(panels.labels)):
-            where = panels.where(draws[name], column)
-            published = None if point is None or name not in point else point[name].sel(where)
-            _shape(canvas.axes[row, column], draws[name].sel(where), published, prob, where, said)
+    names = quantities(of, draws.data_vars, derived(draws))
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim)
+    said = picture.locale
+    for panel in picture.panels([2.15] * len(names), 4.6):
+        published = None if point is None or panel.name not in point else float(panel.of(point[panel.name]))
+        _shape(panel.axes, panel.of(draws[panel.name]), published, prob, said)
     keys = [
         band(_LIGHT, said.say("draws")),
         band(BLUE, said.say("interval", prob=said.percent(prob))),
         line(INK, said.say("median"), linewidth=1.5),
     ]
     keys += [line(ORANGE, said.say("published"))] if point is not None else []
-    notes = [said.say("tails"), *provenance(draws, (draws[n] for n in names), said)]
-    return canvas.finish(said.say("distributions", study=study_of(draws.attrs, said)), keys, notes)
+    return picture.finish("distributions", keys, [said.say("tails")])
 
 
-def _shape(axes: Axes, array: xr.DataArray, published: Any, prob: float, where: Any, locale: Locale) -> None:
+def _shape(axes: Axes, array: xr.DataArray, published: float | None, prob: float, locale: Locale) -> None:
     values = finite(array)
-    unit = str(array.attrs.get("units", "1"))
     low, middle, high = np.quantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
-    divisor, shown = locale.unit(unit, max(abs(middle), 0.0 if published is None else abs(float(published))))
+    divisor, shown = locale.axis(array, max(abs(middle), abs(published or 0.0)))
     values = values / divisor
     low, middle, high = low / divisor, middle / divisor, high / divisor
     start, stop = np.quantile(values, [0.004, 0.996])
@@ -109,17 +117,9 @@ def _shape(axes: Axes, array: xr.DataArray, published: Any, prob: float, where: 
         axes.stairs(np.where(inside, heights, 0), edges, fill=True, color=BLUE, linewidth=0)
         axes.vlines(middle, 0, 1.04, color=INK, linewidth=1.5)
     if published is not None:
-        axes.axvline(float(published) / divisor, color=ORANGE, linewidth=2)
-    name = locale.name(str(array.name), array.attrs.get("long_name"))
-    axes.set_title(captioned(name, where, locale), fontsize=10, loc="left")
-    numbers = locale.say(
-        "spread",
-        median=locale.number(middle, 3),
-        prob=locale.percent(prob),
-        low=locale.number(low, 3),
-        high=locale.number(high, 3),
-    )
-    axes.set_xlabel(f"{shown or locale.say('ratio')}    {numbers}", fontsize=9)
+        axes.axvline(published / divisor, color=ORANGE, linewidth=2)
+    ends = {name: locale.number(end, 3) for name, end in (("median", middle), ("low", low), ("high", high))}
+    axes.set_xlabel(f"{shown}    {locale.say('spread', prob=locale.percent(prob), **ends)}", fontsize=9)
     axes.set_yticks([])
     axes.set_ylim(0, 1.08)
     bare(axes, "left", "top", "right")
@@ -164,49 +164,47 @@ def forest(
     >>> ds.plots.forest(summary, model.point(), of=["cards", "gross_margin"]).shape
     (1, 2)
     """
-    said = locale_of(locale)
     if "statistic" not in summary.dims:
         raise DemandsimError("a forest is drawn from a summary; pass ds.summarize(draws)")
-    derived = [n for n, a in summary.data_vars.items() if a.attrs.get("role") == "derived" and a.ndim > 1]
-    names = chosen(of, summary.data_vars, derived[:4])
+    names = quantities(of, summary.data_vars, [n for n in derived(summary) if summary[n].ndim > 1][:4])
     dims = list(dict.fromkeys(str(d) for n in names for d in summary[n].dims if d != "statistic"))
-    places = [
-        dict(zip(dims, labels, strict=True))
-        for labels in itertools.product(*(summary[d].values.tolist() for d in dims))
-    ]
-    halves = {"p25", "p75"} <= set(summary.statistic.values.tolist())
-    canvas = Canvas([0.46 * len(places) + 1.15], len(names), 4.9, said)
-    for column, name in enumerate(names):
-        axes = canvas.axes[0, column]
-        _intervals(axes, summary[name], None if point is None else point.get(name), places, halves, said)
-        labels = [wrapped(", ".join(map(said.label, place.values())) or said.say("draws"), 30) for place in places]
-        axes.set_yticks(range(len(places)), labels if column == 0 else [""] * len(places), fontsize=9)
-    canvas.axes[0, 0].set_ylabel(", ".join(said.dim(d) for d in dims), fontsize=9, color=GREY)
+    picture = Picture(summary, {name: summary[name] for name in names}, ("statistic", *dims), locale)
+    labels = itertools.product(*(summary[d].values.tolist() for d in dims))
+    said, places = picture.locale, [dict(zip(dims, place, strict=True)) for place in labels]
+    rows = [", ".join(map(said.label, place.values())) or said.say("draws") for place in places]
+    picture.canvas = Canvas([0.46 * len(places) + 1.15], len(names), 4.9, said)
+    for axes, (name, array) in zip(picture.canvas.axes[0], picture.arrays.items(), strict=True):
+        _intervals(axes, array, None if point is None else point.get(name), places, said)
+        name_rows(axes, rows if name == names[0] else [""] * len(rows))
+    picture.canvas.axes[0, 0].set_ylabel(", ".join(said.dim(d) for d in dims), fontsize=9, color=GREY)
     prob = said.percent(float(summary.attrs.get("prob", 0.9)))
     keys = [
         dot("white", said.say("median"), markeredgecolor=BLUE, markeredgewidth=2),
         line(BLUE, said.say("interval_hdi" if summary.attrs.get("kind") == "hdi" else "interval", prob=prob)),
     ]
-    keys += [line(BLUE, said.say("half"), linewidth=6)] if halves else []
+    keys += [line(BLUE, said.say("half"), linewidth=6)] if _has_halves(summary) else []
     keys += [dot(ORANGE, said.say("points"), "D")] if point is not None else []
-    notes = provenance(summary, (summary[n] for n in names), said)
-    return canvas.finish(said.say("forest", study=study_of(summary.attrs, said)), keys, notes)
+    return picture.finish("forest", keys)
+
+
+def _has_halves(summary: xr.Dataset | xr.DataArray) -> bool:
+    return {"p25", "p75"} <= set(summary.statistic.values.tolist())
 
 
 def _intervals(
-    axes: Axes, array: xr.DataArray, point: Any, places: Sequence[dict[str, Any]], halves: bool, locale: Locale
+    axes: Axes, array: xr.DataArray, point: xr.DataArray | None, places: Sequence[dict[str, Any]], locale: Locale
 ) -> None:
     def at(place: dict[str, Any], found: xr.DataArray) -> xr.DataArray:
         return found.sel({d: v for d, v in place.items() if d in found.dims})
 
     ends = array.sel(statistic=["lower", "upper"]).values
-    divisor, shown = locale.unit(str(array.attrs.get("units", "1")), float(np.nanmax(np.abs(ends))))
+    divisor, shown = locale.axis(array, float(np.nanmax(np.abs(ends))))
     low, high = float(np.nanmin(ends)) / divisor, float(np.nanmax(ends)) / divisor
     plain_ticks(axes, log=is_wide(low, high))
     for y, place in enumerate(places):
         found = {str(s.item()): float(at(place, array).sel(statistic=s)) / divisor for s in array.statistic}
         axes.plot([found["lower"], found["upper"]], [y, y], color=BLUE, linewidth=2, solid_capstyle="butt")
-        if halves:
+        if _has_halves(array):
             axes.plot([found["p25"], found["p75"]], [y, y], color=BLUE, linewidth=6, solid_capstyle="butt")
         axes.plot(found["median"], y, "o", color="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7)
         if point is not None:
@@ -216,10 +214,6 @@ def _intervals(
         axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
     if low < 0 < high:
         axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_ylim(len(places) - 0.4, -0.6)
     axes.set_title(wrapped(locale.name(str(array.name), array.attrs.get("long_name")), 44), fontsize=10, loc="left")
-    axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)
-    axes.grid(axis="x", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)
-    bare(axes, "left", "top", "right")
+    axes.set_xlabel(shown, fontsize=9)
+    grid(axes, "x")

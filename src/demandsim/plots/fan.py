@@ -1,4 +1,4 @@
-"""Bands: how a quantity may go on over the years, as a fan of central intervals around its median."""
+"""Fan: how a quantity may go on over the years, as central intervals around its median."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks
-from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, grid, is_wide, line, plain_ticks
+from demandsim.plots.panels import Picture, derived, quantities
+from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
 
@@ -81,50 +81,48 @@ def fan(
     (1, 1)
     """
     check_prob(prob)
-    said = locale_of(locale)
     along = next((d for d in _TIME if d in draws.dims), None)
     if along is None:
         raise DemandsimError("a fan chart needs draws with a dim 'year' or 'date'")
     moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
-    derived = [n for n in moving if draws[n].attrs.get("role") == "derived" and set(draws[n].dims) <= _plain(draws)]
-    names = chosen(of, moving, derived[:4])
-    arrays = {name: draws[name] for name in names}
+    names = quantities(of, moving, _plain(draws[moving])[:4])
     check_known(published or {}, names, "published quantity")
-    panels = lay_out(arrays, ("chain", "draw", along), dim)
-    probs = [p for p in _INNER if p < prob] + [prob]
-    canvas = Canvas([2.3] * len(names), len(panels.labels), 3.6 if len(panels.labels) > 1 else 6.4, said)
-    for row, name in enumerate(names):
-        levels = sorted({0.5, *((1 - p) / 2 for p in probs), *((1 + p) / 2 for p in probs)})
-        ends = arrays[name].quantile(levels, [d for d in ("chain", "draw") if d in arrays[name].dims])
-        marks = (published or {}).get(name)
-        unit = str(arrays[name].attrs.get("units", "1"))
-        marks = None if marks is None else marks * conversion_factor(str(marks.attrs.get("units", unit)), unit)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw", along), locale, dim)
+    said, probs = picture.locale, [p for p in _INNER if p < prob] + [prob]
+    found = {name: _ends(draws[name], probs) for name in names}
+    marks = _marks(draws, published or {})
+    for panel in picture.panels([2.3] * len(names), 3.6 if len(picture.labels) > 1 else 6.4):
+        axes, ends, unit = panel.axes, found[panel.name], str(draws[panel.name].attrs.get("units", "1"))
         divisor, shown = said.unit(unit, float(np.nanmax(np.abs(ends.sel(quantile=0.5)))))
-        low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-        for column in range(len(panels.labels)):
-            axes = canvas.axes[row, column]
-            where = panels.where(arrays[name], column)
-            _draw(axes, ends.sel(where) / divisor, along, probs)
-            if marks is not None:
-                here = marks.sel(panels.where(marks, column)).dropna(along)
-                looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
-                axes.plot(here[along].values, here.values / divisor, "D", **looks)
-            _scale(axes, low / divisor, high / divisor, said, share=unit == "1")
-            title = said.name(name, arrays[name].attrs.get("long_name"))
-            axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
-            axes.set_ylabel(shown if column == 0 else "", fontsize=9)
-            _ticks(axes, arrays[name][along], along)
+        _draw(axes, panel.of(ends) / divisor, along, probs)
+        if panel.name in marks:
+            here = panel.of(marks[panel.name]).dropna(along) / divisor
+            looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
+            axes.plot(here[along].values, here.values, "D", **looks)
+        _scale(axes, ends / divisor, said, share=unit == "1")
+        axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
+        _ticks(axes, draws[along])
     keys = [line(BLUE, said.say("median"))]
     keys += [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
-    return canvas.finish(
-        said.say("fan", study=study_of(draws.attrs, said)), keys, provenance(draws, arrays.values(), said)
-    )
+    return picture.finish("fan", keys)
 
 
-def _plain(draws: xr.Dataset) -> set[Any]:
-    """Dims that a fan chart can show: no hardware, which has to be summed or selected."""
-    return set(draws.dims) - {"hardware"}
+def _ends(array: xr.DataArray, probs: Sequence[float]) -> xr.DataArray:
+    """Median and ends of central intervals."""
+    levels = sorted({0.5, *((1 - p) / 2 for p in probs), *((1 + p) / 2 for p in probs)})
+    return array.quantile(levels, [d for d in ("chain", "draw") if d in array.dims])
+
+
+def _marks(draws: xr.Dataset, published: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """Published figures in the units of the quantities."""
+    units = {name: str(draws[name].attrs.get("units", "1")) for name in published}
+    return {n: f * conversion_factor(str(f.attrs.get("units", units[n])), units[n]) for n, f in published.items()}
+
+
+def _plain(draws: xr.Dataset) -> list[Any]:
+    """Computed quantities without kinds of hardware, which have to be summed or selected first."""
+    return [name for name in derived(draws) if "hardware" not in draws[name].dims]
 
 
 def _tint(place: int, count: int) -> Any:
@@ -143,9 +141,10 @@ def _draw(axes: Axes, ends: xr.DataArray, along: str, probs: Sequence[float]) ->
     axes.plot(time, ends.sel(quantile=0.5).values, color=BLUE, linewidth=2)
 
 
-def _scale(axes: Axes, low: float, high: float, locale: Locale, *, share: bool) -> None:
+def _scale(axes: Axes, ends: xr.DataArray, locale: Locale, *, share: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     wide = is_wide(low, high) and not share
     plain_ticks(axes, log=wide, which="y")
     if wide:
@@ -159,17 +158,16 @@ def _scale(axes: Axes, low: float, high: float, locale: Locale, *, share: bool) 
         axes.axhline(0.0, color=GREY, linewidth=0.8)
     if share:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: locale.percent(round(value, 6))))
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
+    grid(axes, "y")
     axes.tick_params(labelsize=9, color=GREY)
     bare(axes, "top", "right")
 
 
-def _ticks(axes: Axes, time: xr.DataArray, along: str) -> None:
+def _ticks(axes: Axes, time: xr.DataArray) -> None:
     from matplotlib import dates
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    if along == "date":
+    if time.name == "date":
         locator: Any = dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Worth: what each assumption is worth knowing before a choice, next to its share of a result's variance."""
+"""Information: what is worth knowing before a choice, next to what the variance comes from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line
-from demandsim.plots.canvas import plain_ticks as ticks
-from demandsim.plots.panels import Panels, captioned, lay_out, study_of
-from demandsim.plots.payoffs import amount, notes
-from demandsim.plots.rows import FRAME, MOST, ROW, long_names, name_rows
-from demandsim.plots.words import Locale, locale_of
+from demandsim.errors import DemandsimError
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line, percent_ticks, plain_ticks
+from demandsim.plots.panels import (
+    FRAME,
+    ROW,
+    Panel,
+    Picture,
+    assumptions_named,
+    largest,
+    left_out,
+    long_names,
+    name_rows,
+    quantities,
+)
+from demandsim.plots.payoffs import amount
+from demandsim.plots.words import Locale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,80 +72,56 @@ def information(
     >>> ds.plots.information(found.sel(scenario="100T")).shape
     (1, 1)
     """
-    said = locale_of(locale)
     if "evppi" not in found:
         raise DemandsimError(
             "this Dataset holds no value of information; pass what ds.decisions.value_of_information returns"
         )
-    panels = lay_out({"evppi": found["evppi"]}, ("assumption",), dim)
+    picture = Picture(found, {"evppi": found["evppi"]}, ("assumption",), locale, dim)
+    said, order = picture.locale, largest(found["evppi"], nil=True)
     shares = None if indices is None else _shares(indices, of)
-    most = found["evppi"].max([d for d in found["evppi"].dims if d != "assumption"])
-    ranked = most.isel(assumption=np.argsort(-most.values, kind="stable"))
-    order = [str(name) for name in ranked.assumption.values[:MOST]]
-    canvas = Canvas([ROW * len(order) + FRAME] * len(panels.labels), 1 if shares is None else 2, 4.7, said)
-    for row in range(len(panels.labels)):
-        where = panels.where(found["evppi"], row)
-        own = found.sel(where).sel(assumption=order)
-        _values(canvas, canvas.axes[row, 0], own, said)
-        name_rows(canvas.axes[row, 0], order, own, said, first=True)
-        canvas.axes[row, 0].set_title(captioned(_evpi(own, said), where, said), fontsize=10, loc="left")
+    picture.canvas = Canvas([ROW * len(order) + FRAME] * len(picture.labels), 1 if shares is None else 2, 4.7, said)
+    for row, (label, (left, *right)) in enumerate(zip(picture.labels, picture.canvas.axes, strict=True)):
+        panel = Panel(left, "evppi", picture.where(label), row, 0)
+        own = panel.of(found).sel(assumption=order)
+        _values(picture.canvas, left, own, said)
+        name_rows(left, assumptions_named(own, order, said))
+        evpi = amount(float(own["evpi"]), str(own["evpi"].attrs.get("units", "1")), said)
+        panel.title(said.say("evpi", value=evpi), said)
         if shares is not None:
-            _indices(canvas, canvas.axes[row, 1], shares, indices, panels, row, order, said)
+            _indices(picture.canvas, right[0], panel.of(shares), order, said)
     keys = [band(BLUE, said.say("evppi"))]
-    if shares is not None:
-        keys.append(band(ORANGE, said.say(str(shares.name))))
-    keys.append(line(INK, said.say("band"), linewidth=1.2, marker="|"))
-    left = max(found.sizes["assumption"] - MOST, 0)
-    left_out = [said.say("tornado_most", count=left)] if left else []
-    return canvas.finish(
-        said.say("information", study=study_of(found.attrs, said)), keys, left_out + notes(found, said)
-    )
+    keys += [] if shares is None else [band(ORANGE, said.say(str(shares.name)))]
+    keys += [line(INK, said.say("band"), linewidth=1.2, marker="|")]
+    return picture.finish("information", keys, left_out(found, said))
 
 
 def _shares(indices: xr.Dataset, of: str | None) -> xr.DataArray:
+    """Shares of the variance of one quantity, under its long name."""
     kind = next((name for name in ("total_order", "effect", "first_order") if name in indices), None)
     if kind is None or "quantity" not in indices.dims:
         raise DemandsimError(
             "indices holds no shares of variance; pass what ds.sensitivity.sobol, shapley or given_data returns"
         )
-    names = [str(name) for name in indices.quantity.values]
-    if of is not None:
-        check_known([of], names, "quantity")
-    found: xr.DataArray = indices[kind].sel(quantity=of or names[0])
-    return found
-
-
-def _evpi(own: xr.Dataset, locale: Locale) -> str:
-    return locale.say("evpi", value=amount(float(own["evpi"]), str(own["evpi"].attrs.get("units", "1")), locale))
+    name = quantities(of, indices.quantity.values)[0]
+    found: xr.DataArray = indices[kind].sel(quantity=name)
+    return found.assign_attrs(long_name=long_names(indices, "quantity").get(name))
 
 
 def _values(canvas: Canvas, axes: Axes, own: xr.Dataset, locale: Locale) -> None:
-    divisor, shown = locale.unit(str(own["evppi"].attrs.get("units", "1")), float(own["evppi"].max()))
+    divisor, shown = locale.axis(own["evppi"], float(own["evppi"].max()))
     values, errors = own["evppi"].values / divisor, np.nan_to_num(own["mcse_evppi"].values / divisor)
     for y, (value, error) in enumerate(zip(values.tolist(), errors.tolist(), strict=True)):
         ends = max(value - 1.96 * error, 0.0), value + 1.96 * error
         axes.barh(y, value, height=0.62, color=BLUE)
         axes.plot(ends, [y, y], color=INK, linewidth=1.2, marker="|", markersize=6)
-        _written(canvas, axes, locale.number(value, 3) if value > 5e-4 * values.max() else "0", ends[1], y)
+        canvas.write(axes, locale.number(value, 3) if value > 5e-4 * values.max() else "0", (ends[1], y), (4, 0))
     _from_zero(axes, float((values + 1.96 * errors).max()))
-    ticks(axes)
-    axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)
+    plain_ticks(axes)
+    axes.set_xlabel(shown, fontsize=9)
 
 
-def _indices(
-    canvas: Canvas,
-    axes: Axes,
-    shares: xr.DataArray,
-    indices: xr.Dataset | None,
-    panels: Panels,
-    row: int,
-    order: Sequence[str],
-    locale: Locale,
-) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    own = shares.sel(panels.where(shares, row))
-    own = own.squeeze([dim for dim in own.dims if dim != "assumption" and own.sizes[dim] == 1])
+def _indices(canvas: Canvas, axes: Axes, shares: xr.DataArray, order: Sequence[str], locale: Locale) -> None:
+    own = shares.squeeze([dim for dim in shares.dims if dim != "assumption" and shares.sizes[dim] == 1])
     if own.ndim > 1:
         raise DemandsimError(f"indices still vary over {own.dims[1:]}; select a label first")
     known = dict(zip(map(str, own.assumption.values), own.values.tolist(), strict=True))
@@ -145,20 +130,12 @@ def _indices(
         share = known.get(name, np.nan)
         if np.isfinite(share):
             axes.barh(y, share, height=0.62, color=ORANGE)
-            _written(canvas, axes, f"{100 * share:.{1 if abs(share) < 0.0995 else 0}f}%", max(share, 0.0), y)
-    name_rows(axes, order, xr.Dataset(coords={"assumption": list(order)}), locale, first=False)
+            canvas.write(axes, locale.share(share), (max(share, 0.0), y), (4, 0))
+    name_rows(axes, [""] * len(order))
     _from_zero(axes, max(np.nan_to_num(list(known.values()))))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.10g}%"))
-    name = str(shares["quantity"].item())
-    titles = {} if indices is None else long_names(indices, "quantity")
-    axes.set_title(locale.name(name, titles.get(name)), fontsize=10, loc="left")
+    percent_ticks(axes.xaxis, 5)
+    axes.set_title(locale.name(str(shares["quantity"].item()), shares.attrs["long_name"]), fontsize=10, loc="left")
     axes.set_xlabel(locale.say("variance"), fontsize=9)
-
-
-def _written(canvas: Canvas, axes: Axes, text: str, end: float, y: float) -> None:
-    drawn = axes.annotate(text, (end, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
-    canvas.keep_inside(axes, drawn)
 
 
 def _from_zero(axes: Axes, high: float) -> None:

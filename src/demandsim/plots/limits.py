@@ -10,9 +10,8 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, bare, is_wide, line, plain_ticks
-from demandsim.plots.panels import finite, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, bare, grid, is_wide, line, plain_ticks
+from demandsim.plots.panels import Picture, finite
 from demandsim.series.cross_check import cross_check
 
 if TYPE_CHECKING:
@@ -65,18 +64,15 @@ def limits(
     >>> ds.plots.limits(draws).shape
     (1, 1)
     """
-    said = locale_of(locale)
     found = cross_check(draws, of, against)
     names = list(dict.fromkeys(found.quantity.values.tolist()))
     if len(names) > 1 or bool(found.limit.isnull().any()):
         raise DemandsimError(
             f"the checks are of {names}, not all with a limit; name one quantity with of= and against="
         )
-    values = draws[names[0]]
     dims = [str(dim) for dim in found.probability.dims if dim != "check"]
-    places = [
-        dict(zip(dims, labels, strict=True)) for labels in itertools.product(*(found[d].values.tolist() for d in dims))
-    ]
+    labels = itertools.product(*(found[d].values.tolist() for d in dims))
+    places = [dict(zip(dims, place, strict=True)) for place in labels]
     if len(places) > len(_COLOURS):
         raise DemandsimError(
             f"{len(places)} curves over {dims} are too many to read; select a label first, as in "
@@ -84,16 +80,14 @@ def limits(
         )
     if any(found.limit.max(dim).values.tolist() != found.limit.min(dim).values.tolist() for dim in dims):
         raise DemandsimError(f"a limit varies over {dims}; select a label first, as in draws.sel({dims[-1]}=...)")
-    canvas = Canvas([2.9 + 0.3 * found.sizes["check"]], 1, 8.4, said)
-    _curves(canvas, values, found, places, said)
-    labels = [", ".join(map(said.label, place.values())) or said.name(names[0]) for place in places]
-    colours = _COLOURS[: len(places)]
-    keys = [line(colour, label) for colour, label in zip(colours, labels, strict=True)] if places[0] else []
-    notes = [said.say("limit_note"), *provenance(draws, [values], said)]
-    title = said.say(
-        "limits", study=study_of(draws.attrs, said), name=_inside(said.name(names[0], values.attrs.get("long_name")))
-    )
-    return canvas.finish(title, keys, notes)
+    values = draws[names[0]]
+    picture = Picture(draws, {names[0]: values}, [str(dim) for dim in values.dims], locale)
+    said = picture.locale
+    picture.canvas = Canvas([2.9 + 0.3 * found.sizes["check"]], 1, 8.4, said)
+    _curves(picture.canvas, values, found, places)
+    keys = [line(c, ", ".join(map(said.label, p.values()))) for c, p in zip(_COLOURS, places, strict=False) if p]
+    name = said.name(names[0], values.attrs.get("long_name"))
+    return picture.finish("limits", keys, [said.say("limit_note")], name=_inside(name))
 
 
 def _inside(name: str) -> str:
@@ -101,16 +95,13 @@ def _inside(name: str) -> str:
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
-def _curves(
-    canvas: Canvas, values: xr.DataArray, found: xr.Dataset, places: Sequence[dict[str, Any]], locale: Locale
-) -> None:
+def _curves(canvas: Canvas, values: xr.DataArray, found: xr.Dataset, places: Sequence[dict[str, Any]]) -> None:
     axes: Axes = canvas.axes[0, 0]
-    bounds = [float(found.limit.isel(check=place).max()) for place in range(found.sizes["check"])]
-    order = np.argsort(bounds)
+    bounds = found.limit.max([dim for dim in found.limit.dims if dim != "check"]).values.tolist()
     drawn = [np.sort(finite(values.sel({d: v for d, v in p.items() if d in values.dims}))) for p in places]
     low = min(float(np.quantile(one, 0.004)) for one in drawn)
     high = max(*(float(np.quantile(one, 0.996)) for one in drawn), *bounds)
-    divisor, shown = locale.unit(str(values.attrs.get("units", "1")), max(abs(low), abs(high)))
+    divisor, shown = canvas.locale.axis(values, max(abs(low), abs(high)))
     plain_ticks(axes, log=is_wide(low, high))
     for colour, one in zip(_COLOURS, drawn, strict=False):
         places_of = np.unique(np.linspace(0, one.size - 1, _POINTS).astype(int))
@@ -120,45 +111,36 @@ def _curves(
     # Labels run towards the middle of the panel: the limit nearest to the edge that they run to stands lowest.
     middle = np.sqrt(low * high) if is_wide(low, high) else (low + high) / 2
     leftwards = float(np.median(bounds)) > middle
-    for row, place in enumerate(order if leftwards else order[::-1]):
-        check, bound = found.isel(check=int(place)), bounds[int(place)] / divisor
-        top = _ABOVE + _STEP * row
-        axes.plot([bound, bound], [0, top + 0.04], color=GREY, linewidth=1, linestyle="--")
-        label = str(check.check.item())
-        name = locale.names.get(str(check.limit_name.item()) or label, str(check.limit_name.item()) or label)
-        chances = locale.say("separator").join(
-            " ".join([*map(locale.label, p.values()), _chance(float(check.probability.sel(p)))]) for p in places
-        )
-        text = locale.say("limit", name=f"{name[:1].upper()}{name[1:]}", value=locale.number(bound, 3), chances=chances)
-        side = -6 if leftwards else 6
-        written = axes.annotate(
-            text,
-            (bound, top),
-            (side, 0),
-            textcoords="offset points",
-            ha="right" if leftwards else "left",
-            va="center",
-            fontsize=8.5,
-            color=INK,
-        )
-        canvas.keep_inside(axes, written)
-        for colour, p in zip(_COLOURS, places, strict=False):
-            axes.plot(bound, float(check.probability.sel(p)), "o", color=colour, markersize=6, clip_on=False)
+    order = np.argsort(bounds) if leftwards else np.argsort(bounds)[::-1]
+    for row, place in enumerate(order.tolist()):
+        at = (bounds[place] / divisor, _ABOVE + _STEP * row)
+        _limit(canvas, found.isel(check=place), at, places, leftwards=leftwards)
     axes.set_xlim(low / divisor, high / divisor)
     canvas.keep_range(axes, low / divisor, high / divisor)
     axes.minorticks_off()
     axes.set_ylim(0, _ABOVE + _STEP * len(bounds))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"], fontsize=9)
-    axes.set_ylabel(locale.say("exceeds"), fontsize=9)
-    axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
+    axes.set_ylabel(canvas.locale.say("exceeds"), fontsize=9)
+    axes.set_xlabel(shown, fontsize=9)
+    grid(axes, "y")
     bare(axes, "left", "top", "right")
     axes.tick_params(axis="y", length=0)
 
 
-def _chance(share: float) -> str:
-    """A chance in whole percent, but never 0% or 100% of what is not certain."""
-    if 0 < share < 0.005:
-        return "<0.5%"
-    return ">99.5%" if 0.995 < share < 1 else f"{100 * share:.0f}%"
+def _limit(
+    canvas: Canvas, check: xr.Dataset, at: tuple[float, float], places: Sequence[dict[str, Any]], *, leftwards: bool
+) -> None:
+    """Draw one limit, with its name and how often it is exceeded above the curves."""
+    axes, said, (bound, top) = canvas.axes[0, 0], canvas.locale, at
+    axes.plot([bound, bound], [0, top + 0.04], color=GREY, linewidth=1, linestyle="--")
+    given = str(check.limit_name.item()) or str(check.check.item())
+    name, shares = said.names.get(given, given), [float(check.probability.sel(p)) for p in places]
+    chances = said.say("separator").join(
+        " ".join([*map(said.label, p.values()), said.percent(share, 0)])
+        for p, share in zip(places, shares, strict=True)
+    )
+    text = said.say("limit", name=name[:1].upper() + name[1:], value=said.number(bound, 3), chances=chances)
+    away, ha = ((-6, 0), "right") if leftwards else ((6, 0), "left")
+    canvas.write(axes, text, at, away, ha=ha, fontsize=8.5, color=INK)
+    for colour, share in zip(_COLOURS, shares, strict=False):
+        axes.plot(bound, share, "o", color=colour, markersize=6, clip_on=False)

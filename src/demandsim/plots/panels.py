@@ -1,49 +1,55 @@
-"""Panels: which quantity and which label each panel shows, and what the footer says of the run behind it."""
+"""Panels: which quantity and which label each panel of a picture shows, and what its title and footer say."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.words import Locale
+from demandsim.plots.canvas import Canvas, bare, wrapped
+from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
 from demandsim.studies import list_studies, load_study
 
-__all__ = ["Panels", "captioned", "chosen", "lay_out", "provenance", "study_of"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "FRAME",
+    "MOST",
+    "ROW",
+    "Panel",
+    "Picture",
+    "assumptions_named",
+    "check_dims",
+    "derived",
+    "finite",
+    "largest",
+    "left_out",
+    "long_names",
+    "name_rows",
+    "quantities",
+]
+
+#: Bars of one panel that a reader takes in.
+MOST = 12
+#: Inches of a row of bars, and of what stands above and below the rows of a panel.
+ROW, FRAME = 0.36, 0.95
 
 _LONGEST_SOURCE = 220
+#: Coordinates that a footer does not name.
+_INNER = ("chain", "draw", "statistic", "quantity", "quantile", "units", "long_name")
 
 
-@dataclass(frozen=True)
-class Panels:
-    """A grid: one row per quantity, one column per label of a dim.
-
-    Parameters
-    ----------
-    names : list of str
-    across : str or None
-        Dim whose labels stand side by side.
-    labels : list
-        Its labels; one None if there is no such dim.
-    """
-
-    names: list[str]
-    across: str | None
-    labels: list[Any]
-
-    def where(self, array: xr.DataArray | xr.Dataset, column: int) -> dict[str, Any]:
-        """Select what a column shows of an array."""
-        return {self.across: self.labels[column]} if self.across is not None and self.across in array.dims else {}
-
-
-def chosen(of: Sequence[str] | str | None, known: Iterable[Hashable], default: Iterable[Hashable] = ()) -> list[str]:
-    """Names of the quantities to draw, checked."""
+def quantities(
+    of: Sequence[str] | str | None, known: Iterable[Hashable], default: Iterable[Hashable] = ()
+) -> list[str]:
+    """Names of the quantities to draw: those of `of`, checked, or the default ones, or all that are known."""
     names = [str(name) for name in known]
     if of is None:
         return [str(name) for name in default] or names
@@ -54,41 +60,137 @@ def chosen(of: Sequence[str] | str | None, known: Iterable[Hashable], default: I
     return wanted
 
 
-def lay_out(arrays: Mapping[str, xr.DataArray], inner: Sequence[str], dim: str | None) -> Panels:
-    """Find the dim along which panels stand side by side: the first that no panel shows itself.
+def derived(data: xr.Dataset) -> list[Hashable]:
+    """Quantities that the model computes."""
+    return [name for name, array in data.data_vars.items() if array.attrs.get("role") == "derived"]
+
+
+def check_dims(data: xr.Dataset, dims: Sequence[str], maker: str) -> None:
+    """Raise unless a Dataset has the dims of the analysis that a picture shows."""
+    missing = [dim for dim in dims if dim not in data.dims]
+    if missing:
+        raise DemandsimError(f"this Dataset has no dim '{missing[0]}'; pass what {maker} returns")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its Axes and place, and what it shows.
+
+    Parameters
+    ----------
+    axes : Axes
+    name : str
+        Of the quantity.
+    where : mapping
+        Label that the panel is of, by its dim; empty if panels do not differ by one.
+    row, column : int
+    """
+
+    axes: Axes
+    name: str
+    where: Mapping[str, Any]
+    row: int
+    column: int
+
+    def of(self, data: Any) -> Any:
+        """Select what the panel shows of an array or Dataset."""
+        return data.sel({dim: label for dim, label in self.where.items() if dim in data.dims})
+
+    def title(self, text: str, locale: Locale) -> None:
+        """Write a text above the panel, with the label if panels differ by one."""
+        for dim, label in self.where.items():
+            text = locale.say("labelled", name=text, dim=locale.dim(dim), label=label)
+        self.axes.set_title(wrapped(text.strip(), 52), fontsize=10, loc="left")
+
+
+class Picture:
+    """A picture of a Dataset: a row of panels per quantity, a column per label of one dim.
+
+    Parameters
+    ----------
+    data : Dataset
+        What the run behind the picture is read from.
+    arrays : mapping of quantity to DataArray
+        What is drawn.
+    inner : sequence of str
+        Dims that a panel shows itself; panels stand side by side along the first other one.
+    locale : str
+    dim : str, optional
+        Dim along which panels stand side by side instead.
 
     Raises
     ------
     UnknownNameError
-        If the quantities do not vary over `dim`.
+        If there is no such language, or the quantities do not vary over `dim`.
     DemandsimError
         If they vary over a further dim, of which a label must be selected first.
     """
-    others = list(dict.fromkeys(str(d) for array in arrays.values() for d in array.dims if d not in inner))
-    if dim is not None:
-        check_known([dim], others, "dim")
-    across = dim or (others[0] if others else None)
-    left = [d for d in others if d != across]
-    if left:
-        raise DemandsimError(
-            f"quantities still vary over {left}; select a label first, as in data.sel({left[0]}=...), "
-            "or name with dim= what stands side by side"
-        )
-    labelled = next((a for a in arrays.values() if across in a.dims), None)
-    labels = [None] if labelled is None else list(labelled[across].values)
-    return Panels(list(arrays), across, labels)
 
+    def __init__(
+        self,
+        data: xr.Dataset,
+        arrays: Mapping[str, xr.DataArray],
+        inner: Sequence[str],
+        locale: str,
+        dim: str | None = None,
+    ) -> None:
+        self.data, self.arrays, self.locale = data, dict(arrays), locale_of(locale)
+        others = list(dict.fromkeys(str(d) for array in arrays.values() for d in array.dims if d not in inner))
+        if dim is not None:
+            check_known([dim], others, "dim")
+        self.across = dim or (others[0] if others else None)
+        left = [d for d in others if d != self.across]
+        if left:
+            raise DemandsimError(
+                f"quantities still vary over {left}; select a label first, as in data.sel({left[0]}=...), "
+                "or name with dim= what stands side by side"
+            )
+        labelled = next((a for a in arrays.values() if self.across in a.dims), None)
+        self.labels: list[Any] = [None] if labelled is None else list(labelled[self.across].values)
+        self.canvas: Canvas
 
-def captioned(name: str, where: Mapping[str, Any], locale: Locale) -> str:
-    """Name a panel: the quantity, and the label if panels differ by it."""
-    for dim, label in where.items():
-        return locale.say("labelled", name=name, dim=locale.dim(dim), label=label)
-    return name
+    def where(self, label: Any) -> dict[str, Any]:
+        """A label by its dim; nothing if panels do not differ by one."""
+        return {} if self.across is None else {self.across: label}
 
+    def panels(
+        self,
+        heights: Sequence[float],
+        width: float,
+        *,
+        names: Sequence[str] | None = None,
+        titles: Mapping[str, str] | None = None,
+    ) -> Iterator[Panel]:
+        """Lay out the canvas and go through its panels, each under the name of its quantity.
 
-def study_of(attrs: Mapping[Any, Any], locale: Locale) -> str:
-    """Name the study for a title."""
-    return str(attrs.get("study") or locale.say("model"))
+        Parameters
+        ----------
+        heights : sequence of float
+            Of the rows, in inches.
+        width : float
+            Of a panel, in inches.
+        names : sequence of str, optional
+            Quantities that have a row; all by default.
+        titles : mapping of quantity to str, optional
+            Their long names; by default those of the arrays.
+        """
+        self.canvas = Canvas(heights, len(self.labels), width, self.locale)
+        for row, name in enumerate(names or self.arrays):
+            array = self.arrays[name]
+            long_name = array.attrs.get("long_name") if titles is None else titles.get(name)
+            for column, label in enumerate(self.labels):
+                where = self.where(label) if self.across in array.dims else {}
+                panel = Panel(self.canvas.axes[row, column], name, where, row, column)
+                panel.title(self.locale.name(name, long_name), self.locale)
+                yield panel
+
+    def finish(self, title: str, keys: Sequence[Any], notes: Iterable[str] = (), **values: Any) -> Any:
+        """Write title, key and footer, and return the Axes; `values` fill in the phrase of the title."""
+        say, invalid = self.locale.say, int(self.data["n_invalid"].sum()) if "n_invalid" in self.data else 0
+        said = [*notes, *([say("invalid", count=f"{invalid:,}")] if invalid else [])]
+        study = str(self.data.attrs.get("study") or say("model"))
+        said += provenance(self.data, self.arrays.values(), self.locale)
+        return self.canvas.finish(say(title, study=study, **values), keys, said)
 
 
 def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale) -> list[str]:
@@ -96,7 +198,7 @@ def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale)
     a = data.attrs
     said = [locale.say("study", study=a["study"])] if a.get("study") else []
     for name, coord in data.coords.items():
-        if coord.ndim == 0 and name not in ("chain", "draw", "statistic", "quantity", "quantile", "units", "long_name"):
+        if coord.ndim == 0 and name not in _INNER:
             said.append(locale.say("at", dim=locale.dim(str(name)), label=coord.item()))
     if "design" in a:
         design = str(a["design"])
@@ -139,3 +241,44 @@ def finite(array: xr.DataArray) -> Any:
     if not kept.size:
         raise DemandsimError(f"'{array.name}' has no finite value to draw")
     return kept
+
+
+# Rows of bars, each of an assumption
+
+
+def largest(sizes: xr.DataArray, *, nil: bool = False) -> list[str]:
+    """Assumptions by their size, the largest first, in the label where each has most; those of none only with `nil`."""
+    # NaN marks what a quantity does not depend on, or a quantity that does not vary.
+    most = sizes.max([d for d in sizes.dims if d != "assumption"]).fillna(0.0)
+    ranked = most.isel(assumption=np.argsort(-most.values, kind="stable"))
+    names = [str(name) for name in ranked.assumption.values]
+    kept = [name for name, size in zip(names, ranked.values, strict=True) if nil or abs(size) > 1e-9]
+    return (kept or names)[:MOST]
+
+
+def left_out(data: xr.Dataset, locale: Locale) -> list[str]:
+    """Say how many assumptions have no row."""
+    left = max(data.sizes["assumption"] - MOST, 0)
+    return [locale.say("tornado_most", count=left)] if left else []
+
+
+def name_rows(axes: Axes, texts: Sequence[str]) -> None:
+    """Name rows down the side of a panel, and leave it without a frame."""
+    axes.set_yticks(range(len(texts)), [wrapped(text) for text in texts], fontsize=9)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(texts) - 0.4, -0.6)
+    bare(axes, "left", "top", "right")
+
+
+def long_names(data: xr.Dataset, dim: str) -> dict[str, str]:
+    """Return the labels that a Dataset has for the names along a dim."""
+    for name in (f"{dim}_long_name", "long_name"):
+        if name in data.coords and data[name].dims == (dim,):
+            return dict(zip(map(str, data[dim].values), map(str, data[name].values), strict=True))
+    return {}
+
+
+def assumptions_named(data: xr.Dataset, order: Sequence[str], locale: Locale) -> list[str]:
+    """Name assumptions for readers."""
+    names = long_names(data, "assumption")
+    return [locale.name(name, names.get(name)) for name in order]

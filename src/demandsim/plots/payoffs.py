@@ -1,4 +1,4 @@
-"""Choices: what each action pays and risks, and which actions no other beats."""
+"""Payoffs: what each action pays and risks, and which actions no other beats."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, wrapped
-from demandsim.plots.canvas import plain_ticks as ticks
-from demandsim.plots.panels import captioned, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, plain_ticks
+from demandsim.plots.panels import Picture
+from demandsim.plots.words import Locale
 from demandsim.units.format import brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["amount", "frontier", "notes", "payoffs"]
+__all__ = ["amount", "frontier", "payoffs"]
 
 #: Actions that are named in a panel of mean and risk.
 _NAMED = 6
 
 
-def _evaluated(found: xr.Dataset) -> str:
-    """Return the dim of the actions, or raise unless a Dataset is of `evaluate`."""
+def _picture(found: xr.Dataset, dim: str | None, locale: str) -> tuple[Picture, str]:
+    """The picture of a Dataset of `evaluate`, and the dim of its actions."""
     action = str(found.attrs.get("action", "action"))
     if "cvar" not in found or action not in found.dims:
         raise DemandsimError(
             "this Dataset holds no payoffs of actions; pass what ds.decisions.evaluate(draws, actions, payoff) returns"
         )
-    return action
+    return Picture(found, {"mean": found["mean"]}, (action,), locale, dim), action
 
 
 def amount(value: float, unit: str, locale: Locale) -> str:
@@ -38,14 +37,7 @@ def amount(value: float, unit: str, locale: Locale) -> str:
     divisor, shown = locale.unit(unit, value)
     # A unit that begins with a number must not look like a part of the value.
     times = "× " if shown[:1].isdigit() else ""
-    return f"{brief(value / divisor)} {times}{shown}".strip()
-
-
-def notes(found: xr.Dataset, locale: Locale) -> list[str]:
-    """Say in the footer what was left out, and of what run the picture is."""
-    invalid = int(found["n_invalid"].sum()) if "n_invalid" in found else 0
-    said = [locale.say("invalid", count=f"{invalid:,}")] if invalid else []
-    return [*said, *provenance(found, [], locale)]
+    return f"{locale.figures(brief(value / divisor))} {times}{shown}".strip()
 
 
 def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -> Any:
@@ -76,10 +68,13 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
     >>> ds.plots.payoffs(found).shape
     (1, 2)
     """
-    said, action = locale_of(locale), _evaluated(found)
-    canvas, panels = _panels(found, action, dim, 3.1, said)
-    for column, (axes, own) in enumerate(panels):
-        _payoffs(axes, own, action, said, first=column == 0)
+    picture, action = _picture(found, dim, locale)
+    said = picture.locale
+    for panel in picture.panels([3.1], 5.2):
+        own = panel.of(found)
+        panel.title(_best(own, said), said)
+        shown = _payoffs(panel.axes, own, action, said)
+        panel.axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
     prob, tail = said.percent(float(found.attrs.get("prob", 0.9))), said.percent(float(found.attrs.get("tail", 0.1)))
     keys = [
         line(BLUE, said.say("payoff_mean"), marker="o", markersize=4),
@@ -87,42 +82,26 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
         line(ORANGE, said.say("payoff_worst", tail=tail), linestyle="--"),
         dot(GREEN, said.say("payoff_best"), "D"),
     ]
-    return canvas.finish(said.say("payoffs", study=study_of(found.attrs, said)), keys, notes(found, said))
+    return picture.finish("payoffs", keys)
 
 
-def _panels(
-    found: xr.Dataset, action: str, dim: str | None, height: float, locale: Locale
-) -> tuple[Canvas, list[tuple[Axes, xr.Dataset]]]:
-    """Make a row of panels, a label each, with its best action above; and what each is to show."""
-    panels = lay_out({"mean": found["mean"]}, (action,), dim)
-    canvas, shown = Canvas([height], len(panels.labels), 5.2, locale), []
-    for column in range(len(panels.labels)):
-        axes, where = canvas.axes[0, column], panels.where(found["mean"], column)
-        own = found.sel(where)
-        axes.set_title(wrapped(_caption(own, where, locale), 54), fontsize=10, loc="left")
-        shown.append((axes, own))
-    return canvas, shown
-
-
-def _caption(own: xr.Dataset, where: dict[str, Any], locale: Locale) -> str:
-    key = "payoff_resolved" if bool(own["resolved"]) else "payoff_unresolved"
+def _best(own: xr.Dataset, locale: Locale) -> str:
     best = own["best"].item()
     if not isinstance(best, str):
         best = amount(float(best), str(own["best"].attrs.get("units", "1")), locale)
-    return captioned(locale.say(key, action=best), where, locale)
+    return locale.say("payoff_resolved" if bool(own["resolved"]) else "payoff_unresolved", action=best)
 
 
-def _payoffs(axes: Axes, own: xr.Dataset, action: str, locale: Locale, *, first: bool) -> None:
+def _payoffs(axes: Axes, own: xr.Dataset, action: str, locale: Locale) -> str:
+    """Draw a panel; return the unit of its payoffs."""
     labels = own[action].values
-    money, shown = locale.unit(
-        str(own["mean"].attrs.get("units", "1")), float(np.max(np.abs([own["lower"], own["upper"]])))
-    )
+    money, shown = locale.axis(own["mean"], float(np.max(np.abs([own["lower"], own["upper"]]))))
     mean, low, high, worst = (own[name].values / money for name in ("mean", "lower", "upper", "cvar"))
     place = int(np.argmax(own["mean"].values))
     if labels.dtype.kind in "fiu":
         divisor, unit = locale.unit(str(own[action].attrs.get("units", "1")), float(np.max(np.abs(labels))))
         x = labels / divisor
-        ticks(axes, log=bool(x.min() > 0 and x.max() > 30 * x.min()))
+        plain_ticks(axes, log=bool(x.min() > 0 and x.max() > 30 * x.min()))
         axes.fill_between(x, low, high, color=SKY, alpha=0.35, linewidth=0)
         axes.plot(x, worst, color=ORANGE, linewidth=1.8, linestyle="--")
         axes.plot(x, mean, color=BLUE, linewidth=2, marker="o", markersize=4)
@@ -137,10 +116,10 @@ def _payoffs(axes: Axes, own: xr.Dataset, action: str, locale: Locale, *, first:
         axes.set_xlim(-0.6, labels.size - 0.4)
     axes.plot([x[place]], [mean[place]], color=GREEN, marker="D", markersize=8, linestyle="none", zorder=5)
     axes.axhline(0, color=INK, linewidth=0.8)
-    ticks(axes, which="y")
+    plain_ticks(axes, which="y")
     axes.tick_params(labelsize=8.5)
-    axes.set_ylabel((shown or locale.say("ratio")) if first else "", fontsize=9)
     bare(axes, "top", "right")
+    return shown
 
 
 def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -> Any:
@@ -171,31 +150,28 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
     >>> ds.plots.frontier(found).shape
     (1, 2)
     """
-    said, action = locale_of(locale), _evaluated(found)
-    canvas, panels = _panels(found, action, dim, 3.3, said)
-    tail = said.percent(float(found.attrs.get("tail", 0.1)))
-    outside = sum(_frontier(canvas, axes, own, action, said) for axes, own in panels)
-    worst = said.say("payoff_worst", tail=tail)
-    for axes in canvas.axes.flat:
-        axes.set_xlabel(said.say("with_unit", name=worst, unit=axes.get_xlabel()), fontsize=9)
-    for axes in canvas.axes[:, 0]:
-        axes.set_ylabel(said.say("with_unit", name=said.say("payoff_mean"), unit=axes.get_ylabel()), fontsize=9)
-    for axes in canvas.axes[:, 1:].flat:
-        axes.set_ylabel("")
+    picture, action = _picture(found, dim, locale)
+    said, outside = picture.locale, 0
+    worst = said.say("payoff_worst", tail=said.percent(float(found.attrs.get("tail", 0.1))))
+    for panel in picture.panels([3.3], 5.2):
+        own = panel.of(found)
+        panel.title(_best(own, said), said)
+        shown, beyond = _frontier(picture.canvas, panel.axes, own, action, said)
+        outside += beyond
+        panel.axes.set_xlabel(said.say("with_unit", name=worst, unit=shown), fontsize=9)
+        if panel.column == 0:
+            panel.axes.set_ylabel(said.say("with_unit", name=said.say("payoff_mean"), unit=shown), fontsize=9)
     keys = [
         line(BLUE, said.say("efficient"), marker="o", markersize=5),
         dot(GREY, said.say("beaten"), markersize=4),
         dot(GREEN, said.say("payoff_best"), "D"),
     ]
-    left = [said.say("far_beaten", count=outside)] if outside else []
-    return canvas.finish(said.say("frontier", study=study_of(found.attrs, said)), keys, left + notes(found, said))
+    return picture.finish("frontier", keys, [said.say("far_beaten", count=outside)] if outside else [])
 
 
-def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: Locale) -> int:
-    """Draw a panel; return how many actions lie outside it."""
-    money, shown = locale.unit(
-        str(own["mean"].attrs.get("units", "1")), float(np.max(np.abs([own["mean"], own["cvar"]])))
-    )
+def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: Locale) -> tuple[str, int]:
+    """Draw a panel; return the unit of its payoffs, and how many actions lie outside it."""
+    money, shown = locale.axis(own["mean"], float(np.max(np.abs([own["mean"], own["cvar"]]))))
     mean, risk, efficient = own["mean"].values / money, own["cvar"].values / money, own["efficient"].values
     order = np.flatnonzero(efficient)[np.argsort(risk[efficient], kind="stable")]
     near = ~efficient
@@ -208,11 +184,13 @@ def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: 
     axes.plot(risk[order], mean[order], color=BLUE, marker="o", markersize=5, linewidth=1.5)
     best = int(np.argmax(mean))
     axes.plot([risk[best]], [mean[best]], color=GREEN, marker="D", markersize=8, linestyle="none", zorder=5)
-    ticks(axes)
-    ticks(axes, which="y")
+    plain_ticks(axes)
+    plain_ticks(axes, which="y")
     axes.margins(0.12)
-    labels, unit = own[action].values, str(own[action].attrs.get("units", "1"))
-    divisor, _ = locale.unit(unit, float(np.max(np.abs(labels)))) if labels.dtype.kind in "fiu" else (1.0, "")
+    texts = [str(label) for label in own[action].values]
+    if own[action].dtype.kind in "fiu":
+        divisor, _ = locale.axis(own[action], float(np.max(np.abs(own[action]))))
+        texts = [locale.figures(brief(float(label) / divisor)) for label in own[action].values]
     # Named where names have room: points apart by a share of the panel.
     drawn_at = near | efficient
     spots = np.stack([values / (np.ptp(values[drawn_at]) or 1.0) for values in (risk, mean)])
@@ -221,16 +199,7 @@ def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: 
         if len(named) < _NAMED and all(np.abs(spots[:, place] - spots[:, other]).max() > 0.14 for other in named):
             named.append(place)
     for place in named:
-        text = str(labels[place])
-        if labels.dtype.kind in "fiu":
-            value = float(labels[place])
-            text = brief(value / divisor)
-        drawn = axes.annotate(
-            text, (risk[place], mean[place]), (7, 5), textcoords="offset points", fontsize=8, va="bottom"
-        )
-        canvas.keep_inside(axes, drawn)
+        canvas.write(axes, texts[place], (risk[place], mean[place]), (7, 5), va="bottom")
     axes.tick_params(labelsize=8.5)
-    axes.set_xlabel(shown or locale.say("ratio"))
-    axes.set_ylabel(shown or locale.say("ratio"))
     bare(axes, "top", "right")
-    return int(np.count_nonzero(~drawn_at))
+    return shown, int(np.count_nonzero(~drawn_at))

@@ -1,4 +1,4 @@
-"""Updates: what the evidence changes, as prior and posterior of each quantity on one axis."""
+"""Posterior: what the evidence changes, as prior and posterior of each quantity on one axis."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import xarray as xr
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, dot, is_wide, line, plain_ticks, wrapped
-from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, is_wide, line, plain_ticks
+from demandsim.plots.panels import Picture, finite, quantities
+from demandsim.plots.words import Locale
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_value
 
@@ -70,28 +70,18 @@ def posterior(
     >>> posterior(found, model.simulate(draws=256, seed=1), of=["capex", "utilization"]).shape
     (2, 1)
     """
-    said = locale_of(locale)
     if "evidence" not in found.attrs:
         raise DemandsimError("these draws are not of a posterior; pass what model.infer returns, then the prior")
     evidence = [piece for piece in json.loads(found.attrs["evidence"]) if "quantity" in piece]
     known = [n for n, a in found.data_vars.items() if n in prior.data_vars and {"chain", "draw"} <= set(a.dims)]
-    names = chosen(_telling(found, prior, known, evidence) if of is None else of, known)
+    names = quantities(_telling(found[known], prior, evidence) if of is None else of, known)
     for name in names:
         check_known(map(str, prior[name].dims), [str(d) for d in found[name].dims], "dim of the prior")
-    panels = lay_out({name: found[name] for name in names}, ("chain", "draw"), dim)
-    canvas = Canvas([1.75] * len(names), len(panels.labels), 4.6, said)
-    for row, name in enumerate(names):
-        for column in range(len(panels.labels)):
-            where = panels.where(found[name], column)
-            after = found[name].sel(where)
-            before = prior[name].sel({d: v for d, v in where.items() if d in prior[name].dims})
-            axes = canvas.axes[row, column]
-            _shapes(axes, before, after, _observed(evidence, after), said)
-            axes.set_title(
-                wrapped(captioned(said.name(name, after.attrs.get("long_name")), where, said), 50),
-                fontsize=10,
-                loc="left",
-            )
+    picture = Picture(found, {name: found[name] for name in names}, ("chain", "draw"), locale, dim)
+    said = picture.locale
+    for panel in picture.panels([1.75] * len(names), 4.6):
+        before, after = panel.of(prior[panel.name]), panel.of(found[panel.name])
+        _shapes(panel.axes, before, after, _observed(evidence, after), said)
     keys = [
         band(_PALE, said.say("prior")),
         band(BLUE, said.say("posterior"), alpha=0.55),
@@ -99,20 +89,12 @@ def posterior(
     ]
     if any(piece["quantity"] in names for piece in evidence):
         keys.append(dot(ORANGE, said.say("observed"), "D", markeredgecolor=INK))
-    notes = [said.say("tails"), *provenance(found, (found[n] for n in names), said)]
-    return canvas.finish(said.say("posterior_title", study=study_of(found.attrs, said)), keys, notes)
+    return picture.finish("posterior_title", keys, [said.say("tails")])
 
 
-def _telling(
-    found: xr.Dataset, prior: xr.Dataset, known: Sequence[Any], evidence: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def _telling(found: xr.Dataset, prior: xr.Dataset, evidence: Sequence[Mapping[str, Any]]) -> list[str]:
     """What was observed, and the assumptions that moved most, if they have no dims but scenarios."""
-    inner = {"chain", "draw"}
-    # Panels stand along one dim, and of few labels: what varies otherwise is left for `of`.
-    small = {d for d in found.dims if d not in inner and found.sizes[d] <= _WIDEST}
-    fitting = [str(n) for n in known if set(found[n].dims) <= inner | small]
-    across = next((d for n in fitting for d in found[n].dims if d not in inner), None)
-    fitting = [n for n in fitting if set(found[n].dims) <= {*inner, across}]
+    fitting = _side_by_side(found)
     seen = [name for name in dict.fromkeys(piece["quantity"] for piece in evidence) if name in fitting]
     moved = {n: _moved(prior[n], found[n]) for n in fitting if found[n].attrs.get("role") == "assumption"}
     ranked = sorted((n for n in moved if n not in seen and moved[n] > 0), key=lambda n: -moved[n])
@@ -122,6 +104,14 @@ def _telling(
             "as in found.sel(year=2026), and name quantities with of="
         )
     return [*seen, *ranked][:_MOST]
+
+
+def _side_by_side(found: xr.Dataset) -> list[str]:
+    """Quantities that vary along one dim of few labels at most: what varies otherwise is left for `of`."""
+    outer = {str(n): [d for d in a.dims if d not in ("chain", "draw")] for n, a in found.data_vars.items()}
+    fitting = {n: dims for n, dims in outer.items() if all(found.sizes[d] <= _WIDEST for d in dims)}
+    across = next((d for dims in fitting.values() for d in dims), None)
+    return [n for n, dims in fitting.items() if set(dims) <= {across}]
 
 
 def _moved(before: xr.DataArray, after: xr.DataArray) -> float:
@@ -148,7 +138,7 @@ def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> lis
 def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequence[float], locale: Locale) -> None:
     prior, posterior = finite(before), finite(after)
     middles = float(np.median(prior)), float(np.median(posterior))
-    divisor, shown = locale.unit(str(after.attrs.get("units", "1")), max(abs(m) for m in middles))
+    divisor, shown = locale.axis(after, max(abs(m) for m in middles))
     prior, posterior = prior / divisor, posterior / divisor
     ends = [float(q) for values in (prior, posterior) for q in np.quantile(values, [0.004, 0.996])]
     start, stop = min([*ends, *(v / divisor for v in seen)]), max([*ends, *(v / divisor for v in seen)])
@@ -166,7 +156,7 @@ def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequenc
         axes.plot(value / divisor, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=5, clip_on=False)
     before_text, after_text = (locale.number(m / divisor, 3) for m in middles)
     medians = locale.say("medians", before=before_text, after=after_text)
-    axes.set_xlabel(f"{shown or locale.say('ratio')}    {medians}", fontsize=9)
+    axes.set_xlabel(f"{shown}    {medians}", fontsize=9)
     axes.set_yticks([])
     axes.set_ylim(0, 1.08)
     bare(axes, "left", "top", "right")

@@ -1,8 +1,9 @@
-"""Roofs: what bounds a card, over batch, context or whatever else varies, against what was measured."""
+"""Roofline: what bounds a card, over batch, context or whatever else varies, against what was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,17 +17,16 @@ from demandsim.plots.canvas import (
     INK,
     ORANGE,
     SKY,
-    Canvas,
     band,
     bare,
     dot,
     is_wide,
     line,
+    percent_ticks,
     plain_ticks,
-    wrapped,
 )
-from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.panels import Panel, Picture, quantities
+from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -100,81 +100,101 @@ def roofline(
     (1, 2)
     """
     check_prob(prob)
-    said = locale_of(locale)
-    x = _axis(draws, over)
-    rows = [[entry] if isinstance(entry, str) else list(entry) for entry in of]
-    names = chosen([name for row in rows for name in row], draws.data_vars)
-    roofs, uprights = (chosen(list(given), draws.data_vars) if given else [] for given in (limits, walls))
-    _check(draws, x, rows, uprights)
-    levels = dict(levels or {})
-    check_known([*(point[0] for point in measured), *levels], names, "quantity")
-    everything = (*names, *roofs, *uprights)
-    panels = lay_out({name: draws[name] for name in everything}, (*_RANDOM, str(x.dims[0])), dim)
-    canvas = Canvas([2.9] * len(rows), len(panels.labels), 4.4, said)
-    found = {name: _summary(draws[name], prob) for name in everything}
-    looks = {name: {"color": _LINES[place % len(_LINES)]} for row in rows for place, name in enumerate(row)}
-    looks |= {name: {"color": ORANGE, "linestyle": _DASHES[place % 3]} for place, name in enumerate(roofs)}
-    looks |= {name: {"color": _WALLS[place % 2], "linestyle": "-"} for place, name in enumerate(uprights)}
-    for place, row in enumerate(rows):
-        unit = _unit(draws[row[0]])
-        divisor, shown = said.unit(unit, max(float(found[name].sel(end="middle").max()) for name in row))
-        for column, label in enumerate(panels.labels):
-            axes = canvas.axes[place, column]
-            _scales(axes, x, [found[name] / divisor for name in row], unit)
-            for name in uprights:
-                _wall(axes, found[name].sel(panels.where(found[name], column)), looks[name])
-            for name in row:
-                _curve(axes, x, found[name].sel(panels.where(found[name], column)) / divisor, looks[name])
-            for name in (name for name in roofs if _unit(draws[name]) == unit):
-                middle = found[name].sel(panels.where(found[name], column)).sel(end="middle") / divisor
-                # A roof may be level.
-                axes.plot(x.values, np.broadcast_to(middle.values, x.shape), linewidth=1.4, **looks[name])
-            for name, across, up, *only in (point for point in measured if point[0] in row):
-                if not only or str(only[0]) == str(label):
-                    axes.plot(across, up / divisor, "D", **looks[name], markeredgecolor=INK, markersize=7)
-            for name in (name for name in levels if name in row):
-                axes.axhline(levels[name][0] / divisor, color=GREY, linewidth=1.4, linestyle=_DOTTED)
+    rows = tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in of)
+    asked = _Asked(draws, _axis(draws, over), rows, tuple(limits), tuple(walls), tuple(measured), dict(levels or {}))
+    asked.check()
+    arrays = {name: draws[name] for name in asked.looks}
+    picture = Picture(draws, arrays, (*_RANDOM, str(asked.x.dims[0])), locale, dim)
+    found = {name: _summary(array, prob) for name, array in arrays.items()}
+    for panel in picture.panels([2.9] * len(rows), 4.4, names=[row[0] for row in rows]):
+        asked.draw(panel, found, str(picture.labels[panel.column]), picture.locale)
+    picture.arrays = {name: draws[name] for row in rows for name in row}
+    return picture.finish("roofline", asked.keys(prob, picture.locale), [picture.locale.say("roofline_note")])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a picture is asked to show, as in the arguments of `roofline`, with the values of the horizontal axis."""
+
+    draws: xr.Dataset
+    x: xr.DataArray
+    rows: tuple[tuple[str, ...], ...]
+    roofs: tuple[str, ...]
+    walls: tuple[str, ...]
+    measured: tuple[Sequence[Any], ...]
+    levels: Mapping[str, tuple[float, str]]
+
+    @property
+    def looks(self) -> dict[str, dict[str, Any]]:
+        """Colour and line of every quantity."""
+        looks: dict[str, dict[str, Any]] = {}
+        for row in self.rows:
+            looks |= {name: {"color": _LINES[place % len(_LINES)]} for place, name in enumerate(row)}
+        looks |= {name: {"color": ORANGE, "linestyle": _DASHES[place % 3]} for place, name in enumerate(self.roofs)}
+        return looks | {name: {"color": _WALLS[place % 2], "linestyle": "-"} for place, name in enumerate(self.walls)}
+
+    def check(self) -> None:
+        """Raise where a name is unknown, or units or dims do not fit."""
+        draws, along = self.draws, self.x.dims[0]
+        names = quantities([name for row in self.rows for name in row], draws.data_vars)
+        check_known([*self.roofs, *self.walls], map(str, draws.data_vars), "quantity")
+        check_known([*(point[0] for point in self.measured), *self.levels], names, "quantity")
+        for name in names:
+            if along not in draws[name].dims:
+                raise DemandsimError(f"'{name}' does not vary along '{along}', the dim of '{self.x.name}'")
+        for row in self.rows:
+            units = {_unit(draws[name]) for name in row}
+            if len(units) > 1:
+                raise DemandsimError(f"{list(row)} are to share a panel, but have the units {sorted(units)}")
+        own = _unit(self.x)
+        for name in self.walls:
+            if _unit(draws[name]) != own:
+                raise DemandsimError(
+                    f"'{name}' is in '{_unit(draws[name])}', and a wall needs '{own}', as '{self.x.name}'"
+                )
+            if along in draws[name].dims:
+                raise DemandsimError(f"'{name}' varies along '{along}' itself; a wall is one value")
+
+    def draw(self, panel: Panel, found: Mapping[str, xr.DataArray], label: str, locale: Locale) -> None:
+        """Draw the panel of a row and a label."""
+        axes, row, looks, x = panel.axes, self.rows[panel.row], self.looks, self.x
+        unit = _unit(self.draws[panel.name])
+        divisor, shown = locale.axis(self.draws[panel.name], max(float(found[n].sel(end="middle").max()) for n in row))
+        _scales(axes, x, [found[name] / divisor for name in row], unit)
+        for name in self.walls:
+            _wall(axes, panel.of(found[name]), looks[name])
+        for name in row:
+            _curve(axes, x, panel.of(found[name]) / divisor, looks[name])
+        for name in (name for name in self.roofs if _unit(self.draws[name]) == unit):
+            # A roof may be level.
+            middle = panel.of(found[name]).sel(end="middle").values / divisor
+            axes.plot(x.values, np.broadcast_to(middle, x.shape), linewidth=1.4, **looks[name])
+        for name, across, up, *only in (point for point in self.measured if point[0] in row):
+            if not only or str(only[0]) == label:
+                axes.plot(across, up / divisor, "D", **looks[name], markeredgecolor=INK, markersize=7)
+        for name in (name for name in self.levels if name in row):
+            axes.axhline(self.levels[name][0] / divisor, color=GREY, linewidth=1.4, linestyle=_DOTTED)
+        if len(row) > 1:
             # Several curves of a panel are named by the key.
-            name = said.name(row[0], draws[row[0]].attrs.get("long_name")) if len(row) == 1 else ""
-            where = panels.where(found[row[0]], column)
-            axes.set_title(wrapped(captioned(name, where, said), 52).strip(), fontsize=10, loc="left")
-            axes.set_ylabel((shown or said.say("ratio")) if column == 0 else "", fontsize=9)
-            if place == len(rows) - 1:
-                axes.set_xlabel(_across(x, said), fontsize=9)
-    named = [*(names if any(len(row) > 1 for row in rows) else ()), *roofs, *uprights]
-    keys = [] if len(named) > len(roofs) + len(uprights) else [line(BLUE, said.say("median"))]
-    keys += [_key(said.name(n, draws[n].attrs.get("long_name")), looks[n]) for n in named]
-    keys += [band("#BBBBBB", said.say("interval", prob=said.percent(prob)))]
-    keys += [dot("white", said.say("measured"), "D", markeredgecolor=INK)] if measured else []
-    keys += [
-        line(GREY, text, linestyle=_DOTTED, linewidth=1.4)
-        for text in dict.fromkeys(text for _, text in levels.values())
-    ]
-    notes = [said.say("roofline_note"), *provenance(draws, (draws[n] for n in names), said)]
-    return canvas.finish(said.say("roofline", study=study_of(draws.attrs, said)), keys, notes)
+            panel.title("", locale)
+        axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
+        axes.set_xlabel(_across(x, locale) if panel.row == len(self.rows) - 1 else "", fontsize=9)
 
-
-def _key(label: str, looks: Mapping[str, Any]) -> Any:
-    return line(looks["color"], label, linestyle=looks.get("linestyle", "-"))
+    def keys(self, prob: float, locale: Locale) -> list[Any]:
+        """Curves that share a panel, roofs, walls, points and levels."""
+        apart, looks = any(len(row) > 1 for row in self.rows), self.looks
+        keys = [] if apart else [line(BLUE, locale.say("median"))]
+        for name in looks if apart else [*self.roofs, *self.walls]:
+            label = locale.name(name, self.draws[name].attrs.get("long_name"))
+            keys.append(line(looks[name]["color"], label, linestyle=looks[name].get("linestyle", "-")))
+        keys += [band("#BBBBBB", locale.say("interval", prob=locale.percent(prob)))]
+        keys += [dot("white", locale.say("measured"), "D", markeredgecolor=INK)] if self.measured else []
+        texts = dict.fromkeys(text for _, text in self.levels.values())
+        return keys + [line(GREY, text, linestyle=_DOTTED, linewidth=1.4) for text in texts]
 
 
 def _unit(array: xr.DataArray) -> str:
     return str(array.attrs.get("units", "1"))
-
-
-def _check(draws: xr.Dataset, x: xr.DataArray, rows: Sequence[Sequence[str]], walls: Sequence[str]) -> None:
-    for name in (name for row in rows for name in row):
-        if x.dims[0] not in draws[name].dims:
-            raise DemandsimError(f"'{name}' does not vary along '{x.dims[0]}', the dim of '{x.name}'")
-    for row in rows:
-        units = {_unit(draws[name]) for name in row}
-        if len(units) > 1:
-            raise DemandsimError(f"{list(row)} are to share a panel, but have the units {sorted(units)}")
-    for name in walls:
-        if _unit(draws[name]) != _unit(x):
-            raise DemandsimError(f"'{name}' is in '{_unit(draws[name])}', and a wall needs '{_unit(x)}', as '{x.name}'")
-        if x.dims[0] in draws[name].dims:
-            raise DemandsimError(f"'{name}' varies along '{x.dims[0]}' itself; a wall is one value")
 
 
 def _across(x: xr.DataArray, locale: Locale) -> str:
@@ -185,7 +205,7 @@ def _across(x: xr.DataArray, locale: Locale) -> str:
 
 def _axis(draws: xr.Dataset, over: str) -> xr.DataArray:
     """Values of the quantity on the horizontal axis, along its one dim."""
-    (name,) = chosen(over, draws.data_vars)
+    (name,) = quantities(over, draws.data_vars)
     every = draws[name]
     found = every.isel({dim: 0 for dim in _RANDOM if dim in every.dims}, drop=True)
     if found.ndim != 1 or not bool((every == found).all()):
@@ -216,9 +236,7 @@ def _scales(axes: Axes, x: xr.DataArray, found: Sequence[xr.DataArray], unit: st
     # All columns of a row on one scale, so that they can be compared; roofs may leave it.
     axes.set_ylim(*((0.6 * bottom, 2.2 * top) if wide else (min(bottom, 0.0), 1.12 * top)))
     if unit == "1" and top <= 1:
-        from matplotlib.ticker import FuncFormatter
-
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+        percent_ticks(axes.yaxis)
     axes.tick_params(labelsize=8.5)
     bare(axes, "top", "right")
 

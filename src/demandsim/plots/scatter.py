@@ -1,27 +1,18 @@
-"""Relations: how quantities move together, pair by pair."""
+"""Scatter: how quantities move together, pair by pair."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import (
-    BLUE,
-    INK,
-    ORANGE,
-    Canvas,
-    bare,
-    dot,
-    is_wide,
-    plain_ticks,
-    wrapped,
-)
-from demandsim.plots.panels import chosen, finite, provenance, study_of
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, bare, dot, is_wide, plain_ticks, wrapped
+from demandsim.plots.panels import Picture, derived, finite, quantities
+from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import spread_to_mcse
 
 if TYPE_CHECKING:
@@ -65,72 +56,81 @@ def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2
     >>> ds.plots.scatter(draws, of=["utilization", "cards", "gross_margin"]).shape
     (3, 3)
     """
-    said = locale_of(locale)
-    derived = [n for n, a in draws.data_vars.items() if a.attrs.get("role") == "derived"]
-    names = chosen(of, draws.data_vars, derived[:_MOST_PANELS])
+    names = quantities(of, draws.data_vars, derived(draws)[:_MOST_PANELS])
     if not 2 <= len(names) <= _MOST_PANELS:
         raise DemandsimError(f"a scatter shows 2 to {_MOST_PANELS} quantities, not {len(names)}; name them with of=")
     others = [str(d) for n in names for d in draws[n].dims if d not in ("chain", "draw")]
     if others:
         raise DemandsimError(f"a scatter shows one scenario; select a label first, as in draws.sel({others[0]}=...)")
-    count = len(names)
-    total = draws.sizes["chain"] * draws.sizes["draw"]
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale)
+    said, count, chains = picture.locale, len(names), draws.sizes["chain"]
     # The first draws of every chain, a power of two: such a part of a Sobol' sequence is balanced, other parts are not.
-    kept = min(1 << (max(most // draws.sizes["chain"], 1).bit_length() - 1), draws.sizes["draw"])
-    canvas = Canvas([1.85] * count, count, 2.1, said)
-    columns, labels, logs = [], [], []
-    for name in names:
-        array = draws[name]
-        values = finite(array)
-        divisor, shown = said.unit(str(array.attrs.get("units", "1")), float(np.median(np.abs(values))))
-        low, high = np.quantile(values, [0.004, 0.996]) / divisor
-        logs.append(is_wide(low, high))
-        title = wrapped(said.name(name, array.attrs.get("long_name")), 22)
-        labels.append(f"{title}\n{shown}".strip())
-        columns.append((array.transpose("chain", "draw") / divisor, low, high))
-    for row in range(count):
-        for column in range(count):
-            axes = canvas.axes[row, column]
-            (x, x_low, x_high), (y, y_low, y_high) = columns[column], columns[row]
+    kept = min(1 << (max(most // chains, 1).bit_length() - 1), draws.sizes["draw"])
+    picture.canvas = Canvas([1.85] * count, count, 2.1, said)
+    scaled = [_Scaled.of(draws[name], said) for name in names]
+    for row, y in enumerate(scaled):
+        for column, x in enumerate(scaled):
+            axes = picture.canvas.axes[row, column]
             if column > row:
-                _correlation(axes, x, y, said)
+                _correlation(axes, x.values, y.values, said)
                 continue
-            plain_ticks(axes, log=logs[column])
-            if x_high > x_low:
-                axes.set_xlim(x_low, x_high)
+            x.scale(axes, "x")
             if column == row:
-                values = finite(x)
-                bins = np.geomspace(x_low, x_high, 32) if logs[column] else np.linspace(x_low, x_high, 32)
-                if x_high > x_low:
-                    axes.hist(values, bins=bins, color=BLUE)
-                axes.set_yticks([])
-                bare(axes, "left", "top", "right")
+                _histogram(axes, x)
             else:
-                plain_ticks(axes, log=logs[row], which="y")
-                axes.plot(
-                    x.values[:, :kept].ravel(),
-                    y.values[:, :kept].ravel(),
-                    ".",
-                    color=BLUE,
-                    alpha=0.35,
-                    markersize=3,
-                    markeredgewidth=0,
-                )
-                if y_high > y_low:
-                    axes.set_ylim(y_low, y_high)
-                bare(axes, "top", "right")
+                _cloud(axes, x, y, kept)
             axes.tick_params(labelsize=8, labelbottom=row == count - 1, labelleft=column == 0 and row > 0)
-            if row == count - 1:
-                axes.set_xlabel(labels[column], fontsize=8.5)
-            if column == 0:
-                axes.set_ylabel(labels[row], fontsize=8.5)
-    notes = [said.say("scatter_note", shown=f"{kept * draws.sizes['chain']:,}", total=f"{total:,}")]
-    notes += [said.say("tails"), *provenance(draws, (draws[n] for n in names), said)]
+            axes.set_xlabel(x.label if row == count - 1 else "", fontsize=8.5)
+            axes.set_ylabel(y.label if column == 0 else "", fontsize=8.5)
+    notes = [said.say("scatter_note", shown=f"{kept * chains:,}", total=f"{chains * draws.sizes['draw']:,}")]
     keys = [dot(BLUE, said.say("draws"), "."), dot(INK, said.say("correlation") + " ρ ± MCSE", "$ρ$")]
-    return canvas.finish(said.say("scatter", study=study_of(draws.attrs, said)), keys, notes)
+    return picture.finish("scatter", keys, [*notes, said.say("tails")])
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """A quantity in the unit of its axes: draws, what the axis is called, and the range that is drawn."""
+
+    values: xr.DataArray
+    label: str
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, array: xr.DataArray, locale: Locale) -> _Scaled:
+        values = finite(array)
+        divisor, shown = locale.unit(str(array.attrs.get("units", "1")), float(np.median(np.abs(values))))
+        title = wrapped(locale.name(str(array.name), array.attrs.get("long_name")), 22)
+        low, high = np.quantile(values, [0.004, 0.996]) / divisor
+        return cls(array.transpose("chain", "draw") / divisor, f"{title}\n{shown}".strip(), low, high)
+
+    @property
+    def wide(self) -> bool:
+        return is_wide(self.low, self.high)
+
+    def scale(self, axes: Axes, which: str) -> None:
+        plain_ticks(axes, log=self.wide, which=which)
+        if self.high > self.low:
+            (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+
+
+def _histogram(axes: Axes, x: _Scaled) -> None:
+    if x.high > x.low:
+        bins: Any = (np.geomspace if x.wide else np.linspace)(x.low, x.high, 32)
+        axes.hist(finite(x.values), bins=bins, color=BLUE)
+    axes.set_yticks([])
+    bare(axes, "left", "top", "right")
+
+
+def _cloud(axes: Axes, x: _Scaled, y: _Scaled, kept: int) -> None:
+    shown = (one.values.values[:, :kept].ravel() for one in (x, y))
+    axes.plot(*shown, ".", color=BLUE, alpha=0.35, markersize=3, markeredgewidth=0)
+    y.scale(axes, "y")
+    bare(axes, "top", "right")
 
 
 def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray, locale: Locale) -> None:
+    from matplotlib.colors import to_rgba
     from scipy import stats
 
     def rank_correlation(one: Any, other: Any) -> float:
@@ -145,23 +145,9 @@ def _correlation(axes: Axes, x: xr.DataArray, y: xr.DataArray, locale: Locale) -
     axes.set_yticks([])
     bare(axes, "left", "right", "top", "bottom")
     shade = 0.0 if np.isnan(rho) else 0.85 * abs(rho)
-    axes.set_facecolor((*(_rgb(BLUE) if rho >= 0 else _rgb(ORANGE)), shade))
+    axes.set_facecolor(to_rgba(BLUE if rho >= 0 else ORANGE, shade))
     written = "0.00" if abs(rho) < 0.005 else locale.figures(f"{rho:+.2f}")
     within = locale.number(max(error, 1e-4), 1)
     text = "–" if np.isnan(rho) else f"ρ = {written}" + ("" if np.isnan(error) else f"\n± {within}")
-    axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=11,
-        color="white" if shade > 0.75 else INK,
-    )
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
+    colour = "white" if shade > 0.75 else INK
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color=colour)

@@ -1,4 +1,4 @@
-"""Swings: how far each assumption alone moves a result, as a tornado."""
+"""Tornado: how far each assumption alone moves a result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ import numpy as np
 import xarray as xr
 
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, line, plain_ticks
-from demandsim.plots.panels import captioned, chosen, finite, lay_out, provenance, study_of
-from demandsim.plots.rows import FRAME, MOST, ROW, check_dims, name_rows
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.panels import (
+    FRAME,
+    ROW,
+    Picture,
+    assumptions_named,
+    check_dims,
+    finite,
+    largest,
+    left_out,
+    name_rows,
+    quantities,
+)
+from demandsim.plots.words import Locale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,43 +66,30 @@ def tornado(
     >>> [text.get_text() for text in ds.plots.tornado(moved)[0, 0].get_yticklabels()]
     ['Utilization', 'Peak ratio']
     """
-    said = locale_of(locale)
     check_dims(moved, ("assumption", "end"), "ds.sensitivity.tornado(model, of=...)")
-    names = chosen(of, (n for n, a in moved.data_vars.items() if {"assumption", "end"} <= set(a.dims)))
-    counts = [int(moved[name].attrs.get("n_invalid", 0)) for name in names]
+    names = quantities(of, (n for n, a in moved.data_vars.items() if {"assumption", "end"} <= set(a.dims)))
+    invalid = sum(int(moved[name].attrs.get("n_invalid", 0)) for name in names)
     moved = moved.assign({name: moved[name].where(np.isfinite(moved[name])) for name in names})
-    panels = lay_out({name: moved[name] for name in names}, ("assumption", "end"), dim)
-    orders = [_widest(moved[name]) for name in names]
-    canvas = Canvas([ROW * len(order) + FRAME for order in orders], len(panels.labels), 4.9, said)
-    for row, (name, order) in enumerate(zip(names, orders, strict=True)):
-        for column in range(len(panels.labels)):
-            where = panels.where(moved[name], column)
-            axes = canvas.axes[row, column]
-            settings = {(a, e): setting_in_words(moved, a, e, where, said) for a in order for e in ("low", "high")}
-            _tornado(canvas, axes, moved[name].sel(where), settings, order, said)
-            name_rows(axes, order, moved, said, first=column == 0)
-            title = said.name(name, moved[name].attrs.get("long_name"))
-            axes.set_title(captioned(title, where, said), fontsize=10, loc="left")
+    picture = Picture(moved, {name: moved[name] for name in names}, ("assumption", "end"), locale, dim)
+    said, orders = picture.locale, {name: _widest(moved[name]) for name in names}
+    for panel in picture.panels([ROW * len(order) + FRAME for order in orders.values()], 4.9):
+        order = orders[panel.name]
+        settings = {(a, e): setting_in_words(moved, a, e, panel.where, said) for a in order for e in ("low", "high")}
+        _tornado(picture.canvas, panel.axes, panel.of(moved[panel.name]).sel(assumption=order), settings, said)
+        name_rows(panel.axes, assumptions_named(moved, order, said) if panel.column == 0 else [""] * len(order))
     keys = [band(BLUE, said.say("tornado_low")), band(ORANGE, said.say("tornado_high"))]
     bases = {"point": "tornado_point", "median": "tornado_median"}
     keys += [line(INK, said.say(bases.get(str(moved.attrs.get("base", "")), "tornado_base")), linewidth=1)]
-    notes = [said.say("tornado_note", prob=said.percent(float(moved.attrs.get("prob", 0.9))))]
-    left = max(moved.sizes["assumption"] - MOST, 0)
-    notes += [said.say("tornado_most", count=left)] if left else []
-    notes += [said.say("invalid_results", count=sum(counts))] if sum(counts) else []
-    notes += provenance(moved, (moved[n] for n in names), said)
-    return canvas.finish(said.say("tornado", study=study_of(moved.attrs, said)), keys, notes)
+    notes = [said.say("tornado_note", prob=said.percent(float(moved.attrs.get("prob", 0.9)))), *left_out(moved, said)]
+    notes += [said.say("invalid_results", count=invalid)] if invalid else []
+    return picture.finish("tornado", keys, notes)
 
 
 def _widest(array: xr.DataArray) -> list[str]:
     """Assumptions that move the result at all, by how far, in the label where each does most."""
     swing = array.max("end") - array.min("end")
     # Each label in units of its own widest swing: ten times the tokens must not outweigh the others.
-    swing = swing / swing.max("assumption").clip(min=np.finfo(float).tiny)
-    swing = swing.max([d for d in swing.dims if d != "assumption"])
-    ranked = swing.isel(assumption=np.argsort(-swing.values, kind="stable"))
-    kept = [str(a) for a, size in zip(ranked.assumption.values, ranked.values, strict=True) if size > 1e-9]
-    return kept[:MOST] or [str(a) for a in ranked.assumption.values[:MOST]]
+    return largest(swing / swing.max("assumption").clip(min=np.finfo(float).tiny))
 
 
 def setting_in_words(moved: xr.Dataset, assumption: str, end: str, place: Mapping[str, Any], locale: Locale) -> str:
@@ -109,36 +106,28 @@ def setting_in_words(moved: xr.Dataset, assumption: str, end: str, place: Mappin
 
 
 def _tornado(
-    canvas: Canvas,
-    axes: Axes,
-    array: xr.DataArray,
-    settings: Mapping[tuple[str, str], str],
-    order: Sequence[str],
-    locale: Locale,
+    canvas: Canvas, axes: Axes, array: xr.DataArray, settings: Mapping[tuple[str, str], str], locale: Locale
 ) -> None:
-    divisor, shown = locale.unit(str(array.attrs.get("units", "1")), float(np.abs(finite(array)).max()))
+    divisor, shown = locale.axis(array, float(np.abs(finite(array)).max()))
     plain_ticks(axes)
     base = float(np.median(finite(array.sel(end="base")))) / divisor
-    values = array.sel(assumption=list(order)) / divisor
+    values = array / divisor
     gap = 0.012 * float(values.max() - values.min() or abs(base) or 1.0)
-    for y, assumption in enumerate(order):
+    for y, assumption in enumerate(map(str, values.assumption.values)):
         ends, written = [], []
         for end, colour in (("low", BLUE), ("high", ORANGE)):
             value = float(values.sel(assumption=assumption, end=end))
             ends.append(value if np.isfinite(value) else base)
             written.append(settings[assumption, end] if np.isfinite(value) else "")
             axes.barh(y, ends[-1] - base, left=base, height=0.62, color=colour)
-        low, high = ends
-        sides = _sides(base, low, high, *written)
-        for (beside, side), setting in sides:
+        for (beside, side), setting in _sides(base, ends[0], ends[1], *written):
             ha = "left" if side > 0 else "right"
-            text = axes.text(beside + side * gap, y, setting, va="center", ha=ha, fontsize=8)
-            canvas.keep_inside(axes, text)
+            canvas.keep_inside(axes, axes.text(beside + side * gap, y, setting, va="center", ha=ha, fontsize=8))
     canvas.keep_range(axes, float(values.min()), float(values.max()))
     axes.axvline(base, color=INK, linewidth=1)
     if values.min() < 0 < values.max():
         axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"{shown or locale.say('ratio')}    {locale.say('base', value=locale.number(base, 3))}", fontsize=9)
+    axes.set_xlabel(f"{shown}    {locale.say('base', value=locale.number(base, 3))}", fontsize=9)
 
 
 def _sides(base: float, low: float, high: float, at_low: str, at_high: str) -> list[tuple[tuple[float, int], str]]:

@@ -1,4 +1,4 @@
-"""Steps: which change moved the forecast, and by how much, as a waterfall."""
+"""Waterfall: what moved a forecast, change by change."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, bare, plain_ticks, wrapped
-from demandsim.plots.panels import captioned, chosen, lay_out, provenance, study_of
-from demandsim.plots.rows import FRAME, ROW, check_dims, long_names
-from demandsim.plots.words import Locale, locale_of
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, plain_ticks
+from demandsim.plots.panels import FRAME, ROW, Picture, check_dims, long_names, name_rows, quantities
+from demandsim.plots.words import Locale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["waterfall"]
+
+_COLOURS = {GREY: "forecast", BLUE: "increase", ORANGE: "decrease"}
 
 
 def waterfall(
@@ -60,37 +61,24 @@ def waterfall(
     >>> [text.get_text() for text in ds.plots.waterfall(bridge)[0, 0].get_yticklabels()]
     ['Before', 'Utilization', 'Peak ratio', 'After']
     """
-    said = locale_of(locale)
     check_dims(bridge, ("quantity", "change"), "ds.sensitivity.bridge(before, after, of=...)")
-    names = chosen(of, bridge.quantity.values)
-    steps = bridge["contribution"]
-    panels = lay_out({name: steps.sel(quantity=name, drop=True) for name in names}, ("change",), dim)
-    orders = [_in_order(bridge.sel(quantity=name)) for name in names]
-    canvas = Canvas([ROW * (len(order) + 2) + FRAME for order in orders], len(panels.labels), 4.9, said)
-    titles = long_names(bridge, "quantity")
-    for row, (name, order) in enumerate(zip(names, orders, strict=True)):
-        found = bridge.sel(quantity=name)
-        for column in range(len(panels.labels)):
-            where = panels.where(found, column)
-            axes = canvas.axes[row, column]
-            unit = str(found["units"].item() if "units" in found.coords else steps.attrs.get("units", "1"))
-            _steps(canvas, axes, found.sel(where).sel(change=order), unit, said, first=column == 0)
-            axes.set_title(captioned(said.name(name, titles.get(name)), where, said), fontsize=10, loc="left")
-    statistic = str(bridge.attrs.get("statistic", ""))
-    keys = [
-        band(GREY, said.say("forecast")),
-        band(BLUE, said.say("increase")),
-        band(ORANGE, said.say("decrease")),
-    ]
-    study = study_of(bridge.attrs, said)
-    words = {"median", "mean", "lower", "upper", "sd"}
-    title = said.say("waterfall_bare", study=study)
-    if statistic == "point":
-        title = said.say("waterfall_point", study=study)
-    if statistic in words:
-        prob = said.percent(float(bridge.attrs.get("prob", 0.9)))
-        title = said.say("waterfall", study=study, statistic=said.say(statistic, prob=prob))
-    return canvas.finish(title, keys, provenance(bridge, [], said))
+    names = quantities(of, bridge.quantity.values)
+    arrays = {name: bridge["contribution"].sel(quantity=name, drop=True) for name in names}
+    picture = Picture(bridge, arrays, ("change",), locale, dim)
+    said, orders = picture.locale, {name: _in_order(bridge.sel(quantity=name)) for name in names}
+    heights = [ROW * (len(order) + 2) + FRAME for order in orders.values()]
+    for panel in picture.panels(heights, 4.9, titles=long_names(bridge, "quantity")):
+        found = panel.of(bridge.sel(quantity=panel.name, change=orders[panel.name]))
+        _steps(picture.canvas, panel.axes, found, said)
+        changed = long_names(bridge, "change")
+        changes = [said.name(change, changed.get(change)) for change in orders[panel.name]]
+        rows = [said.say("before"), *changes, said.say("after")]
+        name_rows(panel.axes, rows if panel.column == 0 else [""] * len(rows))
+    keys = [band(colour, said.say(key)) for colour, key in _COLOURS.items()]
+    statistic, prob = str(bridge.attrs.get("statistic", "")), said.percent(float(bridge.attrs.get("prob", 0.9)))
+    if statistic not in ("median", "mean", "lower", "upper", "sd"):
+        return picture.finish("waterfall_point" if statistic == "point" else "waterfall_bare", keys)
+    return picture.finish("waterfall", keys, statistic=said.say(statistic, prob=prob))
 
 
 def _in_order(found: xr.Dataset) -> list[str]:
@@ -109,42 +97,25 @@ def _in_order(found: xr.Dataset) -> list[str]:
     return ranked
 
 
-def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, unit: str, locale: Locale, *, first: bool) -> None:
+def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, locale: Locale) -> None:
     before, after = float(found["before"]), float(found["after"])
     steps = found["contribution"].values.astype(float)
     levels = before + np.concatenate([[0.0], np.cumsum(steps)])
+    unit = str(found["units"].item() if "units" in found.coords else found["contribution"].attrs.get("units", "1"))
     divisor, shown = locale.unit(unit, float(np.max(np.abs([*levels, after]))))
     plain_ticks(axes)
     levels, steps = levels / divisor, steps / divisor
-    last = len(steps) + 1
     pieces = [(0.0, before / divisor, GREY, locale.number(before / divisor, 3))]
-    pieces += [
-        (levels[i], levels[i + 1], BLUE if step >= 0 else ORANGE, f"{'+' if step >= 0 else ''}{locale.number(step, 3)}")
-        for i, step in enumerate(steps.tolist())
-    ]
+    for i, step in enumerate(steps.tolist()):
+        sign = "+" if step >= 0 else ""
+        pieces.append((levels[i], levels[i + 1], BLUE if sign else ORANGE, sign + locale.number(step, 3)))
     pieces += [(0.0, after / divisor, GREY, locale.number(after / divisor, 3))]
     for y, (start, stop, colour, written) in enumerate(pieces):
         axes.barh(y, stop - start, left=start, height=0.62, color=colour)
-        if y < last:
+        if y <= len(steps):
             axes.plot([stop, stop], [y + 0.31, y + 0.69], color=GREY, linewidth=0.8)
         right = stop >= start
-        text = axes.annotate(
-            written,
-            (stop, y),
-            (4 if right else -4, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left" if right else "right",
-            fontsize=8,
-        )
-        canvas.keep_inside(axes, text)
+        canvas.write(axes, written, (stop, y), (4 if right else -4, 0), ha="left" if right else "right")
     canvas.keep_range(axes, min(0.0, float(levels.min())), max(0.0, float(levels.max())))
     axes.axvline(0, color=INK, linewidth=1)
-    names = long_names(found, "change")
-    changes = [locale.name(c, names.get(c)) for c in map(str, found.change.values)]
-    texts = [wrapped(t) if first else "" for t in (locale.say("before"), *changes, locale.say("after"))]
-    axes.set_yticks(range(last + 1), texts, fontsize=9)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(last + 0.6, -0.6)
     axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)
-    bare(axes, "left", "top", "right")

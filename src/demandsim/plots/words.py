@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import xarray as xr
+
 from demandsim.errors import DemandsimError
 from demandsim.locale.words import CHINESE, Words, words_of
 from demandsim.units.convert import check_unit
@@ -31,6 +33,27 @@ class Locale(Words):
         '2030'
         """
         return super().label(label_text(label))
+
+    def axis(self, array: xr.DataArray, magnitude: float) -> tuple[float, str]:
+        """Choose in what an axis counts values of an array; without a unit it says that they are ratios.
+
+        Examples
+        --------
+        >>> locale_of("en").axis(xr.DataArray(0.4), 0.4)
+        (1.0, 'ratio')
+        """
+        divisor, shown = self.unit(str(array.attrs.get("units", "1")), magnitude)
+        return divisor, shown or self.say("ratio")
+
+    def share(self, share: float) -> str:
+        """Write a share as bars have room for it: in whole percent, unless it is small.
+
+        Examples
+        --------
+        >>> locale_of("en").share(0.314), locale_of("en").share(0.031)
+        ('31%', '3.1%')
+        """
+        return self.percent(share, 1 if abs(share) < 0.0995 else 0)
 
     def number(self, value: float, digits: int = 4) -> str:
         """Write a number with some significant digits, with the signs of the language.
