@@ -139,10 +139,9 @@ class Distribution:
 
     @property
     def parts(self) -> tuple[Distribution, ...]:
-        """Distributions that it is made of, and what those are made of: empty for most."""
+        """Distributions that it is made of; none for most."""
         given = [item for _, value in self.said for item in (value if isinstance(value, list) else [value])]
-        own = [item for item in given if isinstance(item, Distribution)]
-        return tuple(part for item in own for part in (item, *item.parts))
+        return tuple(item for item in given if isinstance(item, Distribution))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -243,10 +243,11 @@ def written(distribution: Distribution) -> float | str:
     """
     if distribution.family == "constant" and not distribution.dims:
         return float(distribution.said[0][1])
-    for part in (distribution, *distribution.parts):
-        if part.family not in CONSTRUCTORS:
-            raise DistributionError(
-                f"{part} cannot be written as text; use a constructor of demandsim.distributions, such as metalog or "
-                "empirical"
-            )
+    if distribution.family not in CONSTRUCTORS:
+        raise DistributionError(
+            f"{distribution} cannot be written as text; use a constructor of demandsim.distributions, such as metalog "
+            "or empirical"
+        )
+    for part in distribution.parts:
+        written(part)
     return str(distribution)

@@ -11,7 +11,7 @@ since a measurement that errs by a factor has, as a function of the true value q
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,15 +46,8 @@ def on_log_scale(distribution: Distribution) -> bool:
     """
     if distribution.family == "scipy":
         return distribution.said[0][1] in _LOG_SCIPY
-    parts = list(_parts(distribution))
+    parts = distribution.parts
     return distribution.family in _LOG_FAMILIES or (bool(parts) and all(map(on_log_scale, parts)))
-
-
-def _parts(distribution: Distribution) -> Iterator[Distribution]:
-    for _, value in distribution.said:
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, Distribution):
-                yield item
 
 
 @dataclass(frozen=True)
