@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 
-__all__ = ["Actions", "LabelledPayoff", "Payoff", "labelled_actions"]
+__all__ = ["Actions", "LabelledPayoff", "Payoff", "at_place", "labelled_actions"]
 
 Actions = xr.DataArray | Sequence[Any]
 Payoff = Callable[[xr.Dataset, xr.DataArray], xr.DataArray] | xr.DataArray
@@ -58,6 +58,14 @@ def labelled_actions(actions: Actions | None, payoff: Payoff, dim: str) -> xr.Da
     return found
 
 
+def at_place[D: (xr.Dataset, xr.DataArray)](data: D, place: Mapping[str, Any]) -> D:
+    """Select the labels of a place along those of its dims that the data has; a payoff may have made further dims."""
+    for name, label in place.items():
+        if name in data.dims:
+            data = data.sel({name: label}) if name in data.coords else data.isel({name: int(label)})
+    return data
+
+
 class LabelledPayoff:
     """A payoff by its labels: asked for all actions at once, or for one after the other."""
 
@@ -91,20 +99,14 @@ class LabelledPayoff:
 
     def at(self, place: dict[str, Any]) -> Callable[[slice], Array]:
         """Return the function that gives payoffs of some actions at a place, shape (actions, draws)."""
-        own = self.draws
-        for name, label in place.items():
-            # A dim that the payoff itself made is not one of the draws.
-            if name in own.dims:
-                own = own.sel({name: label}) if name in own.coords else own.isel({name: int(label)})
+        own = at_place(self.draws, place)
 
         def compute(block: slice) -> Array:
             if isinstance(self.payoff, xr.DataArray):
                 found = self.payoff.isel({self.dim: block})
             else:
                 found = self._asked(own, self.actions.isel({self.dim: block}))
-            for name, label in place.items():
-                if name in found.dims:
-                    found = found.sel({name: label}) if name in found.coords else found.isel({name: int(label)})
+            found = at_place(found, place)
             size = block.stop - block.start
             if self.dim not in found.dims:
                 found = found.expand_dims({self.dim: size})

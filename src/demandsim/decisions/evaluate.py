@@ -137,6 +137,11 @@ def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
     folds = table.folds
     found: dict[str, Any] = {name: [] for key in _PER_ACTION for name in (key, f"mcse_{key}")}
     names = ("mean", "sd", "median", "lower", "upper")
+
+    def note(name: str, value: float, error: float) -> None:
+        found[name].append(value)
+        found[f"mcse_{name}"].append(error)
+
     largest: Array | None = None
     for _, values in table.blocks():
         most = values.max(axis=0)
@@ -145,11 +150,8 @@ def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
             chains = row[None, :] if table.independent else _by_chain(row, table.folds)
             statistics, _ = array_statistics(chains, prob, "eti", (), iid=table.independent)
             for name, value, error in zip(names, statistics[:5], statistics[5:], strict=True):
-                found[name].append(value)
-                found[f"mcse_{name}"].append(error)
-            value, error = tail_statistics(row, folds, tail, independent=table.independent)
-            found["cvar"].append(value)
-            found["mcse_cvar"].append(error)
+                note(name, value, error)
+            note("cvar", *tail_statistics(row, folds, tail, independent=table.independent))
     if largest is None:
         raise DemandsimError("there is no action to choose from")
     winners = np.zeros(largest.size)
@@ -157,13 +159,9 @@ def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
         winners += (values == largest).sum(axis=0)
     for _, values in table.blocks():
         for row in values:
-            value, error = table.mean_and_error(largest - row)
-            found["regret"].append(value)
-            found["mcse_regret"].append(error)
+            note("regret", *table.mean_and_error(largest - row))
             hits = folds.sizes * folds.means((row == largest) / winners)
-            share, error = share_and_error(*table.by_replicate(hits), table.independent)
-            found["probability_best"].append(share)
-            found["mcse_probability_best"].append(error)
+            note("probability_best", *share_and_error(*table.by_replicate(hits), table.independent))
     means = np.array(found["mean"])
     order = np.argsort(-means, kind="stable")
     found["best"], found["runner_up"] = order[0], order[min(1, order.size - 1)]

@@ -80,8 +80,7 @@ def folds_of(chains: int, draws: int, kept: npt.NDArray[np.bool_] | None, *, ind
         Draws do not depend on each other, so that any part is a replicate.
     """
     wanted = _INDEPENDENT if independent else _FEWEST
-    pieces = max(1, math.ceil(wanted / chains) if chains < wanted else 1)
-    pieces = max(1, min(pieces, draws // 4))
+    pieces = max(1, min(math.ceil(wanted / chains), draws // 4))
     inner = np.linspace(0, draws, pieces + 1).astype(int)
     starts = [chain * draws + int(start) for chain in range(chains) for start in inner[:-1]]
     edges = np.array([*starts, chains * draws])

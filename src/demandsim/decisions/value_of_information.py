@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
-from demandsim.decisions.actions import Actions, Payoff
+from demandsim.decisions.actions import Actions, Payoff, at_place
 from demandsim.decisions.measurement import Evidence, Measurement, summaries
 from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
 from demandsim.decisions.regression import Fit, given_one, given_several
@@ -200,12 +200,9 @@ def _columns(table: PayoffTable, source: xr.Dataset, names: Sequence[str]) -> Ar
     """Values of some quantities in the draws of a table, one row for each label; what does not vary is left out."""
     rows = []
     for name in names:
-        array = source[name]
+        array = at_place(source[name], table.place)
         if not {"chain", "draw"} <= set(array.dims):
             continue
-        for dim, label in table.place.items():
-            if dim in array.dims:
-                array = array.sel({dim: label}) if dim in array.coords else array.isel({dim: int(label)})
         values = array.transpose(..., "chain", "draw").values.astype(np.float64)
         flat = values.reshape(-1, values.shape[-2] * values.shape[-1])
         if table.kept is not None:

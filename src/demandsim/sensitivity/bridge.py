@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from demandsim.errors import check_known, check_whole
 from demandsim.sampling.qmc import UNIFORMS, Stream, entropy_of, recorded_seed
 from demandsim.sensitivity.inputs import check_chains, long_name, quantities
 from demandsim.sensitivity.interpolation import Interpolation, changes
+from demandsim.sensitivity.permutations import divided
 from demandsim.sensitivity.results import labelled, named
 from demandsim.statistics.estimators import spread_to_mcse
 
@@ -181,14 +181,8 @@ def _moves(between: Interpolation, changed: Sequence[str], orders: int) -> _Move
 def _combined(relevant: Sequence[str], value: Callable[[frozenset[str]], Array]) -> Array:
     """Shapley values from all combinations, shape (1, changes, elements)."""
     k = len(relevant)
-    total = np.zeros((k, value(frozenset()).size))
-    for own, change in zip(total, relevant, strict=True):
-        others = [c for c in relevant if c != change]
-        for size in range(k):
-            weight = math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k)
-            for made in itertools.combinations(others, size):
-                own += weight * (value(frozenset([*made, change])) - value(frozenset(made)))
-    return total[None]
+    subsets = [frozenset(change for place, change in enumerate(relevant) if n >> place & 1) for n in range(1 << k)]
+    return divided(np.stack([value(made) for made in subsets], axis=-1), k).T[None]
 
 
 def _ordered(

@@ -224,9 +224,7 @@ def regional(
     def bad(data: Paired) -> npt.NDArray[np.bool_]:
         if happened is None:
             ranked = np.argsort(data.y if side == "low" else -data.y, kind="stable")
-            chosen = np.zeros(data.y.size, dtype=bool)
-            chosen[ranked[: max(round(worst * data.y.size), 1)]] = True
-            return chosen
+            return np.isin(np.arange(data.y.size), ranked[: max(round(worst * data.y.size), 1)])
         own = happened.sel({dim: label for dim, label in data.place.items() if dim in happened.dims})
         return np.asarray(own.transpose("chain", "draw").values.ravel()[data.kept])
 

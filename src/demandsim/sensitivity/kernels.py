@@ -1,4 +1,4 @@
-"""Data indices: rank-based first order, PAWN and delta of one assumption, with resampling; no labels."""
+"""Given-data kernels: rank-based first order, PAWN and delta of one assumption, with resampling; no labels."""
 
 from __future__ import annotations
 

@@ -126,29 +126,24 @@ def _flat(array: Array, draws: int) -> Array:
     return np.reshape(np.broadcast_to(array, (*array.shape[:-1], draws)), (-1, draws))
 
 
-def _dims(model: Model, name: str) -> tuple[str, ...]:
-    varying = model.program.varying[name]
-    return tuple(dim for dim in model.program.layout.dims if dim in varying.dims)
+def _dims(model: Model, names: Sequence[str]) -> tuple[str, ...]:
+    dims = frozenset().union(*(model.program.varying[name].dims for name in names))
+    return tuple(dim for dim in model.program.layout.dims if dim in dims)
 
 
 def targets(model: Model, names: Sequence[str], *, log: bool = False) -> list[Target]:
     """The quantities themselves, or their logarithms."""
 
-    def target(name: str) -> Target:
-        def plain(values: Mapping[str, Array], draws: int) -> Array:
-            found = _flat(values[name], draws)
-            if not log:
-                return found
-            if np.any(found <= 0):
-                raise DemandsimError(
-                    f"'{name}' is not positive in {np.mean(found <= 0):.1%} of draws, and has no logarithm there; "
-                    "use log=False"
-                )
-            return np.log(found)
+    def read(name: str, values: Mapping[str, Array], draws: int) -> Array:
+        found = _flat(values[name], draws)
+        if log and np.any(found <= 0):
+            raise DemandsimError(
+                f"'{name}' is not positive in {np.mean(found <= 0):.1%} of draws, and has no logarithm there; "
+                "use log=False"
+            )
+        return np.log(found) if log else found
 
-        return Target(name, _dims(model, name), (name,), plain)
-
-    return [target(name) for name in names]
+    return [Target(name, _dims(model, [name]), (name,), functools.partial(read, name)) for name in names]
 
 
 def events(model: Model, of: Sequence[str], event: Happening) -> list[Target]:
@@ -168,11 +163,13 @@ def events(model: Model, of: Sequence[str], event: Happening) -> list[Target]:
 
 
 def _event(model: Model, event: Event) -> Target:
-    varying, units = model.program.varying, model.declared_units
+    units = model.declared_units
     event.in_units(units)
-    dims = frozenset().union(*(varying[name].dims for name in event.names))
-    own = tuple(dim for dim in model.program.layout.dims if dim in dims)
-    return Target(str(event), own, event.names, lambda values, draws: _flat(event.chance(values, units), draws))
+
+    def happens(values: Mapping[str, Array], draws: int) -> Array:
+        return _flat(event.chance(values, units), draws)
+
+    return Target(str(event), _dims(model, event.names), event.names, happens)
 
 
 def _called(model: Model, names: tuple[str, ...], event: Callable[[xr.Dataset], Any]) -> Target:

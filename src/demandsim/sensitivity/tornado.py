@@ -81,7 +81,7 @@ def tornado(
     >>> found.assumption.values[:2].tolist()
     ['activated_parameters', 'daily_tokens']
     >>> found.setting.sel(member="utilization", scenario="100T").values.round(2).tolist()
-    [0.28, 0.45, 0.63]
+    [0.29, 0.45, 0.62]
     """
     import xarray as xr
 

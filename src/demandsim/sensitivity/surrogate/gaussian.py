@@ -16,6 +16,7 @@ Source: Janson, "Gaussian Hilbert spaces" (1997), chapters 3 and 4.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def _least_squares(x: Array, y: Array) -> Array:
 
 def _products(n: int, most: int) -> tuple[Places, Places]:
     """Indices of the products of two and of three scores; fewer of them where there are many scores."""
-    two, three = np.stack(np.triu_indices(n)).T, _sorted_triples(n)
+    two, three = (np.array(list(itertools.combinations_with_replacement(range(n), order))) for order in (2, 3))
     same = np.arange(n)
     if 1 + n + len(two) + len(three) > most:
         three = np.stack([same, same, same]).T
@@ -131,16 +132,11 @@ def _products(n: int, most: int) -> tuple[Places, Places]:
     return two, three
 
 
-def _sorted_triples(n: int) -> Places:
-    every = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij")).reshape(3, -1).T
-    return np.asarray(every[(every[:, 0] <= every[:, 1]) & (every[:, 1] <= every[:, 2])])
-
-
 def _symmetric(n: int, places: Places, coefficients: Array) -> Array:
     """Symmetric tensor whose form is the given sum of products."""
     order = places.shape[1]
     out = np.zeros((n,) * order)
-    swaps = [(0, 1), (1, 0)] if order == 2 else [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+    swaps = list(itertools.permutations(range(order)))
     for swap in swaps:
         np.add.at(out, tuple(places[:, list(swap)].T), coefficients / len(swaps))
     return out
