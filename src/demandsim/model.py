@@ -22,7 +22,7 @@ from demandsim.graph.source import canonical, fingerprint
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred
-from demandsim.sampling.compile import compile_program, dimension_order
+from demandsim.sampling.compile import compile_program, dimension_order, draft_program
 from demandsim.sampling.copula import Correlations, checked_correlations, replaced
 from demandsim.sampling.dataset import Labels
 from demandsim.sampling.in_memory import Pace, Progress
@@ -154,15 +154,8 @@ class Model:
         if before is None or not _same_dimensions(before, graph, assumed):
             points = {name: a.point * base_factor(a.unit) for name, a in assumed.items()}
             check_units(graph, points, {name: a.unit for name, a in assumed.items()})
-        program = compile_program(
-            graph,
-            assumed,
-            scenarios=grid,
-            correlations=pairs,
-            dimensions=order,
-            nearest=parts["nearest"],
-            before=before.program if before is not None else None,
-        )
+        draft = draft_program(assumed, grid, pairs, dimensions=order, nearest=parts["nearest"])
+        program = compile_program(draft, graph, before.program if before is not None else None)
         check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
         for name, value in {
             "equations": MappingProxyType({made.name: made for made in given}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from demandsim.sampling.qmc import Stream
 from demandsim.sampling.trials import already_tried, tried
 from demandsim.units.convert import base_factor
 
-__all__ = ["compile_program", "dimension_order"]
+__all__ = ["compile_program", "dimension_order", "draft_program"]
 
 
 def dimension_order(
@@ -49,21 +50,18 @@ def _relative_spread(assumption: Assumption) -> float:
     return round(float((high - low) / (abs(middle) or 1.0)), 6)
 
 
-def compile_program(
-    graph: Graph,
+def draft_program(
     assumptions: Mapping[str, Assumption],
-    *,
     scenarios: Scenarios,
     correlations: Mapping[tuple[str, str], float],
+    *,
     dimensions: Sequence[str],
     nearest: bool = False,
-    before: Program | None = None,
 ) -> Program:
-    """Lay out the axes, give every random element its stream, and try the equations once.
+    """Lay out the axes and give every random element its stream: a program without equations.
 
     Parameters
     ----------
-    graph : Graph
     assumptions : mapping of str to Assumption
     scenarios : Scenarios
     correlations : mapping of (name, name) to float
@@ -72,35 +70,40 @@ def compile_program(
         Assumptions in the order in which they take dimensions of a low-discrepancy sequence.
     nearest : bool
         Accept the nearest possible correlations.
-    before : Program, optional
-        Of a model that this one differs from; its trials are taken over where they would be the same.
-
-    Returns
-    -------
-    Program
 
     Raises
     ------
-    EquationError
-        If an equation mixes draws, drops labels or makes new dims.
     CorrelationError
         If the correlations are impossible.
     """
     layout = _layout(assumptions, scenarios)
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
     pairs = _stream_pairs(correlations, transforms, layout)
-    copula, used = gaussian_copula([_label(stream) for stream in streams], pairs, nearest=nearest)
-    factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
-    trial = Program(layout, transforms, streams, copula, used, (), factors, {})
-    if before is not None and already_tried(before, trial, graph):
+    copula, used = gaussian_copula([stream.label for stream in streams], pairs, nearest=nearest)
+    return Program(layout, transforms, streams, copula, used, (), {}, {})
+
+
+def compile_program(draft: Program, graph: Graph, before: Program | None = None) -> Program:
+    """Give a draft its equations, each tried once.
+
+    Parameters
+    ----------
+    draft : Program
+    graph : Graph
+    before : Program, optional
+        Of a model that this one differs from; its trials are taken over where they would be the same.
+
+    Raises
+    ------
+    EquationError
+        If an equation mixes draws, drops labels or makes new dims.
+    """
+    if before is not None and already_tried(before, draft, graph):
         steps, varying = before.steps, before.varying
     else:
-        steps, varying = tried(trial, graph)
-    return Program(layout, transforms, streams, copula, used, steps, factors, varying)
-
-
-def _label(stream: Stream) -> str:
-    return stream.name if not stream.element else f"{stream.name}[{stream.element}]"
+        steps, varying = tried(draft, graph)
+    factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
+    return dataclasses.replace(draft, steps=steps, factors=factors, varying=varying)
 
 
 def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layout:

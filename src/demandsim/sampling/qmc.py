@@ -71,6 +71,11 @@ class Stream:
     element: int = 0
     dimension: int = 0
 
+    @property
+    def label(self) -> str:
+        """Name and, beyond the first, number of the element."""
+        return f"{self.name}[{self.element}]" if self.element else self.name
+
 
 #: Of seed (not negative), chain (an independent randomisation), stream, start, stop and draws: numbers in (0, 1) for
 #: draws `start` to `stop` of the `draws` of one stream of one chain.

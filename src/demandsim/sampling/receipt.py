@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
+from demandsim.distributions.base import Distribution, Law
 from demandsim.sampling.program import Program
 
 if TYPE_CHECKING:
@@ -60,23 +61,16 @@ class Receipt:
 def requested_quantiles(program: Program) -> dict[str, Array]:
     """Quantiles at `PROBS` of every random assumption, shape (scenarios, elements, probs)."""
     return {
-        name: np.array(
-            [[law.ppf(np.array(PROBS)) for law in variant.laws] for variant in _balanced(transform.variants)]
-        )
+        name: np.array([[law.ppf(np.array(PROBS)) for law in laws] for laws in _balanced(transform.variants)])
         for name, transform in program.transforms.items()
         if transform.varying.random
     }
 
 
-def _balanced(variants: tuple[Any, ...]) -> list[Any]:
-    """Variants with equally many elements: one without dims stands for all elements of the others."""
+def _balanced(variants: tuple[Distribution, ...]) -> list[tuple[Law, ...]]:
+    """Laws of variants, equally many: those of one without dims stand for all elements of the others."""
     most = max(len(variant.laws) for variant in variants)
-    return [variant if len(variant.laws) == most else _Repeated(variant.laws * most) for variant in variants]
-
-
-@dataclass(frozen=True)
-class _Repeated:
-    laws: tuple[Any, ...]
+    return [variant.laws if len(variant.laws) == most else variant.laws * most for variant in variants]
 
 
 def count(
@@ -117,7 +111,7 @@ def written(total: Receipt, program: Program, requested: Mapping[str, Array]) ->
                 "achieved_prob": [round(int(n) / total.draws, 6) for n in counts[place]],
             }
     correlations = {
-        ", ".join(sorted((_stream_label(program, one), _stream_label(program, other)))): {
+        ", ".join(sorted((program.streams[one].label, program.streams[other].label))): {
             "requested": float(f"{program.correlations[one, other]:.6g}"),
             "achieved": round(_rank_correlation(total.draws, total.moments[one, other]), 6),
         }
@@ -144,11 +138,6 @@ def _labels(program: Program, name: str, shape: tuple[int, ...]) -> list[tuple[s
             words += [f"{dim}={layout.coords[dim][int(i)]}" for dim, i in zip(transform.dims, where, strict=True)]
         found.append((f"{name}[{', '.join(words)}]" if words else name, tuple(place)))
     return found
-
-
-def _stream_label(program: Program, stream: int) -> str:
-    made = program.streams[stream]
-    return f"{made.name}[{made.element}]" if made.element else made.name
 
 
 def receipt(draws: xr.Dataset) -> dict[str, Any]:

@@ -86,16 +86,7 @@ def summarize(
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     warn_one_chain(data)
-    lazy = {name for name, array in kept.items() if array.chunks is not None}
-    streamed = stream_statistics({str(n): kept[n] for n in lazy}, prob, kind, probs, iid) if lazy else {}
-    jobs = [(str(name), place, values) for name in kept if name not in lazy for place, values in _elements(kept[name])]
-
-    def one(job: tuple[str, tuple[int, ...], Array]) -> tuple[list[float], int]:
-        return array_statistics(job[2], prob, kind, probs, iid)
-
-    large = sum(values.size for *_, values in jobs) > _WORTH_THREADS
-    rows = dict(zip(((name, place) for name, place, _ in jobs), _mapped(one, jobs, large), strict=True)) | streamed
-    names = _names(probs)
+    names, rows = _names(probs), _rows(kept, prob, kind, probs, iid)
     some_invalid = any(left_out for _, left_out in rows.values())
     labels = [*names, "n_invalid"] if some_invalid else names
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
@@ -107,9 +98,24 @@ def summarize(
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
         coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
         out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs))
-    summary = xr.Dataset(out, coords=coords)
-    summary.attrs = run_attrs(data) | {"prob": prob, "kind": kind}
-    return summary
+    return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": prob, "kind": kind})
+
+
+def _rows(
+    arrays: Mapping[Any, xr.DataArray], prob: float, kind: Kind, probs: Sequence[float], iid: bool
+) -> dict[tuple[str, tuple[int, ...]], tuple[list[float], int]]:
+    """Statistics of every element of every variable, and how many draws were left out."""
+    lazy = {str(name): array for name, array in arrays.items() if array.chunks is not None}
+    held = {str(name): array for name, array in arrays.items() if array.chunks is None}
+    jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array)]
+
+    def one(values: Array) -> tuple[list[float], int]:
+        return array_statistics(values, prob, kind, probs, iid)
+
+    large = sum(values.size for _, values in jobs) > _WORTH_THREADS
+    found = _mapped(one, [values for _, values in jobs], large)
+    rows = dict(zip((key for key, _ in jobs), found, strict=True))
+    return rows | (stream_statistics(lazy, prob, kind, probs, iid) if lazy else {})
 
 
 def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) -> Iterator[Any]:

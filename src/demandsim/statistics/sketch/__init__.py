@@ -1,10 +1,8 @@
 """Sketches: moments and quantiles of a stream, mergeable, in bounded memory, of proven error."""
 
-from demandsim.statistics.sketch.bins import MANTISSA_BITS
-from demandsim.statistics.sketch.focus import EVERYWHERE, Focus, focus_on, guessed_focus
+from demandsim.statistics.sketch.bins import EVERYWHERE, MANTISSA_BITS, Focus, focus_on, guessed_focus
 from demandsim.statistics.sketch.moments import Moments, merged_moments, moments_of
-from demandsim.statistics.sketch.sketch import Sketch, merged, repeated, sketch_of
-from demandsim.statistics.sketch.table import Table
+from demandsim.statistics.sketch.sketch import Sketch, Table, merged, repeated, sketch_of
 
 __all__ = [
     "EVERYWHERE",
