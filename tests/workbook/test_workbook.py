@@ -23,8 +23,8 @@ from demandsim.equations import equation_named, shipped
 from demandsim.errors import DemandsimError, UnknownNameError, WorkbookError, WorkbookWarning
 from demandsim.units.convert import base_factor
 from demandsim.workbook import read_workbook, write_workbook
-from demandsim.workbook.formulas.expressions import Expression
-from demandsim.workbook.formulas.stepwise import Workspace, wright_omega
+from demandsim.workbook.formulas.expressions import Expression, Workspace
+from demandsim.workbook.formulas.special import wright_omega
 from demandsim.workbook.formulas.terms import UntranslatableError, numeral
 from demandsim.workbook.formulas.translation import translated
 

@@ -12,9 +12,9 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import did_you_mean
 from demandsim.graph.assumption import Assumption
-from demandsim.units.convert import base_factor, check_unit, same_dimension
+from demandsim.units.convert import base_factor, same_dimension
+from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.sheets import AT, SURE
-from demandsim.workbook.tables_of_cells import Entry, SheetTable
 
 __all__ = ["AssumptionRows", "Found"]
 
@@ -50,7 +50,7 @@ class AssumptionRows:
                 raise entry.fail("name", "a name has only letters, digits and '_', since equations ask for it by name")
             if name in made:
                 raise entry.fail("name", f"'{name}' stands here twice; the first is in row {made[name].entry.row}")
-            unit = _unit(entry, "1")
+            unit = entry.unit("1")
             made[name] = self._read(entry, below, unit, entry.text("label"), entry.text("source"), entry.yes("shared"))
         return made
 
@@ -74,7 +74,7 @@ class AssumptionRows:
                 if other != dim and any(name in overrides for overrides in labels.values()):
                     raise entry.fail("name", f"'{name}' is changed by both '{other}' and '{dim}'; leave it to one")
             base = assumptions[name].made
-            unit = _unit(entry, base.unit)
+            unit = entry.unit(base.unit)
             if unit != base.unit and not (
                 same_dimension(unit, base.unit) and base_factor(unit) == base_factor(base.unit)
             ):
@@ -199,10 +199,6 @@ class AssumptionRows:
         if (text := str(row.text(header)).strip()) in words:
             return words[text]
         raise row.fail(header, f"unknown label '{text}' of '{dim}'{did_you_mean(text, words)}")
-
-
-def _unit(entry: Entry, default: str) -> str:
-    return entry.read("unit", lambda: check_unit((entry.text("unit") or default).strip()))
 
 
 def _array(

@@ -11,10 +11,9 @@ from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, WorkbookError, did_you_mean
 from demandsim.inference.evidence import Evidence, Happened, Observation, happened
 from demandsim.statistics.event import Event
-from demandsim.units.convert import check_unit
+from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import INPUTS
-from demandsim.workbook.tables_of_cells import Entry, SheetTable
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -66,7 +65,7 @@ def _piece(row: Entry, model: Model) -> Evidence:
         raise row.fail("event", "write either what happened here, or a quantity and a distribution")
     if event is not None:
         (found,) = row.read("event", lambda: happened(event, units))
-        unit = _unit(row, found.unit) if row.text("unit") else found.unit
+        unit = row.unit(found.unit) if row.text("unit") else found.unit
         return Happened(found.event, unit, source)
     name = str(quantity).strip()
     entry = row.about(name)
@@ -77,11 +76,7 @@ def _piece(row: Entry, model: Model) -> Evidence:
         raise entry.fail("distribution", "write a distribution, such as normal(mean=80e9, sd=15e9)")
     coords = {**model.program.layout.coords, **_labels(entry)}
     distribution = entry.read("distribution", lambda: as_distribution(said, coords))
-    return Observation(name, distribution, _unit(entry, units[name]), source)
-
-
-def _unit(entry: Entry, default: str) -> str:
-    return entry.read("unit", lambda: check_unit((entry.text("unit") or default).strip()))
+    return Observation(name, distribution, entry.unit(units[name]), source)
 
 
 def _labels(entry: Entry) -> Mapping[str, Sequence[Any]]:

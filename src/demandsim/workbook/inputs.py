@@ -12,6 +12,7 @@ from demandsim.distributions.convert import as_distribution
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, WorkbookError
 from demandsim.graph.assumption import Assumption
+from demandsim.workbook.cells import fixed
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
 from demandsim.workbook.style import input_format
@@ -19,7 +20,7 @@ from demandsim.workbook.style import input_format
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["GUIDE", "InputSheets", "PointCells"]
+__all__ = ["GUIDE", "InputSheets", "PointCells", "look_of"]
 
 _WIDTHS = {
     "name": (14, 34),
@@ -130,7 +131,7 @@ class InputSheets:
         page.row += 1
         if not is_labelled(made.point):
             cell = page.number(row, point_column, float(made.point), "input", input_format(made.point))
-            return PointCells({(): f"{sheet}!{_fixed(cell)}"}, (), f"{sheet}!{_fixed(unit)}")
+            return PointCells({(): f"{sheet}!{fixed(cell)}"}, (), f"{sheet}!{fixed(unit)}")
         page.text(row, point_column, None, "short")
         dims = tuple(str(dim) for dim in made.point.dims)
         cells = {}
@@ -138,27 +139,19 @@ class InputSheets:
             for column, word in enumerate((*scenario, name), start=1):
                 page.text(page.row, column, word, "short")
             for dim, one in zip(dims, labels, strict=True):
-                self._label(page, page.row, first + 2 + list(self.coords).index(dim), one)
+                page.put(page.row, first + 2 + list(self.coords).index(dim), one, "short")
             value = float(made.point.sel(dict(zip(dims, labels, strict=True))))
             cell = page.number(page.row, point_column, value, "input", input_format(value))
-            cells[labels] = f"{sheet}!{_fixed(cell)}"
+            cells[labels] = f"{sheet}!{fixed(cell)}"
             page.row += 1
-        return PointCells(cells, dims, f"{sheet}!{_fixed(unit)}")
-
-    def _label(self, page: Page, row: int, column: int, label: Any) -> None:
-        if isinstance(label, str):
-            page.text(row, column, label, "short")
-        else:
-            page.number(row, column, label, "short", "General")
+        return PointCells(cells, dims, f"{sheet}!{fixed(unit)}")
 
     def _scenarios(self) -> None:
         page = self._pages["scenarios"]
         for dim, scenarios in self.model.scenarios.grid.items():
             for scenario, overrides in scenarios.items():
                 if not overrides:
-                    page.text(page.row, 1, dim, "name")
-                    page.text(page.row, 2, scenario, "input")
-                    page.row += 1
+                    page.add((dim, "name"), (scenario, "input"))
                 for name, made in overrides.items():
                     base = self.model.assumptions[name]
                     # Left empty, label and source are those of the assumption.
@@ -173,11 +166,8 @@ class InputSheets:
     def _correlations(self) -> None:
         page = self._pages["correlations"]
         for pair, rho in self.model.correlations.items():
-            page.text(page.row, 1, pair[0], "input")
-            page.text(page.row, 2, pair[1], "input")
-            page.number(page.row, 3, float(rho), "input", "0.00##")
-            page.text(page.row, 4, self.model.notes.reasons.get(tuple(sorted(pair))), "input")
-            page.row += 1
+            why = self.model.notes.reasons.get(tuple(sorted(pair)))
+            page.add((pair[0], "input"), (pair[1], "input"), (float(rho), "input"), (why, "input"))
 
     def _labels(self) -> None:
         for dim, labels in self.coords.items():
@@ -188,22 +178,15 @@ class InputSheets:
                     raise WorkbookError(
                         f"dim '{dim}': label {label!r} is no number or text, and cannot be written to a workbook"
                     )
-                page.text(page.row, 1, dim, "name")
-                self._label(page, page.row, 2, label)
-                page.text(page.row, 3, kind)
-                page.row += 1
+                page.add((dim, "name"), (label, "short"), (kind, "short"))
 
     def write_equations(self, status: Mapping[str, str]) -> None:
         """Write the equations; `status` says how each stands on the sheet of results."""
         page = self._pages["equations"]
         for made in self.model.equations.values():
-            page.text(page.row, 1, made.reference, "input")
-            page.text(page.row, 2, made.name, "short")
-            page.text(page.row, 3, made.unit, "unit")
-            page.text(page.row, 4, made.formula[:2000], "code")
-            page.text(page.row, 5, status[made.name], _look(status[made.name]))
-            page.text(page.row, 6, made.source, "text")
-            page.row += 1
+            said, how = (made.formula[:2000], "code"), status[made.name]
+            texts = (made.reference, "input"), (made.name, "short"), (made.unit, "unit"), said
+            page.add(*texts, (how, look_of(how)), (made.source, "text"))
 
     def write_notes(self, frozen: Mapping[str, str]) -> None:
         """Write the notes, the settings, and what people should know of this workbook."""
@@ -214,26 +197,16 @@ class InputSheets:
         rows += [("order of dimensions", ", ".join(model.dimensions))]
         rows += [("nearest correlations", "yes" if model.nearest else "no"), ("schema", "1")]
         for key, text in rows:
-            page.text(page.row, 1, key, "name")
-            page.text(page.row, 2, text, "input")
-            page.row += 1
+            page.add((key, "name"), (text, "input"))
         for line in GUIDE:
-            page.text(page.row, 1, "guide")
-            page.text(page.row, 2, line, "text")
-            page.row += 1
+            page.add(("guide", "short"), (line, "text"))
         for name, why in frozen.items():
-            page.text(page.row, 1, "not a formula", "frozen")
-            page.text(page.row, 2, f"{name}: {why}", "frozen")
-            page.row += 1
+            page.add(("not a formula", "frozen"), (f"{name}: {why}", "frozen"))
 
 
-def _look(status: str) -> str:
-    return "frozen" if status.startswith("value") else "uncertain" if status != "formula" else "short"
-
-
-def _fixed(cell: str) -> str:
-    letters = cell.rstrip("0123456789")
-    return f"${letters}${cell[len(letters) :]}"
+def look_of(status: str, live: str = "short") -> str:
+    """Look of what says how a quantity is computed."""
+    return "frozen" if status.startswith("value") else "uncertain" if status != "formula" else live
 
 
 def _distribution(name: str, made: Assumption) -> tuple[float, str | None]:

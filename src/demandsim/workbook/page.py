@@ -115,6 +115,18 @@ class Page:
             cell.number_format = number_format(value)
         return str(cell.coordinate)
 
+    def put(self, row: int, column: int, content: str | float | None, look: str) -> str:
+        """Write a text, or a number without a format, and return the name of its cell."""
+        if content is None or isinstance(content, str):
+            return self.text(row, column, content, look)
+        return self.number(row, column, content, look, "General")
+
+    def add(self, *cells: tuple[str | float | None, str]) -> None:
+        """Write texts and numbers with their looks from the left, and go to the next row."""
+        for column, (content, look) in enumerate(cells, start=1):
+            self.put(self.row, column, content, look)
+        self.row += 1
+
     def section(self, title: str) -> None:
         """Write a line that stands above a group of rows."""
         for column in range(1, len(self._widths) + 1):

@@ -22,9 +22,10 @@ from demandsim.graph.graph import Equation
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.model import Model
 from demandsim.workbook.assumptions import AssumptionRows, Found
+from demandsim.workbook.cells import Entry, SheetTable, table_of
 from demandsim.workbook.evidence import evidence_of
-from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL, PRINTED
-from demandsim.workbook.tables_of_cells import Entry, SheetTable, table_of
+from demandsim.workbook.published import published_of
+from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL
 from demandsim.workbook.xlsx import opened
 
 __all__ = ["read_workbook"]
@@ -92,7 +93,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     pairs, reasons = _correlations(tables["correlations"], assumptions)
     published: list[tuple[Entry, Published]] = []
     if "published" in present:
-        published = list(_published(table_of(book, "published", INPUTS["published"].columns)))
+        published = list(published_of(table_of(book, "published", INPUTS["published"].columns)))
     notes = StudyNotes(
         settings.said["name"],
         settings.said["title"],
@@ -214,22 +215,6 @@ class _Settings:
                     raise entry.fail("text", f"schema '{entry.text('text')}' is not known to this version of demandsim")
             elif key not in ("guide", "not a formula"):
                 raise entry.fail("key", f"unknown key '{key}'{did_you_mean(key, known)}")
-
-
-def _published(table: SheetTable) -> Iterable[tuple[Entry, Published]]:
-    columns = {
-        header: header.removeprefix(PRINTED).removeprefix(": ")
-        for header in table.columns
-        if header == PRINTED or header.startswith(f"{PRINTED}: ")
-    }
-    for row in table:
-        quantity = row.needed("quantity")
-        entry = row.about(quantity)
-        digits = entry.number("digits")
-        if digits is None or not digits.is_integer() or not 0 <= digits <= 12:
-            raise entry.fail("digits", "write the number of decimals printed, from 0 to 12")
-        values = {key: value for header, key in columns.items() if (value := entry.number(header)) is not None}
-        yield entry, Published(quantity, entry.text("row") or "", entry.text("unit") or "1", int(digits), values)
 
 
 def _hint(

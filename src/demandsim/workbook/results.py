@@ -5,24 +5,22 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim.graph.graph import Equation
+from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor
-from demandsim.workbook.cells import NamedCells
-from demandsim.workbook.formulas.expressions import Expression
-from demandsim.workbook.formulas.order import in_order, valued_names
-from demandsim.workbook.formulas.stepwise import Workspace
+from demandsim.workbook.cells import NamedCells, fixed
+from demandsim.workbook.formulas.expressions import Expression, Place, Workspace
 from demandsim.workbook.formulas.terms import LARGEST, Term, UntranslatableError, named
 from demandsim.workbook.formulas.translation import translated
-from demandsim.workbook.inputs import InputSheets
+from demandsim.workbook.inputs import InputSheets, look_of
 from demandsim.workbook.page import Page
-from demandsim.workbook.sheets import AT
-from demandsim.workbook.steps_sheet import StepsSheet
-from demandsim.workbook.units_sheet import UnitsSheet, base_unit, stored
+from demandsim.workbook.sheets import AT, StepsSheet, UnitsSheet, base_unit
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -37,6 +35,19 @@ _INTRO = (
 _ROUNDING = 1e-9
 
 Labels = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What stands beside the numbers of a row."""
+
+    name: str
+    unit: str
+    label: str | None = None
+    formula: str = ""
+    how: str = ""
+    look: str = "short"
+    source: str | None = None
 
 
 class ResultsSheet:
@@ -55,14 +66,11 @@ class ResultsSheet:
     """
 
     def __init__(self, book: Any, model: Model, inputs: InputSheets, units: UnitsSheet, names: NamedCells) -> None:
-        self._model, self._inputs, self._units, self._names = model, inputs, units, names
+        self._model, self._inputs, self.units, self._names = model, inputs, units, names
         self.steps = StepsSheet(book, names)
         self.point = model.point()
         layout = model.program.layout
-        self.scenarios = [
-            dict(zip(layout.scenario_dims, place, strict=True))
-            for place in itertools.product(*(layout.coords[dim] for dim in layout.scenario_dims))
-        ]
+        self.scenarios = _spots({dim: layout.coords[dim] for dim in layout.scenario_dims})
         self.dims = layout.model_dims
         self.coords = {dim: layout.coords[dim] for dim in self.dims}
         #: Labels of the dims of scenarios as well.
@@ -72,6 +80,7 @@ class ResultsSheet:
         self._after_frozen: dict[str, str] = {}
         self._cells: list[dict[str, Expression]] = [{} for _ in self.scenarios]
         self._constants: dict[tuple[str, float, str], list[Expression]] = {}
+        valued = {*model.assumptions, *model.equations}
         titles = [_title(scenario) for scenario in self.scenarios]
         headers = ["quantity", *(f"{AT}{dim}" for dim in self.dims), "label", "unit", *titles]
         headers += ["base units in one unit", *(f"{title}, in base units" for title in titles)]
@@ -79,18 +88,24 @@ class ResultsSheet:
         self._first = 4 + len(self.dims)
         widths = [(16, 34), *((8, 14) for _ in self.dims), (20, 34), (8, 24), *((12, 22) for _ in titles), (12, 18)]
         widths += [*((14, 22) for _ in titles), (10, 26), (24, 46), (12, 24), (30, 50)]
-        from openpyxl.utils import get_column_letter
-
-        self.page = Page(book.create_sheet("results"), _INTRO, headers, widths, get_column_letter(2 + len(self.dims)))
+        left = _letters(2 + len(self.dims))
+        self.page = Page(book.create_sheet("results"), _INTRO, headers, widths, left)
         self.page.section("Assumptions")
         for name in model.assumptions:
             self._assumption(name)
-        if any(made.constants.keys() - valued_names(model) for made in model.equations.values()):
+        # No constant stands in for what has a value of its own.
+        constants = {
+            _key(name, constant): constant
+            for made in model.equations.values()
+            for name, constant in made.constants.items()
+            if name not in valued
+        }
+        if constants:
             self.page.section("Constants of the equations (to change one, add an assumption of its name)")
-            for made in model.equations.values():
-                self._constants_of(made)
+        for key, constant in constants.items():
+            self._constant(key, constant)
         self.page.section("Results")
-        for made in in_order(model):
+        for made in _in_order(model):
             self._derived(made)
 
     def status(self, name: str) -> str:
@@ -111,61 +126,78 @@ class ResultsSheet:
         expression = self._cells[scenario][name]
         return expression.at({dim: self.coords[dim].index(labels[dim]) for dim in expression.dims})
 
-    def _rows(self, name: str) -> Iterator[Labels]:
+    def _rows(self, name: str) -> list[Labels]:
         """Labels of the rows of a quantity."""
-        own = [dim for dim in self.dims if dim in self.point[name].dims]
-        for place in itertools.product(*(self.coords[dim] for dim in own)):
-            yield dict(zip(own, place, strict=True))
+        return _spots({dim: self.coords[dim] for dim in self.dims if dim in self.point[name].dims})
+
+    def _place(self, labels: Labels) -> dict[str, int]:
+        return {dim: self.coords[dim].index(label) for dim, label in labels.items()}
 
     def _value(self, name: str, scenario: Labels, labels: Labels) -> float:
-        array = self.point[name]
-        place = {**scenario, **labels}
-        index = tuple(self.everything[dim].index(place[dim]) for dim in map(str, array.dims))
+        array, spot = self.point[name], {**scenario, **labels}
+        index = tuple(self.everything[dim].index(spot[dim]) for dim in map(str, array.dims))
         return float(np.asarray(array.values)[index])
 
-    def _named(self, name: str, scenario: Labels, labels: Labels, cell: str) -> str:
-        letters = cell.rstrip("0123456789")
-        words = [*map(str, scenario.values()), *map(str, labels.values())]
-        return self._names.give(name, words, f"results!${letters}${cell[len(letters) :]}")
+    def _name_cells(
+        self, name: str, dims: tuple[str, ...], value: Callable[[Labels, Labels], float]
+    ) -> list[Expression]:
+        """Name the cells in base units of the rows to come, which hold a value by scenario and labels."""
 
-    def _describe(self, row: int, name: str, labels: Labels, label: str | None, end: tuple[str, str, str]) -> None:
-        page = self.page
-        page.text(row, 1, name, "name")
+        def cell(scenario: Labels, letters: str, rows: Iterator[int], place: Place) -> Term:
+            labels = {dim: self.coords[dim][at] for dim, at in place.items()}
+            words = [*map(str, scenario.values()), *map(str, labels.values())]
+            given = self._names.give(name, words, f"results!{fixed(f'{letters}{next(rows)}')}")
+            return named(given, value(scenario, labels))
+
+        sizes = {dim: len(self.coords[dim]) for dim in dims}
+        return [
+            Expression.of(sizes, functools.partial(cell, scenario, _letters(base), itertools.count(self.page.row)))
+            for _, scenario, _, base in self._columns()
+        ]
+
+    def _name_quantity(self, name: str, unit: str) -> list[Labels]:
+        """Name the cells of a quantity, and return the labels of its rows."""
+        rows, factor = self._rows(name), base_factor(unit)
+        found = self._name_cells(name, tuple(rows[0]), lambda *at: self._value(name, *at) * factor)
+        for cells, expression in zip(self._cells, found, strict=True):
+            cells[name] = expression
+        return rows
+
+    def _begin(self, said: _Row, labels: Labels, factor: str, linked: str | None = None) -> str:
+        """Write what stands beside the numbers of a row, and return the cell of its factor to base units."""
+        page, row, last = self.page, self.page.row, self._first + 2 * len(self.scenarios) + 1
+        page.text(row, 1, said.name, "name")
         for dim, one in labels.items():
-            column = 2 + self.dims.index(dim)
-            page.text(row, column, one) if isinstance(one, str) else page.number(row, column, one, "short", "General")
-        page.text(row, self._first - 2, label, "short")
-        last = self._first + 2 * len(self.scenarios) + 1
-        unit, formula, source = end
-        page.text(row, last, base_unit(unit), "unit")
-        page.text(row, last + 1, formula, "code")
-        page.text(row, last + 3, source, "short")
+            page.put(row, 2 + self.dims.index(dim), one, "short")
+        page.text(row, self._first - 2, said.label, "short")
+        if linked is None:
+            page.text(row, self._first - 1, said.unit, "unit")
+        else:
+            page.formula(row, self._first - 1, linked, said.unit, "linked unit")
+        page.text(row, last, base_unit(said.unit), "unit")
+        page.text(row, last + 1, said.formula, "code")
+        page.text(row, last + 2, said.how, said.look)
+        page.text(row, last + 3, said.source, "short")
+        return "$" + page.formula(row, self._first + len(self.scenarios), factor, base_factor(said.unit), "base")
+
+    def _columns(self) -> Iterator[tuple[int, Labels, int, int]]:
+        """Each scenario with the columns of its numbers in their unit and in base units."""
+        for i, scenario in enumerate(self.scenarios):
+            yield i, scenario, self._first + i, self._first + len(self.scenarios) + 1 + i
 
     def _assumption(self, name: str) -> None:
-        made, page, count = self._model.assumptions[name], self.page, len(self.scenarios)
-        rows = list(self._rows(name))
-        found: list[dict[tuple[int, ...], Term]] = [{} for _ in self.scenarios]
+        made, page = self._model.assumptions[name], self.page
+        said = _Row(name, made.unit, made.long_name, how="point of an assumption", source=made.source)
         unit = self._inputs.points[(name,)].unit
-        for labels in rows:
-            row = page.row
-            self._describe(row, name, labels, made.long_name, (made.unit, "", made.source or ""))
-            page.formula(row, self._first - 1, unit, made.unit, "linked unit")
-            looked_up = self._units.looked_up(f"${_letters(self._first - 1)}{row}")
-            factor = page.formula(row, self._first + count, looked_up, base_factor(made.unit), "base")
-            for i, scenario in enumerate(self.scenarios):
-                given = self._given(name, scenario)
-                value = self._value(name, scenario, labels)
+        for labels in self._name_quantity(name, made.unit):
+            looked_up = self.units.looked_up(f"${_letters(self._first - 1)}{page.row}")
+            factor = self._begin(said, labels, looked_up, unit)
+            for _, scenario, shown, base in self._columns():
+                given, value = self._given(name, scenario).at(labels), self._value(name, scenario, labels)
                 # An empty cell or a text would be a silent zero.
-                cell = page.formula(
-                    row, self._first + i, f"IF(ISNUMBER({given.at(labels)}),{given.at(labels)},NA())", value, "link"
-                )
-                base = value * base_factor(made.unit)
-                named_cell = page.formula(row, self._first + count + 1 + i, f"{cell}*${factor}", base, "base")
-                place = tuple(self.coords[dim].index(labels[dim]) for dim in labels)
-                found[i][place] = named(self._named(name, scenario, labels, named_cell), base)
-            page.text(row, self._first + 2 * count + 3, "point of an assumption", "short")
+                cell = page.formula(page.row, shown, f"IF(ISNUMBER({given}),{given},NA())", value, "link")
+                page.formula(page.row, base, f"{cell}*{factor}", value * base_factor(made.unit), "base")
             page.row += 1
-        self._keep(name, rows, found)
 
     def _given(self, name: str, scenario: Labels) -> Any:
         """Where the point stands that holds in a scenario."""
@@ -174,110 +206,102 @@ class ResultsSheet:
                 return self._inputs.points[dim, label, name]
         return self._inputs.points[(name,)]
 
-    def _keep(self, name: str, rows: list[Labels], found: list[dict[tuple[int, ...], Term]]) -> None:
-        dims = tuple(rows[0])
-        sizes = tuple(len(self.coords[dim]) for dim in dims)
-        for cells, terms in zip(self._cells, found, strict=True):
-            cells[name] = Expression(dims, sizes, tuple(terms.values()))
-
-    def _constants_of(self, made: Equation) -> None:
-        page, count = self.page, len(self.scenarios)
-        for name, constant in made.constants.items():
-            key = (name, float(constant), constant.unit)
-            if name in valued_names(self._model) or key in self._constants:
-                continue
-            row, value = page.row, stored(constant)
-            self._describe(row, name, {}, None, (constant.unit, "", ""))
-            page.text(row, self._first - 1, constant.unit, "unit")
-            factor_cell, factor = self._units.factor(constant.unit), base_factor(constant.unit)
-            factor_cell = page.formula(row, self._first + count, factor_cell, factor, "base")
-            self._constants[key] = []
-            for i, scenario in enumerate(self.scenarios):
-                cell = page.number(row, self._first + i, value, "computed")
-                text = f"{cell}*${factor_cell}" if math.isfinite(constant) else cell
-                base = float(constant) if math.isfinite(constant) else LARGEST
-                named_cell = page.formula(row, self._first + count + 1 + i, text, base, "base")
-                term = named(self._named(name, scenario, {}, named_cell), base)
-                self._constants[key].append(Expression.single(term))
-            said = (
-                "constant of an equation"
-                if math.isfinite(constant)
-                else "no limit: the largest number that a cell holds"
-            )
-            page.text(row, self._first + 2 * count + 3, said)
-            page.row += 1
+    def _constant(self, key: tuple[str, float, str], constant: Constant) -> None:
+        page, (name, number, unit) = self.page, key
+        finite = math.isfinite(number)
+        # Infinity is the largest number that a cell can hold.
+        value, base_value = min(max(constant.value, -LARGEST), LARGEST), number if finite else LARGEST
+        self._constants[key] = self._name_cells(name, (), lambda *_: base_value)
+        how = "constant of an equation" if finite else "no limit: the largest number that a cell holds"
+        factor = self._begin(_Row(name, unit, how=how, source=""), {}, self.units.factor(unit))
+        for _, _, shown, base in self._columns():
+            cell = page.number(page.row, shown, value, "computed")
+            page.formula(page.row, base, f"{cell}*{factor}" if finite else cell, base_value, "base")
+        page.row += 1
 
     def _derived(self, made: Equation) -> None:
-        page, count, first = self.page, len(self.scenarios), self._first
-        rows = list(self._rows(made.name))
-        start, factor = page.row, base_factor(made.unit)
-        found: list[dict[tuple[int, ...], Term]] = [{} for _ in self.scenarios]
-        for offset, labels in enumerate(rows):
-            place = tuple(self.coords[dim].index(labels[dim]) for dim in labels)
-            for i, scenario in enumerate(self.scenarios):
-                cell = f"{_letters(first + count + 1 + i)}{start + offset}"
-                value = self._value(made.name, scenario, labels) * factor
-                found[i][place] = named(self._named(made.name, scenario, labels, cell), value)
-        self._keep(made.name, rows, found)
-        formulas = self._formulas(made, found)
-        touched = sorted({made.name, *made.inputs} & (self.frozen.keys() | self._after_frozen.keys()) - {made.name})
-        if made.name not in self.frozen and touched:
-            self._after_frozen[made.name] = ", ".join(touched)
-        status = self.status(made.name)
-        look = "frozen" if status.startswith("value") else "uncertain" if status != "formula" else "text"
+        page, name, start = self.page, made.name, self.page.row
+        rows = self._name_quantity(name, made.unit)
+        formulas = self._formulas(made)
+        touched = sorted({name, *made.inputs} & (self.frozen.keys() | self._after_frozen.keys()) - {name})
+        if name not in self.frozen and touched:
+            self._after_frozen[name] = ", ".join(touched)
+        status = self.status(name)
         for labels in rows:
-            row, place = page.row, tuple(self.coords[dim].index(labels[dim]) for dim in labels)
             # What is the same for every label is said once.
-            said = (made.formula[:2000], made.source or "") if row == start else ("", "")
-            self._describe(row, made.name, labels, made.long_name, (made.unit, *said))
-            page.text(row, first - 1, made.unit, "unit")
-            factor_cell = page.formula(row, first + count, self._units.factor(made.unit), factor, "base")
-            for i, scenario in enumerate(self.scenarios):
-                base_column, value = first + count + 1 + i, self._value(made.name, scenario, labels)
+            said = (made.formula[:2000], made.source) if page.row == start else ("", "")
+            row = _Row(name, made.unit, made.long_name, said[0], status, look_of(status, "text"), said[1])
+            factor, place = self._begin(row, labels, self.units.factor(made.unit)), self._place(labels)
+            for i, scenario, shown, base in self._columns():
+                value = self._value(name, scenario, labels)
+                base_value = self._cells[i][name].at(place).value
                 if formulas is not None:
-                    base_cell = page.formula(row, base_column, formulas[i][place].text, value * factor, "base")
+                    cell = page.formula(page.row, base, formulas[i].at(place).text, base_value, "base")
                 elif math.isfinite(value):
-                    base_cell = page.number(row, base_column, value * factor, "frozen")
+                    cell = page.number(page.row, base, base_value, "frozen")
                 else:
-                    base_cell = page.formula(row, base_column, "NA()", math.nan, "frozen")
-                shown = "frozen" if formulas is None else "computed"
-                page.formula(row, first + i, f"{base_cell}/${factor_cell}", value, shown)
-            page.text(row, first + 2 * count + 3, status, look)
+                    cell = page.formula(page.row, base, "NA()", math.nan, "frozen")
+                page.formula(page.row, shown, f"{cell}/{factor}", value, "frozen" if formulas is None else "computed")
             page.row += 1
 
-    def _formulas(
-        self, made: Equation, found: list[dict[tuple[int, ...], Term]]
-    ) -> list[dict[tuple[int, ...], Term]] | None:
-        """A formula for every cell of a quantity, or None if it is to stand as a value."""
-        formulas: list[dict[tuple[int, ...], Term]] = []
+    def _formulas(self, made: Equation) -> list[Expression] | None:
+        """A formula for every cell of a quantity by scenario, or None if it is to stand as a value."""
         try:
-            for i, cells in enumerate(self._cells):
-                inputs = {
-                    name: cells[name]
-                    if name in cells
-                    else self._constants[name, float(made.constants[name]), made.constants[name].unit][i]
-                    for name in made.inputs
-                }
-                step = functools.partial(self.steps.add, made.name, _title(self.scenarios[i]))
-                written = translated(made, inputs, Workspace(cells[made.name].at, step))
-                own = cells[made.name]
-                if set(written.dims) - set(own.dims):
-                    raise UntranslatableError("its formula has dims that its result has not")
-                terms = {}
-                for place, expected in found[i].items():
-                    term = written.at(dict(zip(own.dims, place, strict=True)))
-                    if not _same(term.value, expected.value):
-                        raise UntranslatableError(
-                            f"its formula would come to {term.value:.12g} where the model has {expected.value:.12g}"
-                        )
-                    terms[place] = term
-                formulas.append(terms)
+            formulas = [self._translated(made, i) for i in range(len(self.scenarios))]
         except UntranslatableError as error:
             self.frozen[made.name] = str(error)
             self.steps.drop()
             return None
         self.steps.keep()
         return formulas
+
+    def _translated(self, made: Equation, scenario: int) -> Expression:
+        """The formulas of a quantity in one scenario, each compared with what the model has."""
+        cells = self._cells[scenario]
+        own = cells[made.name]
+        inputs = {
+            name: cells[name] if name in cells else self._constants[_key(name, made.constants[name])][scenario]
+            for name in made.inputs
+        }
+        step = functools.partial(self.steps.add, made.name, _title(self.scenarios[scenario]))
+        written = translated(made, inputs, Workspace(own.at, step))
+        if set(written.dims) - set(own.dims):
+            raise UntranslatableError("its formula has dims that its result has not")
+
+        def checked(place: Place) -> Term:
+            term, expected = written.at(place), own.at(place).value
+            if not _same(term.value, expected):
+                raise UntranslatableError(
+                    f"its formula would come to {term.value:.12g} where the model has {expected:.12g}"
+                )
+            return term
+
+        return Expression.of(own.lengths, checked)
+
+
+def _in_order(model: Model) -> list[Equation]:
+    """Equations as the model lists them, each after those that it needs."""
+    found: dict[str, Equation] = {}
+
+    def visit(name: str) -> None:
+        # No recursion deeper than the model is: it has been ordered before.
+        if name in model.equations and name not in found:
+            for wanted in model.equations[name].inputs:
+                visit(wanted)
+            found[name] = model.equations[name]
+
+    for name in model.graph.order if len(model.equations) > 500 else model.equations:
+        visit(name)
+    return list(found.values())
+
+
+def _spots(coords: Mapping[str, Any]) -> list[Labels]:
+    """Every combination of labels, the last dim fastest."""
+    return [dict(zip(coords, spot, strict=True)) for spot in itertools.product(*coords.values())]
+
+
+def _key(name: str, constant: Constant) -> tuple[str, float, str]:
+    return name, float(constant), constant.unit
 
 
 def _same(one: float, other: float) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import written_whole
 from demandsim.errors import OutputError, WorkbookError, WorkbookWarning
 from demandsim.workbook.cells import NamedCells
-from demandsim.workbook.computed_values import with_computed_values
 from demandsim.workbook.evidence import write_evidence
 from demandsim.workbook.inputs import InputSheets
-from demandsim.workbook.published_sheet import write_published
+from demandsim.workbook.page import Page
+from demandsim.workbook.published import write_published
 from demandsim.workbook.results import ResultsSheet
-from demandsim.workbook.units_sheet import UnitsSheet
+from demandsim.workbook.sheets import ORDER, UnitsSheet
+from demandsim.workbook.xlsx import with_computed_values
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -77,43 +79,17 @@ def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
     book.remove(book.active)
     names = NamedCells()
     inputs = InputSheets(book, model)
-    units = UnitsSheet(book, model)
-    results = ResultsSheet(book, model, inputs, units, names)
-    pages = [*inputs.pages, results.page, units.page]
+    results = ResultsSheet(book, model, inputs, UnitsSheet(book, model), names)
+    pages = [*inputs.pages, results.page, results.units.page]
     pages += [results.steps.page] if results.steps.page else []
-    if model.evidence:
-        pages.append(write_evidence(book, model))
-    if model.notes.published:
-        pages.append(write_published(book, model, results, units))
+    pages += [write_evidence(book, model)] if model.evidence else []
+    pages += [write_published(book, model, results)] if model.notes.published else []
     inputs.write_equations({name: results.status(name) for name in model.equations})
     inputs.write_notes(results.frozen)
-    for page in pages:
-        page.finish()
-    order = (
-        "assumptions",
-        "scenarios",
-        "correlations",
-        "evidence",
-        "results",
-        "steps",
-        "published",
-        "equations",
-        "notes",
-        "labels",
-        "units",
-    )
-    book._sheets.sort(key=lambda sheet: order.index(sheet.title))
     for name, cell in names.given.items():
         book.defined_names[name] = DefinedName(name, attr_text=cell)
-    book.calculation.fullCalcOnLoad = True
-    book.properties.creator = "demandsim"
     book.properties.title = model.notes.title or model.notes.name or None
-    try:
-        with written_whole(target) as unfinished:
-            book.save(unfinished)
-            with_computed_values(unfinished, {page.name: page.values for page in pages})
-    except OSError as error:
-        raise OutputError(f"cannot write '{target}': {error.strerror or error}") from None
+    _save(book, pages, target)
     if results.frozen:
         listed = "; ".join(f"'{name}': {why}" for name, why in results.frozen.items())
         warnings.warn(
@@ -123,3 +99,17 @@ def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
             stacklevel=2,
         )
     return dict(results.frozen)
+
+
+def _save(book: Any, pages: Sequence[Page], target: Path) -> None:
+    for page in pages:
+        page.finish()
+    book._sheets.sort(key=lambda sheet: ORDER.index(sheet.title))
+    book.calculation.fullCalcOnLoad = True
+    book.properties.creator = "demandsim"
+    try:
+        with written_whole(target) as unfinished:
+            book.save(unfinished)
+            with_computed_values(unfinished, {page.name: page.values for page in pages})
+    except OSError as error:
+        raise OutputError(f"cannot write '{target}': {error.strerror or error}") from None

@@ -1,19 +1,24 @@
-"""Opening: an .xlsx file becomes rows of plain cells, within bounds; nothing in it is run, no link is followed."""
+"""The .xlsx file: rows of plain cells, read within bounds; and what formulas come to, put beside them for viewers.
+
+Nothing in a file is run, and no link is followed.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
+from xml.sax.saxutils import escape
 
 from demandsim.errors import UnknownNameError, WorkbookError, did_you_mean
 
-__all__ = ["Cell", "Opened", "Row", "opened"]
+__all__ = ["Cell", "Opened", "Row", "opened", "with_computed_values"]
 
 _LARGEST_FILE = 16 * 2**20
 _LARGEST_WHOLE = 64 * 2**20
@@ -22,6 +27,9 @@ _MOST_PARTS = 500
 _MOST_TAGS = 1_000_000
 _MOST_ROWS, _MOST_COLUMNS = 20_000, 200
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
+_FORMULA = re.compile(r'<c r="([A-Z]+[0-9]+)"([^>]*)><f>([^<]*)</f><v\s*(?:/>|></v>)</c>')
+#: Programs believe values that they think Excel has computed; ours are to be computed again.
+_PROGRAM = re.compile(b"<Application>[^<]*</Application>")
 
 Result = TypeVar("Result")
 
@@ -190,16 +198,46 @@ def _check_parts(where: str, parts: zipfile.ZipFile) -> None:
             continue
         declared = _ENCODING.search(content[:400])
         plain = declared is None or declared[1].lower() in (b"utf-8", b"us-ascii")
-        if (
-            b"<!DOCTYPE" in content
-            or b"<!ENTITY" in content
-            or (declared and not plain)
-            or content[:2]
-            in (
-                b"\xff\xfe",
-                b"\xfe\xff",
-            )
-        ):
+        marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        if b"<!DOCTYPE" in content or b"<!ENTITY" in content or not plain or marked:
             raise WorkbookError(f"{where}: part '{part.filename}' holds what no workbook needs; it is not read")
         if content.count(b"<") > _MOST_TAGS:
             raise WorkbookError(f"{where}: part '{part.filename}' has more than {_MOST_TAGS:,} tags")
+
+
+def with_computed_values(path: Path, values: Mapping[str, Mapping[str, float | str]]) -> None:
+    """Write into an .xlsx file what its formulas come to.
+
+    A phone, a preview, or Excel's protected view shows what is stored, and does not compute.
+
+    Parameters
+    ----------
+    path : Path
+        Written by openpyxl, which stores formulas without values.
+    values : mapping of sheet to (mapping of cell to value)
+    """
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True)
+    parts = {sheet._worksheet_path: sheet.title for sheet in book.worksheets}
+    book.close()
+    packed = BytesIO(path.read_bytes())
+    with zipfile.ZipFile(packed) as before, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as after:
+        for part in before.infolist():
+            data = before.read(part)
+            if part.filename in parts:
+                found = values.get(parts[part.filename], {})
+                data = _FORMULA.sub(functools.partial(_filled, found), data.decode()).encode()
+            elif part.filename == "docProps/app.xml":
+                data = _PROGRAM.sub(b"<Application>demandsim</Application>", data)
+            after.writestr(part.filename, data)
+
+
+def _filled(values: Mapping[str, float | str], cell: re.Match[str]) -> str:
+    name, attributes, formula = cell.groups()
+    value = values.get(name)
+    if value is None:
+        return f'<c r="{name}"{attributes}><f>{formula}</f></c>'
+    if isinstance(value, str):
+        return f'<c r="{name}"{attributes} t="str"><f>{formula}</f><v>{escape(value)}</v></c>'
+    return f'<c r="{name}"{attributes}><f>{formula}</f><v>{float(value)!r}</v></c>'

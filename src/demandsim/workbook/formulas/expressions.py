@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from demandsim.workbook.formulas.terms import Term, UntranslatableError
+from demandsim.workbook.formulas.terms import Term, UntranslatableError, numeral
 
-__all__ = ["Expression", "combined"]
+__all__ = ["Expression", "Place", "Workspace", "as_expression", "combined", "plain_number"]
 
 Place = Mapping[str, int]
 
@@ -93,6 +94,36 @@ class Expression:
         if not -length <= index < length:
             raise UntranslatableError(f"takes label {index} of '{dim}', which has {length}")
         return Expression.of(outer, lambda place: self.at({**place, dim: index % length}))
+
+
+def plain_number(value: Any) -> bool:
+    """Tell a number of Python from true, false, and everything else."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def as_expression(value: Any) -> Expression:
+    """Make an expression of a number; one that is an expression stays as it is."""
+    if isinstance(value, Expression):
+        return value
+    if plain_number(value):
+        return Expression.single(numeral(float(value)))
+    raise UntranslatableError(f"takes {value!r:.40} for a number")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the formulas of an equation may stand: what one cell cannot say is computed in several.
+
+    Parameters
+    ----------
+    own : callable
+        Gives the cell in which the result for a place will stand: a later year may refer to an earlier one.
+    step : callable
+        Puts a term into a cell of its own, and returns that cell.
+    """
+
+    own: Callable[[Place], Term]
+    step: Callable[[Term], Term]
 
 
 def combined(parts: Sequence[Expression], join: Callable[..., Term]) -> Expression:

@@ -10,13 +10,13 @@ from typing import Any
 
 from demandsim.workbook.formulas.terms import Term, UntranslatableError, choice, function, numeral
 
-__all__ = ["JOINS", "joined", "known_functions"]
+__all__ = ["JOINS", "known_functions"]
 
 #: Most arguments that a function of Excel takes is 255.
 _MOST_ARGUMENTS = 200
 
 
-def joined(name: str, compute: Callable[[Sequence[float]], float], *, truth: bool = False) -> Callable[..., Term]:
+def _joined(name: str, compute: Callable[[Sequence[float]], float], *, truth: bool = False) -> Callable[..., Term]:
     """Return a function that joins any number of terms into one, nested where Excel would not take so many."""
 
     def join(terms: Sequence[Term]) -> Term:
@@ -30,12 +30,12 @@ def joined(name: str, compute: Callable[[Sequence[float]], float], *, truth: boo
     return join
 
 
-_sum = joined("SUM", math.fsum)
-_product = joined("PRODUCT", math.prod)
-_least = joined("MIN", min)
-_most = joined("MAX", max)
-_all = joined("AND", lambda values: float(all(values)), truth=True)
-_any = joined("OR", lambda values: float(any(values)), truth=True)
+_sum = _joined("SUM", math.fsum)
+_product = _joined("PRODUCT", math.prod)
+_least = _joined("MIN", min)
+_most = _joined("MAX", max)
+_all = _joined("AND", lambda values: float(all(values)), truth=True)
+_any = _joined("OR", lambda values: float(any(values)), truth=True)
 
 
 def _mean(terms: Sequence[Term]) -> Term:

@@ -14,11 +14,10 @@ from typing import Any
 
 from demandsim.graph.graph import Equation
 from demandsim.workbook.formulas.cohorts import cohorts
-from demandsim.workbook.formulas.expressions import Expression, combined
-from demandsim.workbook.formulas.functions import joined, known_functions
-from demandsim.workbook.formulas.growth import persisting
-from demandsim.workbook.formulas.methods import as_expression, method, plain_number
-from demandsim.workbook.formulas.stepwise import Workspace, wright_omega
+from demandsim.workbook.formulas.expressions import Expression, Workspace, as_expression, combined, plain_number
+from demandsim.workbook.formulas.functions import JOINS, known_functions
+from demandsim.workbook.formulas.methods import method
+from demandsim.workbook.formulas.special import persisted, wright_omega
 from demandsim.workbook.formulas.terms import Term, UntranslatableError
 
 __all__ = ["translated"]
@@ -32,8 +31,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[Term, Term], Term]] = {
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
     ast.Pow: lambda a, b: a**b,
-    ast.BitAnd: lambda a, b: joined("AND", lambda v: float(all(v)), truth=True)([a, b]),
-    ast.BitOr: lambda a, b: joined("OR", lambda v: float(any(v)), truth=True)([a, b]),
+    ast.BitAnd: lambda a, b: JOINS["all"]([a, b]),
+    ast.BitOr: lambda a, b: JOINS["any"]([a, b]),
 }
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<",
@@ -98,40 +97,50 @@ class _Reader:
         """What it returns: formulas, or the name of a dim."""
         for line in _definition(self.function).body:
             if isinstance(line, ast.Return) and line.value is not None:
-                found = self.value(line.value)
+                found = self.read(line.value)
                 return found if isinstance(found, str) else as_expression(found)
-            self.statement(line)
+            self.read(line)
         raise UntranslatableError("it returns nothing")
 
-    def statement(self, line: ast.stmt) -> None:
-        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
-            return
-        if isinstance(line, ast.Import):
-            # Only what the model has loaded already: reading an equation imports nothing.
-            for alias in line.names:
-                whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                self.names[alias.asname or whole] = _loaded(whole)
-        elif isinstance(line, ast.ImportFrom) and line.module and not line.level:
-            for alias in line.names:
-                self.names[alias.asname or alias.name] = getattr(_loaded(line.module), alias.name, None)
-        elif isinstance(line, ast.Assign) and all(isinstance(target, ast.Name) for target in line.targets):
-            value = self.value(line.value)
-            for target in line.targets:
-                self.names[ast.unparse(target)] = value
-        elif isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
-            self.names[line.target.id] = self.value(line.value)
-        elif isinstance(line, ast.AugAssign) and isinstance(line.target, ast.Name):
-            self.names[line.target.id] = self.operation(line.op, self.names.get(line.target.id), self.value(line.value))
-        elif isinstance(line, ast.Raise):
-            raise UntranslatableError("it raises an error for inputs of these dims")
-        else:
-            raise UntranslatableError(f"'{_shown(line)}' has no formula")
-
-    def value(self, node: ast.expr) -> Any:
+    def read(self, node: ast.AST) -> Any:
+        """Read a statement or an expression with the method that is called like its kind."""
         read = getattr(self, f"_{type(node).__name__.lower()}", None)
         if read is None:
-            raise UntranslatableError(f"'{_shown(node)}' has no formula")
+            raise _no_formula(node)
         return read(node)
+
+    def _expr(self, line: ast.Expr) -> None:
+        if not isinstance(line.value, ast.Constant):
+            raise _no_formula(line)
+
+    def _import(self, line: ast.Import) -> None:
+        # Only what the model has loaded already: reading an equation imports nothing.
+        for alias in line.names:
+            whole = alias.name if alias.asname else alias.name.partition(".")[0]
+            self.names[alias.asname or whole] = _loaded(whole)
+
+    def _importfrom(self, line: ast.ImportFrom) -> None:
+        if line.level or not line.module:
+            raise _no_formula(line)
+        for alias in line.names:
+            self.names[alias.asname or alias.name] = getattr(_loaded(line.module), alias.name, None)
+
+    def _assign(self, line: ast.Assign | ast.AnnAssign) -> None:
+        targets = line.targets if isinstance(line, ast.Assign) else [line.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if len(names) < len(targets) or line.value is None:
+            raise _no_formula(line)
+        self.names |= dict.fromkeys(names, self.read(line.value))
+
+    _annassign = _assign
+
+    def _augassign(self, line: ast.AugAssign) -> None:
+        if not isinstance(line.target, ast.Name):
+            raise _no_formula(line)
+        self.names[line.target.id] = self.operation(line.op, self.names.get(line.target.id), self.read(line.value))
+
+    def _raise(self, line: ast.Raise) -> None:
+        raise UntranslatableError("it raises an error for inputs of these dims")
 
     def operation(self, operator: ast.operator, left: Any, right: Any) -> Expression:
         if (write := _OPERATORS.get(type(operator))) is None:
@@ -145,14 +154,14 @@ class _Reader:
         return node.value
 
     def _list(self, node: ast.List) -> Any:
-        return [self.value(item) for item in node.elts]
+        return [self.read(item) for item in node.elts]
 
     def _tuple(self, node: ast.Tuple) -> Any:
-        return tuple(self.value(item) for item in node.elts)
+        return tuple(self.read(item) for item in node.elts)
 
     def _dict(self, node: ast.Dict) -> Any:
-        keys = [self.value(key) for key in node.keys if key is not None]
-        return dict(zip(keys, (self.value(value) for value in node.values), strict=True))
+        keys = [self.read(key) for key in node.keys if key is not None]
+        return dict(zip(keys, (self.read(value) for value in node.values), strict=True))
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self.names:
@@ -164,15 +173,15 @@ class _Reader:
         raise UntranslatableError(f"it uses '{node.id}', which is not known")
 
     def _attribute(self, node: ast.Attribute) -> Any:
-        owner = self.value(node.value)
+        owner = self.read(node.value)
         if isinstance(owner, types.ModuleType):
             return getattr(owner, node.attr, None)
         if isinstance(owner, Expression):
             return owner.dims if node.attr == "dims" else _Method(owner, node.attr)
-        raise UntranslatableError(f"'{_shown(node)}' has no formula")
+        raise _no_formula(node)
 
     def _unaryop(self, node: ast.UnaryOp) -> Any:
-        operand = self.value(node.operand)
+        operand = self.read(node.operand)
         if isinstance(node.op, ast.USub):
             return -operand if plain_number(operand) else as_expression(operand).each(lambda term: -term)
         if isinstance(node.op, ast.UAdd):
@@ -181,35 +190,33 @@ class _Reader:
             import numpy as np
 
             return as_expression(operand).each(known_functions()[np.logical_not])
-        raise UntranslatableError(f"'{_shown(node)}' has no formula")
+        raise _no_formula(node)
 
     def _binop(self, node: ast.BinOp) -> Any:
-        return self.operation(node.op, self.value(node.left), self.value(node.right))
+        return self.operation(node.op, self.read(node.left), self.read(node.right))
 
     def _compare(self, node: ast.Compare) -> Any:
         if len(node.ops) != 1:
             raise UntranslatableError(f"'{_shown(node)}' compares more than two")
-        left, right = self.value(node.left), self.value(node.comparators[0])
+        left, right = self.read(node.left), self.read(node.comparators[0])
         if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(right, tuple):
             return (left in right) == isinstance(node.ops[0], ast.In)
         if (sign := _COMPARISONS.get(type(node.ops[0]))) is None:
-            raise UntranslatableError(f"'{_shown(node)}' has no formula")
+            raise _no_formula(node)
         return combined([as_expression(left), as_expression(right)], lambda a, b: a.compared(sign, b))
 
     def _ifexp(self, node: ast.IfExp) -> Any:
-        test = self.value(node.test)
+        test = self.read(node.test)
         if not isinstance(test, bool):
             raise UntranslatableError(f"'{_shown(node)}' decides once for all draws")
-        return self.value(node.body if test else node.orelse)
+        return self.read(node.body if test else node.orelse)
 
     def _call(self, node: ast.Call) -> Any:
-        called = self.value(node.func)
-        if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
-            k.arg is None for k in node.keywords
-        ):
+        called = self.read(node.func)
+        if any(isinstance(argument, ast.Starred) for argument in node.args) or None in [k.arg for k in node.keywords]:
             raise UntranslatableError(f"'{_shown(node)}' hides its arguments")
-        positional = [self.value(argument) for argument in node.args]
-        keywords = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
+        positional = [self.read(argument) for argument in node.args]
+        keywords = {str(keyword.arg): self.read(keyword.value) for keyword in node.keywords}
         if isinstance(called, _Method):
             return method(called.of, called.name, positional, keywords)
         if called is float and len(positional) == 1:
@@ -221,13 +228,20 @@ class _Reader:
             if keywords:
                 raise UntranslatableError(f"'{_shown(node)}' names arguments that have no formula")
             return combined([as_expression(value) for value in positional], write)
-        if called is _wright_omega() and len(positional) == 1 and not keywords:
+        found = self._special(called, positional, keywords)
+        return self._inlined(called, positional, keywords, node) if found is None else found
+
+    def _special(self, called: Any, positional: list[Any], keywords: dict[str, Any]) -> Expression | None:
+        """What is computed in a way that cannot be read; None if it is another function."""
+        from scipy import special
+
+        from demandsim.equations import growth
+
+        if called is special.wrightomega and len(positional) == 1 and not keywords:
             return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
-        if (result := cohorts(called, positional, self.work)) is not None:
-            return result
-        if (result := persisting(called, positional)) is not None:
-            return result
-        return self._inlined(called, positional, keywords, node)
+        if called is growth.persisted:
+            return persisted(*positional, **keywords)
+        return cohorts(called, positional, self.work)
 
     def _inlined(self, called: Any, positional: list[Any], keywords: dict[str, Any], node: ast.Call) -> Any:
         """The formula of another plain function of Python, read in the same way."""
@@ -237,7 +251,7 @@ class _Reader:
             "xarray",
             "scipy",
         ):
-            raise UntranslatableError(f"'{_shown(node.func)}' has no formula")
+            raise _no_formula(node.func)
         if self.depth >= _DEEPEST:
             raise UntranslatableError(f"functions call each other more than {_DEEPEST} deep")
         try:
@@ -255,17 +269,14 @@ def _known(called: Any) -> Callable[..., Term] | None:
         return None
 
 
-@functools.cache
-def _wright_omega() -> Any:
-    from scipy import special
-
-    return special.wrightomega
-
-
 def _loaded(module: str) -> Any:
     if module not in sys.modules:
         raise UntranslatableError(f"it imports '{module}'")
     return sys.modules[module]
+
+
+def _no_formula(node: ast.AST) -> UntranslatableError:
+    return UntranslatableError(f"'{_shown(node)}' has no formula")
 
 
 def _shown(node: ast.AST) -> str:

@@ -1,30 +1,33 @@
-"""Stepwise formulas: what one cell cannot say is computed in several, which stand on a sheet of their own."""
+"""Special functions as formulas: those that scipy and `equations.growth` compute in a way no formula can copy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
+from demandsim.workbook.formulas.expressions import Expression, as_expression
+from demandsim.workbook.formulas.functions import JOINS
 from demandsim.workbook.formulas.terms import Term, choice, function, numeral
 
-__all__ = ["Workspace", "wright_omega"]
+__all__ = ["persisted", "wright_omega"]
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """Where the formulas of an equation may stand.
+def persisted(shock: Any, persistence: Any, dim: str) -> Expression:
+    """Shocks of which a part lives on, added up along a dim as ``equations.growth.persisted`` does."""
+    shocks, lasting = as_expression(shock), as_expression(persistence)
 
-    Parameters
-    ----------
-    own : callable
-        Gives the cell in which the result for a place will stand: a later year may refer to an earlier one.
-    step : callable
-        Puts a term into a cell of its own, and returns that cell.
-    """
+    def written(place: dict[str, int]) -> Term:
+        def part(earlier: int) -> Term:
+            age, there = place[dim] - earlier, {**place, dim: earlier}
+            if age == 0:
+                return shocks.at(there)
+            left = lasting.at(there)
+            return shocks.at(there) * (left if age == 1 else left ** numeral(age))
 
-    own: Callable[[Mapping[str, int]], Term]
-    step: Callable[[Term], Term]
+        return JOINS["sum"]([part(earlier) for earlier in range(place[dim] + 1)])
+
+    return Expression.of({**lasting.lengths, **shocks.lengths}, written)
 
 
 def wright_omega(z: Term, step: Callable[[Term], Term]) -> Term:
