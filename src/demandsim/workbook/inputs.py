@@ -167,7 +167,7 @@ class InputSheets:
         page = self._pages["correlations"]
         for pair, rho in self.model.correlations.items():
             why = self.model.notes.reasons.get(tuple(sorted(pair)))
-            page.add((pair[0], "input"), (pair[1], "input"), (float(rho), "input"), (why, "input"))
+            page.add((pair[0], "input"), (pair[1], "input"), (float(rho), "input", "0.00##"), (why, "input"))
 
     def _labels(self) -> None:
         for dim, labels in self.coords.items():

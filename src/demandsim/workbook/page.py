@@ -115,16 +115,16 @@ class Page:
             cell.number_format = number_format(value)
         return str(cell.coordinate)
 
-    def put(self, row: int, column: int, content: str | float | None, look: str) -> str:
-        """Write a text, or a number without a format, and return the name of its cell."""
+    def put(self, row: int, column: int, content: str | float | None, look: str, shape: str = "General") -> str:
+        """Write a text or a number, and return the name of its cell."""
         if content is None or isinstance(content, str):
             return self.text(row, column, content, look)
-        return self.number(row, column, content, look, "General")
+        return self.number(row, column, content, look, shape)
 
-    def add(self, *cells: tuple[str | float | None, str]) -> None:
-        """Write texts and numbers with their looks from the left, and go to the next row."""
-        for column, (content, look) in enumerate(cells, start=1):
-            self.put(self.row, column, content, look)
+    def add(self, *cells: tuple[str | float | None, str] | tuple[float, str, str]) -> None:
+        """Write texts and numbers with their looks (and formats) from the left, and go to the next row."""
+        for column, cell in enumerate(cells, start=1):
+            self.put(self.row, column, *cell)
         self.row += 1
 
     def section(self, title: str) -> None:
