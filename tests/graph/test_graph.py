@@ -16,7 +16,6 @@ from demandsim.errors import CycleError, EquationError, MissingAssumptionError, 
 from demandsim.graph.graph import Graph
 
 CARD_POWER = ds.constant(700, "W/card")
-BOUGHT = ds.constant(12, "card")
 
 
 @ds.equation(unit="card")
@@ -45,9 +44,6 @@ ASSUMED = {
 
 def by_year(values, years=(2025, 2026, 2027)):
     return xr.DataArray(np.asarray(values, dtype=float), dims="year", coords={"year": list(years)})
-
-
-PRICES = ds.Assumption(dist.lognormal(by_year([1, 2, 3]), by_year([4, 5, 6])), unit="CNY")
 
 
 def test_a_decorated_function_stays_a_plain_function():
