@@ -190,7 +190,15 @@ class Surrogate:
 
     def value(self, found: Features) -> Array:
         """Evaluate the surrogate at points."""
-        return self.mean + self.expectation(found, np.ones(len(self.space.bases)))
+        out = np.full(len(found.rich), self.constant)
+        if self.main is not None:
+            out += found.rich @ self.main
+        if self.pairs is not None:
+            out += 0.5 * np.einsum("ni,ni->n", found.rich @ self.pairs, found.rich)
+        if len(self.weights):
+            # In the order of `swaps`: what is exact must leave no residual by rounding.
+            out += self.weights @ np.exp(self._logs(found).sum(axis=1))
+        return out
 
     def expectation(self, found: Features, given: Array) -> Array:
         """Expectation given some coordinates (1 where given, else 0), less the mean, at points."""
