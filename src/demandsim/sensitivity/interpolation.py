@@ -12,7 +12,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.graph.graph import Graph
-from demandsim.sampling.program import Program, Step, Varying, bare_run, labelled_run
+from demandsim.sampling.program import Program, Step, Varying, evaluate
 from demandsim.sampling.qmc import Stream, sobol
 from demandsim.sensitivity.results import Quantified
 from demandsim.units.convert import base_factor
@@ -174,15 +174,7 @@ class Interpolation:
         layout = self.before.program.layout
         known = {name: version.program.varying[name] for name, version in assumed.items()}
         varying = {name: Varying(own.dims, own.random and bool(self.draws)) for name, own in known.items()}
-        with np.errstate(all="ignore"):
-            for step in steps:
-                name = step.equation.name
-                if step.elementwise:
-                    inputs = [varying[i] for i in step.equation.inputs if i in varying]
-                    base[name], varying[name] = bare_run(step.equation, base, layout), Varying.union(inputs)
-                else:
-                    base[name], varying[name] = labelled_run(step.equation, base, layout, varying)
-                base[name].flags.writeable = False
+        base |= evaluate(steps, base, layout, varying)[0]
 
 
 @functools.lru_cache(maxsize=8)
