@@ -17,8 +17,10 @@ from demandsim.graph.assumption import Assumption
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.metadata import StudyNotes
+from demandsim.graph.presentation import Presentation
 from demandsim.graph.scenario import Scenarios
 from demandsim.graph.source import canonical, fingerprint
+from demandsim.graph.study_file import study_text
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred
@@ -219,6 +221,12 @@ class Model:
     def declared_units(self) -> dict[str, str]:
         """Unit of every quantity, as declared."""
         return _declared(self.assumptions, self.equations)
+
+    @property
+    def presentation(self) -> Presentation:
+        """What readers look for first: as the study says, or else what it prints and what no other equation uses."""
+        printed = [row.quantity for row in self.notes.published]
+        return self.notes.presentation.completed(self.equations, self.quantities, printed, self.program.layout.coords)
 
     def assume(self, **distributions: Any) -> Model:
         """Return a model with assumptions replaced or added.
@@ -734,9 +742,7 @@ class Model:
         >>> "utilization" in ds.load_study("guosen-2025-01").to_toml()
         True
         """
-        from demandsim.studies.writing import model_to_toml
-
-        return model_to_toml(self, path)
+        return study_text(self, path)
 
 
 def _check_name(name: str) -> None:

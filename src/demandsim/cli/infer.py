@@ -15,6 +15,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
 from demandsim.cli._study import Call
+from demandsim.graph.presentation import time_dims
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_value, number, readable
 
@@ -158,7 +159,7 @@ def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
     pieces = [piece for piece in json.loads(posterior.attrs["evidence"]) if "quantity" in piece]
     for name in dict.fromkeys(piece["quantity"] for piece in pieces):
         array = posterior[name]
-        along = next((d for d in ("year", "date") if d in array.dims), None)
+        along = next(iter(time_dims(array)), None)
         if along is None or len(array.dims) > 4:
             continue
         seen = xr.DataArray(np.full(array.sizes[along], np.nan), coords={along: array[along].values}, dims=along)

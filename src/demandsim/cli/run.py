@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -30,8 +30,6 @@ _WIDEST = 8
 #: Bytes of draws up to which everything is kept.
 _LARGEST = 2**29
 #: Results that people look at first, of one moment and over time, and how many of them are drawn.
-_LIKED = ("cards", "annualized_capex", "revenue", "gross_margin", "revenue_to_cost", "break_even_price")
-_LIKED_OVER_TIME = ("daily_tokens", "total_cost_of_ownership", "revenue", "gross_margin", "cards")
 _DRAWN, _DRAWN_OVER_TIME = 6, 4
 
 
@@ -52,6 +50,10 @@ def run(
     keep: Annotated[
         list[str], typer.Option(help="Quantities to keep; all by default, but for those by label that fill memory.")
     ] = [],  # noqa: B006
+    chances: Annotated[
+        list[str],
+        typer.Option("--probability", metavar="EVENT", help="Also tell how likely this is: 'gross_margin > 0'."),
+    ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
     format_: option.PrintAs = option.Format.TABLE,
     locale: option.Locale = option.LocaleName.EN,
@@ -61,6 +63,7 @@ def run(
 
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale)
     model = call.model()
+    events = list(_events(model, chances))
     folder = call.folder(model)
     with progress("simulating") as advance:
         data = model.simulate(
@@ -79,9 +82,9 @@ def run(
     with busy("summarizing"):
         summary = summarize(data, prob=prob)
     table = list(rows(summary, model.point()))
-    covers = probability(data.gross_margin > 0) if "gross_margin" in data else None
+    told = {event: probability(event.event, data) for event in events}
     verdicts = _cross_checked(data)
-    results = _results(summary, table, covers, verdicts)
+    results = _results(summary, table, told, verdicts)
     with busy("writing draws, summary and picture"):
         folder.add_draws(data)
         folder.add_text("summary.csv", results.csv)
@@ -90,13 +93,36 @@ def run(
     def printed() -> None:
         _print_head(model, data)
         _print_summary(model, table, prob)
-        _print_lines("Probability that the API business covers its compute cost:", _chances(covers))
+        for event, found in told.items():
+            _print_lines(f"Probability that {event.says}:", _chances(found))
         _print_lines("Held against published limits:", verdicts)
 
     results.print(format_, printed, folder.written, call.replay_of(data, design=design))
 
 
-def _results(summary: xr.Dataset, table: Sequence[Row], covers: xr.Dataset | None, verdicts: Sequence[str]) -> Results:
+class _Event(NamedTuple):
+    """An event to tell: its key in JSON, its words, and its text."""
+
+    key: str
+    says: str
+    event: str
+
+
+def _events(model: Model, asked: Sequence[str]) -> Iterator[_Event]:
+    """Events that the study puts in words, and those asked for."""
+    from demandsim.statistics.event import parse_event
+
+    for name, shown in model.presentation.events.items():
+        if shown.says and set(parse_event(shown.event).names) <= set(model.quantities):
+            yield _Event(name, shown.says, shown.event)
+    for text in asked:
+        event = str(parse_event(text, model.quantities))
+        yield _Event(event, event, event)
+
+
+def _results(
+    summary: xr.Dataset, table: Sequence[Row], told: Mapping[_Event, xr.Dataset], verdicts: Sequence[str]
+) -> Results:
     """The summary as records, in the declared units."""
     records = [
         {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
@@ -104,10 +130,10 @@ def _results(summary: xr.Dataset, table: Sequence[Row], covers: xr.Dataset | Non
     ]
     labels = list(dict.fromkeys(dim for row in table for dim in row.labels))
     more: dict[str, Any] = {"cross_checks": list(verdicts)}
-    if covers is not None:
-        spots = places(covers, [str(dim) for dim in covers.probability.dims])
-        more["probability_covers_compute_cost"] = [
-            {**spot, **{name: float(covers[name].sel(spot)) for name in ("probability", "mcse")}} for spot in spots
+    for event, found in told.items():
+        spots = places(found, [str(dim) for dim in found.probability.dims])
+        more[f"probability_{event.key}"] = [
+            {**spot, **{name: float(found[name].sel(spot)) for name in ("probability", "mcse")}} for spot in spots
         ]
     return Results(records, summary.attrs, labels, more)
 
@@ -140,14 +166,17 @@ def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> 
 
 def _pictured(model: Model, data: xr.Dataset) -> tuple[bool, list[str]]:
     """Whether the picture is one over time, and the results worth it: those that vary over no dim such as hardware."""
-    time = next((dim for dim in TIME if dim in data.dims), None)
+    shown, written = model.presentation, model.notes.presentation
+    time = next((dim for dim in shown.time if dim in data.dims), None)
     results = {str(n): set(map(str, a.dims)) for n, a in data.data_vars.items() if a.attrs.get("role") == "derived"}
     plain = {"chain", "draw", *model.program.layout.scenario_dims[:1]}
     over_time = [n for n, dims in results.items() if time in dims and "draw" in dims and dims <= plain | {time}]
-    if over_time:
-        return True, [n for n in _LIKED_OVER_TIME if n in over_time][:_DRAWN_OVER_TIME] or over_time[-_DRAWN_OVER_TIME:]
-    fitting = [n for n, dims in results.items() if dims <= plain]
-    return False, [n for n in _LIKED if n in fitting] or fitting[-_DRAWN:] or [str(next(iter(data.data_vars)))]
+    fitting = over_time or [n for n, dims in results.items() if dims <= plain]
+    most = _DRAWN_OVER_TIME if over_time else _DRAWN
+    # What the study does not put in an order of its own stands in that of the model.
+    liked = shown.pictured or [n for n in fitting if n in written.results[:most]]
+    names = [n for n in liked if n in fitting][:most] or fitting[-most:]
+    return bool(over_time), names or [str(next(iter(data.data_vars)))]
 
 
 def _cross_checked(data: xr.Dataset) -> list[str]:
@@ -234,10 +263,8 @@ def _cell(row: Row | None, divisor: float) -> str:
     return middle if low == middle == high else f"{middle} ({low}, {high})"
 
 
-def _chances(covers: xr.Dataset | None) -> list[str]:
+def _chances(covers: xr.Dataset) -> list[str]:
     """The probability of each scenario; over time, of all years in one line."""
-    if covers is None:
-        return []
     time = next((dim for dim in TIME if dim in covers.dims), None)
     lines = []
     for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):

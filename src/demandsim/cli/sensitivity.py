@@ -30,7 +30,7 @@ _SIDE_BY_SIDE = 4
 
 def sensitivity(
     study: option.Study,
-    of: Annotated[list[str], typer.Option(help="Results to explain; gross_margin, or the last, by default.")] = [],  # noqa: B006
+    of: Annotated[list[str], typer.Option(help="Results to explain; by default the first that the study names.")] = [],  # noqa: B006
     draws: Annotated[int, typer.Option(help="Base points per chain, a power of two.")] = 1024,
     chains: option.Chains = 8,
     seed: option.Seed = None,
@@ -47,7 +47,7 @@ def sensitivity(
 
     call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale)
     model = call.model()
-    names = of or ["gross_margin" if "gross_margin" in model.equations else list(model.equations)[-1]]
+    names = list(of or model.presentation.explained[:1])
     check_known(names, model.quantities, "quantity")
     folder = call.folder(model)
     moved = tornado(model, names, prob=prob)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from demandsim.graph.presentation import Presentation
+
 __all__ = ["Published", "StudyNotes"]
 
 
@@ -46,6 +48,8 @@ class StudyNotes:
         Rows that the model's points reproduce.
     reasons : mapping of (str, str) to str
         Why two assumptions are correlated; pairs in alphabetical order.
+    presentation : Presentation
+        What readers look for first.
     """
 
     name: str = ""
@@ -54,3 +58,4 @@ class StudyNotes:
     notes: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
     reasons: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    presentation: Presentation = field(default_factory=Presentation)

@@ -10,7 +10,8 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
-from demandsim.errors import EventError, EvidenceError, check_known
+from demandsim.distributions.grammar import written
+from demandsim.errors import DistributionError, EventError, EvidenceError, StudyError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
 from demandsim.statistics.event import Event, event_of
@@ -50,6 +51,22 @@ class Observation:
         unit = "" if self.unit == "1" else f" {self.unit}"
         return f"{self.quantity} ~ {self.distribution}{unit}"
 
+    def table(self) -> dict[str, Any]:
+        """Return it as a table of a study file.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written as text.
+        """
+        try:
+            written(self.distribution)
+        except DistributionError as error:
+            raise StudyError(f"evidence on '{self.quantity}': {error}") from None
+        told: dict[str, Any] = {"quantity": self.quantity, "distribution": str(self.distribution), "unit": self.unit}
+        coords = {dim: list(labels) for dim, labels in self.distribution.coords.items()}
+        return told | ({"coords": coords} if coords else {}) | ({"source": self.source} if self.source else {})
+
     def canonical(self) -> list[Any]:
         """What of it determines the draws."""
         coords = {dim: [str(label) for label in labels] for dim, labels in self.distribution.coords.items()}
@@ -82,6 +99,15 @@ class Happened:
             return f"{self.event}" + ("" if self.unit in ("1", "") else f" {self.unit}")
         called = getattr(self.event, "__name__", "event")
         return "event" if called == "<lambda>" else str(called)
+
+    def table(self) -> dict[str, Any]:
+        """Return it as a table of a study file; see `Observation.table`."""
+        if not isinstance(self.event, Event):
+            raise StudyError(
+                f"evidence '{self}' is a function, which a file does not hold; write it as a comparison of quantities"
+            )
+        told = {"event": str(self.event), "unit": self.unit, "source": self.source or ""}
+        return {key: text for key, text in told.items() if text}
 
     def canonical(self) -> list[Any]:
         """What of it determines the draws."""

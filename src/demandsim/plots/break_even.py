@@ -31,7 +31,7 @@ def break_even(
     x: str,
     y: str,
     *,
-    event: str | tuple[str, str, float] | Event = "gross_margin > 0",
+    event: str | tuple[str, str, float] | Event | None = None,
     points: int = 25,
     prob: float = 0.9,
     draws: int = 512,
@@ -48,9 +48,10 @@ def break_even(
         Its other assumptions vary by their distributions, on the same random numbers everywhere.
     x, y : str
         Assumptions on the axes, each fixed at `points` values.
-    event : str, default "gross_margin > 0"
-        Such as ``"gross_margin > annualized_capex and cards < 1e6"``; a number is in the unit of the quantity that it
-        is compared with. A tuple (quantity, sign, number) will do, too.
+    event : str, optional
+        Such as ``"revenue > annualized_capex and cards < 1e6"``; a number is in the unit of the quantity that it is
+        compared with. A tuple (quantity, sign, number) will do, too. By default the first event of the study, or that
+        its first result is positive.
     points : int, default 25
         Values along each axis, spread over the central interval of the assumption.
     prob : float, default 0.9
@@ -84,6 +85,9 @@ def break_even(
     'Mean API price [CNY/million tokens]'
     """
     check_prob(prob)
+    first = model.presentation
+    if event is None:
+        event = next((one.event for one in first.events.values()), f"{first.explained[0]} > 0")
     happens = event_of(event, model.quantities)
     if x == y:
         raise DemandsimError(f"x and y are both '{x}'; a map needs two assumptions")

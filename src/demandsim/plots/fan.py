@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
+from demandsim.graph.presentation import time_dims
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, grid, is_wide, line, plain_ticks
 from demandsim.plots.panels import Picture, derived, quantities
 from demandsim.plots.words import Locale
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fan"]
 
-_TIME = ("year", "date")
 #: Central intervals inside the widest, and how dark each is on top of those around it.
 _INNER, _SHADE = (0.5, 0.8), 0.22
 #: Range from which on an axis of a panel has room for the powers of ten only.
@@ -81,9 +81,9 @@ def fan(
     (1, 1)
     """
     check_prob(prob)
-    along = next((d for d in _TIME if d in draws.dims), None)
+    along = next(iter(time_dims(draws)), None)
     if along is None:
-        raise DemandsimError("a fan chart needs draws with a dim 'year' or 'date'")
+        raise DemandsimError("a fan chart needs draws over time: a dim whose labels are years or dates")
     moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
     names = quantities(of, moving, _plain(draws[moving])[:4])
     check_known(published or {}, names, "published quantity")

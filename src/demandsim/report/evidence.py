@@ -13,7 +13,7 @@ from demandsim.inference.evidence import Happened
 from demandsim.report.data import Belief, Beliefs, Learned, Seen
 from demandsim.report.fans import posterior_fan
 from demandsim.report.runs import Results
-from demandsim.report.scenes import name_of
+from demandsim.report.scenes import event_text, name_of
 from demandsim.report.selection import at
 from demandsim.report.words import Words
 from demandsim.statistics.event import Event
@@ -58,7 +58,11 @@ def _seen(results: Results, scenario: Mapping[str, str], words: Words) -> Iterat
     for evidence in results.model.evidence:
         source = words.locale.text(evidence.source or "–")
         if isinstance(evidence, Happened):
-            yield Seen(_happened(evidence, results, words), words.say("happened"), "–", "–", source)
+            # A function of the draws has only its name.
+            event = str(evidence)
+            if isinstance(evidence.event, Event):
+                event = event_text(evidence.event, results.draws, words, evidence.unit)
+            yield Seen(event, words.say("happened"), "–", "–", source)
             continue
         name, made = evidence.quantity, evidence.distribution
         array = results.draws[name]
@@ -82,23 +86,6 @@ def _seen(results: Results, scenario: Mapping[str, str], words: Words) -> Iterat
             )
             here = {dim: label for dim, label in place.items() if dim not in scenario}
             yield Seen(name_of(array, name, words, here), shown, told[0], told[1], source)
-
-
-def _happened(evidence: Happened, results: Results, words: Words) -> str:
-    """An event in words; a function of the draws has only its name."""
-    if not isinstance(evidence.event, Event):
-        return str(evidence)
-
-    def compared(one: Event) -> str:
-        if one.simple is None:
-            left, right = (name_of(results.draws[name], name, words) for name in one.parts)
-            return f"{left} {one.word} {right}"
-        name, sign, value = one.simple
-        scale = words.scale(evidence.unit or str(results.draws[name].attrs["units"]), value)
-        bound = scale.with_unit(scale.given(value)) if value else "0"
-        return f"{name_of(results.draws[name], name, words)} {sign} {bound}"
-
-    return evidence.event.written(compared, {word: words.say(word) for word in ("and", "or", "not")})
 
 
 def _own(array: xr.DataArray, dim: str, label: Any) -> Any:

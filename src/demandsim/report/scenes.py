@@ -14,6 +14,7 @@ from demandsim.report.data import Bar, Chart, Information, Moves, Quantity, Scen
 from demandsim.report.runs import Results
 from demandsim.report.selection import at, last_of
 from demandsim.report.words import Words
+from demandsim.statistics.event import Event
 from demandsim.statistics.summarize import probability
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["name_of", "scenes", "titled"]
+__all__ = ["event_text", "name_of", "scenes", "titled"]
 
 _BINS = 48
 #: Share of draws beyond either end of a drawn distribution, as in the pictures.
@@ -32,8 +33,6 @@ _MOST = 10
 _SHAPES = 8
 #: Rows of the table of all results.
 _ALL = 120
-#: Results whose sign decides, even where every draw agrees.
-_SIGNED = ("gross_margin", "net_present_value")
 
 
 def scenes(results: Results, words: Words) -> Iterator[Scene]:
@@ -109,20 +108,45 @@ def _rows(
 
 
 def _statements(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Statement]:
-    """How often results are positive, above 1 where they are a ratio of both sides, and above published limits."""
+    """How often the events of the study happen, other results are positive, and published limits are exceeded."""
+    known = [event for event in results.selection.events if all(name in results.draws for name in event.names)]
     for name in results.selection.headlines:
         if name not in results.summary:
             continue
-        array = results.draws[name]
-        here = last_of(array, place)
-        label = words.locale.name(name, array.attrs.get("long_name"))
-        signed = bool((here < 0).any()) and bool((here > 0).any())
-        if name in _SIGNED or signed:
-            yield _said(words.say("positive", name=label), here > 0)
-        elif name == "revenue_to_cost":
-            yield _said(words.say("above", name=label, limit="1"), here > 1)
+        own = [event for event in known if event.names[0] == name]
+        here = last_of(results.draws[name], place)
+        if not own and bool((here < 0).any()) and bool((here > 0).any()):
+            own = [Event(">", (name, 0.0))]
+        for event in own:
+            yield _said(_worded(event, results.draws, words), last_of(event(results.draws), place))
     if results.checks is not None:
         yield from _checked(results, place, words)
+
+
+def event_text(event: Event, draws: xr.Dataset, words: Words, unit: str = "") -> str:
+    """An event in words; its numbers are in `unit`, or each in that of its quantity."""
+
+    def compared(one: Event) -> str:
+        if one.simple is None:
+            left, right = (name_of(draws[name], name, words) for name in one.parts)
+            return f"{left} {one.word} {right}"
+        name, sign, value = one.simple
+        scale = words.scale(unit or str(draws[name].attrs.get("units", "1")), value)
+        bound = scale.with_unit(scale.given(value)) if value else "0"
+        return f"{name_of(draws[name], name, words)} {sign} {bound}"
+
+    return event.written(compared, {word: words.say(word) for word in ("and", "or", "not")})
+
+
+def _worded(event: Event, draws: xr.Dataset, words: Words) -> str:
+    if event.simple is None or event.simple[1] != ">":
+        return event_text(event, draws, words)
+    name, _, bound = event.simple
+    label = words.locale.name(name, draws[name].attrs.get("long_name"))
+    if bound == 0:
+        return words.say("positive", name=label)
+    scale = words.scale(str(draws[name].attrs.get("units", "1")), bound)
+    return words.say("above", name=label, limit=scale.with_unit(scale.given(bound)))
 
 
 def _said(text: str, event: Any) -> Statement:

@@ -8,32 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import check_known
+from demandsim.statistics.event import Event, parse_event
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
 __all__ = ["Selection", "at", "last_of", "selection_of"]
 
-#: What a reader looks for first, as models name it.
-_HEADLINES = (
-    "cards",
-    "fleet_cards",
-    "cards_in_service",
-    "gross_margin",
-    "net_present_value",
-    "revenue",
-    "annualized_capex",
-    "chip_spending",
-    "total_cost_of_ownership",
-    "revenue_to_cost",
-    "break_even_price",
-    "capex",
-)
-#: What sensitivity explains first: the result that decides, then the size of the demand.
-_EXPLAINED = ("gross_margin", "net_present_value", "cards", "fleet_cards", "chip_spending", "annualized_capex")
-_TIMES = ("year", "date", "quarter", "month")
-#: With fewer results that readers look for, the page shows others too; at most so many.
-_FEW, _MOST = 4, 8
 #: Labels of a further dim, such as hardware, that get a row each; of more, the last one.
 _LABELS = 6
 
@@ -56,6 +37,8 @@ class Selection:
         Labels of that dim.
     decides : bool
         The model has what an order of cards takes.
+    events : tuple of Event
+        Whose probabilities readers ask for.
     """
 
     headlines: tuple[str, ...]
@@ -64,6 +47,7 @@ class Selection:
     time_dim: str
     times: tuple[Any, ...]
     decides: bool
+    events: tuple[Event, ...] = ()
 
     def shown_labels(self, coords: Any, dims: Sequence[str]) -> list[dict[str, Any]]:
         """Labels of the further dims of a quantity, such as hardware: all if they are few, or the last."""
@@ -107,16 +91,18 @@ def selection_of(model: Model, of: Sequence[str] | None = None) -> Selection:
     """
     check_known(of or (), model.quantities, "quantity")
     varying, layout = model.program.varying, model.program.layout
-    headlines = tuple(dict.fromkeys(of or _headlines(model)))
-    explained = [name for name in headlines if varying[name].random]
+    shown = model.presentation
+    headlines = tuple(dict.fromkeys(of or shown.results))
+    offered = headlines if of else dict.fromkeys([*shown.explained, *headlines])
+    explained = [name for name in offered if varying[name].random]
     if not of:
         # A total says more than one kind of hardware does.
-        further = set(layout.model_dims) - set(_TIMES)
-        apart = {name for name in headlines if further & set(varying[name].dims)}
-        explained.sort(key=lambda name: (name in apart, _rank(name)))
+        further = set(layout.model_dims) - set(shown.time)
+        apart = {name for name in offered if further & set(varying[name].dims)}
+        explained.sort(key=apart.__contains__)
         headlines = tuple(sorted(headlines, key=apart.__contains__))
-    seen = {dim for name in headlines for dim in varying[name].dims} & set(layout.model_dims)
-    time_dim = next((dim for dim in _TIMES if dim in seen), "")
+    seen = {dim for name in headlines for dim in varying[name].dims}
+    time_dim = next((dim for dim in shown.time if dim in seen), "")
     grid = [[(dim, str(label)) for label in layout.coords[dim]] for dim in layout.scenario_dims]
     return Selection(
         headlines,
@@ -125,25 +111,8 @@ def selection_of(model: Model, of: Sequence[str] | None = None) -> Selection:
         time_dim,
         tuple(layout.coords[time_dim]) if time_dim else (),
         _decides(model),
+        tuple(parse_event(one.event) for one in shown.events.values()),
     )
-
-
-def _rank(name: str) -> int:
-    """Place among the results that decide; behind all of them what is none of them."""
-    return _EXPLAINED.index(name) if name in _EXPLAINED else len(_EXPLAINED)
-
-
-def _headlines(model: Model) -> list[str]:
-    """Results that readers look for, then those that the source prints, then those that nothing else is made of."""
-    used = {name for made in model.equations.values() for name in made.inputs}
-    printed = [row.quantity for row in model.notes.published if row.quantity in model.equations]
-    last = [name for name in model.equations if name not in used]
-    liked = [name for name in _HEADLINES if name in model.equations]
-    offered = liked
-    for more in (printed, last):
-        offered = [*offered, *(more if len(set(offered)) < _FEW else [])]
-    found = [name for name in dict.fromkeys(offered) if not name.startswith("exceeds_")]
-    return found[:_MOST] or list(model.equations)[-1:]
 
 
 def _decides(model: Model) -> bool:

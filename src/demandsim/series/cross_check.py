@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, UnitError, check_known
+from demandsim.graph.presentation import time_dims
 from demandsim.series.published_limits import Limit, published_limits
 from demandsim.statistics.summarize import probability, run_attrs, summarize
 from demandsim.units.convert import conversion_factor, same_dimension
@@ -27,8 +28,6 @@ _INDICATORS = {
 _PREFIX = "exceeds_"
 #: Yearly spending on chips, as models name it; the first that a run has is checked.
 _SPENDING = ("chip_spending", "annualized_capex")
-#: Along these a verdict names the worst label alone: a line per year would hide the point.
-_TIME = ("year", "date")
 
 
 def cross_check(
@@ -180,12 +179,14 @@ def _verdicts(check: xr.Dataset, draws: xr.Dataset) -> Iterator[str]:
     """Say a check in words, for every label of every dim but time."""
     check = check.isel(check=0)
     share = check.probability
-    dims = [str(dim) for dim in share.dims if dim not in _TIME]
+    # Along time a verdict names the worst label alone: a line per year would hide the point.
+    time = time_dims(share)
+    dims = [str(dim) for dim in share.dims if dim not in time]
     for labels in itertools.product(*(share[dim].values.tolist() for dim in dims)):
         here = check.sel(dict(zip(dims, labels, strict=True)))
         named = [label if isinstance(label, str) else f"{dim} {label}" for dim, label in zip(dims, labels, strict=True)]
         where = f" of {', '.join(named)}" if named else ""
-        for dim in [dim for dim in _TIME if dim in here.probability.dims]:
+        for dim in time:
             others = [other for other in here.probability.dims if other != dim]
             here = here.isel({dim: int(here.probability.max(others).argmax(dim))})
             label = here[dim].values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
 from demandsim.graph.metadata import Published, StudyNotes
+from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.inference.evidence import Happened, Observation, happened
 from demandsim.model import Model
-from demandsim.studies.schema import AssumptionTable, EvidenceTable, ScenarioTable, Study, validated
+from demandsim.statistics.event import parse_event
+from demandsim.studies.schema import AssumptionTable, EvidenceTable, PresentationTable, ScenarioTable, Study, validated
 
 __all__ = ["list_studies", "load_study", "model_from_toml"]
 
@@ -132,18 +134,42 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
             tuple(study.notes),
             tuple(Published(t.quantity, t.row, t.unit, t.digits, t.values) for t in study.published),
             {tuple(sorted(t.between)): t.source for t in study.correlations if t.source},
+            _presentation(study.presentation),
         ),
         dimensions=study.dimensions or None,
         nearest=study.nearest_correlations,
     )
     for place, table in enumerate(study.evidence):
         model = _observing(model, table, study.coords, f"{where}: [evidence.{place}]")
-    for row in study.published:
-        if row.quantity not in model.quantities:
-            raise StudyError(
-                f"{where}: [published]: unknown quantity '{row.quantity}'{did_you_mean(row.quantity, model.quantities)}"
-            )
+    for part, names in _named(study, model, where):
+        for name in names:
+            if name not in model.quantities:
+                raise StudyError(f"{where}: {part}: unknown quantity '{name}'{did_you_mean(name, model.quantities)}")
     return model
+
+
+def _named(study: Study, model: Model, where: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """Quantities that tables beside the model itself name."""
+    shown = study.presentation
+    yield "[published]", [row.quantity for row in study.published]
+    for key in ("results", "explained", "pictured"):
+        yield f"[presentation]: key '{key}'", getattr(shown, key)
+    check_known(shown.time, model.program.layout.coords, "dim in [presentation] time:")
+    for name, told in shown.events.items():
+        try:
+            yield f"[presentation.events.{name}]", parse_event(told.event).names
+        except DemandsimError as error:
+            raise StudyError(f"{where}: [presentation.events.{name}]: key 'event': {error}") from None
+
+
+def _presentation(table: PresentationTable) -> Presentation:
+    return Presentation(
+        tuple(table.results),
+        tuple(table.explained),
+        tuple(table.pictured),
+        tuple(table.time),
+        {name: PresentedEvent(one.event, one.says) for name, one in table.events.items()},
+    )
 
 
 def _equation(reference: str, own: Mapping[str, Equation], where: str) -> Equation:

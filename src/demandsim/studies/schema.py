@@ -69,6 +69,23 @@ class EvidenceTable(_Table):
         return self
 
 
+class EventTable(_Table):
+    """One ``[presentation.events.NAME]``."""
+
+    event: str = Field(description="text such as 'gross_margin > 0'")
+    says: str = Field(default="", description="in words, after 'Probability that'")
+
+
+class PresentationTable(_Table):
+    """``[presentation]``: what readers look for first."""
+
+    results: list[str] = Field(default_factory=list, description="headline quantities, the most wanted first")
+    explained: list[str] = Field(default_factory=list, description="quantities that sensitivity explains first")
+    pictured: list[str] = Field(default_factory=list, description="quantities in the picture of a run")
+    time: list[str] = Field(default_factory=list, description="dims of time")
+    events: dict[str, EventTable] = Field(default_factory=dict, description="tables of event and says")
+
+
 class ScenarioTable(_Table):
     """One override in full, where a number or a text is not enough."""
 
@@ -94,6 +111,9 @@ class Study(_Table):
     assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
     correlations: list[CorrelationTable] = Field(default_factory=list, description="rank correlations")
     evidence: list[EvidenceTable] = Field(default_factory=list, description="tables of what was observed")
+    presentation: PresentationTable = Field(
+        default_factory=PresentationTable, description="a table of what readers look for first"
+    )
     published: list[PublishedTable] = Field(default_factory=list, description="printed rows")
     scenarios: dict[str, dict[str, dict[str, Value | ScenarioTable]]] = Field(
         default_factory=dict, description="[scenarios.DIM.LABEL] with NAME = value"
@@ -139,10 +159,13 @@ def _table_class(table: list[Any]) -> type[_Table]:
         "assumptions": AssumptionTable,
         "correlations": CorrelationTable,
         "evidence": EvidenceTable,
+        "presentation": PresentationTable,
         "published": PublishedTable,
     }
     if table and table[0] == "scenarios" and len(table) >= 4:
         return ScenarioTable
+    if table[:2] == ["presentation", "events"]:
+        return EventTable
     return tables.get(str(table[0]), Study) if table else Study
 
 

@@ -1,0 +1,94 @@
+"""Study file: the parts of a model as text, which loads to an equal model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demandsim._system import written_whole
+from demandsim.distributions.format import format_value, is_labelled
+from demandsim.distributions.grammar import written
+from demandsim.errors import DistributionError, OutputError, StudyError
+from demandsim.graph.assumption import Assumption
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
+
+__all__ = ["study_text"]
+
+
+def study_text(model: Model, path: str | Path | None = None) -> str:
+    """Write a model as the text of a study file, and to `path` if given.
+
+    Raises
+    ------
+    StudyError
+        If a distribution or piece of evidence cannot be written as text.
+    OutputError
+        If the file cannot be written.
+    """
+    import tomli_w
+
+    notes, layout = model.notes, model.program.layout
+    data: dict[str, Any] = {
+        "schema": 1,
+        "name": notes.name,
+        "title": notes.title,
+        "source": notes.source,
+        "notes": list(notes.notes),
+        "equations": [made.reference for made in model.equations.values()],
+        "dimensions": list(model.dimensions),
+        "nearest_correlations": model.nearest,
+        "coords": {dim: list(layout.coords[dim]) for dim in layout.model_dims},
+        "presentation": _without_empty(dataclasses.asdict(notes.presentation)),
+        "assumptions": {name: _assumption(name, a) for name, a in model.assumptions.items()},
+        "correlations": [
+            _without_empty({"between": pair, "spearman": rho, "source": notes.reasons.get(tuple(sorted(pair)))})
+            for pair, rho in model.correlations.items()
+        ],
+        "evidence": [piece.table() for piece in model.evidence],
+        "published": [dataclasses.asdict(row) for row in notes.published],
+        "scenarios": {
+            dim: {
+                label: {name: _override(name, made, model.assumptions[name]) for name, made in overrides.items()}
+                for label, overrides in labels.items()
+            }
+            for dim, labels in model.scenarios.grid.items()
+        },
+    }
+    needed = {key: data[key] for key in ("equations", "dimensions", "assumptions")}
+    text = tomli_w.dumps({key: data[key] for key in data if key in needed or data[key]}, multiline_strings=False)
+    if path is not None:
+        try:
+            with written_whole(path) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
+    return text
+
+
+def _without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table without keys that say nothing, also in the tables inside it."""
+    inner = {key: _without_empty(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    return {key: value for key, value in inner.items() if value not in ("", None, (), {})}
+
+
+def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = {"distribution": written(assumption.distribution), "unit": assumption.unit}
+    except DistributionError as error:
+        raise StudyError(f"assumption '{name}': {error}") from None
+    point = assumption.point
+    table["point"] = format_value(point) if is_labelled(point) else float(point)
+    table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}
+    return table | ({"shared": True} if assumption.shared else {})
+
+
+def _override(name: str, made: Assumption, base: Assumption) -> Any:
+    table = _assumption(name, made)
+    table.pop("shared", None)
+    same = all(getattr(made, key) == getattr(base, key) for key in ("unit", "long_name", "source"))
+    own_point = made == base.with_distribution(made.distribution).relabelled(point=None)
+    return table["distribution"] if same and own_point else table
