@@ -99,6 +99,10 @@ def assert_homogeneous(
         world, factor = case
         before, after = look.at(world, world | {name: world[name] * factor for name in scaled})
         power = factor**degree
+
+        def noise(name: str) -> Array:
+            return power * before.noise(name) + after.noise(name)
+
         for name in names:
             text = f"{name} is not homogeneous of degree {degree:g} in {' and '.join(scaled)}"
             look.equal(
@@ -106,7 +110,7 @@ def assert_homogeneous(
                 Claim(name, text, [("scaled by", f"{factor:g}")]),
                 after.found[name],
                 before.found[name] * power,
-                slack=lambda name=name: power * before.noise(name) + after.noise(name),  # type: ignore[misc]
+                slack=functools.partial(noise, name),
             )
         return any(np.any(before.found[name]) for name in names)
 
@@ -181,6 +185,9 @@ def assert_monotone(
             ]
             return rows + [(f"{moved} to", bench.amount(moved, _at(upper.world[moved], cell))) for moved in raised]
 
+        def noise(name: str) -> Array:
+            return lower.noise(name) + upper.noise(name)
+
         for name in names:
             text = f"{name} is not {'strictly ' if strict else ''}{direction} in {' and '.join(raised)}"
             fall = sign * (lower.found[name] - upper.found[name])
@@ -190,7 +197,7 @@ def assert_monotone(
                 # No tolerance excuses staying the same where that is a fault.
                 np.where(fall >= 0, np.inf, 0.0) if strict else fall,
                 np.maximum(np.abs(lower.found[name]), np.abs(upper.found[name])),
-                lambda name=name: lower.noise(name) + upper.noise(name),  # type: ignore[misc]
+                functools.partial(noise, name),
                 functools.partial(shown, name),
             )
         return any(np.any(upper.found[name] != lower.found[name]) for name in names)

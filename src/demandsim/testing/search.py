@@ -271,9 +271,11 @@ class Search:
             both = {"expected": expected, "found": found}
             return [(word, self.bench.rounded(claim.name, array[cell])) for word, array in both.items()]
 
-        usual: Callable[[], Array] = lambda: 2 * tried.noise(claim.name)  # noqa: E731
+        def of_two_runs() -> Array:
+            return 2 * tried.noise(claim.name)
+
         size = np.abs(expected) if size is None else size
-        self.hold(tried, claim, np.abs(found - expected), size, slack or usual, shown)
+        self.hold(tried, claim, np.abs(found - expected), size, slack or of_two_runs, shown)
 
     def hold(
         self,
