@@ -98,7 +98,7 @@ def assert_homogeneous(
     def check(case: tuple[Values, float]) -> bool:
         world, factor = case
         before, after = look.at(world, world | {name: world[name] * factor for name in scaled})
-        power = factor**degree
+        power: float = factor**degree
 
         def noise(name: str) -> Array:
             return power * before.noise(name) + after.noise(name)
