@@ -14,3 +14,6 @@ settings.register_profile(
 )
 settings.register_profile("deep", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Fixtures of all pictures, for their contract and the tests of their numbers; the folder is on the path of the tests.
+pytest_plugins = ["pictures"]

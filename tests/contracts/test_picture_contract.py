@@ -1,0 +1,139 @@
+"""The contract of pictures: each can be read without the code, in every language, and is what it says it is."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from matplotlib import font_manager
+from pictures import SOURCE, STUDY, assert_readable, figure_of, only_fonts, words_of
+
+from demandsim import locale, plots
+from demandsim.errors import DemandsimError
+
+#: What a reader must find in the picture besides its provenance.
+SAYS = {
+    "fan": [
+        "10,000 cards",
+        "scenario short",
+        "median",
+        "central 50% interval",
+        "central 90% interval",
+        "published figures",
+    ],
+    "cohorts": ["10,000 cards", "scenario short", "bought 2027", "initial fleet", "missing", "central 90% interval"],
+    "distributions": ["10,000 cards", "bn CNY/year", "published point", "scenario 1000T", "central 90% interval"],
+    "forest": ["10,000 cards", "bn CNY/year", "published points", "1000T", "central 50% interval"],
+    "scatter": ["bn parameters", "10,000 cards", "scenario 100T", "Spearman rank correlation", "2,048 draws"],
+    "break_even": ["CNY/million tokens", "Utilization of a card", "published point:", "Monte Carlo error", "1000T"],
+    "break_even_above": ["thousand CNY/card", "gross margin ≥ 1.00 bn CNY/year", "Scenario 100T"],
+    "convergence": ["10,000 cards", "draws in all chains", "with all draws:", "± 1.96 MCSE"],
+    "tornado": [
+        "10,000 cards",
+        "bn CNY/year",
+        "Tokens a day",
+        "base 85.8",
+        "1000T",
+        "central 90% interval",
+        "published points",
+    ],
+    "tornado_one": ["bn CNY/year", "scenario 1000T", "3 CNY/million tokens", "36.7 bn parameters", "200 tn tokens/day"],
+    "sobol": ["share of the variance", "alone", "with interactions", "90,112 model runs", "90% interval"],
+    "sobol_one": ["share of the variance", "scenario 100T"],
+    "shapley": ["Shapley effect", "correlations included", "scenario 100T"],
+    "posterior": ["bn CNY", "what the evidence changes", "prior", "observed", "scenario 100T", "median: prior 0.45"],
+    "roofline": [
+        "10,000 cards",
+        "bn CNY/year",
+        "scenario 1000T",
+        "measured",
+        "85.8",
+        "Utilization of a card",
+        "medians",
+    ],
+    "limits": ["bn CNY/year", "China's AI chip market of 2025: 178 (100T ", "1000T", "probability of more"],
+    "limits_one": ["bn CNY", "The market of a year: 178 (", "scenario 100T", "how often the limit is exceeded"],
+    "payoffs": ["bn CNY", "Order [10,000 cards]", "Best:", "expected payoff", "mean of the worst 10%", "1000T"],
+    "payoffs_named": ["bn CNY", "buy", "rent", "Best: rent (scenario 100T)", "central 90% interval"],
+    "frontier": ["expected payoff [bn CNY]", "mean of the worst 10% [bn CNY]", "far outside", "no other pays"],
+    "information": [
+        "worth of knowing it",
+        "with interactions",
+        "bn CNY",
+        "share of the variance",
+        "Tokens a day",
+        "1000T",
+    ],
+    "information_one": ["knowing everything:", "± 1.96 MCSE", "scenario 1000T", "Mean API price"],
+    "waterfall": ["10,000 cards", "bn CNY/year", "Before", "After", "median forecast", "+150"],
+}
+
+#: What footers say of the run behind a picture.
+RUNS = {
+    "en": (f"study {STUDY}", "seed 7", f"source: {SOURCE}", "Sobol' sequence", "chains of"),
+    "zh": (f"研究 {STUDY}", "种子 7", "来源：", "Sobol' 序列", "条链"),
+}
+
+
+def test_every_public_picture_is_held_to_the_contract(make):
+    functions = {name for name in plots.__all__ if name != "save"}
+    assert {name for name in functions if not any(key.startswith(name) for key in SAYS)} == set()
+    assert make.keys() == SAYS.keys()
+    assert all("locale" in inspect.signature(getattr(plots, name)).parameters for name in functions)
+
+
+@pytest.fixture
+def chinese_font(square_font, monkeypatch):
+    """Only a font whose Chinese characters are as wide as real ones."""
+    only_fonts(monkeypatch)
+    entry = font_manager.FontEntry(fname=str(square_font), name="SimHei")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, entry])
+
+
+@pytest.mark.parametrize("language", locale.languages())
+@pytest.mark.parametrize("name", SAYS)
+def test_a_picture_can_be_read_without_the_code(name, language, make, chinese_font, tmp_path):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    axes = make[name](locale=language)
+    assert_readable(axes)
+    figure, words = figure_of(axes), words_of(axes)
+    assert [said for said in RUNS[language] if said not in words] == []
+    assert figure.texts[0].get_fontweight() == "bold", "no title"
+    assert STUDY in figure.texts[0].get_text()
+    for panel in np.ravel(axes):
+        if panel.get_visible() and panel.xaxis.get_visible() and panel.get_xticklabels() and name != "scatter":
+            assert panel.get_xlabel() or panel.get_title(loc="left"), "an axis without a unit or a name"
+    if language == "en":
+        assert [said for said in SAYS[name] if said not in words] == []
+    else:
+        assert not {"median", "scenario", "draws", "card", "seed"} & set(re.findall(r"[a-z]+", words))
+    # It is written as it was laid out, and leaves no global figure.
+    plots.save(axes, tmp_path / "a.png", dpi=60)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_chinese_without_a_font_says_what_to_install(name, make, monkeypatch):
+    only_fonts(monkeypatch)
+    with pytest.raises(DemandsimError, match=r"found none of: Noto Sans CJK SC, .*apt install fonts-noto-cjk"):
+        make[name](locale="zh")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+@pytest.mark.parametrize("name", SAYS)
+def test_chinese_pictures_count_in_wan_and_yi(name, make, monkeypatch):
+    only_fonts(monkeypatch, "Source Han Sans SC")
+    words = words_of(make[name](locale="zh"))
+    if name.startswith(("payoffs", "posterior", "frontier", "information", "limits_one")):
+        assert "亿元" in words
+    elif name not in ("cohorts", "fan", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
+        assert "亿元/年" in words
+    if name in ("cohorts", "fan", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
+        assert "万张" in words
+    if name in ("break_even_above", "tornado_one"):
+        assert "万元/张" in words
+    if name.startswith("tornado"):
+        assert "367 亿参数" in words
