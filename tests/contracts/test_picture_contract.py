@@ -99,7 +99,8 @@ def test_a_picture_can_be_read_without_the_code(name, language, make, chinese_fo
     axes = make[name](locale=language)
     assert_readable(axes)
     figure, words = figure_of(axes), words_of(axes)
-    assert [said for said in RUNS[language] if said not in words] == []
+    # Chinese lines end between any two characters.
+    assert [said for said in RUNS[language] if "".join(said.split()) not in "".join(words.split())] == []
     assert figure.texts[0].get_fontweight() == "bold", "no title"
     assert STUDY in figure.texts[0].get_text()
     for panel in np.ravel(axes):
