@@ -119,7 +119,8 @@ def _shape(axes: Axes, array: xr.DataArray, published: float | None, prob: float
     if published is not None:
         axes.axvline(published / divisor, color=ORANGE, linewidth=2)
     ends = {name: locale.number(end, 3) for name, end in (("median", middle), ("low", low), ("high", high))}
-    axes.set_xlabel(f"{shown}    {locale.say('spread', prob=locale.percent(prob), **ends)}", fontsize=9)
+    numbers = locale.say("spread", prob=locale.percent(prob), **ends)
+    axes.set_xlabel(f"{shown}    {numbers}", fontsize=9)
     axes.set_yticks([])
     axes.set_ylim(0, 1.08)
     bare(axes, "left", "top", "right")
