@@ -99,6 +99,8 @@ BAD = [
     (on("equations", "A3", "inference.crads"), r"'equations', cell A3: .*mean 'inference.cards'"),
     (on("equations", "A3", "my_own"), r"'equations', cell A3: .*read_workbook\(path, equations"),
     (on("notes", "A3", "nmae"), r"'notes', cell A3 \(nmae\): unknown key 'nmae'; did you mean 'name'"),
+    (on("notes", "B12", "results = cards"), r"'notes', cell B12 \(presentation\): .*; write as in a study file"),
+    (on("notes", "B12", "reslts = ['cards']"), r"'notes', cell B12 \(presentation\): .*; write as in a study file"),
     (on("published", "A3", "crads"), r"'published', cell A3 \(crads\): unknown quantity 'crads'.*mean 'cards'"),
     (on("published", "D3", 1.5), r"'published', cell D3 .*decimals"),
     (on("published", "F3", "many"), r"'published', cell F3 .*is the text 'many'"),

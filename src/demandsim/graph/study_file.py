@@ -14,9 +14,10 @@ from demandsim.errors import DistributionError, OutputError, StudyError
 from demandsim.graph.assumption import Assumption
 
 if TYPE_CHECKING:
+    from demandsim.graph.presentation import Presentation
     from demandsim.model import Model
 
-__all__ = ["study_text"]
+__all__ = ["presentation_table", "study_text"]
 
 
 def study_text(model: Model, path: str | Path | None = None) -> str:
@@ -42,7 +43,7 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "dimensions": list(model.dimensions),
         "nearest_correlations": model.nearest,
         "coords": {dim: list(layout.coords[dim]) for dim in layout.model_dims},
-        "presentation": _without_empty(dataclasses.asdict(notes.presentation)),
+        "presentation": presentation_table(notes.presentation),
         "assumptions": {name: _assumption(name, a) for name, a in model.assumptions.items()},
         "correlations": [
             _without_empty({"between": pair, "spearman": rho, "source": notes.reasons.get(tuple(sorted(pair)))})
@@ -67,6 +68,11 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         except OSError as error:
             raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     return text
+
+
+def presentation_table(presentation: Presentation) -> dict[str, Any]:
+    """The table of what readers look for first, without what is left unsaid."""
+    return _without_empty(dataclasses.asdict(presentation))
 
 
 def _without_empty(table: Mapping[str, Any]) -> dict[str, Any]:

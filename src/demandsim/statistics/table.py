@@ -18,7 +18,7 @@ from demandsim.units.format import label_value, number, readable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "SummaryTable", "as_csv", "as_records", "csv_text", "places", "rows", "table"]
+__all__ = ["Row", "SummaryTable", "csv_text", "places", "rows", "table"]
 
 
 @dataclass(frozen=True)
@@ -89,24 +89,6 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
                 divisor,
                 shown,
             )
-
-
-def as_records(table: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows as flat dictionaries, in the declared units, for JSON and CSV."""
-    return [
-        {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
-        for row in table
-    ]
-
-
-def as_csv(table: Sequence[Row]) -> str:
-    """Rows as CSV text, one line each, numbers in full."""
-    records = as_records(table)
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    # Labels first, also those that only some quantities have.
-    labels = [key for key in columns if any(key in row.labels for row in table)]
-    ordered = ["quantity", *labels, *(c for c in columns if c not in ("quantity", *labels))]
-    return csv_text(records, ordered)
 
 
 def csv_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:

@@ -21,7 +21,7 @@ from demandsim.model import Model
 from demandsim.statistics.event import parse_event
 from demandsim.studies.schema import AssumptionTable, EvidenceTable, PresentationTable, ScenarioTable, Study, validated
 
-__all__ = ["list_studies", "load_study", "model_from_toml"]
+__all__ = ["list_studies", "load_study", "model_from_toml", "presentation_of"]
 
 
 def _shipped() -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
             tuple(study.notes),
             tuple(Published(t.quantity, t.row, t.unit, t.digits, t.values) for t in study.published),
             {tuple(sorted(t.between)): t.source for t in study.correlations if t.source},
-            _presentation(study.presentation),
+            presentation_of(study.presentation),
         ),
         dimensions=study.dimensions or None,
         nearest=study.nearest_correlations,
@@ -162,7 +162,8 @@ def _named(study: Study, model: Model, where: str) -> Iterator[tuple[str, Sequen
             raise StudyError(f"{where}: [presentation.events.{name}]: key 'event': {error}") from None
 
 
-def _presentation(table: PresentationTable) -> Presentation:
+def presentation_of(table: PresentationTable) -> Presentation:
+    """What readers look for first, of its table."""
     return Presentation(
         tuple(table.results),
         tuple(table.explained),

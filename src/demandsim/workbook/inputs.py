@@ -12,6 +12,7 @@ from demandsim.distributions.convert import as_distribution
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, WorkbookError
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.study_file import presentation_table
 from demandsim.workbook.cells import fixed
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
@@ -190,10 +191,14 @@ class InputSheets:
 
     def write_notes(self, frozen: Mapping[str, str]) -> None:
         """Write the notes, the settings, and what people should know of this workbook."""
+        import tomli_w
+
         page, model = self._pages["notes"], self.model
         notes = model.notes
         rows = [("name", notes.name), ("title", notes.title), ("source", notes.source)]
         rows += [("note", note) for note in notes.notes]
+        shown = presentation_table(notes.presentation)
+        rows += [("presentation", tomli_w.dumps(shown, multiline_strings=False).strip())] if shown else []
         rows += [("order of dimensions", ", ".join(model.dimensions))]
         rows += [("nearest correlations", "yes" if model.nearest else "no"), ("schema", "1")]
         for key, text in rows:

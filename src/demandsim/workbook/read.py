@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from demandsim.equations import equation_named
 from demandsim.errors import (
@@ -20,7 +23,11 @@ from demandsim.errors import (
 )
 from demandsim.graph.graph import Equation
 from demandsim.graph.metadata import Published, StudyNotes
+from demandsim.graph.presentation import Presentation
 from demandsim.model import Model
+from demandsim.statistics.event import parse_event
+from demandsim.studies.loading import presentation_of
+from demandsim.studies.schema import PresentationTable
 from demandsim.workbook.assumptions import AssumptionRows, Found
 from demandsim.workbook.cells import Entry, SheetTable, table_of
 from demandsim.workbook.evidence import evidence_of
@@ -101,6 +108,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
         tuple(settings.notes),
         tuple(row for _, row in published),
         reasons,
+        settings.presentation,
     )
     try:
         model = Model(
@@ -198,7 +206,8 @@ class _Settings:
         self.notes: list[str] = []
         self.dimensions: list[str] = []
         self.nearest = False
-        known = (*self.said, "note", "order of dimensions", "nearest correlations", "schema")
+        self.presentation = Presentation()
+        known = (*self.said, "note", "presentation", "order of dimensions", "nearest correlations", "schema")
         for row in table:
             key = row.needed("key")
             entry = row.about(key)
@@ -206,6 +215,8 @@ class _Settings:
                 self.said[key] = entry.text("text") or ""
             elif key == "note":
                 self.notes += [text] if (text := entry.text("text")) else []
+            elif key == "presentation":
+                self.presentation = _presentation(entry)
             elif key == "order of dimensions":
                 self.dimensions = [name for part in (entry.text("text") or "").split(",") if (name := part.strip())]
             elif key == "nearest correlations":
@@ -215,6 +226,18 @@ class _Settings:
                     raise entry.fail("text", f"schema '{entry.text('text')}' is not known to this version of demandsim")
             elif key not in ("guide", "not a formula"):
                 raise entry.fail("key", f"unknown key '{key}'{did_you_mean(key, known)}")
+
+
+def _presentation(entry: Entry) -> Presentation:
+    """What readers look for first, as text of a study file; read as data."""
+    try:
+        table = PresentationTable.model_validate(tomllib.loads(entry.text("text") or ""))
+        for told in table.events.values():
+            parse_event(told.event)
+    except (tomllib.TOMLDecodeError, ValidationError, DemandsimError, RecursionError) as error:
+        said = str(error).splitlines()[0]
+        raise entry.fail("text", f'{said}; write as in a study file, such as results = ["cards"]') from None
+    return presentation_of(table)
 
 
 def _hint(
