@@ -151,6 +151,15 @@ def test_every_command_has_its_help_on_the_page_of_commands():
     assert set(re.findall(r"^```\{command-help\} (\w+)$", text, re.MULTILINE)) == own
 
 
+def test_files_that_the_guide_to_changes_names_are_there():
+    text = (DOCS / "how-to" / "contribute.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`([\w/]+\.(?:py|toml|json))`", text) if name.lower() == name}
+    assert len(named) > 12
+    for name in named:
+        folders = (ROOT, ROOT / "src" / "demandsim", *(ROOT / "src" / "demandsim").iterdir())
+        assert any((folder / name).exists() for folder in folders), f"{name} is named, and is not there"
+
+
 def test_our_side_of_every_comparison_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "how-to" / "coming-from.md").read_text(encoding="utf-8")
