@@ -10,8 +10,7 @@ from demandsim import distributions as dist
 from demandsim.equations import market
 from demandsim.errors import DemandsimError, UnitError, UnknownNameError
 from demandsim.series import load_series
-from demandsim.series.cross_check import can_cross_check, cross_check
-from demandsim.series.published_limits import published_limits
+from demandsim.series.cross_check import can_cross_check, cross_check, published_limits
 
 YEARS = [2025, 2026, 2027]
 FLAGS = [

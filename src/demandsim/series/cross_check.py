@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.resources
 import itertools
+import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,13 +16,12 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError, UnitError, check_known
 from demandsim.graph.presentation import time_dims
-from demandsim.series.published_limits import Limit, published_limits
+from demandsim.series.loader import load_series
 from demandsim.statistics.summarize import probability, run_attrs, summarize
 from demandsim.units.convert import conversion_factor, same_dimension
 from demandsim.units.format import label_text, number, readable
 
-__all__ = ["can_cross_check", "cross_check"]
-
+__all__ = ["can_cross_check", "cross_check", "published_limits"]
 
 #: Result and limit of the indicators that ship in ``equations.market``.
 _INDICATORS = {
@@ -28,6 +32,43 @@ _INDICATORS = {
 _PREFIX = "exceeds_"
 #: Yearly spending on chips, as models name it; the first that a run has is checked.
 _SPENDING = ("chip_spending", "annualized_capex")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A published figure that a result should not pass without a reason.
+
+    Parameters
+    ----------
+    value : float
+    unit, source : str
+    """
+
+    value: float
+    unit: str
+    source: str
+
+
+@functools.cache
+def published_limits() -> Mapping[str, Limit]:
+    """Read the limits, by name.
+
+    Examples
+    --------
+    >>> limit = published_limits()["China's AI chip market of 2025"]
+    >>> limit.value, limit.unit
+    (178000000000.0, 'CNY/year')
+    """
+    path = importlib.resources.files("demandsim.series").joinpath("published_limits.toml")
+    places = tomllib.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType({name: _limit(**where) for name, where in places.items()})
+
+
+def _limit(series: str, variable: str, at: Mapping[str, Any], periods: int = 1, note: str = "") -> Limit:
+    figures = load_series(series).sel(at)
+    value = periods * float(figures[variable].sum(skipna=False))
+    sources = ", ".join(dict.fromkeys(figures.source.sel(variable=variable).values.ravel().tolist()))
+    return Limit(value, "CNY/year", sources + (f" ({note})" if note else ""))
 
 
 def cross_check(
@@ -117,8 +158,8 @@ def _indicated(draws: xr.Dataset, name: str) -> xr.Dataset:
         label = f"the {label[:1].lower()}{label[1:]}"
     source = str(draws[limit].attrs.get("source", "")) if limit in draws else ""
     unit = str(draws[result].attrs.get("units", "1")) if result in draws else "1"
-    medians = _median(draws, result), _median(draws, limit)
-    return _check(draws[name] > 0.5, medians[0], medians[1], name, result or name, label, unit, source)
+    told = {"quantity": result or name, "limit_name": label, "units": unit, "source": source}
+    return _check(draws[name] > 0.5, _median(draws, result), _median(draws, limit), name, told)
 
 
 def _compared(
@@ -138,7 +179,8 @@ def _compared(
         source = given.source if isinstance(given, Limit) else str(getattr(given, "attrs", {}).get("source", ""))
         limit = _aligned(given.value if isinstance(given, Limit) else given, values, name, quantity)
         limit = limit * conversion_factor(own, unit)
-        yield _check((values > limit).rename(quantity), median, limit, name, quantity, name, unit, source)
+        told = {"quantity": quantity, "limit_name": name, "units": unit, "source": source}
+        yield _check((values > limit).rename(quantity), median, limit, name, told)
 
 
 def _aligned(limit: Any, values: xr.DataArray, name: str, quantity: str) -> xr.DataArray:
@@ -161,17 +203,9 @@ def _median(draws: xr.Dataset, quantity: str | None) -> xr.DataArray:
 
 
 def _check(
-    event: xr.DataArray,
-    result: xr.DataArray,
-    limit: xr.DataArray,
-    name: str,
-    quantity: str,
-    label: str,
-    unit: str,
-    source: str,
+    event: xr.DataArray, result: xr.DataArray, limit: xr.DataArray, name: str, told: Mapping[str, str]
 ) -> xr.Dataset:
     made = probability(event).assign(result=result.drop_attrs(), limit=limit.drop_attrs())
-    told = {"quantity": quantity, "limit_name": label, "units": unit, "source": source}
     return made.expand_dims(check=[name]).assign_coords({key: ("check", [text]) for key, text in told.items()})
 
 

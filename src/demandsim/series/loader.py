@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,6 @@ def load_series(series: str | Path) -> xr.Dataset:
 
 
 def _dataset(table: Table, name: str, where: str) -> xr.Dataset:
-    import numpy as np
     import xarray as xr
 
     rows = table.rows
@@ -110,54 +109,42 @@ def _dataset(table: Table, name: str, where: str) -> xr.Dataset:
     if dated:
         index["date"] = sorted({row.date for row in rows})
     variables = list(dict.fromkeys(row.variable for row in rows))
-    shape = [len(labels) for labels in index.values()]
-    if math.prod(shape) * len(variables) > _MOST_CELLS:
-        raise SeriesError(
-            f"{where}: labels {list(index)} multiply to {math.prod(shape)} cells; is each column a label?"
-        )
-    places = {dim: {label: place for place, label in enumerate(labels)} for dim, labels in index.items()}
-
-    def cell(row: Row) -> tuple[int, ...]:
-        labels: tuple[Any, ...] = (*row.labels, row.date) if dated else row.labels
-        return tuple(places[dim][label] for dim, label in zip(index, labels, strict=True))
-
-    values = np.full([*shape, len(variables)], np.nan)
-    misprints = values.copy()
-    texts: dict[str, Any] = {
-        key: np.full(values.shape, "absent" if key == "status" else "", dtype=object)
-        for key in ("source", "status", "period", *(key for key in OPTIONAL if key in table.columns))
-        if key != "misprint"
-    }
-    dates = np.full(values.shape, "NaT", dtype="datetime64[ns]")
-    units: dict[str, str] = {}
-    for row in rows:
-        place = (*cell(row), variables.index(row.variable))
-        factor = _factor(row, units.setdefault(row.variable, row.unit), where)
-        values[place], misprints[place] = row.value * factor, row.misprint * factor
-        dates[place] = np.datetime64(row.date, "ns")
-        for key, array in texts.items():
-            array[place] = getattr(row, key)
-
-    # The last axis tells variables apart; a single one needs no dim for it.
-    alone = len(variables) == 1
-    dims = (*index, *(() if alone else ("variable",)))
-    told: dict[str, Any] = {key: array.astype(str) for key, array in texts.items()}
-    if "misprint" in table.columns:
-        told["misprint"] = misprints
-    if not dated:
-        told["date"] = dates
-    coords: dict[str, Any] = {key: (dims, array[..., 0] if alone else array) for key, array in told.items()}
-    coords |= {
-        dim: np.array(labels, dtype="datetime64[ns]") if dim == "date" else labels for dim, labels in index.items()
-    }
-    if not alone:
-        coords["variable"] = variables
+    cells = math.prod(map(len, index.values()))
+    if cells * len(variables) > _MOST_CELLS:
+        raise SeriesError(f"{where}: labels {list(index)} multiply to {cells} cells; is each column a label?")
+    units = {row.variable: row.unit for row in reversed(rows)}
+    cube = _cube(table, index | {"variable": variables}, units, where)
+    told = cube.drop_vars("value")
+    # A single variable needs no dim to be told apart.
+    told = told.isel(variable=0, drop=True) if len(variables) == 1 else told
     data = {
-        variable: (tuple(index), values[..., place], _attributes(table, variable, units[variable]))
-        for place, variable in enumerate(variables)
+        variable: cube.value.sel(variable=variable, drop=True).assign_attrs(_attributes(table, variable, unit))
+        for variable, unit in ((variable, units[variable]) for variable in variables)
     }
     attrs = {"series": name, "title": table.title or name, "notes": "\n".join(table.notes)}
-    return xr.Dataset(data, coords, {key: said for key, said in attrs.items() if said})
+    return xr.Dataset(data, attrs={key: said for key, said in attrs.items() if said}).assign_coords(told.variables)
+
+
+def _cube(table: Table, index: Mapping[str, Sequence[Any]], units: Mapping[str, str], where: str) -> xr.Dataset:
+    """All columns over all labels and variables; what the file does not have is NaN, or absent."""
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+
+    texts = ["source", "status", "period", *(key for key in OPTIONAL if key in table.columns and key != "misprint")]
+    records = []
+    for row in table.rows:
+        factor = _factor(row, units[row.variable], where)
+        numbers = {"value": row.value * factor, "misprint": row.misprint * factor}
+        labels = dict(zip(table.labels, row.labels, strict=True)) | {"date": np.datetime64(row.date, "ns")}
+        records.append({**labels, "variable": row.variable, **numbers, **{key: getattr(row, key) for key in texts}})
+    frame = pd.DataFrame(records).set_index(list(index))
+    frame = frame if "misprint" in table.columns else frame.drop(columns="misprint")
+    labels = {
+        dim: np.array(each, dtype="datetime64[ns]") if dim == "date" else np.array(each) for dim, each in index.items()
+    }
+    cube = xr.Dataset.from_dataframe(frame).reindex(labels).assign_coords(labels)
+    return cube.assign({key: cube[key].fillna("absent" if key == "status" else "").astype(str) for key in texts})
 
 
 def _repeated(rows: Sequence[Row], *, dated: bool) -> tuple[Row, Row] | None:
