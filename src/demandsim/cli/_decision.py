@@ -191,7 +191,7 @@ def _order(model: Model, study: str, terms: Terms) -> Decision:
         f"a card costs {terms.unit_cost}, an idle one brings {terms.salvage}, a missing one loses "
         f"{terms.lost_margin} more [CNY/card]"
     )
-    index = "gross_margin" if "gross_margin" in model.equations else demand
+    index = next(iter(model.presentation.explained), demand)
     title = "order of cards before demand is known"
     return Decision(title, payoff, "order", "card", "cards", demand, index, True, notes)
 
@@ -205,7 +205,7 @@ def _price(model: Model, study: str, terms: Terms) -> Decision:
     names += [answer] if isinstance(answer, str) else []
     _check(model, study, "a price of tokens", {f"({name})": name for name in names})
     notes = [f"paid tokens fall by {terms.elasticity} percent when the price rises by one (--elasticity)"]
-    index, unit = "gross_margin" if "gross_margin" in model.equations else "break_even_price", "CNY/Mtoken"
+    index, unit = next(iter(model.presentation.explained), "break_even_price"), "CNY/Mtoken"
     return Decision("price of tokens", SetPrice(answer), "price", unit, unit, "token_price", index, False, notes)
 
 

@@ -12,6 +12,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call
+from demandsim.graph.presentation import time_dims
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, places, rows
 from demandsim.units.format import number, readable
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["TIME", "run"]
+__all__ = ["run"]
 
-#: Dims that run across a table rather than down.
-TIME = ("year", "date")
 #: Columns that fit beside each other.
 _WIDEST = 8
 #: Bytes of draws up to which everything is kept.
@@ -141,7 +140,7 @@ def _results(
 def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
     """Quantities to keep: all, or where they would fill the disk, those that vary over no dim such as hardware."""
     layout, varying = model.program.layout, model.program.varying
-    plain = {*layout.scenario_dims, *TIME}
+    plain = {*layout.scenario_dims, *model.presentation.time}
     values = {n: math.prod(layout.size(d) for d in varying[n].dims) for n in model.quantities if varying[n].random}
     if 8 * sum(values.values()) * (draws or 8192) * chains <= _LARGEST:
         return None
@@ -202,20 +201,21 @@ def _print_summary(model: Model, table: Sequence[Row], prob: float) -> None:
     scenarios = set(model.scenarios.dims)
     further = [set(row.labels) - scenarios for row in table]
     # What the study prints as published is so called; elsewhere a point is the study's own.
+    time = model.presentation.time
     point = "published" if len(model.notes.published) > len(model.equations) / 2 else "point"
     _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], point, prob)
-    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(TIME)], prob)
-    others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(TIME))
+    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, prob)
+    others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(time))
     if others:
         print_line()
         print_line(f"by further labels, in summary.csv: {', '.join(others)}")
 
 
-def _by_scenario(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[str, list[Row]]]:
     """Rows of each scenario; those that are the same in every scenario come first, once."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        label = ", ".join(str(value) for dim, value in row.labels.items() if dim not in TIME)
+        label = ", ".join(str(value) for dim, value in row.labels.items() if dim not in time)
         groups.setdefault(label, []).append(row)
     return sorted(groups.items(), key=lambda item: item[0] != "")
 
@@ -233,27 +233,27 @@ def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
         print_table((label or "in every scenario", *heads), lines, bold=True)
 
 
-def _print_timed(rows: Sequence[Row], prob: float) -> None:
+def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
     """A line a quantity and a column a year: the median, and the interval in brackets."""
     results = [row for row in rows if row.role == "derived"]
     if not results:
         return
-    times = list(dict.fromkeys(_time(row) for row in results))
+    times = list(dict.fromkeys(_time(row, time) for row in results))
     shown = times[:: -math.ceil(len(times) / _WIDEST)][::-1]
-    for label, members in _by_scenario(results):
+    for label, members in _by_scenario(results, time):
         lines = []
         for name in dict.fromkeys(row.quantity for row in members):
-            cells = {_time(row): row for row in members if row.quantity == name}
-            sizes = [abs(cells[time].statistics["median"]) for time in shown if time in cells]
+            cells = {_time(row, time): row for row in members if row.quantity == name}
+            sizes = [abs(cells[moment].statistics["median"]) for moment in shown if moment in cells]
             divisor, unit = readable(next(iter(cells.values())).unit, max(sizes))
-            lines.append([name, *(_cell(cells.get(time), divisor) for time in shown), unit])
+            lines.append([name, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
         print_line()
         print_table((label or "in every scenario", *shown, "unit"), lines, bold=True)
     print_line(f"medians, and central {prob:.0%} intervals in brackets", fold=True)
 
 
-def _time(row: Row) -> str:
-    return next(str(row.labels[dim]) for dim in TIME if dim in row.labels)
+def _time(row: Row, time: Sequence[str]) -> str:
+    return next(str(row.labels[dim]) for dim in time if dim in row.labels)
 
 
 def _cell(row: Row | None, divisor: float) -> str:
@@ -265,7 +265,7 @@ def _cell(row: Row | None, divisor: float) -> str:
 
 def _chances(covers: xr.Dataset) -> list[str]:
     """The probability of each scenario; over time, of all years in one line."""
-    time = next((dim for dim in TIME if dim in covers.dims), None)
+    time = next(iter(time_dims(covers)), None)
     lines = []
     for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):
         here = covers.sel(place)

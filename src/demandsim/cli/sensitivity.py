@@ -12,8 +12,8 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Results, print_line, print_table, print_title, say
 from demandsim.cli._study import Call
-from demandsim.cli.run import TIME
 from demandsim.errors import check_known
+from demandsim.graph.presentation import time_dims
 from demandsim.statistics.table import places
 from demandsim.units.format import number, readable
 
@@ -80,7 +80,8 @@ def _shares(model: Model, names: Sequence[str], draws: int, call: Call) -> tuple
 def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
     """Leave one dim for panels to stand side by side, scenarios rather than years; of the others the last label."""
     others = [str(dim) for dim in data[list(data.data_vars)].reset_coords(drop=True).dims if dim not in inner]
-    beside = next((dim for dim in others if dim not in TIME), None)
+    time = time_dims(data)
+    beside = next((dim for dim in others if dim not in time), None)
     beside = beside or next((dim for dim in others if data.sizes[dim] <= _SIDE_BY_SIDE), None)
     left = [dim for dim in others if dim != beside]
     for dim in left:

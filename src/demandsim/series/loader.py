@@ -136,13 +136,11 @@ def _cube(table: Table, index: Mapping[str, Sequence[Any]], units: Mapping[str, 
     for row in table.rows:
         factor = _factor(row, units[row.variable], where)
         numbers = {"value": row.value * factor, "misprint": row.misprint * factor}
-        labels = dict(zip(table.labels, row.labels, strict=True)) | {"date": np.datetime64(row.date, "ns")}
-        records.append({**labels, "variable": row.variable, **numbers, **{key: getattr(row, key) for key in texts}})
+        spot = dict(zip(table.labels, row.labels, strict=True)) | {"date": np.datetime64(row.date, "ns")}
+        records.append({**spot, "variable": row.variable, **numbers, **{key: getattr(row, key) for key in texts}})
     frame = pd.DataFrame(records).set_index(list(index))
     frame = frame if "misprint" in table.columns else frame.drop(columns="misprint")
-    labels = {
-        dim: np.array(each, dtype="datetime64[ns]") if dim == "date" else np.array(each) for dim, each in index.items()
-    }
+    labels = {dim: np.array(each, dtype="datetime64[ns]" if dim == "date" else None) for dim, each in index.items()}
     cube = xr.Dataset.from_dataframe(frame).reindex(labels).assign_coords(labels)
     return cube.assign({key: cube[key].fillna("absent" if key == "status" else "").astype(str) for key in texts})
 
