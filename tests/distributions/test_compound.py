@@ -1,4 +1,4 @@
-"""Truncation and mixtures, and the traps that others fall into."""
+"""Truncation, mixtures and pools, and the traps that others fall into."""
 
 import math
 
@@ -113,3 +113,27 @@ def test_any_magnitude_works_or_is_refused(value, sign):
             assert np.all(np.diff(x) > 0) or made.is_constant, made
         if not made.is_constant:
             np.testing.assert_allclose(made.cdf(made.ppf(u)), u, atol=1e-9, err_msg=str(made))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: dist.pooled([]), "at least one"),
+        (lambda: dist.pooled("normal(1, 2)"), "must be a list"),
+        (lambda: dist.pooled([dist.normal(1, 2)], [1, 2]), "as many weights"),
+        (lambda: dist.pooled([dist.normal(1, 2)], kind="geometric"), "kind of pool"),
+        (lambda: dist.pooled([dist.normal(1, 2), dist.gamma(1, 2)], kind="logarithmic"), "one family"),
+        (lambda: dist.pooled([dist.uniform(1, 2), dist.uniform(3, 4)], kind="logarithmic"), "no value is possible"),
+        (lambda: dist.pooled([dist.discrete([1]), dist.discrete([2])], kind="logarithmic"), "no value is possible"),
+    ],
+)
+def test_pools_that_cannot_be(call, words):
+    with pytest.raises(DistributionError, match=words):
+        call()
+
+
+def test_a_pool_is_read_as_text():
+    text = 'pooled([normal(0, 1), normal(2, 3)], [2, 1], kind="logarithmic")'
+    made = dist.pooled([dist.normal(0, 1), dist.normal(2, 3)], [2, 1], kind="logarithmic")
+    assert dist.parse_distribution(text) == made
+    assert dist.parse_distribution(str(made)) == made

@@ -66,7 +66,7 @@ def test_evidence_comes_back_and_a_bad_cell_of_it_is_named(tmp_path):
         book.save(tmp_path / "bad.xlsx")
         with pytest.raises(DemandsimError, match=says):
             read_workbook(tmp_path / "bad.xlsx")
-    with pytest.raises(WorkbookError, match="is a function, which a workbook does not hold"):
+    with pytest.raises(WorkbookError, match="is a function, which a file does not hold"):
         write_workbook(study.observe(lambda draws: draws.capex > 0), path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,6 +67,9 @@ def infer(
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Learn from evidence: print prior against posterior, write the posterior's draws, summary and picture."""
+    from demandsim.sampling.receipt import receipt
+    from demandsim.statistics.datatree import told_evidence
+
     call = Call("infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event)
     model = call.model()
     if not model.evidence:
@@ -83,7 +85,7 @@ def infer(
     with busy("summarizing"):
         rows = list(_learned(model, prior, posterior, prob))
     a = posterior.attrs
-    more = {"evidence": json.loads(a["evidence"]), "receipt": json.loads(a["receipt"]), "prob": prob}
+    more = {"evidence": told_evidence(posterior), "receipt": receipt(posterior), "prob": prob}
     labels = list(dict.fromkeys(dim for row in rows for dim in row.labels))
     results = Results([row.record for row in rows], a, labels, more)
     with busy("writing draws, summary and picture"):
@@ -156,7 +158,9 @@ def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
     import numpy as np
     import xarray as xr
 
-    pieces = [piece for piece in json.loads(posterior.attrs["evidence"]) if "quantity" in piece]
+    from demandsim.statistics.datatree import observations
+
+    pieces = observations(posterior)
     for name in dict.fromkeys(piece["quantity"] for piece in pieces):
         array = posterior[name]
         along = next(iter(time_dims(array)), None)

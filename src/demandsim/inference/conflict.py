@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from demandsim._system import Array
+from demandsim.inference.importance import keyed
 from demandsim.inference.likelihood import Element, Likelihood, Term
-from demandsim.inference.weights import keyed
 from demandsim.sampling.program import Layout
 from demandsim.units.format import label_value
 

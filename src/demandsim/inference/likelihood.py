@@ -133,10 +133,6 @@ def compiled(evidence: Sequence[Evidence], program: Program, graph: Graph, units
     return Likelihood(terms, dims, needed)
 
 
-def _scenario_axes(array: Array, layout: Layout) -> tuple[int, ...]:
-    return array.shape[: len(layout.scenario_dims)]
-
-
 def _observation(piece: Observation, program: Program, units: Mapping[str, str]) -> Term:
     name, distribution = piece.quantity, piece.distribution
     factor, log = conversion_factor(units[name], piece.unit), on_log_scale(distribution)
@@ -147,46 +143,46 @@ def _observation(piece: Observation, program: Program, units: Mapping[str, str])
     )
 
     def read(element: Element, values: Mapping[str, Array], layout: Layout) -> Array:
-        array = values[name]
-        places = tuple(
-            layout.coords[dim].index(element.labels[dim]) if dim in element.labels and array.shape[axis] > 1 else 0
-            for axis, dim in enumerate(layout.dims)
-            if axis >= len(layout.scenario_dims)
-        )
-        chosen: tuple[Any, ...] = (*(slice(None) for _ in layout.scenario_dims), *places)
-        found: Array = array[chosen]
-        for axis, dim in enumerate(layout.scenario_dims):
-            if dim in element.labels and found.shape[axis] > 1:
-                place = layout.coords[dim].index(element.labels[dim])
-                found = found.take([place], axis=axis)
-        return np.asarray(found if factor == 1.0 else found * factor)
+        found = _at_labels(values[name], element.labels, layout)
+        return found if factor == 1.0 else found * factor
 
     def value(values: Mapping[str, Array], layout: Layout) -> Array:
-        own = [dim in distribution.dims for dim in layout.scenario_dims]
-        array = values[name]
-        shape = [
-            layout.size(dim) if labelled else size
-            for dim, labelled, size in zip(
-                layout.scenario_dims, own, array.shape[: len(layout.scenario_dims)], strict=True
-            )
-        ]
-        out = np.zeros((*shape, array.shape[-1]))
+        sizes = zip(layout.scenario_dims, values[name].shape, strict=False)
+        shape = [layout.size(dim) if dim in distribution.dims else size for dim, size in sizes]
+        out = np.zeros((*shape, values[name].shape[-1]))
         for element in elements:
-            mine = {dim: label for dim, label in element.labels.items() if dim in layout.scenario_dims}
+            where = _in_scenarios(element.labels, layout)
             # In a world of its own, evidence about another scenario says nothing.
-            if any(label not in layout.coords[dim] for dim, label in mine.items()):
-                continue
-            where = tuple(
-                slice(place := layout.coords[dim].index(mine[dim]), place + 1) if dim in mine else slice(None)
-                for dim in layout.scenario_dims
-            )
-            out[where] += log_density(element.law, read(element, values, layout), log)
+            if where is not None:
+                out[where] += log_density(element.law, read(element, values, layout), log)
         return out
 
-    worlds = frozenset(
-        dim for dim in program.layout.scenario_dims if dim in program.varying[name].dims or dim in distribution.dims
-    )
-    return Term(name, (name,), worlds, value, elements, read, log)
+    own = program.varying[name].dims.union(distribution.dims)
+    return Term(name, (name,), own.intersection(program.layout.scenario_dims), value, elements, read, log)
+
+
+def _at_labels(array: Array, labels: Mapping[str, Any], layout: Layout) -> Array:
+    """Values at some labels: without the model's own dims, of which those not named have one place."""
+    where: list[Any] = []
+    for dim, size in zip(layout.dims, array.shape, strict=False):
+        place = layout.coords[dim].index(labels[dim]) if dim in labels and size > 1 else 0
+        if dim not in layout.scenario_dims:
+            where.append(place)
+        else:
+            where.append(slice(place, place + 1) if dim in labels else slice(None))
+    found: Array = array[tuple(where)]
+    return found
+
+
+def _in_scenarios(labels: Mapping[str, Any], layout: Layout) -> tuple[slice, ...] | None:
+    """Where labels lie on the scenario axes; None if they are of a scenario that is not there."""
+    where = []
+    for dim in layout.scenario_dims:
+        if dim in labels and labels[dim] not in layout.coords[dim]:
+            return None
+        place = layout.coords[dim].index(labels[dim]) if dim in labels else 0
+        where.append(slice(place, place + 1) if dim in labels else slice(None))
+    return tuple(where)
 
 
 def log_density(law: Law, x: Array, log: bool) -> Array:

@@ -15,16 +15,15 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.inference.conflict import Distance
 from demandsim.inference.evidence import Evidence, Observation
-from demandsim.inference.importance import Weighed
+from demandsim.inference.importance import Weighed, arviz_kernels
 from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.posterior_program import ConditionedProgram, joined, log_prior, widened
 from demandsim.inference.prior_pool import Pool
 from demandsim.inference.smc import Population
-from demandsim.inference.weights import arviz_kernels
 from demandsim.sampling.dataset import labelled
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.program import Layout
-from demandsim.sampling.receipt import requested_quantiles, written
+from demandsim.sampling.receipt import requested_quantiles, told
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
 from demandsim.statistics.datatree import numbered
@@ -189,7 +188,7 @@ def _receipt(outcome: Outcome) -> str:
     quantiles: dict[str, Any] = {}
     correlations: dict[str, Any] = {}
     for one, world in zip(outcome.sampled, outcome.worlds, strict=True):
-        found = json.loads(written(one.receipt, one.run.program, requested_quantiles(one.run.program)))
+        found = told(one.receipt, one.run.program, requested_quantiles(one.run.program))
         where = f" ({', '.join(str(label) for label in world.values())})" if len(outcome.worlds) > 1 else ""
         quantiles |= {f"{name}{where}": row for name, row in found["quantiles"].items()}
         correlations |= {f"{name}{where}": row for name, row in found["rank_correlations"].items()}

@@ -26,8 +26,8 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
+from demandsim.inference.importance import effective_size, keyed, log_mean, normalised, systematic
 from demandsim.inference.prior_pool import Pool, chosen_uniforms
-from demandsim.inference.weights import effective_size, keyed, log_mean, normalised, systematic
 
 __all__ = ["Population", "sampled_chain"]
 
@@ -99,7 +99,7 @@ def sampled_chain(
     centre = _moments(z, np.full(draws, 1.0 / draws), size)
     while True:
         final = heat >= 1.0
-        z, current, acceptance, memory = _moved(log_likelihood, z, current, heat, centre, scale, rng, final)
+        (z, current), acceptance, memory = _moved(log_likelihood, (z, current), heat, centre, scale, rng)
         if final:
             return Population(z, log_evidence, acceptance, memory, steps)
         colder = _next_heat(current, heat, draws / 2)
@@ -138,16 +138,17 @@ def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
 
 def _moved(
     log_likelihood: Callable[[Array], Array],
-    z: Array,
-    current: Array,
+    cloud: tuple[Array, Array],
     heat: float,
     centre: tuple[Array, Array],
     scale: list[float],
     rng: Any,
-    final: bool,
-) -> tuple[Array, Array, float, float]:
-    """Move every draw until the population has forgotten where it began; `scale` is tuned on the way."""
-    start, began = z.copy(), current.copy()
+) -> tuple[tuple[Array, Array], float, float]:
+    """Move every draw until the population has forgotten where it began; `scale` is tuned on the way.
+
+    A cloud is the draws, and the log-likelihood of each.
+    """
+    (z, current), (start, began), final = cloud, cloud, heat >= 1.0
     enough = _FORGOTTEN[final] + 3 / math.sqrt(z.shape[1])
     memory, accepted, last = 1.0, [], _MOST_SWEEPS[final]
     origin = np.zeros(len(z)), np.eye(len(z))
@@ -174,7 +175,7 @@ def _moved(
                 last = 2 * (sweep + 1) if final else sweep + 1
         if sweep + 1 >= last:
             break
-    return z, current, float(np.mean(accepted)), memory
+    return (z, current), float(np.mean(accepted)), memory
 
 
 def _proposed(z: Array, reference: tuple[Array, Array], nu: float, scale: float, rng: Any) -> tuple[Array, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from demandsim.errors import DemandsimError, check_known
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, is_wide, line, plain_ticks
 from demandsim.plots.panels import Picture, finite, quantities
 from demandsim.plots.words import Locale
+from demandsim.statistics.datatree import observations
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_value
 
@@ -72,7 +72,7 @@ def posterior(
     """
     if "evidence" not in found.attrs:
         raise DemandsimError("these draws are not of a posterior; pass what model.infer returns, then the prior")
-    evidence = [piece for piece in json.loads(found.attrs["evidence"]) if "quantity" in piece]
+    evidence = observations(found)
     known = [n for n, a in found.data_vars.items() if n in prior.data_vars and {"chain", "draw"} <= set(a.dims)]
     names = quantities(_telling(found[known], prior, evidence) if of is None else of, known)
     for name in names:

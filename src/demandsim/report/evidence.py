@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from demandsim.report.runs import Results
 from demandsim.report.scenes import event_text, name_of
 from demandsim.report.selection import at
 from demandsim.report.words import Words
+from demandsim.statistics.datatree import told_evidence
 from demandsim.statistics.event import Event
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_text, percent
@@ -35,7 +35,7 @@ def learned(results: Results, words: Words) -> Learned | None:
     if posterior is None:
         return None
     got = posterior.attrs
-    pieces = json.loads(got["evidence"])
+    pieces = told_evidence(posterior)
     how = words.say(
         "learned_how",
         total=f"{posterior.sizes['chain'] * posterior.sizes['draw']:,}",

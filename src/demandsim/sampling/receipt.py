@@ -102,6 +102,11 @@ def count(
 
 def written(total: Receipt, program: Program, requested: Mapping[str, Array]) -> str:
     """Write a receipt as JSON for the attribute ``receipt`` of a Dataset."""
+    return json.dumps(told(total, program, requested), sort_keys=True)
+
+
+def told(total: Receipt, program: Program, requested: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """Tell what was requested and achieved, as `receipt` returns it."""
     quantiles: dict[str, Any] = {}
     for name, counts in total.below.items():
         for label, place in _labels(program, name, counts.shape[:2]):
@@ -117,7 +122,7 @@ def written(total: Receipt, program: Program, requested: Mapping[str, Array]) ->
         }
         for one, other in total.moments
     }
-    return json.dumps({"quantiles": quantiles, "rank_correlations": correlations}, sort_keys=True)
+    return {"quantiles": quantiles, "rank_correlations": correlations}
 
 
 def _rank_correlation(draws: int, sums: tuple[int, ...]) -> float:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError
 
-__all__ = ["numbered", "to_datatree"]
+__all__ = ["numbered", "observations", "to_datatree", "told_evidence"]
 
 #: Prefix of the coordinates that hold the log-likelihood of each draw.
 _LIKELIHOOD = "log_likelihood_"
@@ -108,17 +108,30 @@ def _densities(draws: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
     return xr.Dataset(found).transpose("chain", "draw", ...)
 
 
+def told_evidence(draws: xr.Dataset) -> list[dict[str, Any]]:
+    """What draws of a posterior say of their evidence, a table a piece: its words, unit and source.
+
+    An observation has its quantity, the medians of what was read, and their labels (``coords``) as well.
+    """
+    found: list[dict[str, Any]] = json.loads(draws.attrs["evidence"])
+    return found
+
+
+def observations(draws: xr.Dataset) -> list[dict[str, Any]]:
+    """Those pieces of the evidence that are observations of a quantity; see `told_evidence`."""
+    return [piece for piece in told_evidence(draws) if "quantity" in piece]
+
+
 def _observed(draws: xr.Dataset) -> xr.Dataset:
     """Medians of the observations; a quantity that was observed twice is there twice."""
     found: dict[str, xr.DataArray] = {}
-    for piece in json.loads(draws.attrs["evidence"]):
-        if "quantity" in piece:
-            name, coords = numbered(piece["quantity"], found), piece["coords"]
-            # Under dims of their own: what was observed need not have all labels.
-            own = {f"{dim}_observed": labels for dim, labels in coords.items()}
-            values = np.reshape(piece["observed"], [len(labels) for labels in own.values()])
-            attrs = {"units": piece["unit"], "source": piece["source"], "evidence": piece["evidence"]}
-            found[name] = xr.DataArray(values, dims=list(own), coords=own, attrs=attrs)
+    for piece in observations(draws):
+        name, coords = numbered(piece["quantity"], found), piece["coords"]
+        # Under dims of their own: what was observed need not have all labels.
+        own = {f"{dim}_observed": labels for dim, labels in coords.items()}
+        values = np.reshape(piece["observed"], [len(labels) for labels in own.values()])
+        attrs = {"units": piece["unit"], "source": piece["source"], "evidence": piece["evidence"]}
+        found[name] = xr.DataArray(values, dims=list(own), coords=own, attrs=attrs)
     return xr.Dataset(found)
 
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.convert import as_distribution
-from demandsim.distributions.grammar import written
-from demandsim.errors import DistributionError, WorkbookError, did_you_mean
+from demandsim.errors import StudyError, WorkbookError, did_you_mean
 from demandsim.inference.evidence import Evidence, Happened, Observation, happened
-from demandsim.statistics.event import Event
 from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import INPUTS
@@ -29,19 +27,13 @@ def write_evidence(book: Any, model: Model) -> Page:
     widths = [(16, 34), (16, 40), (10, 24), (36, 52), (16, 40), (40, 70)]
     page = Page(book.create_sheet(plan.name), plan.intro, plan.columns, widths)
     for piece in model.evidence:
-        if isinstance(piece, Observation):
-            distribution = piece.distribution
-            try:
-                written(distribution)
-            except DistributionError as error:
-                raise WorkbookError(f"evidence on '{piece.quantity}': {error}") from None
-            labels = tomli_w.dumps({dim: list(at) for dim, at in distribution.coords.items()}, multiline_strings=False)
-            texts = [piece.quantity, None, piece.unit, str(distribution), labels.strip() or None]
-        elif isinstance(piece.event, Event):
-            texts = [None, str(piece.event), piece.unit or None, None, None]
-        else:
-            raise WorkbookError(f"evidence '{piece}' is a function, which a workbook does not hold; write a comparison")
-        for column, text in enumerate([*texts, piece.source], start=1):
+        try:
+            table = piece.table()
+        except StudyError as error:
+            raise WorkbookError(str(error)) from None
+        labels = tomli_w.dumps(table.get("coords", {}), multiline_strings=False).strip()
+        told = [table.get(key) for key in ("quantity", "event", "unit", "distribution")]
+        for column, text in enumerate([*told, labels or None, piece.source], start=1):
             page.text(page.row, column, text, "input unit" if column == 3 else "input")
         page.row += 1
     return page
