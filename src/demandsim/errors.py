@@ -42,6 +42,7 @@ __all__ = [
     "equation_of",
     "in_equation",
     "shorten",
+    "shown",
 ]
 
 
@@ -200,6 +201,11 @@ def shorten(text: str, longest: int = 80) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+def shown(value: Any) -> str:
+    """Write a value that a message quotes; Python itself refuses whole numbers of thousands of digits."""
+    return "a number of hundreds of digits" if isinstance(value, int) and abs(value) > 10**100 else repr(value)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Hint at the known name nearest to `name`, or list what is known.
 
@@ -228,7 +234,7 @@ def check_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
             raise UnknownNameError(f"unknown {what} '{name}'{did_you_mean(name, available)}")
 
 
-def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: str = "") -> int:
+def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: str = "", most: int = 2**62) -> int:
     """Return `value` as an int, or raise unless it is a whole number of at least `least`.
 
     Parameters
@@ -238,6 +244,8 @@ def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: s
     least : int, default 1
     also, why : str
         What else would do, and why there is a bound, for the message.
+    most : int, default 2**62
+        No number of anything is larger, and larger ones leave the machine's integers.
 
     Examples
     --------
@@ -249,5 +257,7 @@ def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: s
     demandsim.errors.DemandsimError: draws must be a whole number of at least 1, not 0.5
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise DemandsimError(f"{name} must be a whole number of at least {least}{also}, not {value!r}{why}")
+        raise DemandsimError(f"{name} must be a whole number of at least {least}{also}, not {shown(value)}{why}")
+    if int(value) > most:
+        raise DemandsimError(f"{name} must be at most 2**{most.bit_length() - 1}")
     return int(value)

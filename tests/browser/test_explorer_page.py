@@ -68,7 +68,7 @@ def served(folder, *words):
 
     @functools.cache
     def address():
-        return re.fullmatch(r"serving: (http://127\.0\.0\.1:\d+/)\n", running.stderr.readline()).group(1)
+        return re.fullmatch(r"serving: (http://127\.0\.0\.1:\d+/\?token=[\w-]+)\n", running.stderr.readline()).group(1)
 
     try:
         yield address
@@ -261,8 +261,9 @@ def test_a_phone_shows_sliders_and_numbers_together(shown):
 
 def test_in_chinese_and_in_the_dark_everything_fits_and_is_clear(shown, chinese):
     address = chinese()
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=30)
-    connection.request("GET", "/")
+    asked = urlsplit(address)
+    connection = http.client.HTTPConnection("127.0.0.1", asked.port, timeout=30)
+    connection.request("GET", f"/?{asked.query}")
     answer = connection.getresponse()
     source = answer.read().decode()
     connection.close()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from demandsim._system import written_whole
+from demandsim._system import printable, written_whole
 from demandsim.cli._options import Format
 from demandsim.errors import OutputError
 from demandsim.statistics.table import csv_text
@@ -50,7 +51,7 @@ def _console(error: bool = False) -> Console:
 
 def print_line(text: str = "", *, style: str | None = None, fold: bool = False) -> None:
     """Print a line to standard output; one that folds is broken between words at the edge of a terminal."""
-    _console().print(text, style=style, markup=False, soft_wrap=not fold)
+    _console().print(printable(text), style=style, markup=False, emoji=False, soft_wrap=not fold)
 
 
 def print_title(model: Model) -> None:
@@ -80,9 +81,10 @@ def print_table(
     for place, head in enumerate(heads):
         style = "bold" if bold and not place and console.is_terminal else ""
         left = place < texts or head == "unit"
-        grid.add_column(head, justify="left" if left else "right", no_wrap=not fold, style=style)
+        grid.add_column(Text(printable(head)), justify="left" if left else "right", no_wrap=not fold, style=style)
     for row in rows:
-        grid.add_row(*row)
+        # As Text: a plain string would be read as markup, and a label in brackets would be gone.
+        grid.add_row(*(Text(printable(cell)) for cell in row))
     with console.capture() as captured:
         console.print(grid)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
@@ -90,7 +92,7 @@ def print_table(
 
 def say(text: str) -> None:
     """Print a message to standard error."""
-    _console(error=True).print(text, markup=False, soft_wrap=True)
+    _console(error=True).print(printable(text), markup=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager

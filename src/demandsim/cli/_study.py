@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from demandsim._system import file_name
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
 from demandsim.errors import DemandsimError, EventError, check_known
@@ -68,8 +69,8 @@ class Call:
         return _observing(loaded(self.study, self.sets, self.scenarios), self.observe, self.event)
 
     def name(self, model: Model) -> str:
-        """Name of the study, of which its folder is called."""
-        return model.notes.name or Path(self.study).stem
+        """Name of the study as its folder is called: one component of a path, whatever the study calls itself."""
+        return file_name(model.notes.name or Path(self.study).stem)
 
     def folder(self, model: Model, *inner: str) -> Folder:
         """Where results go."""

@@ -1,8 +1,9 @@
-"""Server: the page on this machine alone, until it is stopped."""
+"""Server: the page on this machine alone, for whoever holds its address, until it is stopped."""
 
 from __future__ import annotations
 
 import logging
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -51,6 +52,8 @@ def serve(
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C.
 
+    Only requests that name this host, and carry the token of the address, are answered.
+
     Parameters
     ----------
     explorer : Explorer
@@ -61,7 +64,7 @@ def serve(
     browser : bool, default True
         Open it.
     ready : callable, optional
-        Called with the address, once it is served.
+        Called with the address, token and all, once it is served.
 
     Raises
     ------
@@ -74,9 +77,11 @@ def serve(
         if error.name not in ("panel", "bokeh", "param"):
             raise
         raise DemandsimError("the explorer needs Panel; install it with: pip install 'demandsim[explore]'") from None
+    from demandsim.explorer.access import TOKEN, Gate
     from demandsim.explorer.page import Page
 
-    taken = free_port(port)
+    taken, token = free_port(port), secrets.token_urlsafe(24)
+    hosts = [f"{_HOST}:{taken}", f"localhost:{taken}"]
     # Sliders show what they stand at before the first visitor comes, and errors of the study come here.
     explorer.scene(explorer.start())
 
@@ -91,7 +96,7 @@ def serve(
         port=taken,
         address=_HOST,
         # No other page may talk to this server through the visitor's browser.
-        websocket_origin=[f"{_HOST}:{taken}", f"localhost:{taken}"],
+        websocket_origin=hosts,
         title=explorer.words.locale.text(explorer.model.notes.title or "demandsim"),
         start=False,
         show=False,
@@ -99,12 +104,14 @@ def serve(
     )
     # A closed tab is no fault; what goes wrong in the page itself is still told.
     _quieten("bokeh.server.views.ws", least=logging.ERROR)
-    address = f"http://{_HOST}:{taken}/"
+    server._http.request_callback = Gate(server._tornado, hosts, token)
+    place = f"/?{TOKEN}={token}"
+    address = f"http://{_HOST}:{taken}{place}"
     server.start()
     if ready is not None:
         ready(address)
     if browser:
-        server.io_loop.add_callback(server.show, "/")
+        server.io_loop.add_callback(server.show, place)
     try:
         server.io_loop.start()
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim._system import written_whole
+from demandsim._system import printable, written_whole
 from demandsim.plots.words import Locale, spare_fonts
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class Canvas:
             family=family,
             linespacing=1.35,
         )
+        for text in (head, foot):
+            _take_literally(text)
         heights = [self._fill(text, width - 2 * _PAD) for text in (head, foot)]
         legend = self._legend(keys, width - 2 * _PAD) if keys else None
         key = 0.0 if legend is None else self._size(legend)[1] + 0.04
@@ -113,7 +115,7 @@ class Canvas:
         return (*self.locale.fonts, "DejaVu Sans", *self.spare)
 
     def _speak(self) -> None:
-        """Give every text the font of the locale."""
+        """Give every text the font of the locale, and draw it as it is: "$" is money, and no mathematics."""
         from matplotlib.text import Text
 
         family = list(self._families())
@@ -122,6 +124,7 @@ class Canvas:
                 # Chinese characters fill their line.
                 text.set_linespacing(1.35)
             text.set_fontfamily(family)
+            _take_literally(text)
         for axes in self.figure.axes:
             axes.tick_params(labelfontfamily=family)
 
@@ -155,6 +158,8 @@ class Canvas:
                 prop={"family": list(self._families()), "size": 9},
             )
             legend.set_in_layout(False)
+            for text in legend.get_texts():
+                _take_literally(text)
             if self._size(legend)[0] <= width or columns == 1:
                 return legend
             legend.remove()
@@ -175,6 +180,12 @@ class Canvas:
         for axes, low, high in self.ranges:
             _bound(axes, low, high)
         self.figure.draw_without_rendering()
+
+
+def _take_literally(text: Text) -> None:
+    """Show what a text says: no mathematics between dollar signs, no characters that fonts do not have."""
+    text.set_parse_math(False)
+    text.set_text(printable(text.get_text()))
 
 
 def _widen(axes: Axes, texts: Sequence[Text]) -> bool:

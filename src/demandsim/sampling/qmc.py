@@ -45,7 +45,7 @@ def entropy_of(seed: int | None) -> int:
     DemandsimError
         If it is neither None nor a whole number of at least 0.
     """
-    return secrets.randbits(63) if seed is None else check_whole("seed", seed, 0, also=", or None")
+    return secrets.randbits(63) if seed is None else check_whole("seed", seed, 0, also=", or None", most=2**128)
 
 
 def recorded_seed(seed: int) -> int | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "SummaryTable", "csv_text", "places", "rows", "table"]
+__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "places", "rows", "table"]
+
+
+#: With which a spreadsheet takes the text of a cell for a formula, also in full width.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,29 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
 
 
 def csv_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
-    """Records as CSV text, one line each; columns in the order in which they are met, unless given."""
+    """Records as CSV text, one line each; columns in the order in which they are met, unless given.
+
+    A text that a spreadsheet would run as a formula stands behind an apostrophe, as spreadsheets themselves write it.
+
+    Examples
+    --------
+    >>> print(csv_text([{"scenario": "=1+1", "median": -2.5}]), end="")
+    scenario,median
+    '=1+1,-2.5
+    """
     found = dict.fromkeys(key for record in records for key in record) if columns is None else columns
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(found), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_cell(key) for key in found])
+    writer.writerows([_cell(record.get(key, "")) for key in found] for record in records)
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A cell of CSV: a number as it is, a text as a text."""
+    if not isinstance(value, str) or not value.startswith(FORMULA_SIGNS) or _NUMBER.fullmatch(value):
+        return printable(value) if isinstance(value, str) else value
+    return f"'{printable(value)}"
 
 
 def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -120,7 +143,7 @@ class SummaryTable:
     frame: pd.DataFrame
 
     def __repr__(self) -> str:
-        return str(self.frame.to_string())
+        return printable(str(self.frame.to_string()))
 
     def _repr_html_(self) -> str:
         return str(self.frame.to_html())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from demandsim.errors import StudyError
+from demandsim.errors import StudyError, shorten, shown
 
 __all__ = ["Study", "validated"]
 
 Value = float | str
+#: A label: whole numbers are those of the machine, and of files.
+Label = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | str
 
 
 class _Table(BaseModel):
@@ -58,7 +60,7 @@ class EvidenceTable(_Table):
     event: str | None = Field(default=None, description="what happened, such as 'gross_margin < 0'")
     unit: str | None = Field(default=None, description="unit; the quantity's by default")
     source: str | None = Field(default=None, description="where it comes from")
-    coords: dict[str, list[int | float | str]] = Field(
+    coords: dict[str, list[Label]] = Field(
         default_factory=dict, description="labels that were observed, of each dim in by(...)"
     )
 
@@ -105,7 +107,7 @@ class Study(_Table):
     source: str = Field(default="", description="report, authors, date")
     notes: list[str] = Field(default_factory=list, description="errata and limits")
     equations: list[str] = Field(description="names, such as 'inference.cards'")
-    coords: dict[str, list[int | float | str]] = Field(default_factory=dict, description="labels of each dim")
+    coords: dict[str, list[Label]] = Field(default_factory=dict, description="labels of each dim")
     dimensions: list[str] = Field(default_factory=list, description="order of quasi-random dimensions")
     nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
     assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
@@ -149,9 +151,8 @@ def _line(item: Any) -> str:
         return f"[{'.'.join(str(part) for part in path)}]: expected {item['ctx']['error']}"
     if item["type"] == "missing":
         return f"{place}: key '{key}' is missing; expected {_expected(table, str(key))}"
-    found = repr(item["input"])
-    shown = found if len(found) <= 60 else found[:57] + "..."
-    return f"{place}: key '{key}' is {shown}; expected {_expected(table, str(key))}"
+    found = shorten(shown(item["input"]), 60)
+    return f"{place}: key '{key}' is {found}; expected {_expected(table, str(key))}"
 
 
 def _table_class(table: list[Any]) -> type[_Table]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from demandsim.errors import WorkbookError
+from demandsim.statistics.table import FORMULA_SIGNS
 from demandsim.workbook.style import WRAPPED, number_format, shown, styles, width
 
 __all__ = ["FIRST_ROW", "HEADER_ROW", "Page", "readable_text", "storable_text"]
@@ -16,7 +17,6 @@ INTRO_ROW, HEADER_ROW, FIRST_ROW = 1, 2, 3
 #: Most characters that Excel keeps in a cell.
 _LONGEST = 32_767
 #: What a text must not begin with, or Excel would take it for a formula when it is edited.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
@@ -89,7 +89,7 @@ class Page:
                 )
             # Past openpyxl's guessing: it would make a formula of "=..." and an error of "#N/A".
             cell._value, cell.data_type = stored, "s"
-            if text.startswith(_FORMULA_SIGNS):
+            if text.startswith(FORMULA_SIGNS):
                 cell.quotePrefix = True
         return str(cell.coordinate)
 

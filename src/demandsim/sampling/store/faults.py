@@ -35,6 +35,8 @@ def check_same_run(path: Path, held: Mapping[str, Any], wanted: Mapping[str, Any
 @contextlib.contextmanager
 def named(path: Path, doing: str) -> Iterator[None]:
     """Turn what goes wrong while `doing` something with a store into an OutputError or a StoreError."""
+    if "\0" in str(path):
+        raise OutputError(f"cannot {doing} store {str(path)!r}: a name of a file holds no NUL character")
     try:
         yield
     except DemandsimError:
@@ -50,5 +52,7 @@ def named(path: Path, doing: str) -> Iterator[None]:
             raise
         raise damaged(path, "it asks for more memory than there is") from error
     except Exception as error:
+        if doing != "read":
+            raise OutputError(f"cannot {doing} store '{path}': {type(error).__name__}: {error}") from error
         # A damaged store makes the libraries below raise nearly anything.
         raise damaged(path, f"{type(error).__name__}: {error}") from error

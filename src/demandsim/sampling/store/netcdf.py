@@ -41,8 +41,20 @@ def write_netcdf(draws: xr.Dataset, path: str | Path) -> None:
                 # HDF5 does not fail well on a full disk: whether there is room is asked before.
                 with unfinished.open("r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, max(draws.nbytes, 1))
-            draws.to_netcdf(unfinished, engine="h5netcdf")
+            _without_nul(draws).to_netcdf(unfinished, engine="h5netcdf")
             seal_file(unfinished)
+
+
+def _without_nul(draws: xr.Dataset) -> xr.Dataset:
+    """The draws with attributes that a file can hold: a NUL character would end a text of it."""
+
+    def held(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {key: value.replace("\0", "\\x00") if isinstance(value, str) else value for key, value in attrs.items()}
+
+    found = draws.copy(deep=False)
+    for variable in (found, *(found[name] for name in found.variables)):
+        variable.attrs = held(variable.attrs)
+    return found
 
 
 def read_netcdf(path: Path) -> xr.Dataset:
