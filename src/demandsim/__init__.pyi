@@ -1,6 +1,7 @@
 from . import decisions as decisions
 from . import distributions as distributions
 from . import equations as equations
+from . import forecasting as forecasting
 from . import plots as plots
 from . import sensitivity as sensitivity
 from . import testing as testing
@@ -38,6 +39,7 @@ __all__ = [
     "distributions",
     "equation",
     "equations",
+    "forecasting",
     "list_series",
     "list_studies",
     "load_series",
