@@ -38,7 +38,7 @@ beyond = {
     "inference_share": ds.Assumption(
         dist.beta(mean=0.55, sd=0.13),
         long_name="Share of inference in the fleet",
-        source="China 41.3% in 2023, 67.7% in 2024 (the report); OpenAI 2024 about 29% of its compute spending",
+        source="China: a forecast of 67.7% in 2024, 41.3% in 2023 (the report); OpenAI 2024 about 29% of its compute",
     ),
     "server_cost_ratio": ds.Assumption("pert(1.54, 1.64, 1.69)", source="epoch-research/training-cost-trends"),
     "network_cost_share": ds.Assumption("pert(0.12, 0.19, 0.26)", source="the same: 19%; the spread is judgement"),

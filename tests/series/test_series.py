@@ -17,7 +17,7 @@ import demandsim as ds
 from demandsim import series
 from demandsim.errors import DemandsimError, SeriesError, UnitError, UnknownNameError
 from demandsim.series.dates import first_day
-from demandsim.series.schema import OPTIONAL, REQUIRED, STATUSES
+from demandsim.series.schema import OPTIONAL, QUALIFIERS, REQUIRED, STATUSES
 
 HEADER = "variable,value,unit,date,source,status"
 GOOD = f"{HEADER}\ntokens,1e12,token/day,2024-05,a page,published\ntokens,4e12,token/day,2024-12-15,a page,published\n"
@@ -37,18 +37,20 @@ def loaded(tmp_path):
 
 
 @pytest.mark.parametrize("name", ds.list_series())
-def test_every_shipped_figure_has_unit_date_source_and_status(name):
+def test_every_shipped_figure_has_unit_date_source_status_and_qualifier(name):
     data = ds.load_series(name)
     assert data.data_vars
     assert data.title
     for variable, array in data.data_vars.items():
-        assert {"units", "long_name", "source", "status"} <= set(array.attrs), variable
+        assert {"units", "long_name", "source", "status", "qualifier"} <= set(array.attrs), variable
         there = np.isfinite(array)
         assert there.any()
         told = data.sel(variable=variable) if "variable" in data.dims else data
         # A figure is there exactly where its provenance is.
         assert set(np.unique(told.status.values[there.values])) <= set(STATUSES)
         assert (told.status.values[~there.values] == "absent").all()
+        assert set(np.unique(told.qualifier.values[there.values])) <= set(QUALIFIERS)
+        assert (told.qualifier.values[~there.values] == "").all()
         for key in ("source", "period"):
             assert ((told[key] != "") == there).all(), (variable, key)
         if "date" not in data.dims:
@@ -58,14 +60,14 @@ def test_every_shipped_figure_has_unit_date_source_and_status(name):
 @pytest.mark.parametrize("name", ds.list_series())
 def test_a_derived_figure_says_from_what(name):
     data = ds.load_series(name)
-    derived = data.status.values == "derived"
+    derived = data.qualifier.values == "derived"
     assert not derived.any() or (data.note.values[derived] != "").all()
 
 
 def test_names_of_series_and_their_description_go_together():
     page = Path(__file__).parents[2] / "docs" / "reference" / "series.md"
     described = {line.split("`")[1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")}
-    described -= {*REQUIRED, *OPTIONAL, *STATUSES}
+    described -= {*REQUIRED, *OPTIONAL, *STATUSES, *QUALIFIERS}
     assert described == set(ds.list_series())
 
 
@@ -92,6 +94,21 @@ def test_a_table_lies_along_its_labels():
     assert capex.date.sel(company="Baidu", variable="capex") == np.datetime64("2024-07-01")
     assert np.isnan(capex.growth_on_year.sel(company="Baidu"))
     assert capex.status.sel(company="Baidu", variable="growth_on_year") == "absent"
+
+
+def test_how_the_source_means_a_figure_goes_along():
+    tokens = ds.load_series("doubao-daily-tokens")
+    assert tokens.qualifier.sel(date="2024-12-15") == "over"
+    assert set(tokens.daily_tokens[tokens.qualifier == "over"].qualifier.values) == {"over"}
+    market = ds.load_series("china-chip-market")
+    assert market.qualifier.sel(variable="chip_market", date="2025-01-01") == "forecast"
+    # Also where a variable is taken out alone.
+    assert market.chip_market.attrs["qualifier"] == "about; forecast"
+
+
+def test_a_file_of_ones_own_needs_no_qualifier(loaded):
+    assert "qualifier" not in loaded(GOOD).coords
+    assert "qualifier" not in loaded(GOOD).tokens.attrs
 
 
 def test_an_erratum_is_data():
@@ -221,6 +238,7 @@ BAD_CELLS = [
     ("a page", "", "source", "is empty"),
     ("published", "publised", "status", "did you mean 'published'"),
     ("published", "", "status", "is empty"),
+    ("published", "derived", "status", "'derived' is a qualifier, which has a column of its own"),
     ("tokens", "to kens", "variable", "not a name"),
     ("tokens", "source", "variable", "reserved"),
     ("tokens", "", "variable", "is empty"),
@@ -229,7 +247,7 @@ BAD_CELLS = [
 
 @pytest.mark.parametrize(("good", "bad", "column", "said"), BAD_CELLS)
 def test_a_bad_cell_is_named_by_file_line_and_column(loaded, good, bad, column, said):
-    text = f"# title: a\n{HEADER}\nother,1,1,2024,a,derived\n{ROW.replace(good, bad, 1)}\n"
+    text = f"# title: a\n{HEADER}\nother,1,1,2024,a,excerpt\n{ROW.replace(good, bad, 1)}\n"
     with pytest.raises(SeriesError, match=said) as caught:
         loaded(text)
     where = "my.csv, line 4" + (f", column '{column}'" if column else "")
@@ -252,8 +270,10 @@ def test_a_bad_cell_is_named_by_file_line_and_column(loaded, good, bad, column, 
         (f"{HEADER}\n{ROW}\n{ROW.replace('2024-05', '2024-05-01')}", "line 3: repeats line 2"),
         (f"product,{HEADER}\na,{ROW}\n,{ROW}", "line 3, column 'product': is empty"),
         (f"# titel: a\n{GOOD}", "line 1: 'titel' is neither .* did you mean 'title'"),
-        (f"{GOOD}tokens,1,card,2025,a,derived\n", "line 4, column 'unit': cannot convert 'card' to 'token/day'"),
+        (f"{GOOD}tokens,1,card,2025,a,excerpt\n", "line 4, column 'unit': cannot convert 'card' to 'token/day'"),
         (f'{HEADER}\n"tokens', "line 2: cannot be read as CSV"),
+        (f"{HEADER},qualifier\n{ROW},exactly", "line 2, column 'qualifier': unknown qualifier .* did you mean 'exact'"),
+        (f"{HEADER},qualifier\n{ROW},", "line 2, column 'qualifier': is empty; every row has a qualifier"),
         (f"{HEADER},misprint,erratum\n{ROW},2,", "line 2, column 'erratum': is empty"),
         (f"{HEADER},misprint,erratum\n{ROW},x,why", "line 2, column 'misprint'"),
         (b"\xff\xfe\x00", "is not UTF-8"),
@@ -271,7 +291,7 @@ def test_a_line_is_counted_where_its_row_begins(loaded):
 
 
 def test_columns_that_are_no_labels_do_not_fill_memory(loaded):
-    rows = [f"{n},{n},{n},tokens,1,token/day,2024,a,derived" for n in range(300)]
+    rows = [f"{n},{n},{n},tokens,1,token/day,2024,a,excerpt" for n in range(300)]
     with pytest.raises(SeriesError, match="is each column a label"):
         loaded("\n".join([f"a,b,c,{HEADER}", *rows]))
 

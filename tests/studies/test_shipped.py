@@ -89,7 +89,7 @@ def test_tokens_begin_at_what_was_published_and_stay_below_saturation(years):
 
 
 def test_the_published_capex_lies_in_the_band(years):
-    # Two thirds of a provider's compute is inference (the report: 67.7% in 2024), which is all that is here.
+    # Two thirds of a provider's compute is inference (a forecast for 2024, in the report: 67.7%), which is all here.
     spent = ds.load_series("bytedance-capex").capex
     band = years.purchase_capex.sel(scenario="base").sum("hardware").quantile([0.05, 0.5, 0.95], ("chain", "draw"))
     for year in (2025, 2026):

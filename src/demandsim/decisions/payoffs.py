@@ -123,7 +123,7 @@ class SetPrice:
     Notes
     -----
     If cards are in place already, the break-even price does not answer to the volume as it does here, where
-    the fleet follows demand. Source: the report's rows (Guosen, January 2025, Fig. 28), with demand of
+    the fleet follows demand. Source: the report's rows (Guosen, January 2025, Fig. 27 and 28), with demand of
     constant elasticity.
 
     Examples

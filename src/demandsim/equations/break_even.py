@@ -42,7 +42,7 @@ def break_even_paid_share(annualized_capex: Any, daily_tokens: Any, token_price:
 
     Above 1 no share is enough at this price.
 
-    Source: Guosen, January 2025, Fig. 28, solved for the paid share of calls.
+    Source: Guosen, January 2025, Fig. 27 and 28, solved for the paid share of calls.
     """
     return annualized_capex / (daily_tokens * token_price)
 

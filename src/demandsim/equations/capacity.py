@@ -50,7 +50,7 @@ def capacity_compute(flops_per_token: Any, token_rate: Any, capacity_ratio: Any)
 
     .. math:: C = c \, \dot T \, \rho
 
-    Source: Guosen, January 2025, Fig. 27, with the capacity ratio in place of the peak ratio.
+    Source: Guosen, January 2025, Fig. 27 and 28, with the capacity ratio in place of the peak ratio.
     """
     return flops_per_token * token_rate * capacity_ratio
 
@@ -63,7 +63,7 @@ def cards_by_capacity(capacity_compute: Any, card_flops: Any, utilization: Any) 
 
     With `card_flops` by hardware these are the cards of one kind that would do all the work.
 
-    Source: Guosen, January 2025, Fig. 27, with the capacity ratio in place of the peak ratio.
+    Source: Guosen, January 2025, Fig. 27 and 28, with the capacity ratio in place of the peak ratio.
     """
     return capacity_compute / (card_flops * utilization)
 

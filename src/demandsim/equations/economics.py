@@ -21,7 +21,7 @@ def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
 
     .. math:: R = T \, p \, s
 
-    Source: Guosen, January 2025, Fig. 28, rows "daily API revenue" and "annual revenue".
+    Source: Guosen, January 2025, Fig. 27 and 28, rows "daily API revenue" and "annual revenue".
     """
     return daily_tokens * token_price * paid_share
 
@@ -45,7 +45,7 @@ def gross_margin(revenue: Any, annualized_capex: Any) -> Any:
 
     .. math:: M = R - k
 
-    Source: Guosen, January 2025, Fig. 28, the last two rows compared.
+    Source: Guosen, January 2025, Fig. 27 and 28, the last two rows compared.
     """
     return revenue - annualized_capex
 
@@ -56,7 +56,7 @@ def revenue_to_cost(revenue: Any, annualized_capex: Any) -> Any:
 
     .. math:: R / k
 
-    Source: Guosen, January 2025, Fig. 28, the last two rows compared.
+    Source: Guosen, January 2025, Fig. 27 and 28, the last two rows compared.
     """
     return revenue / annualized_capex
 
@@ -67,7 +67,7 @@ def break_even_price(annualized_capex: Any, daily_tokens: Any, paid_share: Any) 
 
     .. math:: p^* = \frac{k}{T s}
 
-    Source: Guosen, January 2025, Fig. 28, solved for the mean API price.
+    Source: Guosen, January 2025, Fig. 27 and 28, solved for the mean API price.
     """
     return annualized_capex / (daily_tokens * paid_share)
 

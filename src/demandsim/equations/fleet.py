@@ -24,7 +24,7 @@ def capex(cards: Any, card_price: Any) -> Any:
 
     Cards only: no hosts, network, power, data centre or staff, as in the report.
 
-    Source: Guosen, January 2025, Fig. 28.
+    Source: Guosen, January 2025, Fig. 27 and 28.
     """
     return cards * card_price
 
@@ -35,7 +35,7 @@ def annualized_capex(capex: Any, useful_life: Any) -> Any:
 
     .. math:: k = K / L
 
-    Source: Guosen, January 2025, Fig. 28, row "annualised compute investment".
+    Source: Guosen, January 2025, Fig. 27 and 28, row "annualised compute investment".
     """
     return capex / useful_life
 

@@ -69,7 +69,7 @@ def usable_flops(card_flops: Any, utilization: Any) -> Any:
 
     .. math:: f = F \, u
 
-    Source: Guosen, January 2025, Fig. 27, the denominator of "actual number of cards".
+    Source: Guosen, January 2025, Fig. 27 and 28, the denominator of "actual number of cards".
     """
     return card_flops * utilization
 

@@ -18,7 +18,7 @@ def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_P
 
     Attention over the context is left out, as in the report.
 
-    Source: Guosen, January 2025, Fig. 27, formula of "theoretical compute for inference".
+    Source: Guosen, January 2025, Fig. 27 and 28, formula of "theoretical compute for inference".
 
     Examples
     --------
@@ -32,7 +32,7 @@ def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_P
 def token_rate(daily_tokens: Any) -> Any:
     r"""Mean token rate: tokens a day as a rate.
 
-    Source: Guosen, January 2025, Fig. 27, row "tokens per second".
+    Source: Guosen, January 2025, Fig. 27 and 28, row "tokens per second".
     """
     return daily_tokens
 
@@ -43,7 +43,7 @@ def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
 
     .. math:: C_\text{peak} = c \, \dot T \, r
 
-    Source: Guosen, January 2025, Fig. 27, row "theoretical compute for inference"; the printed
+    Source: Guosen, January 2025, Fig. 27 and 28, row "theoretical compute for inference"; the printed
     formula leaves out the peak ratio that its number includes.
     """
     return flops_per_token * token_rate * peak_ratio
@@ -55,7 +55,7 @@ def cards(peak_compute: Any, card_flops: Any, utilization: Any) -> Any:
 
     .. math:: N = \frac{C_\text{peak}}{F \, u}
 
-    Source: Guosen, January 2025, Fig. 27, row "actual number of cards".
+    Source: Guosen, January 2025, Fig. 27 and 28, row "actual number of cards".
 
     Examples
     --------

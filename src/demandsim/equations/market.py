@@ -50,7 +50,8 @@ def market_cagr(earlier_chip_market: Any, later_chip_market: Any, market_span: A
 
     .. math:: g = (Y_1 / Y_0)^{1 / n} - 1
 
-    Source: definition; 103.88 bn CNY in 2023 and 178.0 bn in 2025 are 30.9% a year (Guosen, January 2025).
+    Source: definition; about 103.88 bn CNY in 2023 and a forecast of 178.0 bn in 2025 are 30.9% a year (Guosen, January
+    2025).
 
     Examples
     --------
@@ -67,8 +68,8 @@ def chip_market(initial_chip_market: Any, market_cagr: Any, elapsed_time: Any, p
 
     .. math:: Y_t = Y_0 \, (1 + g)^t
 
-    Source: Guosen, January 2025: China's was 103.88 bn CNY in 2023 and is put at 178.0 bn in 2025; what comes after
-    is extrapolated.
+    Source: Guosen, January 2025: China's was about 103.88 bn CNY in 2023, with a forecast of 178.0 bn in 2025; what
+    comes after is extrapolated.
     """
     return initial_chip_market * (1 + market_cagr * period) ** (elapsed_time / period)
 

@@ -59,7 +59,7 @@ def depreciation(purchase_capex: Any, useful_life: Any, elapsed_time: Any, perio
     Over the life of a cohort it adds up to what was paid, exactly, also where the life ends within a
     year. The initial fleet counts as written off.
 
-    Source: Guosen, January 2025, Fig. 28, row "annualised compute investment", cohort by cohort.
+    Source: Guosen, January 2025, Fig. 27 and 28, row "annualised compute investment", cohort by cohort.
     """
     return over_years(written_off, purchase_capex, useful_life, elapsed_time, period)
 
@@ -70,7 +70,7 @@ def depreciation_at_once(cards_in_service: Any, installed_price: Any, useful_lif
 
     .. math:: k = N P / L
 
-    Source: Guosen, January 2025, Fig. 28, row "annualised compute investment", on the installed price.
+    Source: Guosen, January 2025, Fig. 27 and 28, row "annualised compute investment", on the installed price.
     """
     return cards_in_service * installed_price / useful_life
 

@@ -113,7 +113,7 @@ def fleet_cards(cards: Any, inference_share: Any) -> Any:
 
     .. math:: N = N_i / s
 
-    Source: Guosen, January 2025: inference took 67.7% of China's compute in 2024.
+    Source: Guosen, January 2025: a forecast of 67.7% of China's compute in 2024.
 
     Examples
     --------

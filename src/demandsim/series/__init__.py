@@ -1,13 +1,14 @@
-"""Series: published figures with unit, date, source and status, as CSV files; and the growth between them.
+"""Series: published figures with unit, date, source, status and qualifier, as CSV files; and the growth between them.
 
 The schema of the files, and what loading one gives, stand in ``docs/reference/series.md``.
 """
 
 from demandsim.series.growth import cagr, elapsed_years, growth, growth_on_quarter, growth_on_year, implied_earlier
 from demandsim.series.loader import list_series, load_series
-from demandsim.series.schema import STATUSES
+from demandsim.series.schema import QUALIFIERS, STATUSES
 
 __all__ = [
+    "QUALIFIERS",
     "STATUSES",
     "cagr",
     "elapsed_years",

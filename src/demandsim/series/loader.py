@@ -53,7 +53,9 @@ def load_series(series: str | Path) -> xr.Dataset:
         Its dims are the label columns of the file (``company``, ``product``, ...). ``date`` is a dim where
         there are no label columns, or where they do not tell the rows apart; else it is a coordinate. Each figure
         has coordinates ``source``, ``status``, ``period`` (the date as written) and, if the file has them,
-        ``note``, ``misprint`` and ``erratum``; with several variables these also have the dim ``variable``.
+        ``qualifier``, ``note``, ``misprint`` and ``erratum``; with several variables these also have the dim
+        ``variable``. ``status`` says how we know what the source says, ``qualifier`` how the source means the
+        number: `STATUSES` and `QUALIFIERS` of ``demandsim.series`` have the words.
         A cell without a figure is NaN, and its status is ``absent``.
 
     Raises
@@ -70,6 +72,8 @@ def load_series(series: str | Path) -> xr.Dataset:
     'token/day'
     >>> tokens.daily_tokens.sel(date="2024-12-15").item()
     4000000000000.0
+    >>> tokens.qualifier.sel(date="2024-12-15").item()
+    'over'
     >>> users = load_series("monthly-active-users")
     >>> users.active_users.sel(product="Doubao").item()
     59980000.0
@@ -168,5 +172,7 @@ def _attributes(table: Table, variable: str, unit: str) -> dict[str, str]:
     rows = [row for row in table.rows if row.variable == variable]
     label = table.long_names.get(variable, variable.replace("_", " ").capitalize())
     # A variable taken out of a table leaves the coordinates behind: in short, they stay with it.
-    told = {key: "; ".join(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("source", "status")}
-    return {"units": unit, "long_name": label, **told}
+    told = {
+        key: "; ".join(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("source", "status", "qualifier")
+    }
+    return {"units": unit, "long_name": label, **{key: said for key, said in told.items() if said}}

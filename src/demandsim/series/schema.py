@@ -14,18 +14,28 @@ from demandsim.errors import SeriesError, UnitError, did_you_mean
 from demandsim.series.dates import first_day
 from demandsim.units.convert import check_unit
 
-__all__ = ["OPTIONAL", "REQUIRED", "STATUSES", "Row", "Table", "read_table"]
+__all__ = ["OPTIONAL", "QUALIFIERS", "REQUIRED", "STATUSES", "Row", "Table", "read_table"]
 
-#: How sure we are that a figure is what was published.
+#: How we know what the source says. What a figure is computed from has the status of the weakest of these figures.
 STATUSES: Mapping[str, str] = {
     "published": "printed in the source named, which was opened and read",
-    "derived": "computed from other figures; the note says from which",
     "excerpt": "read in an excerpt of the source named, or as another page carries it",
     "unverified": "general knowledge, not checked against an opened source",
 }
 
+#: How the source means the number.
+QUALIFIERS: Mapping[str, str] = {
+    "exact": "given as a plain fact, to the digits printed",
+    "about": "said to be rounded: about, close to, an order of magnitude",
+    "over": "a lower bound: over, at least, passed",
+    "under": "an upper bound: under, at most",
+    "forecast": "of a time still to come when it was said: a forecast, a plan, guidance",
+    "estimated": "an estimate or an assumption of the source, not a count or a measurement",
+    "derived": "not printed: computed from other figures; the note says from which",
+}
+
 REQUIRED = ("variable", "value", "unit", "date", "source", "status")
-OPTIONAL = ("note", "misprint", "erratum")
+OPTIONAL = ("qualifier", "note", "misprint", "erratum")
 
 #: What a variable or label column may not be called: it would hide a coordinate or a dim of a simulation.
 _RESERVED = (*REQUIRED, *OPTIONAL, "period", "chain", "draw", "scenario", "statistic")
@@ -44,7 +54,7 @@ class Row:
         Line of the file, counted from 1.
     labels : tuple of str
         One per label column.
-    variable, unit, source, status, note, erratum : str
+    variable, unit, source, status, qualifier, note, erratum : str
     value, misprint : float
         In `unit`; `misprint` is what is printed elsewhere by mistake, NaN if nothing is.
     period : str
@@ -62,6 +72,7 @@ class Row:
     date: datetime.date
     source: str
     status: str
+    qualifier: str
     note: str
     misprint: float
     erratum: str
@@ -199,13 +210,17 @@ def _check_name(name: str, where: str) -> None:
 
 
 def _row(fields: Mapping[str, str], labels: Sequence[str], where: str, line: int) -> Row:
-    for name in (*REQUIRED, *labels):
-        if not fields[name]:
+    for name in (*REQUIRED, "qualifier", *labels):
+        if fields.get(name) == "":
             raise SeriesError(f"{where}, column '{name}': is empty; every row has a {name}")
     _check_name(fields["variable"], f"{where}, column 'variable'")
-    if fields["status"] not in STATUSES:
-        hint = did_you_mean(fields["status"], STATUSES)
-        raise SeriesError(f"{where}, column 'status': unknown status '{fields['status']}'{hint}")
+    for column, words in (("status", STATUSES), ("qualifier", QUALIFIERS)):
+        word = fields.get(column)
+        if word is not None and word not in words:
+            hint = did_you_mean(word, words)
+            if column == "status" and word in QUALIFIERS:
+                hint = f"; '{word}' is a qualifier, which has a column of its own"
+            raise SeriesError(f"{where}, column '{column}': unknown {column} '{word}'{hint}")
     try:
         check_unit(fields["unit"])
     except UnitError as error:
@@ -227,6 +242,7 @@ def _row(fields: Mapping[str, str], labels: Sequence[str], where: str, line: int
         date=date,
         source=fields["source"],
         status=fields["status"],
+        qualifier=fields.get("qualifier", ""),
         note=fields.get("note", ""),
         misprint=_number(misprint, f"{where}, column 'misprint'") if misprint else math.nan,
         erratum=fields.get("erratum", ""),
