@@ -36,7 +36,8 @@ def test_a_tornado_moves_one_assumption_at_a_time_to_its_quantiles():
 def test_a_tornado_is_sorted_by_the_swing_of_the_first_quantity():
     found = sensitivity.tornado(ONE, ["revenue", "cards"])
     swing = np.abs(found.revenue.sel(end="high") - found.revenue.sel(end="low")).squeeze()
-    assert (np.diff(swing) <= 1e-6).all()
+    # What is equal but for rounding stands by name.
+    assert (np.diff(swing) <= 1e-9 * swing[:-1].values).all()
     assert set(found.assumption.values[:3]) == {"daily_tokens", "token_price", "paid_share"}
 
 

@@ -14,6 +14,7 @@ from demandsim.cli import _options as option
 from demandsim.cli._decision import Decision, Terms, decision_on
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
 from demandsim.cli._study import Call
+from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
 from demandsim.units.format import number, readable
 
@@ -149,8 +150,6 @@ def _paid_records(paid: xr.Dataset, dim: str) -> list[dict[str, Any]]:
 
 def _worth_records(worth: xr.Dataset, shares: xr.Dataset, decision: Decision) -> list[dict[str, Any]]:
     """One record per label and assumption that is worth anything or explains anything."""
-    import numpy as np
-
     dims = [str(d) for d in worth.evpi.dims]
     records = []
     for place in places(worth, dims):
@@ -159,7 +158,7 @@ def _worth_records(worth: xr.Dataset, shares: xr.Dataset, decision: Decision) ->
         records.append(
             {"row": "everything", **place, "unit": unit, "worth": float(here.evpi), "mcse_worth": float(here.mcse_evpi)}
         )
-        for name in here.assumption.values[np.argsort(-here.evppi.values, kind="stable")]:
+        for name in here.assumption.values[ranked(here.evppi, here.assumption.values)]:
             own = here.sel(assumption=name)
             record = {"row": "assumption", **place, "assumption": str(name), "unit": unit}
             record |= {"worth": float(own.evppi), "mcse_worth": float(own.mcse_evppi)}

@@ -14,6 +14,7 @@ from demandsim.cli._output import Results, print_line, print_table, print_title,
 from demandsim.cli._study import Call
 from demandsim.errors import check_known
 from demandsim.graph.presentation import time_dims
+from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
 from demandsim.units.format import number, readable
 
@@ -101,7 +102,7 @@ def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
         for place in places(array, _labels(array)):
             here, share = array.sel(place), shares.sel({d: v for d, v in place.items() if d in shares.dims})
             swing = here.max("end") - here.min("end")
-            for assumption in map(str, here.assumption.values[(-swing.values).argsort(kind="stable")]):
+            for assumption in map(str, here.assumption.values[ranked(swing, here.assumption.values)]):
                 record: dict[str, Any] = {"quantity": name, **place, "assumption": assumption}
                 for end in ("low", "high"):
                     setting = moved["setting"].sel(member=assumption, end=end)

@@ -15,6 +15,7 @@ from demandsim.decisions.folds import Folds
 from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
 from demandsim.errors import DemandsimError
 from demandsim.statistics.estimators import array_statistics, check_prob, share_and_error, spread_to_mcse
+from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
 __all__ = ["evaluate", "frontier", "tail_mean"]
@@ -163,10 +164,10 @@ def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
             hits = folds.sizes * folds.means((row == largest) / winners)
             note("probability_best", *share_and_error(*table.by_replicate(hits), table.independent))
     means = np.array(found["mean"])
-    order = np.argsort(-means, kind="stable")
-    found["best"], found["runner_up"] = order[0], order[min(1, order.size - 1)]
+    order = ranked(means)
+    found["best"], found["runner_up"] = order[0], order[min(1, len(order) - 1)]
     found["lead"], found["mcse_lead"], found["resolved"] = math.nan, math.nan, True
-    if order.size > 1:
+    if len(order) > 1:
         found["lead"], found["mcse_lead"] = table.mean_and_error(table.row(order[0]) - table.row(order[1]))
         # An error that one chain cannot tell resolves nothing.
         found["resolved"] = bool(found["lead"] > _LEAD * found["mcse_lead"])

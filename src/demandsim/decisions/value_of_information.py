@@ -17,6 +17,7 @@ from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of
 from demandsim.decisions.regression import Fit, given_one, given_several
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.sampling.qmc import entropy_of, recorded_seed
+from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
 __all__ = ["value_of_information"]
@@ -152,7 +153,7 @@ def _informed(
         means += values.mean(axis=1).tolist()
         most = values.max(axis=0)
         largest = most if largest is None else np.maximum(largest, most)
-    best = int(np.argmax(means))
+    best = ranked(means)[0]
     base = table.row(best)
     evpi = _Worth(0.0, 0.0) if largest is None else _Worth(*table.mean_and_error(largest - base))
     known: dict[tuple[str, int], _Worth] = {}

@@ -14,6 +14,7 @@ from demandsim.errors import DemandsimError, check_known
 from demandsim.plots.canvas import Canvas, bare, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
+from demandsim.statistics.ranking import ranked
 from demandsim.studies import list_studies, load_study
 
 if TYPE_CHECKING:
@@ -250,9 +251,9 @@ def largest(sizes: xr.DataArray, *, nil: bool = False) -> list[str]:
     """Assumptions by their size, the largest first, in the label where each has most; those of none only with `nil`."""
     # NaN marks what a quantity does not depend on, or a quantity that does not vary.
     most = sizes.max([d for d in sizes.dims if d != "assumption"]).fillna(0.0)
-    ranked = most.isel(assumption=np.argsort(-most.values, kind="stable"))
-    names = [str(name) for name in ranked.assumption.values]
-    kept = [name for name, size in zip(names, ranked.values, strict=True) if nil or abs(size) > 1e-9]
+    ordered = most.isel(assumption=ranked(most, most.assumption.values))
+    names = [str(name) for name in ordered.assumption.values]
+    kept = [name for name, size in zip(names, ordered.values, strict=True) if nil or abs(size) > 1e-9]
     return (kept or names)[:MOST]
 
 

@@ -11,6 +11,7 @@ from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, plain_ticks
 from demandsim.plots.panels import Picture
 from demandsim.plots.words import Locale
+from demandsim.statistics.ranking import ranked
 from demandsim.units.format import brief
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _payoffs(axes: Axes, own: xr.Dataset, action: str, locale: Locale) -> str:
     labels = own[action].values
     money, shown = locale.axis(own["mean"], float(np.max(np.abs([own["lower"], own["upper"]]))))
     mean, low, high, worst = (own[name].values / money for name in ("mean", "lower", "upper", "cvar"))
-    place = int(np.argmax(own["mean"].values))
+    place = ranked(own["mean"])[0]
     if labels.dtype.kind in "fiu":
         divisor, unit = locale.unit(str(own[action].attrs.get("units", "1")), float(np.max(np.abs(labels))))
         x = labels / divisor
@@ -182,7 +183,7 @@ def _frontier(canvas: Canvas, axes: Axes, own: xr.Dataset, action: str, locale: 
             near &= (values >= values[efficient].min() - room) & (values <= values[efficient].max() + room)
     axes.plot(risk[near], mean[near], color=GREY, marker="o", markersize=4, linestyle="none")
     axes.plot(risk[order], mean[order], color=BLUE, marker="o", markersize=5, linewidth=1.5)
-    best = int(np.argmax(mean))
+    best = ranked(mean)[0]
     axes.plot([risk[best]], [mean[best]], color=GREEN, marker="D", markersize=8, linestyle="none", zorder=5)
     plain_ticks(axes)
     plain_ticks(axes, which="y")

@@ -14,6 +14,7 @@ from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, is_
 from demandsim.plots.panels import Picture, finite, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.datatree import observations
+from demandsim.statistics.ranking import ranked
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_value
 
@@ -97,13 +98,14 @@ def _telling(found: xr.Dataset, prior: xr.Dataset, evidence: Sequence[Mapping[st
     fitting = _side_by_side(found)
     seen = [name for name in dict.fromkeys(piece["quantity"] for piece in evidence) if name in fitting]
     moved = {n: _moved(prior[n], found[n]) for n in fitting if found[n].attrs.get("role") == "assumption"}
-    ranked = sorted((n for n in moved if n not in seen and moved[n] > 0), key=lambda n: -moved[n])
-    if not seen and not ranked:
+    left = [n for n in moved if n not in seen and moved[n] > 0]
+    most = [left[i] for i in ranked([moved[n] for n in left], left)]
+    if not seen and not most:
         raise DemandsimError(
             f"everything that moved varies over more than {_WIDEST} labels, or over several dims; select labels first, "
             "as in found.sel(year=2026), and name quantities with of="
         )
-    return [*seen, *ranked][:_MOST]
+    return [*seen, *most][:_MOST]
 
 
 def _side_by_side(found: xr.Dataset) -> list[str]:

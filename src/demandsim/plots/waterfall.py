@@ -11,6 +11,7 @@ import xarray as xr
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, plain_ticks
 from demandsim.plots.panels import FRAME, ROW, Picture, check_dims, long_names, name_rows, quantities
 from demandsim.plots.words import Locale
+from demandsim.statistics.ranking import ranked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,16 +86,16 @@ def _in_order(found: xr.Dataset) -> list[str]:
     """Changes that move a quantity: the largest first; the raising ones, where a level would change its sign."""
     steps = found["contribution"].fillna(0.0)
     size = abs(steps).max([d for d in steps.dims if d != "change"])
-    ranked = [str(change) for change in found.change.values[np.argsort(-size.values, kind="stable")]]
+    order = [str(change) for change in found.change.values[ranked(size, found.change.values)]]
     least = 1e-9 * float(size.max())
-    ranked = [change for change in ranked if float(size.sel(change=change)) > least] or ranked[:1]
-    levels = found["before"] + steps.sel(change=ranked).cumsum("change")
+    order = [change for change in order if float(size.sel(change=change)) > least] or order[:1]
+    levels = found["before"] + steps.sel(change=order).cumsum("change")
     before, after = np.sign(found["before"]), np.sign(found["after"])
     # A number of cards that passes through minus a million on its way from one to two is no picture of anything.
     if ((before == after) & (np.sign(levels) == -before)).values.any():
         towards = (steps * before).mean([d for d in steps.dims if d != "change"])
-        return sorted(ranked, key=lambda change: float(towards.sel(change=change)) < 0)
-    return ranked
+        return sorted(order, key=lambda change: float(towards.sel(change=change)) < 0)
+    return order
 
 
 def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, locale: Locale) -> None:

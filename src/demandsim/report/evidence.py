@@ -17,6 +17,7 @@ from demandsim.report.selection import at
 from demandsim.report.words import Words
 from demandsim.statistics.datatree import told_evidence
 from demandsim.statistics.event import Event
+from demandsim.statistics.ranking import ranked
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_text, percent
 
@@ -99,7 +100,7 @@ def _beliefs(
     assert results.posterior is not None
     chosen = results.selection
     moved = [belief for name in results.model.assumptions for belief in _both(results, name, scenario, words)]
-    moved.sort(key=lambda belief: -abs(belief.moved))
+    moved = [moved[i] for i in ranked([abs(belief.moved) for belief in moved])]
     found = [belief for name in chosen.headlines for belief in _both(results, name, scenario, words)]
     over_time = [name for name in chosen.headlines if chosen.time_dim in results.posterior[name].dims]
     fans = (posterior_fan(results, name, scenario, pieces, words) for name in over_time)

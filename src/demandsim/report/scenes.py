@@ -15,6 +15,7 @@ from demandsim.report.runs import Results
 from demandsim.report.selection import at, last_of
 from demandsim.report.words import Words
 from demandsim.statistics.event import Event
+from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import probability
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _moves(results: Results, place: Mapping[str, Any], words: Words) -> Iterator
         with np.errstate(invalid="ignore"):
             swing = np.abs(values[:, 2] - values[:, 0])
         swing = np.where(np.isfinite(swing), swing, np.inf)
-        order = [i for i in np.argsort(-swing, kind="stable").tolist() if swing[i] > 0]
+        order = [i for i in ranked(swing, array.assumption.values) if swing[i] > 0]
         bars = []
         for i in order[:_MOST]:
             moved = str(array.assumption.values[i])
@@ -223,7 +224,7 @@ def _charts(results: Results, place: Mapping[str, Any], words: Words) -> Iterato
         kinds = tuple(kind for kind in ("first_order", "total_order", "effect") if kind in here)
         leading, least = here[kinds[-1]].values, here[f"{kinds[-1]}_lower"].values
         shares: dict[str, Share] = {}
-        for i in np.argsort(-np.nan_to_num(leading), kind="stable").tolist():
+        for i in ranked(np.nan_to_num(leading), here.assumption.values):
             # What cannot be told from none is not listed.
             if leading[i] > 5e-4 and least[i] > 0:
                 own = here.isel(assumption=i)
@@ -250,7 +251,7 @@ def _factor(model: Model, factor: str, words: Words) -> tuple[str, str]:
 
 def _information(worth: xr.Dataset, words: Words) -> Information:
     values, errors = worth.evppi.values, worth.mcse_evppi.values
-    order = [i for i in np.argsort(-values, kind="stable").tolist() if values[i] > 0.001 * float(worth.evpi)]
+    order = [i for i in ranked(values, worth.assumption.values) if values[i] > 0.001 * float(worth.evpi)]
     names, labels = worth.assumption.values, worth.long_name.values
     rows = [
         Worth(words.locale.name(str(names[i]), str(labels[i])), float(values[i]), float(errors[i]))

@@ -18,6 +18,7 @@ from demandsim.sensitivity.interpolation import Interpolation, changes
 from demandsim.sensitivity.permutations import divided
 from demandsim.sensitivity.results import labelled, named
 from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.ranking import ranked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -149,7 +150,7 @@ def _table(between: Interpolation, changed: Sequence[str], parts: Sequence[_Move
     )
     size = np.abs(np.nan_to_num(contribution[: rows[0].elements(layout)])).mean(axis=0)
     units = [(after.assumptions.get(name) or after.equations[name]).unit for name in between.of]
-    out = out.isel(change=np.argsort(-size, kind="stable")).assign_coords(units=("quantity", units))
+    out = out.isel(change=ranked(size, out.change.values)).assign_coords(units=("quantity", units))
     long_names = [long_name(str(change), after, before) for change in out.change.values]
     return named(out.assign_coords(long_name=("change", long_names)), after)
 

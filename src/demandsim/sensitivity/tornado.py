@@ -14,6 +14,7 @@ from demandsim.sampling.program import Layout, Program, Values
 from demandsim.sensitivity.inputs import Groups, factor_name, grouped, long_name, quantities
 from demandsim.sensitivity.results import provenance
 from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.ranking import ranked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,7 +100,8 @@ def tornado(
     ends = {name: _ends(program, middle[name], name, given.get(name), prob) for own in members.values() for name in own}
     moves = {label: [{name: ends[name][at] for name in own} for at in (0, 1)] for label, own in members.items()}
     results = _results(program, middle, moves, set(needed))
-    order = sorted(members, key=lambda label: -_swing(results[label], names[0]))
+    labels = list(members)
+    order = [labels[i] for i in ranked([_swing(results[label], names[0]) for label in labels], labels)]
     out = xr.Dataset({name: _moved(model, name, [results[label] for label in order]) for name in names})
     row_of = {name: label for label in order for name in members[label]}
     return out.assign_coords(
