@@ -7,6 +7,7 @@ import errno
 import functools
 import os
 import re
+import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ import numpy.typing as npt
 __all__ = ["Array", "available_memory", "cores", "file_name", "printable", "versions", "written_whole"]
 
 Array = npt.NDArray[np.float64]
+
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+#: Limit, use and idle pages of files, in the first version of control groups.
+_NAMES_OF_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 #: Characters that steer a terminal, reverse the order of what follows, or are half of a character.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -57,20 +62,74 @@ def file_name(text: str, otherwise: str = "model") -> str:
 
 
 def available_memory() -> int:
-    """Bytes that this process may still take, by the system and by its container."""
-    limits = [2**62]
+    """Bytes that this process may still take: by the system, by its container and by its own limits."""
+    limits = [2**62, *_free_of_system(), *_free_of_container(), *_free_of_process()]
+    return max(min(limits), 0)
+
+
+def _free_of_system() -> Iterator[int]:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        limits += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+        yield from (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except OSError:
-        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        if sys.platform == "win32":
+            yield _free_of_windows()
+        elif hasattr(os, "sysconf"):
+            with contextlib.suppress(OSError, ValueError):
+                yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _free_of_windows() -> int:
+    import ctypes
+
+    # MEMORYSTATUSEX: its own length and the load in percent, then seven sizes, of which the second is what is free.
+    state = (ctypes.c_uint64 * 8)()
+    ctypes.cast(state, ctypes.POINTER(ctypes.c_uint32))[0] = ctypes.sizeof(state)
+    done = getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(state))  # noqa: B009  only there
+    return int(state[2]) if done else 2**62
+
+
+def _free_of_container() -> Iterator[int]:
+    """Of each control group that the process is in, and of those above it: they all count."""
     try:
-        top = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
-        limits += [int(top) - int(used)] if top != "max" else []
+        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
-        pass
-    return max(min(limits), 0)
+        return
+    for number, kinds, own in (line.split(":", 2) for line in groups):
+        if number == "0":
+            root, names = _CONTROL_GROUPS, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in kinds.split(","):
+            root, names = _CONTROL_GROUPS / "memory", _NAMES_OF_1
+        else:
+            continue
+        # Inside a container the path is often that of the host, and the group itself is mounted at the root.
+        place = root / own.lstrip("/")
+        for folder in (place, *place.parents):
+            yield from _free_of_group(folder, *names)
+            if folder == root:
+                break
+
+
+def _free_of_group(folder: Path, most: str, now: str, idle: str) -> Iterator[int]:
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((folder / most).read_text(encoding="ascii"))
+        used = int((folder / now).read_text(encoding="ascii"))
+        told = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        # Pages of files that nobody uses count as used, and are given up when memory is asked for.
+        yield limit - used + int(told.get(idle, 0))
+
+
+def _free_of_process() -> Iterator[int]:
+    """What the limit of the process leaves of its address space."""
+    try:
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            yield limit - pages * resource.getpagesize()
+    except (ImportError, OSError):
+        return
 
 
 def cores() -> int:

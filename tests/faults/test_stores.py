@@ -268,10 +268,11 @@ def test_a_run_that_was_stopped_leaves_no_file(tmp_path):
 
 
 def test_draws_that_do_not_fit_in_memory_are_sent_to_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 10_000)
+    monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 2_000_000)
+    large = {**SETTINGS, "draws": 2**16, "chunks": 1024}
     with pytest.raises(MemoryGuardError, match=r"store='draws\.zarr'"):
-        MODEL.simulate(**SETTINGS, store=tmp_path / "draws.nc")
-    assert MODEL.simulate(**SETTINGS, store=tmp_path / "draws.zarr").sizes["draw"] == 1024
+        MODEL.simulate(**large, store=tmp_path / "draws.nc")
+    assert MODEL.simulate(**large, store=tmp_path / "draws.zarr").sizes["draw"] == 2**16
 
 
 @pytest.mark.parametrize("shape", [[2, 2**60], [2**40, 2**40], [2, 3], [8]])

@@ -31,7 +31,7 @@ from demandsim.inference.result import Outcome, as_dataset, read_values
 from demandsim.inference.smc import Population, sampled_chain
 from demandsim.sampling.in_memory import Sampled, run_in_memory
 from demandsim.sampling.program import Program
-from demandsim.sampling.run import BLOCK, Run
+from demandsim.sampling.run import BLOCK, Run, guard_memory
 from demandsim.sampling.simulate import Parts, Settings, checked_run
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     run = checked_run(parts, settings)
     likelihood = compiled(request.evidence, parts.program, parts.graph, request.units)
     streams = active_streams(parts.program, likelihood)
+    worlds = likelihood.worlds(parts.program.layout)
+    # The draws of every scenario, and as many log-likelihoods and normal scores, before any of it is drawn.
+    copies = max(len(worlds), 1)
+    guard_memory(run, copies, more=8 * copies * run.total * (len(streams) + 2))
     pool, found = _weighed_pool(run, likelihood, request)
     check_possible(likelihood, pool, parts)
     prior_distances = _prior_distances(pool, likelihood, request)
@@ -62,7 +66,6 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     if conflict is not None:
         refuse(request, EvidenceConflictError, conflict_text(conflict, "what the prior predicts"))
     method, why = _chosen(request, found, run.draws)
-    worlds = likelihood.worlds(parts.program.layout)
     programs = [in_world(parts.program, world) for world in worlds]
     populations: list[list[Population]] = []
     if method == "importance":

@@ -16,16 +16,12 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.sampling.dataset import dims_of
-from demandsim.sampling.receipt import Receipt, count, requested_quantiles
-from demandsim.sampling.run import BLOCK, Run, spans
+from demandsim.sampling.run import Run, spans
 
-__all__ = ["CHUNK", "active_client", "blocks_of", "lazy_arrays", "pilot_receipt"]
+__all__ = ["CHUNK", "active_client", "blocks_of", "lazy_arrays"]
 
 #: Draws of one chunk where the caller does not say: large enough for a scheduler, small enough for memory.
 CHUNK = 1 << 19
-
-#: Draws of each chain that a receipt of lazy draws looks at.
-_PILOT = 8192
 
 
 def active_client() -> Any:
@@ -93,16 +89,3 @@ def lazy_arrays(run: Run, chunk: int) -> dict[str, Any]:
         chunks = (*((n,) for n in own), (1,) * run.chains, sizes, *((n,) for n in inner))
         arrays[name] = da.Array(graph, key, chunks, dtype=run.dtype)
     return arrays
-
-
-def pilot_receipt(run: Run) -> tuple[Receipt, dict[str, Array]]:
-    """Count the first draws of every chain: what a receipt can tell before anything is computed."""
-    requested = {name: q for name, q in requested_quantiles(run.program).items() if name in run.needed}
-    total = Receipt()
-    size = min(run.draws, _PILOT)
-    for chain in range(run.chains):
-        for start, stop in spans(chain * run.draws, chain * run.draws + size, BLOCK):
-            grades = run.grades(start, stop)
-            assumed = run.program.assume(grades, stop - start, set(requested))
-            total = total + count(run.program, requested, assumed, grades, stop - start)
-    return total, requested

@@ -12,9 +12,12 @@ import numpy as np
 from demandsim._system import Array, cores
 from demandsim.errors import InvalidDrawsError, check_whole
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
-from demandsim.sampling.run import Faults, Run, Stored, guard_memory, spans, stored_shape
+from demandsim.sampling.run import BLOCK, Faults, Run, Stored, guard_memory, spans, stored_shape
 
-__all__ = ["Pace", "Progress", "Sampled", "run_in_memory"]
+__all__ = ["Pace", "Progress", "Sampled", "continued", "first_receipt", "run_in_memory"]
+
+#: Draws of each chain that a receipt of lazy draws looks at.
+_PILOT = 8192
 
 Progress = Callable[[int, int], None]
 
@@ -124,6 +127,37 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
     if faults.counts and run.on_invalid == "raise":
         raise InvalidDrawsError(faults.described(run))
     return Sampled(run, {name: arrays[name] for name in run.keep}, total, faults)
+
+
+def first_receipt(run: Run, most: int = _PILOT) -> tuple[Receipt, dict[str, Array]]:
+    """Count the first draws of every chain: what a receipt can tell before anything is computed."""
+    requested = {name: q for name, q in requested_quantiles(run.program).items() if name in run.needed}
+    total = Receipt()
+    size = min(run.draws, most)
+    for chain in range(run.chains):
+        for start, stop in spans(chain * run.draws, chain * run.draws + size, BLOCK):
+            grades = run.grades(start, stop)
+            assumed = run.program.assume(grades, stop - start, set(requested))
+            total = total + count(run.program, requested, assumed, grades, stop - start)
+    return total, requested
+
+
+def continued(run: Run, pace: Pace, before: Sampled | None) -> Sampled:
+    """Run what is missing of a run: quantities that were not kept before, and draws after those of before."""
+    if before is None:
+        return run_in_memory(run, pace)
+    missing = [name for name in run.keep if name not in before.arrays]
+    whole = run.only(run.keep, before.run.draws)
+    if missing or not before.receipt.draws:
+        added = run_in_memory(run.only(missing, before.run.draws), pace) if missing else before
+        faults = Faults(dict(before.faults.counts), dict(before.faults.first))
+        faults.merge(added.faults if missing else Faults())
+        # Of assumptions alone, which is quick: what was stored says only what its receipt came to.
+        receipt, _ = first_receipt(whole, whole.draws)
+        before = Sampled(whole, {**before.arrays, **added.arrays}, receipt, faults)
+    if before.run.draws < run.draws:
+        return run_in_memory(run, pace, before=before)
+    return Sampled(run, {name: before.arrays[name] for name in run.keep}, before.receipt, before.faults)
 
 
 def _pieces(run: Run, done: int, size: int) -> Iterable[tuple[int, int]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from demandsim.graph.graph import ancestors
 from demandsim.sampling.program import Program
 from demandsim.statistics.design import DesignName
 
-__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "spans", "stored_shape"]
+__all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "spans", "stored_shape", "threads_that_fit"]
 
 #: Draws of one block: large enough that threads rarely wait for the interpreter, small enough that
 #: a handful of arrays of it stay in the caches.
@@ -27,6 +27,8 @@ BLOCK = 65_536
 _TRIMMED_BLOCK = 8_192
 #: Values of one quantity in one block: more would leave the caches where quantities have years and hardware.
 _BLOCK_VALUES = 2**21
+#: Bytes of one entry in the list of what is to be done.
+_LISTED = 1024
 
 Stored = npt.NDArray[np.floating[Any]]
 
@@ -87,6 +89,12 @@ class Run:
         fitting = _BLOCK_VALUES // max(labels, default=1)
         largest = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
         return min(largest, max(1 << fitting.bit_length() >> 1, 1024))
+
+    def only(self, names: Sequence[str], draws: int | None = None) -> Run:
+        """The same run of some of its quantities, and of the first draws of each chain: the same bits."""
+        inputs = {step.equation.name: step.equation.inputs for step in self.program.steps}
+        needed = frozenset(ancestors(inputs, names))
+        return replace(self, keep=tuple(names), needed=needed, draws=draws or self.draws)
 
     def grades(self, start: int, stop: int) -> Callable[[int], Array]:
         """Numbers in (0, 1) for a range of the flat index, by stream; see `Program.grades`."""
@@ -245,8 +253,16 @@ def stored_shape(run: Run, name: str) -> tuple[int, ...]:
     return (*(layout.size(dim) for dim in layout.dims if dim in varying.dims), run.chains, run.draws)
 
 
-def guard_memory(run: Run) -> None:
+def guard_memory(run: Run, copies: int = 1, more: int = 0) -> None:
     """Raise before anything is computed if the draws would not fit.
+
+    Parameters
+    ----------
+    run : Run
+    copies : int, default 1
+        How often the draws are held.
+    more : int, default 0
+        Bytes that are held besides.
 
     Raises
     ------
@@ -254,12 +270,50 @@ def guard_memory(run: Run) -> None:
         With the size, and what to do.
     """
     random = [name for name in run.keep if run.program.varying[name].random]
-    sizes = {name: math.prod(stored_shape(run, name)) * run.dtype.itemsize for name in random}
-    needed, free = sum(sizes.values()), available_memory()
+    sizes = {name: copies * math.prod(stored_shape(run, name)) * run.dtype.itemsize for name in random}
+    needed, free = sum(sizes.values()) + more + _while_computing(run, run.total), available_memory()
     if needed > 0.9 * free:
-        largest = max(sizes, key=lambda name: sizes[name])
+        largest = max(sizes, key=lambda name: sizes[name], default="")
+        which = f" (the largest is '{largest}' with {_gib(sizes[largest])})" if largest else ""
         raise MemoryGuardError(
-            f"{run.total:,} draws of {len(random)} quantities need {needed / 2**30:,.1f} GiB, {free / 2**30:,.1f} GiB "
-            f"are available (the largest is '{largest}' with {sizes[largest] / 2**30:,.1f} GiB); store fewer with "
-            "keep=[...], or run out of core with chunks=... or store='draws.zarr'"
+            f"{run.total:,} draws of {len(random)} quantities need {_gib(needed)}, {_gib(free)} are available{which}; "
+            "store fewer with keep=[...], or run out of core with chunks=... or store='draws.zarr'"
         )
+
+
+def threads_that_fit(run: Run, chunk: int, threads: int) -> int:
+    """How many threads can each hold a chunk of all kept quantities, at most `threads`.
+
+    Raises
+    ------
+    MemoryGuardError
+        If not even one can, or the blocks are too many to be listed; with the size, and what to do.
+    """
+    free, size = 0.9 * available_memory(), min(chunk, run.draws)
+    values = sum(math.prod(stored_shape(run, name)[:-2]) for name in run.keep)
+    # Computed, arranged as they are stored, and as bytes on their way to the disk.
+    one = 3 * values * size * run.dtype.itemsize + _while_computing(run, size)
+    listed = run.chains * -(-run.draws // chunk) * (len(run.keep) + 1) * _LISTED
+    if one > free:
+        fitting = max(int(chunk * free / one / 2), 1)
+        raise MemoryGuardError(
+            f"a chunk of {size:,} draws of {len(run.keep)} quantities needs {_gib(one)}, {_gib(free)} are available; "
+            f"keep fewer with keep=[...], or draw in smaller pieces with chunks={fitting}"
+        )
+    if listed > free:
+        raise MemoryGuardError(
+            f"{run.total:,} draws in chunks of {chunk:,} are too many chunks: their list alone needs {_gib(listed)}, "
+            f"{_gib(free)} are available; draw in larger pieces with chunks=..."
+        )
+    return max(min(threads, int(free // one)), 1)
+
+
+def _while_computing(run: Run, draws: int) -> int:
+    """Bytes that one thread needs for a block: everything that the kept quantities are computed from."""
+    layout, varying, block = run.program.layout, run.program.varying, min(run.block_size, draws)
+    labels = [math.prod(layout.size(dim) for dim in varying[name].dims) for name in run.needed if name in varying]
+    return 8 * block * sum(labels)
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB"

@@ -14,17 +14,20 @@ import numpy as np
 from demandsim.errors import DemandsimError, DesignWarning, check_known, check_whole
 from demandsim.graph.graph import Graph
 from demandsim.sampling.conditional import estimates
-from demandsim.sampling.dask import CHUNK, active_client, lazy_arrays, pilot_receipt
+from demandsim.sampling.dask import CHUNK, active_client, lazy_arrays
 from demandsim.sampling.dataset import Labels, labelled, run_attrs
-from demandsim.sampling.in_memory import Pace, Sampled, run_in_memory
+from demandsim.sampling.in_memory import Pace, Sampled, continued, first_receipt, run_in_memory
 from demandsim.sampling.program import Program
 from demandsim.sampling.qmc import entropy_of
 from demandsim.sampling.receipt import requested_quantiles, written
-from demandsim.sampling.run import Run
+from demandsim.sampling.run import Run, guard_memory, threads_that_fit
 from demandsim.sampling.stopping import Goal, Round, run_to_goal, written_goal
-from demandsim.sampling.store.netcdf import check_netcdf, is_netcdf, read_netcdf, write_netcdf
+from demandsim.sampling.store.faults import named
+from demandsim.sampling.store.lock import locked
+from demandsim.sampling.store.netcdf import check_netcdf, is_netcdf, read_netcdf, stored, write_netcdf
 from demandsim.sampling.store.reading import open_draws
-from demandsim.sampling.store.zarr import check_installed, write_zarr
+from demandsim.sampling.store.seals import write_stop_rule
+from demandsim.sampling.store.zarr import check_installed, held_identity, write_zarr
 from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
 
@@ -74,19 +77,25 @@ def simulated(parts: Parts, settings: Settings, goal: Goal | None, way: Way) -> 
     run = checked_run(parts, settings)
     if way.chunks is not None:
         check_whole("chunks", way.chunks)
+    path = None if way.store is None else Path(way.store)
+    if path is not None and not is_netcdf(path):
+        check_installed()
     if goal is not None:
-        if way.chunks is not None or way.store is not None:
+        if way.chunks is not None and way.store is None:
             raise DemandsimError(
-                "a tolerance and chunks= or store= do not go together: the number of draws is not known before"
+                "a tolerance and chunks= do not go together: the number of draws is not known before; "
+                "draw to a store, with store='draws.zarr'"
             )
         missing = [name for name in goal.of if name not in run.keep]
         if missing:
             raise DemandsimError(f"the tolerance is about '{missing[0]}', which keep= leaves out; add it to keep")
-        sampled, last = run_to_goal(run, goal, way.pace, way.on_round)
-        return _labelled(parts, sampled, stop_rule=written_goal(goal, last))
-    if way.store is not None and is_netcdf(Path(way.store)):
-        return _in_file(parts, run, way, Path(way.store))
-    if way.chunks is not None or way.store is not None or active_client() is not None:
+    if path is not None and is_netcdf(path):
+        return _in_file(parts, run, goal, way, path)
+    if path is not None:
+        return _in_folder(parts, run, goal, way, path)
+    if goal is not None:
+        return _to_goal(parts, run, goal, way)
+    if way.chunks is not None or active_client() is not None:
         return _lazily(parts, run, way)
     return _labelled(parts, run_in_memory(run, way.pace))
 
@@ -97,29 +106,75 @@ def _labelled(parts: Parts, sampled: Sampled, **more: Any) -> xr.Dataset:
     return labelled(sampled.run, sampled.arrays, parts.labels, receipt=receipt, marks=marks, **more)
 
 
-def _in_file(parts: Parts, run: Run, way: Way, path: Path) -> xr.Dataset:
-    """Draw in memory and write a netCDF file whole; a file of the same run is read instead."""
-    if path.exists():
-        found = read_netcdf(path)
-        check_netcdf(path, found, run, parts.labels.dataset)
-        return found
-    draws = _labelled(parts, run_in_memory(run, way.pace))
-    write_netcdf(draws, path)
-    return draws
+def _to_goal(parts: Parts, run: Run, goal: Goal, way: Way, begun: Sampled | None = None) -> xr.Dataset:
+    """Draw in memory until the goal is reached, on from what was drawn before."""
+
+    def drawn(larger: Run, before: Sampled | None) -> Sampled:
+        return continued(larger, way.pace, before or begun)
+
+    sampled, last = run_to_goal(run, goal, drawn, way.on_round)
+    return _labelled(parts, sampled, stop_rule=written_goal(goal, last))
+
+
+def _in_file(parts: Parts, run: Run, goal: Goal | None, way: Way, path: Path) -> xr.Dataset:
+    """Draw in memory and write a netCDF file whole; one of the same run is read instead, or extended."""
+    with named(path, "write to"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path):
+        begun = None
+        if path.exists():
+            found = read_netcdf(path)
+            if goal is not None and found.sizes["draw"] > run.draws:
+                run = dataclasses.replace(run, draws=found.sizes["draw"])
+            if check_netcdf(path, found, run, parts.labels.dataset) and goal is None:
+                return found
+            begun = stored(found, run)
+        if goal is not None:
+            draws = _to_goal(parts, run, goal, way, begun)
+        else:
+            draws = _labelled(parts, continued(run, way.pace, begun))
+        write_netcdf(draws, path)
+        return draws
+
+
+def _in_folder(parts: Parts, run: Run, goal: Goal | None, way: Way, path: Path) -> xr.Dataset:
+    """Draw block by block to a Zarr folder; with a goal, extend it until the goal is reached."""
+    labels = parts.labels
+
+    def write(larger: Run) -> None:
+        pilot, requested = first_receipt(larger)
+        attrs = run_attrs(larger, labels, written(pilot, parts.program, requested))
+        write_zarr(path, larger, way.chunks, labels, attrs, way.pace)
+
+    if goal is None:
+        write(run)
+        return open_draws(path)
+    asked = goal.of
+
+    def drawn(larger: Run, before: Sampled | None) -> Sampled:
+        guard_memory(larger.only(asked))
+        write(larger)
+        return dataclasses.replace(stored(open_draws(path)[list(asked)].load(), larger), run=larger)
+
+    held = held_identity(path)
+    if held is not None and held["draws"] > run.draws:
+        run = dataclasses.replace(run, draws=held["draws"])
+    _, last = run_to_goal(run, goal, drawn, way.on_round)
+    with locked(path):
+        write_stop_rule(path, written_goal(goal, last))
+    return open_draws(path)
 
 
 def _lazily(parts: Parts, run: Run, way: Way) -> xr.Dataset:
-    """Draw block by block, when the numbers are asked for, or to a Zarr folder."""
-    pilot, requested = pilot_receipt(run)
-    receipt, labels, chunk = written(pilot, parts.program, requested), parts.labels, way.chunks or CHUNK
-    if way.store is not None:
-        check_installed()
-        write_zarr(Path(way.store), run, chunk, labels, run_attrs(run, labels, receipt), way.pace)
-        return open_draws(way.store)
+    """Draw block by block, when the numbers are asked for."""
+    chunk = way.chunks or CHUNK
+    threads_that_fit(run, chunk, 1)
+    pilot, requested = first_receipt(run)
+    receipt = written(pilot, parts.program, requested)
     # What is invalid is not known before it is computed: every result that varies carries a mark.
     marks = [name for name in run.keep if name in parts.computed and parts.program.varying[name].random]
     marks = marks if run.on_invalid == "keep" else []
-    return labelled(run, lazy_arrays(run, chunk), labels, receipt=receipt, marks=marks)
+    return labelled(run, lazy_arrays(run, chunk), parts.labels, receipt=receipt, marks=marks)
 
 
 def _checked_goal(parts: Parts, asked: Goal) -> Goal:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning, check_known, check_whole
-from demandsim.sampling.in_memory import Pace, Sampled, run_in_memory
+from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.run import Run
 from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.estimators import array_statistics, check_prob
@@ -135,7 +135,10 @@ def _rows(sampled: Sampled, goal: Goal) -> Iterator[Reached]:
 
 
 def run_to_goal(
-    start: Run, goal: Goal, pace: Pace, on_round: Callable[[Round], None] | None = None
+    start: Run,
+    goal: Goal,
+    drawn: Callable[[Run, Sampled | None], Sampled],
+    on_round: Callable[[Round], None] | None = None,
 ) -> tuple[Sampled, Round]:
     """Double the draws of every chain until the goal is reached, or `goal.max_draws` would be passed.
 
@@ -144,7 +147,8 @@ def run_to_goal(
     start : Run
         With the first number of draws.
     goal : Goal
-    pace : Pace
+    drawn : callable
+        Draws a run, given what was drawn of it before; of what it returns, the quantities of the goal are looked at.
     on_round : callable, optional
         Called with a `Round` after every doubling.
 
@@ -161,7 +165,7 @@ def run_to_goal(
     if not DESIGNS[start.design].extensible:
         others = " or ".join(f"'{name}'" for name, design in DESIGNS.items() if design.extensible)
         raise DemandsimError(f"design '{start.design}' cannot be extended to a tolerance; use design {others}")
-    sampled, why = run_in_memory(start, pace), ""
+    sampled, why = drawn(start, None), ""
     while True:
         now = Round(sampled.run.total, tuple(_rows(sampled, goal)))
         if on_round is not None:
@@ -173,7 +177,7 @@ def run_to_goal(
             break
         try:
             larger = dataclasses.replace(sampled.run, draws=2 * sampled.run.draws)
-            sampled = run_in_memory(larger, pace, before=sampled)
+            sampled = drawn(larger, sampled)
         except MemoryGuardError as error:
             why = str(error)
             break

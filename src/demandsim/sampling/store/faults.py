@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from demandsim.errors import DemandsimError, OutputError, StoreError
+from demandsim.statistics.design import DESIGNS
 
 __all__ = ["check_same_run", "damaged", "named", "not_ours"]
 
@@ -22,14 +23,40 @@ def not_ours(path: Path) -> StoreError:
     return StoreError(f"'{path}' is not a store of demandsim draws; choose another path")
 
 
-def check_same_run(path: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse a store of another run, which differs in anything that changes a number."""
+def check_same_run(path: Path, held: Mapping[str, Any], wanted: Mapping[str, Any], extends: bool = False) -> bool:
+    """Refuse a store of another run, which differs in anything that changes a number.
+
+    Parameters
+    ----------
+    path : Path
+    held, wanted : mapping
+        As `identity_of` gives them.
+    extends : bool, default False
+        Whether a run with more draws, or with more quantities, may go on from the store.
+
+    Returns
+    -------
+    bool
+        Whether the store holds all that is wanted.
+    """
+    more = {"draws", "keep"} if extends else set()
+    if more and held["draws"] < wanted["draws"] and not DESIGNS[wanted["design"]].extensible:
+        raise StoreError(
+            f"store '{path}' holds {held['draws']:,} draws of each chain, and design '{wanted['design']}' cannot be "
+            "extended; choose another path, or delete it"
+        )
     for key, value in wanted.items():
-        if held.get(key) != value:
+        enough = held.get(key) == value
+        if key == "keep":
+            enough = set(value) >= set(held[key]) if key in more else set(value) == set(held[key])
+        elif key in more:
+            enough = held[key] <= value
+        if not enough:
             raise StoreError(
                 f"store '{path}' holds another run: its {key} is {held.get(key)!r}, this run's is {value!r}; "
                 "choose another path, or delete it"
             )
+    return bool(held["draws"] == wanted["draws"] and set(held["keep"]) == set(wanted["keep"]))
 
 
 @contextlib.contextmanager

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from demandsim._system import available_memory, written_whole
 from demandsim.errors import MemoryGuardError
-from demandsim.sampling.dataset import identity_of, plain
-from demandsim.sampling.run import Run
+from demandsim.sampling.dataset import dims_of, identity_of, plain
+from demandsim.sampling.in_memory import Sampled
+from demandsim.sampling.run import Faults, Run
 from demandsim.sampling.store.faults import check_same_run, damaged, named
 from demandsim.sampling.store.seals import check_file, seal_file
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["check_netcdf", "is_netcdf", "read_netcdf", "write_netcdf"]
+__all__ = ["check_netcdf", "is_netcdf", "read_netcdf", "stored", "write_netcdf"]
+
+
+class _Patient(io.FileIO):
+    """A file that tells HDF5 of no fault, which may crash over a full disk; whoever gave it looks for `fault`."""
+
+    fault: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, or remember why not."""
+        size = memoryview(data).nbytes
+        if self.fault is None:
+            try:
+                written = 0
+                while written < size:
+                    written += super().write(memoryview(data).cast("B")[written:]) or 0
+            except OSError as error:
+                self.fault = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.fault = self.fault or error
+            return size or 0
 
 
 def is_netcdf(path: Path) -> bool:
@@ -37,11 +66,12 @@ def write_netcdf(draws: xr.Dataset, path: str | Path) -> None:
     with named(target, "write to"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(target) as unfinished:
-            if hasattr(os, "posix_fallocate"):
-                # HDF5 does not fail well on a full disk: whether there is room is asked before.
-                with unfinished.open("r+b") as file:
-                    os.posix_fallocate(file.fileno(), 0, max(draws.nbytes, 1))
-            _without_nul(draws).to_netcdf(unfinished, engine="h5netcdf")
+            with _Patient(unfinished, "r+b") as file:
+                try:
+                    _without_nul(draws).to_netcdf(file, engine="h5netcdf")
+                finally:
+                    if file.fault is not None:
+                        raise file.fault
             seal_file(unfinished)
 
 
@@ -87,8 +117,22 @@ def read_netcdf(path: Path) -> xr.Dataset:
         return found
 
 
-def check_netcdf(path: Path, found: xr.Dataset, run: Run, attrs: Mapping[str, Any]) -> None:
-    """Refuse the draws of another run."""
+def check_netcdf(path: Path, found: xr.Dataset, run: Run, attrs: Mapping[str, Any]) -> bool:
+    """Refuse the draws of another run; tell whether all that is wanted is there, or must be added."""
     keep = list(map(str, found.data_vars))
     held = {**found.attrs, "seed": str(found.attrs.get("seed")), "keep": keep, "dtype": str(found[keep[0]].dtype)}
-    check_same_run(path, held, identity_of(run, attrs))
+    return check_same_run(path, held, identity_of(run, attrs), extends=True)
+
+
+def stored(found: xr.Dataset, run: Run) -> Sampled:
+    """Draws that were stored, as a run holds them."""
+    arrays, faults = {}, Faults()
+    for name, array in found.data_vars.items():
+        own, inner = dims_of(run, str(name))
+        values = array.transpose(*own, *inner, "chain", "draw").values
+        arrays[str(name)] = values
+        bad = ~np.isfinite(values)
+        if bad.any():
+            place = int(np.argmax(bad.reshape(-1, values.shape[-2] * values.shape[-1]).any(axis=0)))
+            faults.merge(Faults({str(name): int(np.count_nonzero(bad))}, {str(name): place}))
+    return Sampled(run.only(tuple(arrays), found.sizes["draw"]), arrays, faults=faults)

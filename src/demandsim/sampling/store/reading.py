@@ -12,9 +12,11 @@ from demandsim.errors import StoreError
 from demandsim.sampling.dataset import plain
 from demandsim.sampling.run import spans
 from demandsim.sampling.store import zarr
+from demandsim.sampling.store.blocks import MARKS, opened
 from demandsim.sampling.store.faults import damaged, named, not_ours
+from demandsim.sampling.store.lock import said_by_owner
 from demandsim.sampling.store.netcdf import is_netcdf, read_netcdf
-from demandsim.sampling.store.seals import check_folder, read_seal
+from demandsim.sampling.store.seals import STOP_RULE, check_folder, read_seal
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,20 +61,23 @@ def open_draws(path: str | Path) -> xr.Dataset:
     """
     target = Path(path)
     if not target.exists():
+        if zarr.interrupted_exchange(target):
+            raise StoreError(f"store '{target}' was being extended; run the same simulate again to put it in place")
         raise StoreError(f"there is no store '{target}'")
     if is_netcdf(target):
         return read_netcdf(target)
     zarr.check_installed()
     if read_seal(target) is None:
-        if not (target / zarr.MARKS).exists():
+        if not (target / MARKS).exists():
             raise not_ours(target)
+        owner = said_by_owner(target)
         raise StoreError(
-            f"store '{target}' is unfinished, or was changed since it was finished: "
-            "run the same simulate again to finish it"
+            f"store '{target}' is unfinished, or was changed since it was finished: run the same simulate again to "
+            "finish it" + (f", unless it is still being written by {owner}" if owner else "")
         )
     with named(target, "read"):
         seal = check_folder(target)
-        group = zarr.opened(target, "r")
+        group = opened(target, "r")
         identity = zarr.read_identity(group, target)
         marks = zarr.read_marks(group, target, identity)
         if not marks.all():
@@ -87,7 +92,7 @@ def read_block(path: str, seal: bytes, name: str, where: tuple[slice, ...]) -> A
     try:
         if read_seal(target) != seal:
             raise StoreError(f"store '{target}' was changed after it was opened; open it again")
-        return np.asarray(zarr.opened(target, "r")[name][where])
+        return np.asarray(opened(target, "r")[name][where])
     except StoreError:
         raise
     except Exception as error:
@@ -104,6 +109,8 @@ def _lazily(path: Path, seal: bytes, group: Any, identity: dict[str, Any]) -> xr
     import xarray as xr
 
     attrs = {key: plain(value) for key, value in dict(group.attrs).items() if key != zarr.IDENTITY}
+    if (path / STOP_RULE).is_file():
+        attrs["stop_rule"] = (path / STOP_RULE).read_text(encoding="utf-8")
     labels = json.loads(attrs.pop(zarr.LABELS))
     sizes = {"chain": identity["chains"], "draw": identity["draws"]} | {d: len(v) for d, v in labels.items()}
     draws = tuple(stop - start for start, stop in spans(0, identity["draws"], identity["chunk"]))

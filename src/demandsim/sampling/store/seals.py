@@ -17,7 +17,16 @@ from typing import Any
 
 from demandsim.errors import StoreError
 
-__all__ = ["check_file", "check_folder", "metadata_digest", "read_seal", "seal_file", "seal_folder"]
+__all__ = [
+    "STOP_RULE",
+    "check_file",
+    "check_folder",
+    "metadata_digest",
+    "read_seal",
+    "seal_file",
+    "seal_folder",
+    "write_stop_rule",
+]
 
 #: Bytes read at a time, whatever the size of a file.
 _PIECE = 1 << 20
@@ -26,6 +35,8 @@ _VERSION = 2
 _FORM = re.compile(rb"\ndemandsim seal (\d): (\d{20}) (bytes|files), sha256 [0-9a-f]{64}\n")
 #: In a Zarr folder: beside the marks of blocks, where readers of Zarr look for nothing else.
 _OF_FOLDER = Path("demandsim_blocks", "seal")
+#: What a tolerance asked for and what was reached, beside them: known only when all blocks are there.
+STOP_RULE = Path("demandsim_blocks", "stop_rule")
 
 
 def _line(size: int, what: str, digest: str) -> bytes:
@@ -113,12 +124,21 @@ def _folder_line(folder: Path) -> bytes:
     """Names and sizes of all files and the text of the metadata; numbers are under checksums of their own."""
     names = [f"{name}\0{path.stat().st_size}\n" for name, path in _parts(folder)]
     told = "".join(names) + metadata_digest(folder)
+    if (folder / STOP_RULE).is_file():
+        told += (folder / STOP_RULE).read_text(encoding="utf-8")
     return _line(len(names), "files", hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 def seal_folder(path: Path) -> None:
     """Put a seal into a Zarr folder."""
     (path / _OF_FOLDER).write_bytes(_folder_line(path))
+
+
+def write_stop_rule(path: Path, text: str) -> None:
+    """Write down in a finished folder for which tolerance it was drawn; if killed meanwhile, the next run seals it."""
+    (path / _OF_FOLDER).unlink(missing_ok=True)
+    (path / STOP_RULE).write_text(text, encoding="utf-8")
+    seal_folder(path)
 
 
 def check_folder(path: Path) -> bytes:

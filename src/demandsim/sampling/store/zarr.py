@@ -1,5 +1,8 @@
 """Zarr: draws in a folder, written block by block; an interrupted run goes on from the blocks that are whole.
 
+A folder appears at its path only when all but its numbers is there. A finished one that is extended stays as it is, and
+whole, until the larger one beside it is finished and takes its place.
+
 A folder says which run it belongs to and which of its blocks are whole. A block is marked only after its numbers are
 written, by a checksum of them; what was interrupted has no seal yet, so that all of it that is trusted is read again
 before the run goes on. All threads write, or all workers of a cluster, which must see the path.
@@ -7,9 +10,11 @@ before the run goes on. All threads write, or all workers of a cluster, which mu
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.util
 import json
-import zlib
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,16 +24,26 @@ import numpy as np
 
 from demandsim._system import cores
 from demandsim.errors import DemandsimError
-from demandsim.sampling.dask import active_client, blocks_of
+from demandsim.sampling.dask import CHUNK, active_client, blocks_of
 from demandsim.sampling.dataset import Labels, dims_of, identity_of, plain
 from demandsim.sampling.in_memory import Pace
-from demandsim.sampling.run import Run, stored_shape
+from demandsim.sampling.run import Run, threads_that_fit
+from demandsim.sampling.store.blocks import MARKS, Before, check_blocks, opened, write_block
 from demandsim.sampling.store.faults import check_same_run, damaged, named, not_ours
+from demandsim.sampling.store.lock import locked
 from demandsim.sampling.store.seals import check_folder, metadata_digest, read_seal, seal_folder
 
-__all__ = ["IDENTITY", "LABELS", "MARKS", "check_installed", "opened", "read_identity", "read_marks", "write_zarr"]
+__all__ = [
+    "IDENTITY",
+    "LABELS",
+    "check_installed",
+    "held_identity",
+    "interrupted_exchange",
+    "read_identity",
+    "read_marks",
+    "write_zarr",
+]
 
-MARKS = "demandsim_blocks"
 IDENTITY = "demandsim_run"
 LABELS = "labels"
 #: Digest of the metadata with which a folder was made, beside the marks: readers of Zarr list nothing there.
@@ -45,15 +60,29 @@ def check_installed() -> None:
         )
 
 
-def opened(path: Path, mode: Any) -> Any:
-    """Open the group of a folder."""
-    import zarr
-
-    return zarr.open_group(str(path), mode=mode, zarr_format=3)
-
-
 def _create(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str, Any]) -> None:
-    """Make a folder without numbers."""
+    """Make a folder without numbers, whole or not at all."""
+    unfinished = _beside(path, "new")
+    try:
+        _remove(unfinished)
+        _fill_in(unfinished, run, chunk, labels, attrs)
+        unfinished.rename(path)
+    finally:
+        # Gone when it has its name; of a fault nothing stays, and what a kill leaves is removed by the next run.
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _beside(path: Path, what: str) -> Path:
+    """A hidden folder beside a store, of the one process that holds its lock."""
+    return path.with_name(f".{path.name}.{what}")
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _fill_in(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str, Any]) -> None:
     from zarr.codecs import Crc32cCodec
 
     layout, group = run.program.layout, opened(path, "w")
@@ -107,50 +136,16 @@ def read_marks(group: Any, path: Path, identity: dict[str, Any]) -> Any:
     return np.asarray(marks[...])
 
 
-def _places(run: Run, chain: int, start: int, stop: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Where a block stands in every array."""
-    for name in run.keep:
-        own, inner = dims_of(run, name)
-        yield name, (*(slice(None),) * len(own), chain, slice(start, stop), *(slice(None),) * len(inner))
-
-
-def _summed(array: Any, run: Run, so_far: int) -> int:
-    """CRC-32 of the numbers of a block."""
-    return zlib.crc32(np.ascontiguousarray(array, dtype=run.dtype.newbyteorder("<")).data.cast("B"), so_far)
-
-
-def write_block(run: Run, path: str, chunk: int, block: tuple[int, int, int]) -> None:
-    """Compute one block, write it, and then mark it as whole, with its checksum, or 1 where that is 0."""
-    chain, start, stop = block
-    values, target, mark = run.range_of(chain, start, stop), Path(path), 0
-    with named(target, "write to"):
-        group = opened(target, "r+")
-        for name, place in _places(run, chain, start, stop):
-            shape = (*stored_shape(run, name)[:-2], stop - start)
-            numbers = np.moveaxis(np.broadcast_to(values[name], shape), -1, len(dims_of(run, name)[0]))
-            group[name][place] = numbers
-            mark = _summed(numbers, run, mark)
-        group[MARKS][chain, start // chunk] = mark or 1
-
-
-def _check_blocks(group: Any, path: Path, run: Run, chunk: int, marks: Any) -> None:
-    """Read all blocks that are marked, and compare them with their marks: a piece that has gone reads as zeros."""
-    for chain, start, stop in blocks_of(run, chunk):
-        mark, found = marks[chain, start // chunk], 0
-        if mark:
-            for name, place in _places(run, chain, start, stop):
-                found = _summed(group[name][place], run, found)
-            if (found or 1) != mark:
-                raise damaged(path, f"chain {chain} [{start}:{stop}] does not hold the numbers that were written")
-
-
-def write_zarr(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str, Any], pace: Pace) -> None:
-    """Write a run to a folder, or finish one that was interrupted; then seal it.
+def write_zarr(path: Path, run: Run, chunk: int | None, labels: Labels, attrs: dict[str, Any], pace: Pace) -> None:
+    """Write a run to a folder, finish one that was interrupted, or extend one that is finished; then seal it.
 
     Parameters
     ----------
     path : Path
-    run, chunk, labels : Run, int, Labels
+    run : Run
+    chunk : int or None
+        Draws of one block; None takes those of the folder, or a number that suits most.
+    labels : Labels
     attrs : dict
         Attributes of the Dataset.
     pace : Pace
@@ -159,29 +154,92 @@ def write_zarr(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str
     Raises
     ------
     StoreError
-        If the path holds another run, or a damaged store.
+        If the path holds another run, or a damaged store, or another process writes it.
     OutputError
         If it cannot be written; blocks that are whole stay, and the next call goes on from them.
+    MemoryGuardError
+        If a block does not fit in memory.
     """
-    finished = path.exists() and read_seal(path) is not None
-    with named(path, "read" if finished else "write to"):
-        if finished:
-            check_folder(path)
-        elif not path.exists():
+    with contextlib.ExitStack() as held_open:
+        with named(path, "write to"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _create(path, run, chunk, labels, attrs)
-        group = opened(path, "r")
-        identity = read_identity(group, path)
-        check_same_run(path, identity, identity_of(run, attrs) | {"chunk": chunk})
-        if finished:
+            held_open.enter_context(locked(path))
+            _recover(path)
+        held = held_identity(path)
+        size = chunk or (CHUNK if held is None else held["chunk"])
+        pace = dataclasses.replace(pace, threads=threads_that_fit(run, size, pace.threads or cores()))
+        wanted = identity_of(run, attrs) | {"chunk": size}
+        if held is None:
+            with named(path, "write to"):
+                _create(path, run, size, labels, attrs)
+        elif read_seal(path) is not None:
+            if not check_same_run(path, held, wanted, extends=True):
+                _extend(path, Before(str(path), held["draws"], tuple(held["keep"])), run, wanted, labels, attrs, pace)
             return
+        _finish(path, run, wanted, pace, None)
+
+
+def _extend(
+    path: Path, before: Before, run: Run, wanted: dict[str, Any], labels: Labels, attrs: dict[str, Any], pace: Pace
+) -> None:
+    """Make the larger folder beside the finished one, and let it take its place."""
+    more = _beside(path, "more")
+    with named(path, "write to"):
+        if held_identity(more) != wanted:
+            _remove(more)
+            _create(more, run, wanted["chunk"], labels, attrs)
+    if read_seal(more) is None:
+        _finish(more, run, wanted, pace, before)
+    with named(path, "write to"):
+        path.rename(_beside(path, "old"))
+        _recover(path)
+
+
+def interrupted_exchange(path: Path) -> bool:
+    """Whether a folder gave up its place to a larger one that has not taken it."""
+    return _beside(path, "old").exists()
+
+
+def _recover(path: Path) -> None:
+    """Finish an exchange of folders that was interrupted, forwards if the larger one is finished."""
+    old, more = _beside(path, "old"), _beside(path, "more")
+    if old.exists() and not path.exists():
+        (more if more.exists() and read_seal(more) is not None else old).rename(path)
+    _remove(old)
+
+
+def held_identity(path: Path) -> dict[str, Any] | None:
+    """The run that stands at a path, finished or not; None if nothing does.
+
+    Raises
+    ------
+    StoreError
+        If something else stands there, or it does not agree with its seal.
+    """
+    if not path.exists():
+        return None
+    with named(path, "read"):
+        if read_seal(path) is not None:
+            check_folder(path)
+        return read_identity(opened(path, "r"), path)
+
+
+def _finish(path: Path, run: Run, wanted: dict[str, Any], pace: Pace, before: Before | None) -> None:
+    """Write the blocks that a folder misses, and seal it."""
+    chunk = wanted["chunk"]
+    with named(path, "read"):
+        group = opened(path, "r")
+        check_same_run(path, read_identity(group, path), wanted)
         if not (path / _MADE).is_file() or (path / _MADE).read_text(encoding="ascii") != metadata_digest(path):
             raise damaged(path, "its attributes, dims or types are not those that it was made with")
-        marks = read_marks(group, path, identity)
-        _check_blocks(group, path, run, chunk, marks)
+        for left in path.rglob("*.partial"):
+            # Of a write that was killed.
+            left.unlink()
+        marks = read_marks(group, path, read_identity(group, path))
+        check_blocks(group, path, run, chunk, marks)
     missing = [block for block in blocks_of(run, chunk) if not marks[block[0], block[1] // chunk]]
     done = run.total - sum(stop - start for _, start, stop in missing)
-    for size in _written(run, str(path), chunk, missing, pace.threads):
+    for size in _written(run, str(path), chunk, missing, pace.threads, before):
         done += size
         if pace.progress is not None:
             pace.progress(done, run.total)
@@ -190,7 +248,12 @@ def write_zarr(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str
 
 
 def _written(
-    run: Run, path: str, chunk: int, missing: list[tuple[int, int, int]], threads: int | None
+    run: Run,
+    path: str,
+    chunk: int,
+    missing: list[tuple[int, int, int]],
+    threads: int | None,
+    before: Before | None,
 ) -> Iterator[int]:
     """Write the missing blocks, on the active cluster or by threads; the draws of each, as they are done."""
     client = active_client()
@@ -198,13 +261,13 @@ def _written(
         from distributed import as_completed
 
         shared = client.scatter(run, broadcast=True)
-        futures = {client.submit(write_block, shared, path, chunk, b, pure=False): b[2] - b[1] for b in missing}
+        futures = {client.submit(write_block, shared, path, chunk, b, before, pure=False): b[2] - b[1] for b in missing}
         for future in as_completed(list(futures)):
             future.result()
             yield futures[future]
         return
     with ThreadPoolExecutor(threads or cores()) as pool:
-        jobs = [pool.submit(write_block, run, path, chunk, block) for block in missing]
+        jobs = [pool.submit(write_block, run, path, chunk, block, before) for block in missing]
         try:
             for job, (_, start, stop) in zip(jobs, missing, strict=True):
                 job.result()
