@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "ConvergenceError",
     "CorrelationError",
+    "CorrelationWarning",
     "CycleError",
     "DemandsimError",
     "DesignWarning",
@@ -93,7 +94,9 @@ class DistributionError(DemandsimError, ValueError):
 
 
 class CorrelationError(DemandsimError, ValueError):
-    """Rank correlations that no joint distribution can have."""
+    """Rank correlations that cannot be had; `nearest` holds those that can, by pair, where all are given together."""
+
+    nearest: dict[tuple[str, str], float] | None = None
 
 
 class ScenarioError(DemandsimError, ValueError):
@@ -146,6 +149,10 @@ class OutputError(DemandsimError, OSError):
 
 class StoreError(DemandsimError, OSError):
     """A store of draws that is unfinished, of another run, or damaged."""
+
+
+class CorrelationWarning(UserWarning):
+    """A rank correlation that has no effect, or another value in some scenario."""
 
 
 class DesignWarning(UserWarning):

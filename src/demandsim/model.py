@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from demandsim._system import versions
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import DemandsimError, UnknownNameError, check_known
+from demandsim.errors import CorrelationError, CorrelationWarning, DemandsimError, UnknownNameError, check_known
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.metadata import StudyNotes
@@ -25,8 +27,8 @@ from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order, draft_program
-from demandsim.sampling.copula import Correlations, checked_correlations, replaced
 from demandsim.sampling.dataset import Labels
+from demandsim.sampling.dependence import without_effect
 from demandsim.sampling.in_memory import Pace, Progress
 from demandsim.sampling.points import point_values
 from demandsim.sampling.program import Program
@@ -81,7 +83,7 @@ class Model:
     DimensionError
         If an equation mixes dimensions or returns another than it declares; it is named.
     CorrelationError
-        If no joint distribution has the correlations.
+        If the correlations cannot be had; with those that can.
 
     Examples
     --------
@@ -134,6 +136,10 @@ class Model:
             "evidence": evidence,
         }
         self._build(equations, assumptions, **parts)
+        for pair, why in self._without_effect(self.correlations).items():
+            # Where only scenarios pin it, that is what they are for: the receipt says so.
+            if any(self.assumptions[name].distribution.is_constant for name in pair):
+                warnings.warn(why, CorrelationWarning, stacklevel=2)
 
     def _build(
         self, equations: Any, assumptions: Mapping[str, Any], *, before: Model | None = None, **parts: Any
@@ -185,7 +191,7 @@ class Model:
         made: dict[str, Any] = {
             name: dict(part) if isinstance(part, MappingProxyType) else part for name, part in parts.items()
         }
-        return functools.partial(Model, **made), ()
+        return _restored, (made,)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model):
@@ -296,7 +302,9 @@ class Model:
         Raises
         ------
         CorrelationError
-            If no joint distribution has them; the message gives the nearest that exist.
+            If they cannot be had together; the message and its attribute `nearest` give the nearest that can. If
+            draws of one share values (discrete ones do) so that the pair cannot have as much; with the range that
+            it can have. If one of a pair is a sure value.
 
         Examples
         --------
@@ -306,7 +314,13 @@ class Model:
         {('utilization', 'peak_ratio'): -0.5}
         """
         new = checked_correlations(correlations, self.assumptions)
-        return self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
+        made = self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
+        for why in made._without_effect(new).values():
+            raise CorrelationError(f"{why}; give it a distribution, or leave the pair out")
+        return made
+
+    def _without_effect(self, correlations: Correlations) -> dict[tuple[str, str], str]:
+        return without_effect(correlations, self.program.transforms, self.program.layout)
 
     def with_equations(self, *equations: Equation) -> Model:
         """Return a model with equations replaced or added; assumptions they compute give way.
@@ -743,6 +757,13 @@ class Model:
         True
         """
         return study_text(self, path)
+
+
+def _restored(parts: dict[str, Any]) -> Model:
+    """A model from its parts, as they were: what was said of them when it was made is not said again."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CorrelationWarning)
+        return Model(**parts)
 
 
 def _check_name(name: str) -> None:

@@ -113,6 +113,8 @@ def models(draw):
     correlations = draw(
         st.dictionaries(st.sampled_from([("demand", "price"), ("spare", "speed")]), st.floats(-0.3, 0.3))
     )
+    sure = {name for name, assumption in made.items() if assumption.distribution.is_constant}
+    correlations = {pair: rho for pair, rho in correlations.items() if not sure.intersection(pair)}
     scenarios = {}
     if draw(st.booleans()):
         low, high = draw(floats), draw(plain())

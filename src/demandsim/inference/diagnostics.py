@@ -94,7 +94,7 @@ def _blamed(likelihood: Likelihood, pool: Pool, place: int) -> str:
     """Which piece of evidence no draw agrees with, among the first draws."""
     run = pool.run
     size = min(run.draws, run.block_size)
-    values, _ = run.block(0, size)
+    values = run.block(0, size)
     for term in likelihood.terms:
         with np.errstate(all="ignore"):
             alone = term.value(values, run.program.layout)

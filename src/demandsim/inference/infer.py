@@ -125,7 +125,7 @@ def _prior_distances(pool: Pool, likelihood: Likelihood, request: Request) -> li
     size = min(run.draws, max(_LEAST_POOL // run.chains, 1))
 
     def one(chain: int) -> dict[str, Array]:
-        values, _ = run.block(chain * run.draws, chain * run.draws + size)
+        values = run.block(chain * run.draws, chain * run.draws + size)
         return {name: values[name] for name in run.keep}
 
     parts = spread(one, range(run.chains), request.pace.threads)

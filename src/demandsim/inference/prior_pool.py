@@ -62,7 +62,7 @@ def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool
 
     def work(span: tuple[int, int]) -> Faults:
         start, stop = span
-        values, _ = run.block(start, stop)
+        values = run.block(start, stop)
         faults = Faults()
         faults.look(run, values, start)
         found[:, start:stop] = likelihood(values, run.program.layout, stop - start)

@@ -23,7 +23,7 @@ from demandsim.inference.smc import Population
 from demandsim.sampling.dataset import labelled
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.program import Layout
-from demandsim.sampling.receipt import requested_quantiles, told
+from demandsim.sampling.receipt import told
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
 from demandsim.statistics.datatree import numbered
@@ -188,7 +188,7 @@ def _receipt(outcome: Outcome) -> str:
     quantiles: dict[str, Any] = {}
     correlations: dict[str, Any] = {}
     for one, world in zip(outcome.sampled, outcome.worlds, strict=True):
-        found = told(one.receipt, one.run.program, requested_quantiles(one.run.program))
+        found = told(one.receipt, one.run)
         where = f" ({', '.join(str(label) for label in world.values())})" if len(outcome.worlds) > 1 else ""
         quantiles |= {f"{name}{where}": row for name, row in found["quantiles"].items()}
         correlations |= {f"{name}{where}": row for name, row in found["rank_correlations"].items()}

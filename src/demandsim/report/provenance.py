@@ -209,7 +209,9 @@ def receipt_of(model: Model, draws: xr.Dataset, words: Words) -> Receipt | None:
             asked = tuple(scale.measure(value) for value in row["requested"])
             quantiles.append(Promise(label, asked, tuple(row["achieved_prob"])))
     pairs = tuple(
-        (pair, float(row["requested"]), float(row["achieved"])) for pair, row in found["rank_correlations"].items()
+        (pair, float(row["requested"]), float(row["achieved"]))
+        for pair, row in found["rank_correlations"].items()
+        if row["achieved"] is not None
     )
     apart = max((abs(asked - got) for _, asked, got in pairs), default=0.0)
     return Receipt(probs, tuple(quantiles), pairs, worst, apart)

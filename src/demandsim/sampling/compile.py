@@ -12,11 +12,11 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
-from demandsim.errors import CorrelationError, ScenarioError, check_known
+from demandsim.errors import ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Graph
 from demandsim.graph.scenario import Scenarios
-from demandsim.sampling.copula import gaussian_copula
+from demandsim.sampling.dependence import copula_of
 from demandsim.sampling.program import InverseTransform, Layout, Program
 from demandsim.sampling.qmc import Stream
 from demandsim.sampling.trials import already_tried, tried
@@ -78,8 +78,7 @@ def draft_program(
     """
     layout = _layout(assumptions, scenarios)
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
-    pairs = _stream_pairs(correlations, transforms, layout)
-    copula, used = gaussian_copula([stream.label for stream in streams], pairs, nearest=nearest)
+    copula, used = copula_of(correlations, transforms, layout, nearest=nearest)
     return Program(layout, transforms, streams, copula, used, (), {}, {})
 
 
@@ -155,28 +154,3 @@ def _reordered(variant: Distribution, dims: tuple[str, ...]) -> Distribution:
     places = order.transpose([variant.dims.index(dim) for dim in dims]).ravel()
     laws = tuple(variant.laws[place] for place in places)
     return Distribution(variant.family, variant.said, laws, dims, variant.coords)
-
-
-def _stream_pairs(
-    correlations: Mapping[tuple[str, str], float], transforms: Mapping[str, InverseTransform], layout: Layout
-) -> dict[tuple[int, int], float]:
-    """Spread correlations of assumptions over their elements: equal labels go together."""
-    pairs: dict[tuple[int, int], float] = {}
-    for (one, other), rho in correlations.items():
-        first, second = transforms[one], transforms[other]
-        for a, b in itertools.product(_elements(first, layout), _elements(second, layout)):
-            if all(a[1][dim] == b[1][dim] for dim in a[1].keys() & b[1].keys()):
-                pair = (min(a[0], b[0]), max(a[0], b[0]))
-                if pairs.setdefault(pair, rho) != rho:
-                    raise CorrelationError(f"'{one}' and '{other}' are given two correlations")
-    return pairs
-
-
-def _elements(transform: InverseTransform, layout: Layout) -> list[tuple[int, dict[str, int]]]:
-    if len(transform.streams) == 1:
-        return [(transform.streams[0], {})]
-    places = itertools.product(*(range(layout.size(dim)) for dim in transform.dims))
-    return [
-        (stream, dict(zip(transform.dims, place, strict=True)))
-        for stream, place in zip(transform.streams, places, strict=True)
-    ]

@@ -4,70 +4,46 @@ r"""Copula: Spearman rank correlations between assumptions, by a Gaussian copula
 
 turns the rank correlation :math:`\rho_s` that the expert gave into that of normal variables,
 :math:`z' = L z` with :math:`L L^T = R` gives them that correlation, and :math:`\Phi(z')` are the
-numbers that go through the quantile functions: the marginals stay as they are.
+numbers that go through the quantile functions: the marginals stay as they are. Where a law has atoms,
+draws share ranks, and :mod:`demandsim.sampling.margin` finds the :math:`r` that gives :math:`\rho_s` all the same.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
-from demandsim.errors import CorrelationError, check_known
+from demandsim.errors import CorrelationError
+from demandsim.sampling.margin import Margin, attainable, normal_correlation, rank_correlation
 
 __all__ = [
     "Copula",
-    "Correlations",
-    "checked_correlations",
+    "ImpossibleCopulaError",
+    "Margins",
     "correlated",
     "gaussian_copula",
     "nearest_correlation",
-    "replaced",
 ]
 
-#: Spearman rank correlations of pairs of assumptions.
-Correlations = Mapping[tuple[str, str], float]
 #: Of positions of streams.
 Pair = tuple[int, int]
+#: Of two streams, the laws whose rank correlation is asked for.
+Margins = Callable[[int, int], tuple[Margin, Margin]]
+#: Correlations of normal scores closer to 1 than this are taken for 1, with which no normal copula is left.
+_SINGULAR = 1e-10
+#: Largest correlation of normal scores used where a rank correlation cannot be reached.
+_CLOSE = 1 - 1e-6
 
 
-def checked_correlations(correlations: Correlations, assumptions: Iterable[str]) -> dict[tuple[str, str], float]:
-    """Read correlations as given.
-
-    Raises
-    ------
-    CorrelationError
-        If a pair is no pair of two assumptions, is given twice, or its correlation is not between -1 and 1.
-    UnknownNameError
-        If there is no such assumption.
-    """
-    pairs: dict[tuple[str, str], float] = {}
-    for pair, rho in correlations.items():
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise CorrelationError(f"a correlation is given as {{('one', 'other'): 0.5}}, not for {pair!r}")
-        check_known(pair, assumptions, "assumption in a correlation:")
-        if pair[0] == pair[1]:
-            raise CorrelationError(f"'{pair[0]}' cannot be correlated with itself")
-        if not -1 < float(rho) < 1:
-            raise CorrelationError(f"the rank correlation of {pair} must lie between -1 and 1, not {rho!r}")
-        if _among(pair, pairs):
-            raise CorrelationError(f"the pair {pair} is given twice")
-        pairs[pair] = float(rho)
-    return pairs
-
-
-def replaced(correlations: Correlations, new: Correlations) -> dict[tuple[str, str], float]:
-    """Add pairs to correlations; one that is there, either way round, gives way."""
-    return {pair: rho for pair, rho in correlations.items() if not _among(pair, new)} | dict(new)
-
-
-def _among(pair: tuple[str, str], pairs: Correlations) -> bool:
-    return pair in pairs or pair[::-1] in pairs
+def continuous(one: int, other: int) -> tuple[Margin, Margin]:
+    """Margins of streams that all feed continuous laws."""
+    return Margin(), Margin()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +82,22 @@ def correlated(factor: Array, u: Sequence[Array]) -> list[Array]:
 
 
 def gaussian_copula(
-    names: Sequence[str], spearman: Mapping[Pair, float], *, nearest: bool = False
+    labels: Mapping[int, str] | Sequence[str],
+    spearman: Mapping[Pair, float],
+    *,
+    margins: Margins = continuous,
+    nearest: bool = False,
 ) -> tuple[Copula, dict[Pair, float]]:
     """Build a copula for streams with given rank correlations.
 
     Parameters
     ----------
-    names : sequence of str
-        A name for each stream, for messages.
+    labels : mapping of stream to str, or sequence
+        A label for each stream, for messages.
     spearman : mapping of (stream, stream) to float
         Rank correlations; pairs that are not named are 0.
+    margins : callable
+        Of two streams, the margins of what they feed.
     nearest : bool, default False
         Use the nearest possible correlations where the given ones are impossible.
 
@@ -129,42 +111,95 @@ def gaussian_copula(
     Raises
     ------
     CorrelationError
-        If no joint distribution has these correlations; the message gives the nearest that exist.
+        If a pair of laws cannot have its correlation, with the range that it can have.
+    ImpossibleCopulaError
+        If a normal copula cannot have all of them together.
     """
-    used = dict(spearman)
-    groups = []
+    used, normal = dict(spearman), {}
+    for pair, rho in spearman.items():
+        normal[pair], used[pair] = _reached(labels, pair, rho, margins(*pair), nearest)
+    groups, impossible = [], []
     for members in _connected(spearman):
-        local = {stream: place for place, stream in enumerate(members)}
-        pairs = {pair: rho for pair, rho in spearman.items() if pair[0] in local}
-        matrix = np.eye(len(members))
-        for (one, other), rho in pairs.items():
-            matrix[local[one], local[other]] = matrix[local[other], local[one]] = 2 * math.sin(math.pi * rho / 6)
-        if np.linalg.eigvalsh(matrix)[0] < 1e-10:
-            possible = nearest_correlation(matrix)
-            changed = {
-                (one, other): 6 / math.pi * math.asin(possible[local[one], local[other]] / 2)
-                for one, other in itertools.combinations(members, 2)
-            }
-            # A pair that nobody named was 0; where the nearest matrix moves it, that is said as well.
-            changed = {pair: rho for pair, rho in changed.items() if pair in pairs or abs(rho) >= 5e-4}
-            if not nearest:
-                raise CorrelationError(_impossible(names, pairs, changed))
-            used.update(changed)
-            matrix = possible
+        matrix = _matrix(members, normal)
+        if np.linalg.eigvalsh(matrix)[0] < _SINGULAR:
+            impossible.append((members, matrix))
+            matrix = nearest_correlation(matrix)
+            for (i, one), (j, other) in itertools.combinations(enumerate(members), 2):
+                rho = rank_correlation(*margins(one, other), matrix[i, j])
+                # A pair that nobody named was 0; where the nearest matrix moves it, that is said as well.
+                if (one, other) in used or abs(rho) >= 5e-4:
+                    used[one, other] = rho
         groups.append((members, np.linalg.cholesky(matrix)))
+    if impossible and not nearest:
+        raise ImpossibleCopulaError(_reason(*impossible[0], spearman), used)
     return Copula(tuple(groups)), used
 
 
-def _impossible(names: Sequence[str], pairs: Mapping[Pair, float], changed: Mapping[Pair, float]) -> str:
-    def table(values: Mapping[Pair, float]) -> str:
-        # By name, since the order of the streams is nothing that a reader knows.
-        rows = sorted((*sorted((names[a], names[b])), rho) for (a, b), rho in values.items())[:12]
-        return ", ".join(f"({a}, {b}): {rho:.3f}" for a, b, rho in rows)
+class ImpossibleCopulaError(CorrelationError):
+    """Rank correlations that no normal copula has together.
 
+    Parameters
+    ----------
+    reason : str
+    used : mapping of (stream, stream) to float
+        The nearest that one has.
+    """
+
+    def __init__(self, reason: str, used: Mapping[Pair, float]) -> None:
+        super().__init__(reason)
+        self.used = used
+
+
+def _reason(members: Sequence[int], matrix: Array, spearman: Mapping[Pair, float]) -> str:
+    """Why there is no copula: the ranks themselves cannot be so, or only the normal scores cannot."""
+    ranks, scores = np.linalg.eigvalsh(_matrix(members, spearman))[0], np.linalg.eigvalsh(matrix)[0]
+    if ranks < 0:
+        return (
+            "no quantities have these rank correlations together: their matrix is not positive definite (smallest "
+            f"eigenvalue {ranks:.2g})"
+        )
     return (
-        f"rank correlations are not positive definite together: {table(pairs)} (pairs that are not named are 0); "
-        f"the nearest that are: {table(changed)}; change them, or pass nearest=True to use these"
+        "a normal copula cannot have these rank correlations together: their own matrix is positive definite "
+        f"(smallest eigenvalue {ranks:.2g}), that of the normal scores, 2 sin(pi rho / 6) for each, is not "
+        f"({scores:.2g})"
     )
+
+
+def _reached(
+    labels: Mapping[int, str] | Sequence[str], pair: Pair, rho: float, margins: tuple[Margin, Margin], nearest: bool
+) -> tuple[float, float]:
+    """Correlation of the normal scores of a pair, and the rank correlation that its values then have."""
+    one, other = margins
+    if not (one.atoms or other.atoms) or one.is_constant or other.is_constant:
+        # Beside a sure value no correlation shows; the copula stays as it was before it was pinned.
+        return normal_correlation(Margin(), Margin(), rho), rho
+    low, high = attainable(one, other)
+    if low < rho < high:
+        r = normal_correlation(one, other, rho)
+        if abs(r) < _CLOSE:
+            return r, rho
+    if not nearest:
+        names = sorted(labels[stream] for stream in pair)
+        tied = " and ".join(sorted(f"'{labels[s]}'" for s, margin in zip(pair, margins, strict=True) if margin.atoms))
+        # Towards 0, so that what is printed can be had.
+        ends = [math.trunc(rank_correlation(one, other, r) * 1e4) / 1e4 for r in (-_CLOSE, _CLOSE)]
+        raise CorrelationError(
+            f"rank correlation {rho:g} of '{names[0]}' and '{names[1]}' cannot be reached, since draws of {tied} share "
+            f"values: these two can have {ends[0]:g} to {ends[1]:g}; give a number between, or pass nearest=True to "
+            "use the end of the range"
+        )
+    r = math.copysign(_CLOSE, rho)
+    return r, rank_correlation(one, other, r)
+
+
+def _matrix(members: Sequence[int], values: Mapping[Pair, float]) -> Array:
+    """Correlation matrix of a group."""
+    local = {stream: place for place, stream in enumerate(members)}
+    matrix = np.eye(len(members))
+    for (one, other), value in values.items():
+        if one in local:
+            matrix[local[one], local[other]] = matrix[local[other], local[one]] = value
+    return matrix
 
 
 def _connected(pairs: Mapping[Pair, float]) -> list[tuple[int, ...]]:

@@ -101,7 +101,7 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
 
     def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
         start, stop = piece
-        values, grades = run.block(start, stop)
+        values = run.block(start, stop)
         with np.errstate(over="ignore"):
             for name, target in flat.items():
                 target[..., start:stop] = values[name].reshape(*target.shape[:-1], stop - start)
@@ -109,7 +109,7 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
             arrays.update(_sure(run, values))
         faults = Faults()
         faults.look(run, values, start)
-        return count(run.program, requested, values, grades, stop - start), faults, stop - start
+        return count(requested, values, stop - start), faults, stop - start
 
     total = before.receipt if before is not None else Receipt()
     faults = Faults()
@@ -129,17 +129,16 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
     return Sampled(run, {name: arrays[name] for name in run.keep}, total, faults)
 
 
-def first_receipt(run: Run, most: int = _PILOT) -> tuple[Receipt, dict[str, Array]]:
+def first_receipt(run: Run, most: int = _PILOT) -> Receipt:
     """Count the first draws of every chain: what a receipt can tell before anything is computed."""
     requested = {name: q for name, q in requested_quantiles(run.program).items() if name in run.needed}
     total = Receipt()
     size = min(run.draws, most)
     for chain in range(run.chains):
         for start, stop in spans(chain * run.draws, chain * run.draws + size, BLOCK):
-            grades = run.grades(start, stop)
-            assumed = run.program.assume(grades, stop - start, set(requested))
-            total = total + count(run.program, requested, assumed, grades, stop - start)
-    return total, requested
+            assumed = run.program.assume(run.grades(start, stop), stop - start, set(requested))
+            total = total + count(requested, assumed, stop - start)
+    return total
 
 
 def continued(run: Run, pace: Pace, before: Sampled | None) -> Sampled:
@@ -153,7 +152,7 @@ def continued(run: Run, pace: Pace, before: Sampled | None) -> Sampled:
         faults = Faults(dict(before.faults.counts), dict(before.faults.first))
         faults.merge(added.faults if missing else Faults())
         # Of assumptions alone, which is quick: what was stored says only what its receipt came to.
-        receipt, _ = first_receipt(whole, whole.draws)
+        receipt = first_receipt(whole, whole.draws)
         before = Sampled(whole, {**before.arrays, **added.arrays}, receipt, faults)
     if before.run.draws < run.draws:
         return run_in_memory(run, pace, before=before)

@@ -1,6 +1,7 @@
-"""Receipts: what was asked of a sample against what it achieved, in exact integer counts.
+"""Receipts: what was asked of a sample against what it achieved.
 
-Counts add up to the same total whatever the blocks and threads, so a receipt has the same bits.
+Quantiles are counted, in integers, over all draws: counts add up to the same total whatever the blocks and threads.
+Rank correlations are those of the values of the first draws of every chain, made again for them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
+from demandsim.sampling.pairs import number_label, pairs_of
 from demandsim.sampling.program import Program
+from demandsim.sampling.run import Run
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Receipt", "receipt"]
 
 PROBS = (0.05, 0.5, 0.95)
-#: Grades are rounded to 16 bits, so that sums of products over 2**30 draws fit in 64.
-_GRADE_BITS = 16
+#: Draws of all chains together whose rank correlations a receipt tells, and how many numbers may be ranked for it.
+_RANKED_DRAWS = 1 << 16
+_RANKED_NUMBERS = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +42,16 @@ class Receipt:
     draws : int
     below : mapping of assumption to int array of shape (scenarios, elements, probs)
         Draws at or below each requested quantile.
-    moments : mapping of (stream, stream) to tuple of int
-        Sums of a, b, a * a, b * b and a * b over the rounded grades of the pair.
     """
 
     draws: int = 0
     below: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    moments: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
 
     def __add__(self, other: Receipt) -> Receipt:
         if not self.draws:
             return other
         below = {name: counts + other.below[name] for name, counts in self.below.items()}
-        moments = {
-            pair: tuple(a + b for a, b in zip(sums, other.moments[pair], strict=True))
-            for pair, sums in self.moments.items()
-        }
-        return Receipt(self.draws + other.draws, below, moments)
+        return Receipt(self.draws + other.draws, below)
 
 
 @functools.lru_cache(maxsize=16)
@@ -73,13 +70,7 @@ def _balanced(variants: tuple[Distribution, ...]) -> list[tuple[Law, ...]]:
     return [variant.laws if len(variant.laws) == most else variant.laws * most for variant in variants]
 
 
-def count(
-    program: Program,
-    requested: Mapping[str, Array],
-    assumed: Mapping[str, Array],
-    grades: Callable[[int], Array],
-    size: int,
-) -> Receipt:
+def count(requested: Mapping[str, Array], assumed: Mapping[str, Array], size: int) -> Receipt:
     """Count one block."""
     below = {}
     for name, quantiles in requested.items():
@@ -92,57 +83,69 @@ def count(
                 ],
                 dtype=np.int64,
             )
-    moments = {}
-    for one, other in program.correlations:
-        a = (grades(one) * (1 << _GRADE_BITS)).astype(np.int64)
-        b = (grades(other) * (1 << _GRADE_BITS)).astype(np.int64)
-        moments[one, other] = tuple(int(np.sum(part)) for part in (a, b, a * a, b * b, a * b))
-    return Receipt(size, below, moments)
+    return Receipt(size, below)
 
 
-def written(total: Receipt, program: Program, requested: Mapping[str, Array]) -> str:
+def written(total: Receipt, run: Run) -> str:
     """Write a receipt as JSON for the attribute ``receipt`` of a Dataset."""
-    return json.dumps(told(total, program, requested), sort_keys=True)
+    return json.dumps(told(total, run), sort_keys=True)
 
 
-def told(total: Receipt, program: Program, requested: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+def told(total: Receipt, run: Run) -> dict[str, dict[str, Any]]:
     """Tell what was requested and achieved, as `receipt` returns it."""
     quantiles: dict[str, Any] = {}
+    requested = requested_quantiles(run.program)
     for name, counts in total.below.items():
-        for label, place in _labels(program, name, counts.shape[:2]):
-            quantiles[label] = {
+        transform = run.program.transforms[name]
+        for place in np.ndindex(*counts.shape[:2]):
+            quantiles[number_label(name, transform, run.program.layout, *place)] = {
                 "prob": list(PROBS),
                 "requested": [float(f"{value:.10g}") for value in requested[name][place]],
                 "achieved_prob": [round(int(n) / total.draws, 6) for n in counts[place]],
             }
-    correlations = {
-        ", ".join(sorted((program.streams[one].label, program.streams[other].label))): {
-            "requested": float(f"{program.correlations[one, other]:.6g}"),
-            "achieved": round(_rank_correlation(total.draws, total.moments[one, other]), 6),
-        }
-        for one, other in total.moments
-    }
-    return {"quantiles": quantiles, "rank_correlations": correlations}
+    return {"quantiles": quantiles, "rank_correlations": dict(_rank_correlations(run))}
 
 
-def _rank_correlation(draws: int, sums: tuple[int, ...]) -> float:
-    a, b, aa, bb, ab = sums
-    spread = (draws * aa - a * a) * (draws * bb - b * b)
-    return (draws * ab - a * b) / math.sqrt(spread) if spread > 0 else math.nan
+def _rank_correlations(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What was asked of every pair of numbers that are correlated, and what their values have."""
+    program = run.program
+    met = [
+        (one, other, rho)
+        for pair, rho in program.correlations.items()
+        for one, other in pairs_of(program.transforms, program.layout, pair)
+    ]
+    if not met:
+        return
+    random = {(n.name, n.variant, n.element) for row in met for n in row[:2] if not n.is_sure}
+    most = min(_RANKED_DRAWS, _RANKED_NUMBERS // max(len(random), 1)) // run.chains
+    # A power of two, at which the beginning of a low-discrepancy sequence is even.
+    draws = min(run.draws, 1 << max(most, 64).bit_length() - 1)
+    values: dict[tuple[str, int, int], list[Array]] = {key: [] for key in random}
+    for chain in range(run.chains):
+        start = chain * run.draws
+        assumed = program.assume(run.grades(start, start + draws), draws, {name for name, _, _ in random})
+        for (name, variant, element), parts in values.items():
+            transform = program.transforms[name]
+            parts.append(assumed[name].reshape(len(transform.variants), -1, draws)[variant, element])
+    ranks = {key: _ranks(np.concatenate(parts)) for key, parts in values.items()}
+    for one, other, rho in met:
+        row: dict[str, Any] = {"requested": float(f"{rho:.6g}"), "achieved": None, "draws": run.chains * draws}
+        both = [ranks.get((number.name, number.variant, number.element)) for number in (one, other)]
+        if both[0] is not None and both[1] is not None:
+            spread = math.sqrt(float(both[0] @ both[0]) * float(both[1] @ both[1]))
+            row["achieved"] = round(float(both[0] @ both[1]) / spread, 6) if spread else None
+        sure = " and ".join(f"'{number.label}'" for number in (one, other) if number.is_sure)
+        if sure:
+            row["void"] = f"{sure} {'are sure values' if one.is_sure and other.is_sure else 'is a sure value'}"
+        yield ", ".join(sorted((one.label, other.label))), row
 
 
-def _labels(program: Program, name: str, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
-    transform, layout = program.transforms[name], program.layout
-    found = []
-    for place in np.ndindex(*shape):
-        words = []
-        if transform.scenario_dim:
-            words.append(str(layout.coords[transform.scenario_dim][place[0]]))
-        if transform.dims and shape[1] > 1:
-            where = np.unravel_index(place[1], [layout.size(dim) for dim in transform.dims])
-            words += [f"{dim}={layout.coords[dim][int(i)]}" for dim, i in zip(transform.dims, where, strict=True)]
-        found.append((f"{name}[{', '.join(words)}]" if words else name, tuple(place)))
-    return found
+def _ranks(values: Array) -> Array:
+    """Ranks less their mean; draws of one value share the middle of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Array = last - 0.5 * (counts - 1) - 0.5 * (values.size + 1)
+    return ranks[place]
 
 
 def receipt(draws: xr.Dataset) -> dict[str, Any]:
@@ -157,8 +160,8 @@ def receipt(draws: xr.Dataset) -> dict[str, Any]:
     -------
     dict
         ``quantiles``: per assumption, the requested P5, P50 and P95 and the share of draws at or
-        below each; ``rank_correlations``: per pair, requested and achieved Spearman correlation
-        (of the grades, before any discrete distribution makes ties).
+        below each; ``rank_correlations``: per pair, the requested Spearman correlation and that of the
+        values of ``draws`` draws, the first of every chain; ``void`` says where a sure value leaves none.
 
     Raises
     ------

@@ -100,25 +100,22 @@ class Run:
         """Numbers in (0, 1) for a range of the flat index, by stream; see `Program.grades`."""
         return self.program.grades(self.design, self.seed, start, stop, self.draws)
 
-    def block(self, start: int, stop: int) -> tuple[dict[str, Array], Callable[[int], Array]]:
+    def block(self, start: int, stop: int) -> dict[str, Array]:
         """Compute a range of the flat index ``chain * draws + draw``.
 
         Returns
         -------
-        values : dict of array
+        dict of array
             All needed quantities, in their units, with all axes of the layout.
-        grades : callable
-            The numbers in (0, 1) that they were made from, by stream.
 
         Raises
         ------
         EquationError
             If an equation raises; with its name and the first draw that makes it.
         """
-        grades = self.grades(start, stop)
-        assumed = self.program.assume(grades, stop - start, self.needed)
+        assumed = self.program.assume(self.grades(start, stop), stop - start, self.needed)
         try:
-            return assumed | self.program.derive(assumed, self.needed), grades
+            return assumed | self.program.derive(assumed, self.needed)
         except Exception as error:
             raise self._explained(error, start, stop) from error
 
@@ -180,7 +177,7 @@ class Run:
         out: dict[str, Array] = {}
         faults = Faults()
         for first, last in spans(start, stop, self.block_size):
-            values, _ = self.block(chain * self.draws + first, chain * self.draws + last)
+            values = self.block(chain * self.draws + first, chain * self.draws + last)
             faults.look(self, values, chain * self.draws + first)
             for name in self.keep:
                 shape = stored_shape(self, name)[:-2]
@@ -228,7 +225,7 @@ class Faults:
         """Say which equation made invalid values first, in how many draws, and from which assumptions."""
         order = [step.equation.name for step in run.program.steps if step.equation.name in self.counts]
         origin, place = order[0], self.first[order[0]]
-        values, _ = run.block(place, place + 1)
+        values = run.block(place, place + 1)
         with np.errstate(over="ignore"):
             bad = ~np.isfinite(values[origin].astype(run.dtype, copy=False))
         element = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))

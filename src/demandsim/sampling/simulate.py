@@ -19,7 +19,7 @@ from demandsim.sampling.dataset import Labels, labelled, run_attrs
 from demandsim.sampling.in_memory import Pace, Sampled, continued, first_receipt, run_in_memory
 from demandsim.sampling.program import Program
 from demandsim.sampling.qmc import entropy_of
-from demandsim.sampling.receipt import requested_quantiles, written
+from demandsim.sampling.receipt import written
 from demandsim.sampling.run import Run, guard_memory, threads_that_fit
 from demandsim.sampling.stopping import Goal, Round, run_to_goal, written_goal
 from demandsim.sampling.store.faults import named
@@ -101,7 +101,7 @@ def simulated(parts: Parts, settings: Settings, goal: Goal | None, way: Way) -> 
 
 
 def _labelled(parts: Parts, sampled: Sampled, **more: Any) -> xr.Dataset:
-    receipt = written(sampled.receipt, parts.program, requested_quantiles(parts.program))
+    receipt = written(sampled.receipt, sampled.run)
     marks = sorted(sampled.faults.counts)
     return labelled(sampled.run, sampled.arrays, parts.labels, receipt=receipt, marks=marks, **more)
 
@@ -142,8 +142,7 @@ def _in_folder(parts: Parts, run: Run, goal: Goal | None, way: Way, path: Path) 
     labels = parts.labels
 
     def write(larger: Run) -> None:
-        pilot, requested = first_receipt(larger)
-        attrs = run_attrs(larger, labels, written(pilot, parts.program, requested))
+        attrs = run_attrs(larger, labels, written(first_receipt(larger), larger))
         write_zarr(path, larger, way.chunks, labels, attrs, way.pace)
 
     if goal is None:
@@ -169,8 +168,7 @@ def _lazily(parts: Parts, run: Run, way: Way) -> xr.Dataset:
     """Draw block by block, when the numbers are asked for."""
     chunk = way.chunks or CHUNK
     threads_that_fit(run, chunk, 1)
-    pilot, requested = first_receipt(run)
-    receipt = written(pilot, parts.program, requested)
+    receipt = written(first_receipt(run), run)
     # What is invalid is not known before it is computed: every result that varies carries a mark.
     marks = [name for name in run.keep if name in parts.computed and parts.program.varying[name].random]
     marks = marks if run.on_invalid == "keep" else []

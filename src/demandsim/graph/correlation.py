@@ -1,0 +1,46 @@
+"""Correlation: rank correlations between assumptions, as an expert gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from demandsim.errors import CorrelationError, check_known
+
+__all__ = ["Correlations", "checked_correlations", "replaced"]
+
+#: Spearman rank correlations of pairs of assumptions.
+Correlations = Mapping[tuple[str, str], float]
+
+
+def checked_correlations(correlations: Correlations, assumptions: Iterable[str]) -> dict[tuple[str, str], float]:
+    """Read correlations as given.
+
+    Raises
+    ------
+    CorrelationError
+        If a pair is no pair of two assumptions, is given twice, or its correlation is not between -1 and 1.
+    UnknownNameError
+        If there is no such assumption.
+    """
+    pairs: dict[tuple[str, str], float] = {}
+    for pair, rho in correlations.items():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise CorrelationError(f"a correlation is given as {{('one', 'other'): 0.5}}, not for {pair!r}")
+        check_known(pair, assumptions, "assumption in a correlation:")
+        if pair[0] == pair[1]:
+            raise CorrelationError(f"'{pair[0]}' cannot be correlated with itself")
+        if not -1 < float(rho) < 1:
+            raise CorrelationError(f"the rank correlation of {pair} must lie between -1 and 1, not {rho!r}")
+        if _among(pair, pairs):
+            raise CorrelationError(f"the pair {pair} is given twice")
+        pairs[pair] = float(rho)
+    return pairs
+
+
+def replaced(correlations: Correlations, new: Correlations) -> dict[tuple[str, str], float]:
+    """Add pairs to correlations; one that is there, either way round, gives way."""
+    return {pair: rho for pair, rho in correlations.items() if not _among(pair, new)} | dict(new)
+
+
+def _among(pair: tuple[str, str], pairs: Correlations) -> bool:
+    return pair in pairs or pair[::-1] in pairs
