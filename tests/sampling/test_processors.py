@@ -28,6 +28,7 @@ for study in ("doubao-2025-2030", "guosen-2025-01"):
     model = ds.load_study(study)
     found = model.simulate(draws=64, chains=2, seed=1)
     draws[study] = {str(name): found[name].values.ravel().tolist() for name in found.data_vars}
+    texts[f"hash of {study}"] = model.hash
     texts[study] = str(ds.table(ds.summarize(found), model.point()))
 model = ds.load_study("guosen-2025-01")
 for name in ("cards", "gross_margin"):

@@ -13,7 +13,10 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from demandsim.distributions.format import is_labelled
+from demandsim.units.format import settled
 
 if TYPE_CHECKING:
     from demandsim.graph.assumption import Assumption
@@ -90,7 +93,8 @@ def canonical(model: Model) -> dict[str, Any]:
 
 def _described(assumption: Assumption) -> list[Any]:
     point = assumption.point
-    flat = point.values.tolist() if is_labelled(point) else point
+    # A median is computed, with last bits that differ between processors; what is said is not.
+    flat = np.vectorize(settled, otypes=[float])(point.values).tolist() if is_labelled(point) else settled(point)
     coords = {dim: list(labels) for dim, labels in assumption.distribution.coords.items()}
     return [str(assumption.distribution), coords, assumption.unit, flat, assumption.shared]
 
