@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import DimensionError, in_equation
+from demandsim.errors import DimensionError
 from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.result import check_numbers, computed
 from demandsim.units.convert import parsed
 from demandsim.units.registry import registry
 
@@ -100,6 +101,7 @@ def _run(made: Equation, inputs: Quantities) -> Any:
         except Exception:
             # Not every function knows quantities (np.where on labels, scipy.special): numbers will do.
             return _run_rescaled(made, inputs)
+    check_numbers(made, result)
     found = _bare(result)
     try:
         agrees = found.dimensionality == _base(made.unit).dimensionality
@@ -117,8 +119,7 @@ def _run_rescaled(made: Equation, inputs: Quantities) -> Any:
 
     def run(numbers: Mapping[str, Any], dimension: str | None) -> Any:
         power = {name: quantities[name].dimensionality.get(dimension, 0) for name in numbers}
-        with in_equation(made.name):
-            return made.function(**{name: number * 2.0 ** power[name] for name, number in numbers.items()})
+        return computed(made, {name: number * 2.0 ** power[name] for name, number in numbers.items()})
 
     given = {name: value.copy(data=quantities[name].magnitude) for name, value in inputs.items()}
     # Where values are far apart one of them may not be felt, so numbers near 1 are tried as well, and small and

@@ -200,7 +200,7 @@ def _moves(results: Results, place: Mapping[str, Any], words: Words) -> Iterator
         with np.errstate(invalid="ignore"):
             swing = np.abs(values[:, 2] - values[:, 0])
         swing = np.where(np.isfinite(swing), swing, np.inf)
-        order = [i for i in ranked(swing, array.assumption.values) if swing[i] > 0]
+        order = [i for i in ranked(swing, array.assumption.values) if swing[i] > 1e-12 * np.abs(values[i]).max()]
         bars = []
         for i in order[:_MOST]:
             moved = str(array.assumption.values[i])
@@ -226,7 +226,7 @@ def _charts(results: Results, place: Mapping[str, Any], words: Words) -> Iterato
         shares: dict[str, Share] = {}
         for i in ranked(np.nan_to_num(leading), here.assumption.values):
             # What cannot be told from none is not listed.
-            if leading[i] > 5e-4 and least[i] > 0:
+            if leading[i] > 5e-4 and least[i] > 1e-9:
                 own = here.isel(assumption=i)
                 key, label = _factor(results.model, str(own.assumption.item()), words)
                 found = {kind: tuple(float(own[kind + end]) for end in ("", "_lower", "_upper")) for kind in kinds}

@@ -15,8 +15,9 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, is_labelled
-from demandsim.errors import EquationError, in_equation
+from demandsim.errors import EquationError
 from demandsim.graph.graph import Equation
+from demandsim.graph.result import computed
 from demandsim.sampling.copula import Copula, correlated
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.statistics.design import DesignName
@@ -268,15 +269,10 @@ def segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]
         start += last - first
 
 
-def _called(made: Equation, inputs: Mapping[str, Any]) -> Any:
-    with in_equation(made.name):
-        return made.function(**inputs)
-
-
 def bare_run(made: Equation, base: Mapping[str, Array], layout: Layout) -> Array:
     """Run an equation on bare arrays with all axes, in base units."""
     inputs = {name: base[name] if name in base else float(made.constants[name]) for name in made.inputs}
-    result = np.asarray(_called(made, inputs), dtype=np.float64)
+    result = np.asarray(computed(made, inputs), dtype=np.float64)
     return result if result.ndim else result.reshape([1] * (len(layout.dims) + 1))
 
 
@@ -296,7 +292,7 @@ def labelled_run(
         else float(made.constants[name])
         for name in made.inputs
     }
-    result = _called(made, inputs)
+    result = computed(made, inputs)
     if not is_labelled(result):
         value = np.asarray(result, dtype=np.float64)
         if value.ndim:
@@ -306,6 +302,7 @@ def labelled_run(
             )
         return value.reshape([1] * (len(layout.dims) + 1)), Varying(frozenset(), False)
     dims = _checked_dims(made, result, layout)
+    result = _by_label(made, result, dims, layout)
     random = "draw" in result.dims
     if lone and random:
         result = result.isel(draw=slice(1))
@@ -327,6 +324,31 @@ def _checked_dims(made: Equation, result: xr.DataArray, layout: Layout) -> list[
                 f"equation '{made.name}' returns {result.sizes[dim]} values along '{dim}', which has {layout.size(dim)}"
             )
     return dims
+
+
+def _by_label(made: Equation, result: xr.DataArray, dims: Sequence[str], layout: Layout) -> xr.DataArray:
+    """A result with its values in the order of the layout's labels, as it says itself which value has which."""
+    for dim in dims:
+        # What has lost its labels along a dim stands in their order.
+        if dim not in result.coords:
+            continue
+        own, labels = result.coords[dim].values.tolist(), list(layout.coords[dim])
+        ours = np.asarray(labels).tolist()
+        if own == ours:
+            continue
+        if sorted(map(str, own)) != sorted(map(str, ours)):
+            raise EquationError(
+                f"equation '{made.name}' returns values for other labels along '{dim}' ({_first(own)}) than there are "
+                f"({_first(ours)}); to move values to other labels, write x.shift({dim}=1)",
+                made.name,
+            )
+        result = result.isel({dim: [own.index(label) for label in ours]})
+    return result
+
+
+def _first(labels: Sequence[Any]) -> str:
+    """The first labels of a dim."""
+    return ", ".join(map(str, labels[:4])) + (", ..." if len(labels) > 4 else "")
 
 
 class LostLabelsError(EquationError):

@@ -131,7 +131,8 @@ class Run:
                 break
         name = equation_of(error) or "?"
         where = f"at {self.spot(start)}, from {self.causes(name, start)}" if stop - start == 1 else "in no draw alone"
-        return EquationError(f"equation '{name}' raised {type(error).__name__}: {error}; {where}", name)
+        said = f"equation '{name}' raised {type(error).__name__}: {error}"
+        return EquationError(f"{error if isinstance(error, EquationError) else said}; {where}", name)
 
     def _raises(self, start: int, stop: int) -> bool:
         assumed = self.program.assume(self.grades(start, stop), stop - start, self.needed)

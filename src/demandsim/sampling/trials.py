@@ -110,6 +110,12 @@ def _check_draws_apart(
         if single.shape != expected.shape or not np.allclose(
             single, expected, rtol=1e-9, atol=1e-9 * _typical(together), equal_nan=True
         ):
+            again, _ = step.run(base, layout, varying)
+            if not np.array_equal(again, together, equal_nan=True):
+                raise EquationError(
+                    f"equation '{step.equation.name}' gives another result when it runs again: it draws random "
+                    "numbers, or keeps something from call to call; what is random is the distribution of an assumption"
+                )
             raise EquationError(
                 f"equation '{step.equation.name}' mixes draws: its value for one draw depends on the others; "
                 "name the dim to reduce, as in x.sum('year')"
