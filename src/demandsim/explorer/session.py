@@ -107,13 +107,11 @@ class Explorer:
             needed = m.graph.ancestors(self.selection.headlines)
             # Evidence is left out: draws are of the prior, and a slider moves the prior. Equations that no
             # headline needs are left out too, since every new model tries all that it has.
-            self._flat[key] = Model(
-                [made for name, made in m.equations.items() if name in needed],
-                {**m.assumptions, **overrides},
-                correlations=m.correlations,
-                notes=m.notes,
-                dimensions=m.dimensions,
-                nearest=m.nearest,
+            self._flat[key] = m._with(
+                equations=[made for name, made in m.equations.items() if name in needed],
+                assumptions={**m.assumptions, **overrides},
+                scenarios={},
+                evidence=(),
             )
         return self._flat[key]
 
