@@ -22,6 +22,7 @@ __all__ = [
     "EvidenceConflictError",
     "EvidenceError",
     "EvidenceWarning",
+    "HeavyTailWarning",
     "ImpossibleEvidenceError",
     "InvalidDrawsError",
     "MemoryGuardError",
@@ -165,6 +166,10 @@ class WorkbookWarning(UserWarning):
 
 class EvidenceWarning(UserWarning):
     """A posterior that was asked for although something is wrong with it."""
+
+
+class HeavyTailWarning(UserWarning):
+    """Statistics that hang on a few extreme draws, so that their errors do not hold what they say."""
 
 
 class ToleranceWarning(UserWarning):

@@ -13,7 +13,8 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known, check_whole
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
-from demandsim.sensitivity.kernels import bins_of, classes, delta, pawn, rank_first_order, resampled
+from demandsim.sensitivity.kernels import bins_of, delta, folds_of, pawn, rank_first_order, table_of
+from demandsim.sensitivity.tails import LONGEST, rounding, tail_shape, warn_of_draws
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.event import Event, event_of
 
@@ -63,7 +64,13 @@ def given_data(
     Dataset
         ``first_order``, ``pawn`` and ``delta`` with ``_lower`` and ``_upper``, over ``quantity``,
         ``assumption`` and the model's dims. An assumption with dims that the quantity lacks has a row
-        per label. ``n_invalid`` counts draws left out for NaN or infinity. NaN for what does not vary.
+        per label. ``n_invalid`` counts draws left out for NaN or infinity. NaN for what does not vary by
+        more than rounding.
+
+    Warns
+    -----
+    HeavyTailWarning
+        If the variance hangs on a few extreme draws, so that first orders cannot be trusted.
 
     Notes
     -----
@@ -71,10 +78,11 @@ def given_data(
     Bernoulli 28 (2022), after Chatterjee, JASA 116 (2021). Neighbours of one chain of a low-discrepancy
     design are not independent, and are left out where there are several. PAWN: Pianosi and Wagener,
     Environmental Modelling & Software 67 (2015). Delta: Borgonovo, Reliability Engineering & System
-    Safety 92 (2007), by Plischke, Borgonovo and Smith, EJOR 226 (2013), less the share that noise
-    has in it. PAWN of n draws is not 0 for what does not matter, but about
-    :math:`0.9 / \sqrt m` with m draws in each of at most 20 classes.
-    Intervals: random parts of the draws (first order), a Poisson bootstrap (others).
+    Safety 92 (2007), as the largest excess of a probability over that of independent draws. Where an
+    assumption does not matter, the largest distance of some draws is still not 0. Sets and places are
+    therefore found on chains, or parts of them, other than those in which they are measured.
+    Intervals: random parts of the draws (first order); a bootstrap of the chains, from the value of such
+    chains to that of the draws in which the sets were found (others).
 
     Examples
     --------
@@ -89,22 +97,26 @@ def given_data(
     entropy = entropy_of(seed)
     kept, names, assumptions = taken(draws, of)
 
+    heavy: dict[str, float] = {}
+
     def one(data: Paired) -> Sequence[Mapping[str, tuple[float, ...]]]:
-        if len(data.y) < 32 or np.ptp(data.y) == 0:
+        if len(data.y) < 32 or np.ptp(data.y) <= rounding(data.y).max():
             return [dict.fromkeys(_LONG_NAMES, (math.nan, math.nan, math.nan)) for _ in data.x]
+        if (shape := tail_shape(data.y)) > LONGEST:
+            heavy[data.quantity] = max(shape, heavy.get(data.quantity, shape))
         rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(7,))))
         # Equal values of an assumption, as of a discrete one, come in random order.
-        shuffled, bins, found = rng.permutation(data.y.size), bins_of(data.y), []
+        shuffled, bins, folds, found = rng.permutation(data.y.size), bins_of(data.y), folds_of(data.chain), []
         for x in data.x:
             order = shuffled[np.argsort(x[shuffled], kind="stable")]
-            table = classes(order, bins)
-            again = resampled(table, rng, resamples)
+            table = table_of(order, bins, folds)
             first = rank_first_order(data.y[order], data.chain[order], rng, prob)
-            bounds = {"pawn": pawn(table, again).bounds(prob), "delta": delta(table, again).bounds(prob)}
+            bounds = {"pawn": pawn(table, rng, resamples, prob), "delta": delta(table, rng, resamples, prob)}
             found.append({"first_order": first, **bounds})
         return found
 
     out = _collected(kept, names, assumptions, one, _LONG_NAMES, ("", "_lower", "_upper"))
+    warn_of_draws(heavy)
     return out.assign_attrs(
         _about(draws, kept),
         seed=recorded_seed(entropy),

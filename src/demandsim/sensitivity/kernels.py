@@ -1,35 +1,27 @@
-"""Given-data kernels: rank-based first order, PAWN and delta of one assumption, with resampling; no labels."""
+"""Given-data kernels: rank-based first order, PAWN and delta of one assumption, with intervals; no labels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
 
-__all__ = ["Resampled", "bins_of", "classes", "delta", "pawn", "rank_first_order", "resampled"]
+__all__ = ["bins_of", "delta", "folds_of", "pawn", "rank_first_order", "table_of"]
 
-#: Values of y that its distribution is compared at, and bins in which its density is.
-_FINE, _COARSE = 128, 32
+#: Classes of x, and bins of y, into which many draws are sorted.
+_FINE = 64
+#: Widths, in classes, over which counts are smoothed; bins of y are not where there are so few.
+_WIDTHS = (12.0, 6.0, 3.0, 1.5, 0.75, 0.0)
+_FEW_BINS = 8
+#: Chains that are too few to be folds, and most folds.
+_FEWEST_FOLDS, _MOST_FOLDS = 4, 16
 #: Random parts into which draws are divided, and the fewest draws of one.
 _PARTS, _FEWEST = 32, 128
-
-
-@dataclass(frozen=True, eq=False)
-class Resampled:
-    """An estimate and those of resamples, whose spread is that of the estimate."""
-
-    estimate: float
-    resamples: Array
-
-    def bounds(self, prob: float) -> tuple[float, float, float]:
-        """The estimate, and its normal interval; resamples are biased where an index is small."""
-        from scipy import special
-
-        half = float(special.ndtri((1 + prob) / 2) * self.resamples.std(ddof=1))
-        return self.estimate, self.estimate - half, self.estimate + half
 
 
 def rank_first_order(
@@ -63,65 +55,167 @@ def rank_first_order(
     return estimate, estimate - half, estimate + half
 
 
+def folds_of(chain: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Number the part of every draw: its chain, or pieces of chains where there are few."""
+    chains = int(chain.max()) + 1
+    if chains >= _FEWEST_FOLDS:
+        return chain % _MOST_FOLDS
+    # Draws of a chain stand together, one after the other.
+    within = np.arange(chain.size) - np.searchsorted(chain, chain)
+    length = np.bincount(chain, minlength=chains)[chain]
+    pieces = -(-2 * _FEWEST_FOLDS // chains)
+    return chain * pieces + within * pieces // length
+
+
 def bins_of(y: Array) -> npt.NDArray[np.intp]:
     """Number the bin of every y, with as many draws in each as ties allow."""
-    edges = np.unique(np.quantile(y, np.arange(1, _FINE) / _FINE))
+    number = _classes(y.size)
+    edges = np.unique(np.quantile(y, np.arange(1, number) / number))
     return np.searchsorted(edges, y, side="left")
 
 
-def classes(order: npt.NDArray[np.intp], bins: npt.NDArray[np.intp]) -> Array:
-    """Counts of draws by class of x (as many draws in each) and by bin of y, shape (classes, bins).
+def _classes(n: int) -> int:
+    return _FINE if n >= 2048 else _FINE // 2
+
+
+def table_of(order: npt.NDArray[np.intp], bins: npt.NDArray[np.intp], fold: npt.NDArray[np.intp]) -> Array:
+    """Counts of draws by fold, by class of x (as many draws in each) and by bin of y.
 
     Parameters
     ----------
     order : int array
         Draws in the order of x.
-    bins : int array
+    bins, fold : int array
+        Of every draw.
     """
-    n = bins.size
-    number = 2 * int(np.clip(round(n ** (1 / 3) / 2), 5, 20))
-    kind = np.arange(n) * number // n
-    return np.bincount(kind * _FINE + bins[order], minlength=number * _FINE).reshape(number, _FINE).astype(float)
+    rows, folds = _classes(bins.size), int(fold.max()) + 1
+    columns = int(bins.max()) + 1
+    columns += columns % 2
+    kind = np.empty(bins.size, dtype=np.intp)
+    kind[order] = np.arange(bins.size) * rows // bins.size
+    places = (fold * rows + kind) * columns + bins
+    return np.bincount(places, minlength=folds * rows * columns).reshape(folds, rows, columns).astype(float)
 
 
-def resampled(table: Array, rng: np.random.Generator, resamples: int) -> Array:
-    """Bootstrap of the counts: every draw is taken a Poisson number of times, 1 on average."""
-    return rng.poisson(table, size=(resamples, *table.shape)).astype(float)
+@functools.cache
+def _smoother(size: int, width: float) -> Array:
+    """Matrix that averages neighbouring classes with normal weights, mirrored at both ends."""
+    if width == 0:
+        return np.eye(size)
+    one = np.arange(size)[:, None]
+    weight = sum(np.exp(-0.5 * ((one - at) / width) ** 2) for at in (one.T, -one.T - 1, 2 * size - 1 - one.T))
+    return np.asarray(weight / np.sum(weight, axis=0, keepdims=True))
 
 
-def pawn(table: Array, again: Array) -> Resampled:
-    """Median over classes of x, two together, of the Kolmogorov distance of y from y of all draws."""
-
-    def index(found: Array) -> Array:
-        counts = found[..., ::2, :] + found[..., 1::2, :]
-        inside = np.cumsum(counts, axis=-1) / counts.sum(axis=-1, keepdims=True)
-        every = np.cumsum(counts.sum(axis=-2), axis=-1) / counts.sum(axis=(-2, -1))[..., None]
-        distance = np.abs(inside - every[..., None, :]).max(axis=-1)
-        return np.asarray(np.median(distance, axis=-1))
-
-    return Resampled(float(index(table)), index(again))
+def _halved(table: Array) -> Array:
+    """Counts in classes and bins of twice the width."""
+    table = table[:, ::2] + table[:, 1::2]
+    return table[..., ::2] + table[..., 1::2] if table.shape[-1] > _FEW_BINS else table
 
 
-def delta(table: Array, again: Array) -> Resampled:
-    """Mean over classes of x of half the absolute difference of densities, less what noise adds.
+def _spread(parts: Callable[[Array], float], folds: int, rng: np.random.Generator, resamples: int) -> float:
+    """Standard error of what is computed from weights of the folds, by a bootstrap of them."""
+    weights = rng.multinomial(folds, np.full(folds, 1 / folds), size=resamples) / folds
+    return float(np.std([parts(weight) for weight in weights], ddof=1)) * math.sqrt(folds / (folds - 1))
 
-    Differences d of shares have a known sampling variance s**2; a mean of absolute differences is
-    shrunk by ``sqrt(1 - sum(s**2) / sum(d**2))``, which is exact if they are normal.
+
+def delta(table: Array, rng: np.random.Generator, resamples: int, prob: float) -> tuple[float, float, float]:
+    r"""Borgonovo's delta and its interval, from counts by fold, class of x and bin of y.
+
+    .. math:: \delta = \max_A \left[ P(A) - (P_x \times P_y)(A) \right]
+
+    The set A is found on all folds but one, from smoothed counts, and its probability in that one: too low, by
+    what A misses. On the folds that it is found on, its probability is too high, since noise is chosen too. The
+    estimate is the former, with what finer classes would add; the interval holds both, and their errors.
     """
+    folds, _, columns = table.shape
+    number = float(table.sum())
+    widths = [(a, b) for a in _WIDTHS for b in (_WIDTHS if columns > _FEW_BINS else (0.0,))]
+    # The smoothest first.
+    widths = sorted(widths, key=lambda pair: -(pair[0] + 0.5) * (pair[1] + 0.5))
+    outside, inside = _best_sets(table, widths)
+    others = outside.sum(axis=1, keepdims=True) - outside
+    # Which smoothing is best is not for the fold to say whose value is taken.
+    value = outside[others.argmax(axis=0), np.arange(folds)]
+    chosen = _smoothest(outside)
+    coarse_outside, coarse_inside = _best_sets(_halved(table), [(widths[chosen][0] / 2, widths[chosen][1] / 2)])
+    finer = max(float((outside[chosen] - coarse_outside[0]).mean()), 0.0)
+    slack = max(finer, float(inside[chosen] - coarse_inside[0]))
+    half = _quantile(folds, prob) * _spread(lambda weight: float(weight @ value), folds, rng, resamples)
+    low, high = float(value.mean()), max(float(inside[chosen]), float(value.mean()) + finer) + slack
+    # Up to here independence gives such values: a set of half the cells has a standard error of at most 0.5 / sqrt(n).
+    lower = 0.0 if low <= 1.5 / math.sqrt(number) else low - half
+    return _within(low + finer, lower, high + half)
 
-    def coarse(counts: Array) -> Array:
-        return np.asarray(counts.reshape(*counts.shape[:-1], _COARSE, -1).sum(axis=-1))
 
-    def index(counts: Array, noise: float) -> Array:
-        size = counts.sum(axis=-1, keepdims=True)
-        total = counts.sum(axis=(-2, -1))[..., None, None]
-        share, every = counts / size, counts.sum(axis=-2, keepdims=True) / total
-        apart = share - every
-        # Every class is part of the whole that it is compared with.
-        expected = noise * (every * (1 - every) / size * (1 - size / total)).sum(axis=(-2, -1))
-        found = (apart**2).sum(axis=(-2, -1))
-        kept = np.sqrt(np.maximum(1 - expected / np.where(found > 0, found, 1.0), 0.0))
-        return np.asarray(0.5 * np.abs(apart).sum(axis=-1).mean(axis=-1) * kept)
+def _best_sets(table: Array, widths: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
+    """Excess probability of the best sets: found without each fold, in it; and found and taken in all."""
 
-    # A resample has the noise of the draws and that of resampling.
-    return Resampled(float(index(coarse(table), 1.0)), index(coarse(again), 2.0))
+    def excess(counts: Array) -> Array:
+        total = counts.sum(axis=(-2, -1), keepdims=True)
+        margins = counts.sum(axis=-1, keepdims=True) * counts.sum(axis=-2, keepdims=True)
+        return np.asarray(counts / total - margins / total**2)
+
+    whole = table.sum(axis=0)
+    own, rest, every = excess(table), excess(whole - table), excess(whole)
+    outside, inside = np.empty((len(widths), len(table))), np.empty(len(widths))
+    for place, (by_x, by_y) in enumerate(widths):
+        left, right = _smoother(table.shape[1], by_x), _smoother(table.shape[2], by_y).T
+        outside[place] = (own * (left @ rest @ right > 0)).sum(axis=(1, 2))
+        inside[place] = (every * (left @ every @ right > 0)).sum()
+    return outside, inside
+
+
+def _smoothest(outside: Array) -> int:
+    """First row that is no worse than the best by more than a standard error of their difference."""
+    behind = outside[outside.mean(axis=1).argmax()] - outside
+    return int(np.argmax(behind.mean(axis=1) <= behind.std(axis=1, ddof=1) / math.sqrt(outside.shape[1])))
+
+
+def pawn(table: Array, rng: np.random.Generator, resamples: int, prob: float) -> tuple[float, float, float]:
+    """PAWN, the median over x of the Kolmogorov distance of y given x from y, and its interval.
+
+    The place of the largest distance is found on all folds but one, and the distance there is taken in that one: 0
+    on average where x does not matter. The interval holds the distance of all draws from themselves too, which is
+    too large, and both with less smoothing.
+    """
+    folds = len(table)
+    found = [_distances(table, width) for width in _WIDTHS]
+    chosen = int(np.argmin([error for *_, error in found]))
+    outside, inside, _ = found[chosen]
+    seen = [*found[chosen][:2], *found[min(chosen + 1, len(found) - 1)][:2]]
+    coarse = _distances(_halved(table), _WIDTHS[chosen] / 2)
+    value, high = float(np.median(outside.mean(axis=0))), float(np.median(inside))
+    ends = [value, high, float(np.median(seen[2].mean(axis=0))), float(np.median(seen[3]))]
+    slack = max(value - float(np.median(coarse[0].mean(axis=0))), high - float(np.median(coarse[1])), 0.0)
+    half = _quantile(folds, prob) * _spread(lambda w: float(np.median(w @ outside)), folds, rng, resamples)
+    return _within(value, min(ends) - half, max(ends) + slack + half)
+
+
+def _distances(table: Array, width: float) -> tuple[Array, Array, float]:
+    """Kolmogorov distances by class of x: of each fold at a place found without it, and of all; error of prediction."""
+
+    def excess(counts: Array) -> Array:
+        rows, total = counts.sum(axis=-1, keepdims=True), counts.sum(axis=(-2, -1), keepdims=True)
+        every = np.cumsum(counts.sum(axis=-2, keepdims=True), axis=-1) / total
+        # A class without draws tells nothing.
+        return np.where(rows > 0, np.cumsum(counts, axis=-1) / np.maximum(rows, 1) - every, 0.0)
+
+    whole, smooth = table.sum(axis=0), _smoother(table.shape[1], width)
+    own, rest = excess(table), smooth @ excess(whole - table)
+    place = np.abs(rest).argmax(axis=-1)[..., None]
+    taken = np.take_along_axis(own, place, -1)[..., 0] * np.sign(np.take_along_axis(rest, place, -1)[..., 0])
+    inside = np.abs(smooth @ excess(whole)).max(axis=-1)
+    return taken @ smooth.T, inside, float(((rest - own) ** 2).mean())
+
+
+def _quantile(folds: int, prob: float) -> float:
+    from scipy import special
+
+    return float(special.stdtrit(folds - 1, (1 + prob) / 2))
+
+
+def _within(value: float, lower: float, upper: float) -> tuple[float, float, float]:
+    """An estimate and its bounds, none of which lies outside [0, 1]."""
+    value, lower, upper = (min(max(number, 0.0), 1.0) for number in (value, lower, upper))
+    return value, min(lower, value), max(upper, value)

@@ -18,6 +18,7 @@ from demandsim.sensitivity.results import chain_interval, provenance
 from demandsim.sensitivity.surrogate.basis import features
 from demandsim.sensitivity.surrogate.expansion import Surrogate
 from demandsim.sensitivity.surrogate.fit import Pilot, expansion_pilot, gaussian_pilot
+from demandsim.sensitivity.tails import warn_of_indices
 from demandsim.sensitivity.targets import Explained, Happening, explained
 from demandsim.statistics.estimators import check_prob
 
@@ -73,6 +74,11 @@ def shapley(
         ``effect`` with ``_lower``, ``_upper`` and ``_mcse``, over ``quantity``, ``assumption`` and the
         model's dims; ``n_invalid`` counts runs that gave NaN or infinity. NaN for what does not vary.
 
+    Warns
+    -----
+    HeavyTailWarning
+        As `sobol`.
+
     Notes
     -----
     Sources: Song, Nelson and Staum, SIAM/ASA J. Uncertainty Quantification 4 (2016), orders and
@@ -101,6 +107,7 @@ def shapley(
         pilot = pilot.without(invalid > 0)
         parts = [_chain(about, pilot, points, chain) for chain in range(chains)]
     effect = _effects(np.stack([part[0] for part in parts]), prob, _reach(about))
+    warn_of_indices("shapley", about.labels, pilot.tails, *effect[1:3])
     return about.table({"effect": effect}, {"effect": "Shapley effect"}, invalid).assign_attrs(
         provenance(model, design="sobol", seed=recorded_seed(points.seed), draws=draws, chains=chains, prob=prob),
         model_runs=runs + pilot.draws,

@@ -16,6 +16,7 @@ from demandsim.sensitivity.results import chain_interval, provenance
 from demandsim.sensitivity.surrogate.basis import features
 from demandsim.sensitivity.surrogate.expansion import Surrogate
 from demandsim.sensitivity.surrogate.fit import Pilot, expansion_pilot
+from demandsim.sensitivity.tails import warn_of_indices
 from demandsim.sensitivity.targets import Explained, Happening, explained
 from demandsim.statistics.estimators import check_prob
 
@@ -91,6 +92,12 @@ def sobol(
     CorrelationError
         If assumptions are correlated: use `shapley`.
 
+    Warns
+    -----
+    HeavyTailWarning
+        If the variance hangs on a few extreme draws, so that neither shares of it nor their intervals can be trusted;
+        or if an interval is wider than 1.
+
     Notes
     -----
     Sources: Sobol', Math. Comput. Simul. 55 (2001), and those of `pick_freeze`.
@@ -122,6 +129,8 @@ def sobol(
     for name in made[0].estimates:
         estimate = np.stack([own.estimates[name] for own in made])
         found[name] = (estimate, *chain_interval(estimate, np.stack([own.chains[name] for own in made], axis=1), prob))
+    lower, upper = (np.stack([found[name][end] for name in ("first_order", "total_order")], axis=1) for end in (1, 2))
+    warn_of_indices("sobol", about.labels, pilot.tails, lower, upper)
     return about.table(found, _LONG_NAMES, np.array([own.invalid for own in sums])).assign_attrs(
         provenance(model, design="sobol", seed=recorded_seed(points.seed), draws=draws, chains=chains, prob=prob),
         model_runs=runs + pilot.draws,

@@ -64,6 +64,12 @@ class Explained:
     targets: tuple[Target, ...]
     scale: str
 
+    @property
+    def labels(self) -> list[str]:
+        """Label of each element's target."""
+        layout = self.inputs.program.layout
+        return [target.label for target in self.targets for _ in range(target.elements(layout))]
+
     @functools.cached_property
     def reach(self) -> npt.NDArray[np.bool_]:
         """Whether each element is computed from each factor at all, shape (elements, factors)."""

@@ -18,6 +18,7 @@ from demandsim.sensitivity.inputs import Block, Inputs, scores
 from demandsim.sensitivity.surrogate.basis import Features, bases_of, features
 from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
 from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
+from demandsim.sensitivity.tails import Tail, rounding
 from demandsim.sensitivity.targets import Explained, Target
 from demandsim.statistics.estimators import least_squares
 
@@ -55,6 +56,8 @@ class Pilot[S: StandIn]:
         Explains nothing.
     centre, scale : array of shape (elements,)
         Mean and standard deviation of each element, by which values are standardised.
+    tails : tuple of Tail
+        Of the values of each element.
     surrogates : tuple of surrogate
     draws : int
         Points used.
@@ -63,6 +66,7 @@ class Pilot[S: StandIn]:
     blank: S
     centre: Array
     scale: Array
+    tails: tuple[Tail, ...]
     surrogates: tuple[S, ...]
     draws: int
 
@@ -81,19 +85,31 @@ def _pilot[S: StandIn](
 ) -> Pilot[S]:
     """Fit every element of every target, standardised, to the values of a run of the model."""
     centres, scales, surrogates = [], [], []
+    tails: list[Tail] = []
     for target in about.targets:
         y = target.read(values, draws)
-        finite = np.isfinite(y)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centre = np.where(finite, y, 0.0).sum(axis=1) / finite.sum(axis=1)
-            spread = np.sqrt((np.where(finite, y - centre[:, None], 0.0) ** 2).sum(axis=1) / finite.sum(axis=1))
-        centre = np.where(np.isfinite(centre), centre, 0.0)
-        # What rounding makes of a constant is no spread.
-        scale = np.where(spread > 1e-13 * np.abs(centre), spread, 1.0)
+        centre, scale = _standardisation(y)
         surrogates += [fitted(target, e, row) for e, row in enumerate((y - centre[:, None]) / scale[:, None])]
         centres.append(centre)
         scales.append(scale)
-    return Pilot(blank, np.concatenate(centres), np.concatenate(scales), tuple(surrogates), draws)
+        # What is 0 or 1 has no tails.
+        tails += [Tail(0.0, False) if about.scale == "event" else Tail.of(row, about.scale) for row in y]
+    return Pilot(blank, np.concatenate(centres), np.concatenate(scales), tuple(tails), tuple(surrogates), draws)
+
+
+def _standardisation(y: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of the numbers among the values of each element."""
+    finite = np.isfinite(y)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = np.where(finite, y / finite.sum(axis=1, keepdims=True), 0.0).sum(axis=1)
+        apart = np.where(finite, y - centre[:, None], 0.0)
+        # Squares of very large and very small numbers are none.
+        most = np.abs(apart).max(axis=1)
+        spread = most * np.sqrt(
+            ((apart / np.where(most > 0, most, 1.0)[:, None]) ** 2).sum(axis=1) / finite.sum(axis=1)
+        )
+    # What rounding makes of a constant is no spread; what does not vary here may still do so at other points.
+    return centre, np.where(spread > rounding(centre), spread, np.where(spread > 0, np.inf, 1.0))
 
 
 def expansion_pilot(about: Explained, seed: int, evaluations: int) -> Pilot[Surrogate]:
