@@ -53,7 +53,7 @@ def test_the_way_out_of_heavy_tails_is_exact():
 
 @pytest.mark.parametrize(
     "function",
-    [lambda a, b, c: a**2 + b, lambda a, b, c: b / c, lambda a, b, c: np.exp(2 * b) - np.exp(2 * c)],
+    [lambda a, b, c: a**3 + b, lambda a, b, c: b / c, lambda a, b, c: np.exp(2 * b) - np.exp(2 * c)],
     ids=["one of the inputs", "a ratio", "both signs"],
 )
 def test_siblings_of_heavy_tails_are_warned_of_without_a_logarithm(function):
@@ -169,3 +169,30 @@ def test_folds_are_chains_or_pieces_of_them(chains, folds):
     assert np.unique(found).tolist() == list(range(folds))
     if folds <= chains:
         assert all(np.unique(found[chain == c]).size == 1 for c in range(chains))
+
+
+# Tornado
+
+
+def test_a_tornado_of_several_scenarios_names_in_each_panel_what_holds_there():
+    study = ds.load_study("guosen-2025-01")
+
+    def said(model):
+        axes = ds.plots.tornado(sensitivity.tornado(model, ["cards", "gross_margin"]))
+        return [[text.get_text() for text in one.texts] for one in axes.T.ravel()]
+
+    alone = [said(study.select(scenario=name)) for name in ("100T", "1000T")]
+    assert said(study) == [*alone[0], *alone[1]]
+    assert any("50 tn tokens/day" in texts for texts in alone[0])
+    assert any("500 tn tokens/day" in texts for texts in alone[1])
+
+
+def test_a_tornado_stands_on_the_point_of_the_model_that_it_is_given():
+    changed = ds.load_study("guosen-2025-01").select(scenario="100T").assume(utilization=0.15)
+    found = sensitivity.tornado(changed, "cards")
+    np.testing.assert_allclose(found.cards.sel(end="base"), changed.point().cards.item(), rtol=1e-12)
+    moved = changed.assume(utilization=ds.Assumption(dist.beta(mean=0.15, sd=0.05), point=0.15))
+    found = sensitivity.tornado(moved, "cards")
+    assert found.setting.sel(member="utilization", end="base").item() == 0.15
+    low, base, high = found.setting.sel(member="utilization").values.ravel()
+    assert low < base < high

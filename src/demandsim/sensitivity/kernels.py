@@ -140,7 +140,8 @@ def delta(table: Array, rng: np.random.Generator, resamples: int, prob: float) -
     chosen = _smoothest(outside)
     coarse_outside, coarse_inside = _best_sets(_halved(table), [(widths[chosen][0] / 2, widths[chosen][1] / 2)])
     finer = max(float((outside[chosen] - coarse_outside[0]).mean()), 0.0)
-    slack = max(finer, float(inside[chosen] - coarse_inside[0]))
+    # Sets with many edges are missed by both: by half as much again as the two differ.
+    slack = max(finer, float(inside[chosen] - coarse_inside[0]), 0.5 * float(inside[chosen] - value.mean()))
     half = _quantile(folds, prob) * _spread(lambda weight: float(weight @ value), folds, rng, resamples)
     low, high = float(value.mean()), max(float(inside[chosen]), float(value.mean()) + finer) + slack
     # Up to here independence gives such values: a set of half the cells has a standard error of at most 0.5 / sqrt(n).

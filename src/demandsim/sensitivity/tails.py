@@ -11,7 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import HeavyTailWarning
-from demandsim.inference.weights import arviz_kernels
+from demandsim.inference.importance import arviz_kernels
 
 __all__ = ["LONGEST", "Tail", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
 
@@ -19,7 +19,7 @@ __all__ = ["LONGEST", "Tail", "rounding", "tail_shape", "warn_of_draws", "warn_o
 #: of what has a shape above 0.7 cannot be trusted (Vehtari et al., JMLR 25, 2024).
 LONGEST = 0.35
 #: Widest interval of an index that heavy tails are not worth a warning for, and that is called known at all.
-_NARROW, _WIDE = 0.02, 1.0
+_NARROW, _WIDE = 0.05, 1.0
 
 
 def tail_shape(values: Array) -> float:
@@ -86,8 +86,8 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
     for label, tail, low, high in zip(labels, tails, lower, upper, strict=True):
         known = np.isfinite(low) & np.isfinite(high)
         widest = float((high - low)[known].max(initial=0.0))
-        # By chance an interval of what is 0 lies just below 0.
-        apart = np.maximum(low - 1, -high)[known] > (high - low)[known]
+        # By chance an interval of what is 0 lies below 0, but not far below.
+        apart = np.maximum(low - 1, -high)[known] > 3 * (high - low)[known]
         impossible = bool(np.any(apart))
         if tail.shape > LONGEST and (widest > _NARROW or impossible):
             heavy[label] = max(tail, heavy.get(label, tail), key=lambda one: one.shape)
