@@ -9,17 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from demandsim._system import printable, written_whole
 from demandsim.cli._options import Format
+from demandsim.cli._table import Column, laid_out, wrapped
 from demandsim.errors import OutputError
 from demandsim.statistics.table import csv_text
 
@@ -49,50 +48,48 @@ def _console(error: bool = False) -> Console:
     return Console(file=stream, highlight=False, color_system=None, width=400)
 
 
-def print_line(text: str = "", *, style: str | None = None, fold: bool = False) -> None:
-    """Print a line to standard output; one that folds is broken between words at the edge of a terminal."""
-    _console().print(printable(text), style=style, markup=False, emoji=False, soft_wrap=not fold)
+def _width(console: Console) -> int | None:
+    """Cells of a line of a terminal; a pipe has no end."""
+    return console.width if console.is_terminal else None
+
+
+def print_line(text: str = "", *, style: str | None = None, indent: int = 2) -> None:
+    """Print a line to standard output; on a terminal it is broken between words, further lines are indented."""
+    console = _console()
+    for line in wrapped(printable(text), _width(console), indent):
+        console.print(line, style=style, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_title(model: Model) -> None:
     """Print what the study is called."""
-    print_line(model.notes.title or model.notes.name or "model", style="bold", fold=True)
+    print_line(model.notes.title or model.notes.name or "model", style="bold", indent=0)
 
 
-def print_table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, bold: bool = False, fold: bool = False
-) -> None:
-    """Print a table to standard output, without blanks at the ends of lines.
+def print_table(columns: Sequence[Column | str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table to standard output that fits the terminal: fewer columns beside each other, never half a number.
 
     Parameters
     ----------
-    heads : sequence of str
+    columns : sequence of Column or str
+        The first is the name of the row. A text is the head of numbers.
     rows : iterable of sequence of str
-    texts : int, default 1
-        Columns of text at the left. The others are numbers, but for that of units.
-    bold : bool, default False
-        On a terminal, the first column stands out.
-    fold : bool, default False
-        Cells may run over several lines.
     """
     console = _console()
-    grid = Table(box=SIMPLE_HEAD if console.is_terminal else None, show_edge=False, pad_edge=False)
-    grid.collapse_padding = False
-    for place, head in enumerate(heads):
-        style = "bold" if bold and not place and console.is_terminal else ""
-        left = place < texts or head == "unit"
-        grid.add_column(Text(printable(head)), justify="left" if left else "right", no_wrap=not fold, style=style)
-    for row in rows:
-        # As Text: a plain string would be read as markup, and a label in brackets would be gone.
-        grid.add_row(*(Text(printable(cell)) for cell in row))
-    with console.capture() as captured:
-        console.print(grid)
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    heads = [replace(c, head=printable(c.head)) if isinstance(c, Column) else Column(printable(c)) for c in columns]
+    parts = laid_out(heads, [[printable(cell) for cell in row] for row in rows], _width(console))
+    for number, part in enumerate(parts):
+        rule = ["─" * max(map(cell_len, (*part.head, *part.body)))] if console.is_terminal else []
+        for line in [""] * bool(number) + [*part.head, *rule]:
+            console.print(line, style="bold", markup=False, emoji=False, soft_wrap=True)
+        for line in part.body:
+            console.print(line, markup=False, emoji=False, soft_wrap=True)
 
 
-def say(text: str) -> None:
-    """Print a message to standard error."""
-    _console(error=True).print(printable(text), markup=False, emoji=False, soft_wrap=True)
+def say(text: str, *, whole: bool = False) -> None:
+    """Print a message to standard error; one that is whole, such as a command to copy, is not broken into lines."""
+    console = _console(error=True)
+    for line in [printable(text)] if whole else wrapped(printable(text), _width(console), 2):
+        console.print(line, markup=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager
@@ -229,8 +226,8 @@ class Results:
             table()
         else:
             sys.stdout.write(self.json if format_ is Format.JSON else self.csv)
-        say(f"written: {', '.join(str(path) for path in written)}")
-        say(f"replay:  {replay}")
+        say(f"written: {', '.join(str(path) for path in written)}", whole=True)
+        say(f"replay:  {replay}", whole=True)
 
 
 def _finite_or_null(value: Any) -> Any:

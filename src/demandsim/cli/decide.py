@@ -14,6 +14,7 @@ from demandsim.cli import _options as option
 from demandsim.cli._decision import Decision, Terms, decision_on
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
 from demandsim.cli._study import Call
+from demandsim.cli._table import Column
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
 from demandsim.units.format import number, readable
@@ -207,8 +208,16 @@ def _print_place(weighed: Weighed, place: dict[str, Any]) -> None:
         cells = [record[key] / divisor for key in ("mean", "mcse_mean", "lower", "upper", "cvar", "regret")]
         shown = [number(value, 2 if at == 1 else 3) for at, value in enumerate(cells)]
         lines.append([number(record[dim], 3), *shown, f"{record['probability_best']:.0%}", unit])
-    first = f"{dim}, {weighed.decision.many}"
-    print_table((first, "expected", "MCSE", *ends, "regret", "best in hindsight", "unit"), lines, texts=0)
+    columns = (
+        Column(f"{dim}, {weighed.decision.many}", "key"),
+        "expected",
+        Column("MCSE", "error", of="expected"),
+        *ends,
+        "regret",
+        "best in hindsight",
+        Column("unit", "unit"),
+    )
+    print_table(columns, lines)
     _print_worth([record for record in mine if record["row"] != "action"], weighed.decision)
 
 
@@ -224,10 +233,10 @@ def _print_best(here: xr.Dataset, place: dict[str, Any], decision: Decision, sca
         f"{number(at.mcse_mean.item() / divisor, 2)} {unit}, {lead} {told}"
     )
     if best == 0:
-        print_line("nothing that was tried pays more than to order nothing", fold=True)
+        print_line("nothing that was tried pays more than to order nothing")
     elif best in (labels[0], labels[-1]):
         end = "least" if best == labels[0] else "most"
-        print_line(f"this is the {end} that was tried; --actions tries others", fold=True)
+        print_line(f"this is the {end} that was tried; --actions tries others")
 
 
 def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any]]:
@@ -244,4 +253,12 @@ def _print_worth(records: Sequence[dict[str, Any]], decision: Decision) -> None:
         worth = number(record["worth"] / divisor, 3), number(record["mcse_worth"] / divisor, 2)
         known = record.get("assumption", "everything (EVPI)")
         lines.append([known, *worth, unit, f"{share:.0%}" if math.isfinite(share) else ""])
-    print_table(("known before", "worth", "MCSE", "unit", f"share of variance of {decision.index}"), lines)
+    columns = (
+        Column("known before", "name"),
+        "worth",
+        Column("MCSE", "error", of="worth"),
+        Column("unit", "unit"),
+        f"share of variance of {decision.index}",
+    )
+    print_line()
+    print_table(columns, lines)

@@ -14,6 +14,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
 from demandsim.cli._study import Call
+from demandsim.cli._table import Column
 from demandsim.graph.presentation import time_dims
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import label_value, number, readable
@@ -210,7 +211,8 @@ def _print_learned(model: Model, rows: Sequence[Learned], prob: float) -> None:
     """Print a table per scenario: a line a quantity, or a few where it has many labels."""
     tail = 100 * (1 - prob) / 2
     ends = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
-    heads = (*(f"prior {end}" for end in ends), *(f"posterior {end}" for end in ends), "shift, sd", "unit")
+    heads = [Column(f"{kind} {end}", joined=end != ends[0]) for kind in ("prior", "posterior") for end in ends]
+    heads += [Column("shift, sd"), Column("unit", "unit")]
     scenarios = model.program.layout.scenario_dims
     groups: dict[str, dict[str, list[Learned]]] = {}
     for row in rows:
@@ -224,12 +226,11 @@ def _print_learned(model: Model, rows: Sequence[Learned], prob: float) -> None:
         shown = [row for rows, step in members for row in rows[::-step][::-1]]
         print_line()
         first = title or "in every scenario" if scenarios else ""
-        print_table((first, *heads), [_cells(row, scenarios) for row in shown])
+        print_table((Column(first, "name"), *heads), [_cells(row, scenarios) for row in shown])
     print_line()
     print_line(
         "shift: where the posterior's median lies in the prior, in its standard deviations"
         + ("; summary.csv has all labels" if left_out else ""),
-        fold=True,
     )
 
 

@@ -9,6 +9,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import print_line, print_table
 from demandsim.cli._study import loaded
+from demandsim.cli._table import Column
 from demandsim.units.format import number
 
 __all__ = ["explain", "list_", "show"]
@@ -20,7 +21,7 @@ def list_() -> None:
 
     models = {name: load_study(name) for name in list_studies()}
     lines = [[name, m.notes.title, str(len(m.assumptions)), str(len(m.equations))] for name, m in models.items()]
-    print_table(("study", "title", "assumptions", "equations"), lines, texts=4, fold=True)
+    print_table((Column("study", "name"), Column("title", "text"), "assumptions", "equations"), lines)
 
 
 def _numbers(point: Any) -> str:
@@ -39,7 +40,7 @@ def show(study: option.Study) -> None:
     notes = model.notes
     for line in (notes.title or notes.name, notes.source):
         if line:
-            print_line(line, fold=True)
+            print_line(line)
     for name, assumption in model.assumptions.items():
         point = _numbers(assumption.point)
         unit = "" if assumption.unit == "1" else f" {assumption.unit}"
@@ -49,17 +50,17 @@ def show(study: option.Study) -> None:
             print_line(f"  source: {assumption.source}")
     for pair, rho in model.correlations.items():
         why = notes.reasons.get(tuple(sorted(pair)))
-        print_line(f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""), fold=True)
+        print_line(f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""))
     for dim, labels in model.scenarios.grid.items():
         for label, overrides in labels.items():
             sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())
             print_line(f"\n{dim} {label}: {sets or 'as above'}")
-    print_line("\nequations", fold=True)
+    print_line("\nequations")
     for made in model.equations.values():
         unit = "" if made.unit == "1" else f"  [{made.unit}]"
         print_line(f"  {made.name} = {made.formula}{unit}")
     if notes.notes:
-        print_line("\nnotes and errata", fold=True)
+        print_line("\nnotes and errata")
     for note in notes.notes:
         print_line(f"  - {note}")
 

@@ -12,6 +12,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call
+from demandsim.cli._table import Column
 from demandsim.graph.presentation import time_dims
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, places, rows
@@ -187,13 +188,13 @@ def _cross_checked(data: xr.Dataset) -> list[str]:
 def _print_head(model: Model, data: xr.Dataset) -> None:
     print_title(model)
     total, a = data.sizes["chain"] * data.sizes["draw"], data.attrs
-    print_line(f"{total:,} draws in {data.sizes['chain']} chains, design {a['design']}, seed {a['seed']}", fold=True)
+    print_line(f"{total:,} draws in {data.sizes['chain']} chains, design {a['design']}, seed {a['seed']}")
 
 
 def _print_lines(head: str, lines: Sequence[str]) -> None:
     """Print some lines under a head, if there are any."""
     for text in ("", head, *(f"  {line}" for line in lines)) if lines else ():
-        print_line(text, fold=True)
+        print_line(text)
 
 
 def _print_summary(model: Model, table: Sequence[Row], prob: float) -> None:
@@ -222,7 +223,9 @@ def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[st
 
 def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
     tail = 100 * (1 - prob) / 2
-    heads = (point, "mean", f"P{tail:g}", "P50", f"P{100 - tail:g}", "MCSE of mean", "unit")
+    names = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
+    ends = [Column(name, joined=place > 0) for place, name in enumerate(names)]
+    heads = (point, "mean", *ends, Column("MCSE of mean", "error", of="mean"), Column("unit", "unit"))
     for label, members in _by_scenario(rows):
         lines = []
         for row in members:
@@ -230,7 +233,7 @@ def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
             cells = [row.shown(v) for v in (row.point, s["mean"], s["lower"], s["median"], s["upper"])]
             lines.append([row.quantity, *cells, row.shown(s["mcse_mean"], 2), row.readable_unit])
         print_line()
-        print_table((label or "in every scenario", *heads), lines, bold=True)
+        print_table((Column(label or "in every scenario", "name"), *heads), lines)
 
 
 def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
@@ -248,8 +251,8 @@ def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
             divisor, unit = readable(next(iter(cells.values())).unit, max(sizes))
             lines.append([name, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
         print_line()
-        print_table((label or "in every scenario", *shown, "unit"), lines, bold=True)
-    print_line(f"medians, and central {prob:.0%} intervals in brackets", fold=True)
+        print_table((Column(label or "in every scenario", "name"), *shown, Column("unit", "unit")), lines)
+    print_line(f"medians, and central {prob:.0%} intervals in brackets")
 
 
 def _time(row: Row, time: Sequence[str]) -> str:

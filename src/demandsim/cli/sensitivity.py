@@ -12,6 +12,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import Results, print_line, print_table, print_title, say
 from demandsim.cli._study import Call
+from demandsim.cli._table import Column
 from demandsim.errors import check_known
 from demandsim.graph.presentation import time_dims
 from demandsim.statistics.ranking import ranked
@@ -135,8 +136,15 @@ def _print_matters(
     print_line(
         f"{int(a.get('model_runs', 0)):,} model runs in {a['chains']} chains, seed {a['seed']}; shares of "
         f"variance with their {prob:.0%} interval; low and high are the ends of an assumption's {prob:.0%} interval",
-        fold=True,
     )
+    columns: list[Column | str] = [
+        Column("assumption", "name"),
+        "low",
+        Column("result", joined=True),
+        "high",
+        Column("result", joined=True),
+        *(Column(heads[kind], joined=kind != kinds[0]) for kind in kinds),
+    ]
     tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
         key = (record["quantity"], *(record[dim] for dim in _labels(moved) if dim in record))
@@ -146,13 +154,13 @@ def _print_matters(
         divisor, unit = readable(members[0]["unit"], max(ends))
         title = ", ".join(str(part) for part in key)
         print_line()
-        print_line(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip(), fold=True)
+        print_line(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip())
         lines = []
         for record in members:
             low, high = (setting_in_words(moved, record["assumption"], e, record, english) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
             lines.append([record["assumption"], *cells, *(_share(record, kind) for kind in kinds)])
-        print_table(("assumption", "low", "result", "high", "result", *(heads[kind] for kind in kinds)), lines)
+        print_table(columns, lines)
 
 
 def _share(record: dict[str, Any], kind: str) -> str:
