@@ -138,8 +138,11 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path) -> Iterator[Path]:
+def written_whole(path: str | Path, unfinished: Path | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes its place only if the block ends well.
+
+    Whoever makes sure that nobody else writes the file can name the temporary one: what a kill leaves is then written
+    over by the next.
 
     Examples
     --------
@@ -154,9 +157,12 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     if "\0" in str(target):
         # Where systems raise a ValueError, callers look for an OSError.
         raise OSError(errno.EINVAL, "a name of a file holds no NUL character")
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    unfinished = Path(name)
+    if unfinished is None:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        unfinished = Path(name)
+    else:
+        unfinished.write_bytes(b"")
     try:
         yield unfinished
         # mkstemp makes private files; a result is as readable as any other file of the user.

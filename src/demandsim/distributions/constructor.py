@@ -173,6 +173,10 @@ def constructor[**P](
     return decorate
 
 
+#: Distributions of one assumption: each takes about a millisecond to make, and again to draw.
+_MOST_LAWS = 10_000
+
+
 def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said: Mapping[str, Any]) -> Distribution:
     # Written as f(a, b, name=c): a name is left out only while all before it were left out too.
     words: list[tuple[str, Any]] = []
@@ -181,6 +185,12 @@ def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said:
         unnamed = unnamed and plain[len(words) : len(words) + 1] == (name,)
         words.append(("" if unnamed else name, value))
     coords = _labels(family, said)
+    count = math.prod(map(len, coords.values()))
+    if count > _MOST_LAWS and family != "constant":
+        raise DistributionError(
+            f"{family}: {count:,} labels make as many distributions, and more than {_MOST_LAWS:,} take minutes to "
+            "build and to draw; use one distribution times a constant by label, or fewer labels"
+        )
     shell = Distribution(family, tuple(words), (), tuple(coords), coords)
     laws = []
     for place in _places(coords):

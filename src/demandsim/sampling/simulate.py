@@ -24,7 +24,7 @@ from demandsim.sampling.run import Run, guard_memory, threads_that_fit
 from demandsim.sampling.stopping import Goal, Round, run_to_goal, written_goal
 from demandsim.sampling.store.faults import named
 from demandsim.sampling.store.lock import locked
-from demandsim.sampling.store.netcdf import check_netcdf, is_netcdf, read_netcdf, stored, write_netcdf
+from demandsim.sampling.store.netcdf import check_netcdf, clear, is_netcdf, read_netcdf, stored, write_netcdf
 from demandsim.sampling.store.reading import open_draws
 from demandsim.sampling.store.seals import write_stop_rule
 from demandsim.sampling.store.zarr import check_installed, held_identity, write_zarr
@@ -121,6 +121,7 @@ def _in_file(parts: Parts, run: Run, goal: Goal | None, way: Way, path: Path) ->
     with named(path, "write to"):
         path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path):
+        clear(path)
         begun = None
         if path.exists():
             found = read_netcdf(path)
@@ -133,7 +134,7 @@ def _in_file(parts: Parts, run: Run, goal: Goal | None, way: Way, path: Path) ->
             draws = _to_goal(parts, run, goal, way, begun)
         else:
             draws = _labelled(parts, continued(run, way.pace, begun))
-        write_netcdf(draws, path)
+        write_netcdf(draws, path, alone=True)
         return draws
 
 

@@ -20,7 +20,7 @@ from demandsim.sampling.store.seals import check_file, seal_file
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["check_netcdf", "is_netcdf", "read_netcdf", "stored", "write_netcdf"]
+__all__ = ["check_netcdf", "clear", "is_netcdf", "read_netcdf", "stored", "write_netcdf"]
 
 
 class _Patient(io.FileIO):
@@ -49,13 +49,22 @@ class _Patient(io.FileIO):
             return size or 0
 
 
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def clear(path: Path) -> None:
+    """Remove what a kill left of a file that was being written; for whoever holds its lock."""
+    _unfinished(path).unlink(missing_ok=True)
+
+
 def is_netcdf(path: Path) -> bool:
     """Whether a path names a netCDF file."""
     return path.suffix in (".nc", ".nc4")
 
 
-def write_netcdf(draws: xr.Dataset, path: str | Path) -> None:
-    """Write draws to a sealed file, through a temporary file beside it.
+def write_netcdf(draws: xr.Dataset, path: str | Path, *, alone: bool = False) -> None:
+    """Write draws to a sealed file, through a temporary file beside it; `alone` says that the caller holds its lock.
 
     Raises
     ------
@@ -65,7 +74,7 @@ def write_netcdf(draws: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     with named(target, "write to"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(target) as unfinished:
+        with written_whole(target, _unfinished(target) if alone else None) as unfinished:
             with _Patient(unfinished, "r+b") as file:
                 try:
                     _without_nul(draws).to_netcdf(file, engine="h5netcdf")
