@@ -46,7 +46,7 @@ beyond = {
 rooms = ("training.fleet_cards", "ownership.cluster_cost_ratio", "ownership.installed_price")
 found = {}
 for label, study in {"report": "guosen-2025-01", "evidence": "guosen-2025-01-evidence"}.items():
-    model = ds.load_study(study).assume(**beyond).with_equations(*map(equation_named, rooms), whole_capex)
+    model = ds.load_study(study).add(**beyond).with_equations(*map(equation_named, rooms), whole_capex)
     # What was published is no longer a hypothesis: a sure value at each date.
     at_dates = model.with_scenarios({f"{label}, {date}": {"daily_tokens": value} for date, value in dates.items()})
     found[label] = at_dates.simulate(draws=8192, seed=1, keep=["capex", "whole_capex"])

@@ -27,7 +27,7 @@ sales = load_series("china-chip-market").chip_market
 print(cross_check(draws, "annualized_capex", {"China's AI chip market": sales}).attrs["verdict"])
 
 # Building the fleet takes more than keeping it. The report does not say how fast; shipped equations do the rest.
-built = study.assume(
+built = study.add(
     build_time=ds.Assumption(dist.uniform(1, 4), "year", source="judgement: one to four years"),
     chip_market=ds.Assumption(
         float(sales.sel(date="2025").item()),

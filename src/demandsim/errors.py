@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import numbers
+import os
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -36,15 +38,18 @@ __all__ = [
     "ToleranceWarning",
     "UnitError",
     "UnknownNameError",
+    "UnusedAssumptionWarning",
     "WorkbookError",
     "WorkbookWarning",
     "check_known",
     "check_whole",
+    "close_matches",
     "did_you_mean",
     "equation_of",
     "in_equation",
     "shorten",
     "shown",
+    "warn",
 ]
 
 
@@ -176,8 +181,17 @@ class ToleranceWarning(UserWarning):
     """A stop rule that ran out of draws before its tolerance was reached."""
 
 
+class UnusedAssumptionWarning(UserWarning):
+    """An assumption that no equation asks for: a name that was mistyped, or one that has lost its equation."""
+
+
 class MissingWordWarning(ResourceWarning):
     """A language that leaves out words; like its parent it is shown in Python's development mode and in tests."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the caller's own code, however deep in the library the reason was found."""
+    warnings.warn(message, category, skip_file_prefixes=(os.path.dirname(__file__),))
 
 
 @contextlib.contextmanager
@@ -218,6 +232,11 @@ def shown(value: Any) -> str:
     return "a number of hundreds of digits" if isinstance(value, int) and abs(value) > 10**100 else repr(value)
 
 
+def close_matches(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known name that is nearest to `name`, if one is near."""
+    return difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Hint at the known name nearest to `name`, or list what is known.
 
@@ -229,7 +248,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     '; known: card_price, utilization'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = close_matches(name, names)
     if near:
         return f"; did you mean '{near[0]}'?"
     if not names:

@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from demandsim._system import versions
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import CorrelationError, CorrelationWarning, DemandsimError, UnknownNameError, check_known
+from demandsim.errors import (
+    CorrelationError,
+    CorrelationWarning,
+    DemandsimError,
+    UnknownNameError,
+    UnusedAssumptionWarning,
+    check_known,
+    did_you_mean,
+    warn,
+)
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
-from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.graph import Equation, Graph, unused_words
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.presentation import Presentation
 from demandsim.graph.scenario import Scenarios
@@ -35,6 +44,7 @@ from demandsim.sampling.program import Program
 from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
 from demandsim.sampling.stopping import Round, goal_of
 from demandsim.statistics.design import DesignName
+from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor, check_unit
 
 if TYPE_CHECKING:
@@ -114,6 +124,8 @@ class Model:
     evidence: tuple[Evidence, ...]
     graph: Graph = field(repr=False)
     program: Program = field(repr=False)
+    #: Unused assumptions that a warning has named.
+    _named: frozenset[str] = field(repr=False)
 
     def __init__(
         self,
@@ -136,15 +148,41 @@ class Model:
             "evidence": evidence,
         }
         self._build(equations, assumptions, **parts)
+        self.finished()
+
+    @classmethod
+    def drafted(cls, equations: Iterable[Equation], assumptions: Mapping[str, Any], **parts: Any) -> Model:
+        """Build a model that is given more, such as evidence, before it is `finished`; for what reads models.
+
+        That assumptions of the names `told` may be unused is known, and not worth a warning.
+        """
+        made = object.__new__(cls)
+        unsaid = {"correlations": {}, "scenarios": {}, "notes": StudyNotes(), "evidence": (), "nearest": False}
+        made._build(equations, assumptions, **{**unsaid, "dimensions": None, **parts})
+        return made
+
+    def finished(self) -> Model:
+        """Return the model itself; warn of correlations without effect and of assumptions that nothing asks for."""
         for pair, why in self._without_effect(self.correlations).items():
             # Where only scenarios pin it, that is what they are for: the receipt says so.
             if any(self.assumptions[name].distribution.is_constant for name in pair):
-                warnings.warn(why, CorrelationWarning, stacklevel=2)
+                warn(why, CorrelationWarning)
+        self._name_unused()
+        return self
+
+    def _name_unused(self) -> None:
+        """Warn, once, of assumptions that nothing is computed from: of mistyped names, most often."""
+        known = [name for piece in self.evidence for name in piece.names or self.quantities]
+        unused = self.graph.unused(self.assumptions, known) - self._named
+        if unused:
+            object.__setattr__(self, "_named", self._named | unused)
+            warn(unused_words(unused, self.quantities), UnusedAssumptionWarning)
 
     def _build(
         self, equations: Any, assumptions: Mapping[str, Any], *, before: Model | None = None, **parts: Any
     ) -> None:
         """Check all parts, and compile them; what was found out about the equations `before` is not done again."""
+        named = frozenset(parts.get("told", before._named if before is not None else ()))
         given = list(equations.values() if isinstance(equations, Mapping) else equations)
         assumed = {
             str(name): value if isinstance(value, Assumption) else Assumption(value)
@@ -176,6 +214,7 @@ class Model:
             "evidence": tuple(parts["evidence"]),
             "graph": graph,
             "program": program,
+            "_named": named,
         }.items():
             object.__setattr__(self, name, value)
 
@@ -191,7 +230,7 @@ class Model:
         made: dict[str, Any] = {
             name: dict(part) if isinstance(part, MappingProxyType) else part for name, part in parts.items()
         }
-        return _restored, (made,)
+        return _restored, (type(self), made, self._named)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model):
@@ -234,18 +273,29 @@ class Model:
         printed = [row.quantity for row in self.notes.published]
         return self.notes.presentation.completed(self.equations, self.quantities, printed, self.program.layout.coords)
 
+    @property
+    def constants(self) -> dict[str, Constant]:
+        """Values that equations bring along and no assumption has replaced; `assume` replaces them too."""
+        held = {name: value for made in self.equations.values() for name, value in made.constants.items()}
+        return {name: value for name, value in held.items() if name not in self.quantities}
+
     def assume(self, **distributions: Any) -> Model:
-        """Return a model with assumptions replaced or added.
+        """Return a model with assumptions replaced.
 
         Parameters
         ----------
         **distributions : distribution, number, str or Assumption
-            A replaced assumption keeps its unit, labels and published point (a sure value brings its
-            own); an added one that is not an `Assumption` has no unit.
+            By name. An assumption keeps its unit, labels and published point (a sure value brings its own); in
+            the place of a constant of an equation, the constant's unit.
 
         Returns
         -------
         Model
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such assumption, and no equation has such a constant; a new one is added by `add`.
 
         Examples
         --------
@@ -254,15 +304,79 @@ class Model:
         >>> model.assumptions["utilization"].point
         0.45
         """
-        changed = {
-            name: self.assumptions[name].with_distribution(value)
-            if name in self.assumptions
-            else value
-            if isinstance(value, Assumption)
-            else Assumption(value)
-            for name, value in distributions.items()
-        }
+        changed = {name: self._replaceable(name).with_distribution(value) for name, value in distributions.items()}
         return self._with(assumptions={**self.assumptions, **changed})
+
+    def _replaceable(self, name: str) -> Assumption:
+        """The assumption of that name, or the constant of an equation as one."""
+        if name in self.assumptions:
+            return self.assumptions[name]
+        if name in self.constants:
+            return Assumption(self.constants[name].value, self.constants[name].unit)
+        if name in self.equations:
+            raise UnknownNameError(
+                f"'{name}' is computed by an equation, not assumed; change what it is computed from, or give evidence "
+                f"on it with model.observe({name}=...)"
+            )
+        hint = did_you_mean(name, [*self.assumptions, *self.constants])
+        raise UnknownNameError(f"unknown assumption '{name}'{hint} (a new one is added by model.add({name}=...))")
+
+    def add(self, **assumptions: Any) -> Model:
+        """Return a model with further assumptions, for equations that are to come.
+
+        Parameters
+        ----------
+        **assumptions : Assumption, distribution, number or str
+            By name. What is no `Assumption` has no unit.
+
+        Returns
+        -------
+        Model
+            Until an equation asks for them it warns, when it is computed, that they change nothing.
+
+        Raises
+        ------
+        DemandsimError
+            If there is such an assumption already; `assume` replaces it.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> @ds.equation(unit="MW")
+        ... def power(cards, card_power):
+        ...     return cards * card_power
+        >>> model = ds.load_study("guosen-2025-01").add(card_power=ds.Assumption("uniform(600, 800)", unit="W/card"))
+        >>> round(model.with_equations(power).point().power.sel(scenario="100T").item())
+        600
+        """
+        for name in assumptions:
+            if name in self.assumptions:
+                raise DemandsimError(
+                    f"there is an assumption '{name}' already; replace it with model.assume({name}=...)"
+                )
+        return self._with(assumptions={**self.assumptions, **assumptions})
+
+    def drop(self, *names: str) -> Model:
+        """Return a model without assumptions that no equation asks for, nor scenario changes; correlations go along.
+
+        Raises
+        ------
+        UnknownNameError, MissingAssumptionError
+            If there is no such assumption, or a scenario or an equation needs it.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> model = ds.load_study("guosen-2025-01").add(spare=1)
+        >>> len(model.drop("spare").assumptions)
+        9
+        """
+        check_known(names, self.assumptions, "assumption")
+        return self._with(
+            assumptions={name: made for name, made in self.assumptions.items() if name not in names},
+            correlations={pair: rho for pair, rho in self.correlations.items() if not set(pair) & set(names)},
+            dimensions=[name for name in self.dimensions if name not in names],
+        )
 
     def fix(self, **values: float | xr.DataArray) -> Model:
         """Return a model with assumptions pinned to sure values, in their units.
@@ -278,8 +392,7 @@ class Model:
         >>> ds.load_study("guosen-2025-01").fix(utilization=0.3).point().utilization.item()
         0.3
         """
-        check_known(values, self.assumptions, "assumption")
-        fixed = {name: self.assumptions[name].with_distribution(value) for name, value in values.items()}
+        fixed = {name: self._replaceable(name).with_distribution(value) for name, value in values.items()}
         for name, assumption in fixed.items():
             if not assumption.distribution.is_constant:
                 raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
@@ -444,6 +557,7 @@ class Model:
         >>> ds.load_study("guosen-2025-01").point().cards.sel(scenario="100T").round().item()
         857772.0
         """
+        self._name_unused()
         layout = self.program.layout
         values = point_values(self.program, self.assumptions, self.scenarios)
         values |= self.program.derive(values)
@@ -710,6 +824,7 @@ class Model:
         return estimated(self._parts(), settings, over, prob, probs)
 
     def _parts(self) -> Parts:
+        self._name_unused()
         labels = self._labels()
         if self.evidence:
             # Draws of the prior say so, or they would pass for the posterior.
@@ -759,11 +874,9 @@ class Model:
         return study_text(self, path)
 
 
-def _restored(parts: dict[str, Any]) -> Model:
+def _restored(kind: type[Model], parts: dict[str, Any], told: frozenset[str]) -> Model:
     """A model from its parts, as they were: what was said of them when it was made is not said again."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CorrelationWarning)
-        return Model(**parts)
+    return kind.drafted(**parts, told=told)
 
 
 def _check_name(name: str) -> None:

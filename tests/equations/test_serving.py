@@ -172,7 +172,7 @@ def test_what_cannot_be_served_is_refused_and_not_a_number(study, impossible):
 
 def test_one_choice_of_precision_sets_bytes_and_peak(study):
     peaks = {"bf16_flops": ds.Assumption(989.5, "TFLOP/s/card"), "fastest_flops": ds.Assumption(1979, "TFLOP/s/card")}
-    model = study.assume(**peaks).with_equations(equation_named("roofline.precision_peak"))
+    model = study.add(**peaks).with_equations(equation_named("roofline.precision_peak"))
     kinds = {"FP8": 1, "BF16": 2, "INT4 weights": 0.5}
     both = model.with_scenarios(precision={k: {"weight_bytes_per_parameter": b} for k, b in kinds.items()}).point()
     assert both.card_flops.sel(precision=list(kinds)).values.tolist() == [1979, 989.5, 1979]

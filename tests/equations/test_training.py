@@ -82,7 +82,7 @@ def test_a_fleet_holds_training_and_research_too(share, factor):
 
 def test_inference_share_belongs_into_the_reports_fleet():
     study = ds.load_study("guosen-2025-01").select(scenario="100T")
-    model = study.assume(inference_share=ds.Assumption(0.677)).with_equations(training.fleet_cards)
+    model = study.add(inference_share=ds.Assumption(0.677)).with_equations(training.fleet_cards)
     point = model.point()
     assert point.fleet_cards.item() == pytest.approx(857_772 / 0.677, rel=1e-6)
 

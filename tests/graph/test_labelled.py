@@ -214,7 +214,8 @@ def test_an_equation_without_inputs_is_a_sure_quantity():
     def stock(bought=BOUGHT):
         return bought
 
-    _, draws = simulated(stock, x=dist.normal(mean=0, sd=1))
+    seen = ds.equation(lambda x: x, unit="1", name="seen")
+    _, draws = simulated(stock, seen, x=dist.normal(mean=0, sd=1))
     np.testing.assert_array_equal(draws.stock, np.full((2, 256), 12.0))
 
 

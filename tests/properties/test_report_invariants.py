@@ -191,7 +191,7 @@ def test_an_assumption_that_nothing_uses_changes_no_draw(design, name):
     before = study.simulate(draws=64, seed=1, design=design)
     extra = dist.uniform(0, 1)
     for after in (
-        study.assume(**{name: extra}),
+        study.add(**{name: extra}),
         ds.Model(
             study.equations.values(),
             {name: extra, **study.assumptions},

@@ -343,7 +343,7 @@ def test_a_correlation_moves_means_and_not_points():
 def test_a_new_equation_brings_its_new_assumption():
     power = ds.equation(lambda cards, spare: cards * spare, unit="card", name="bought")
     old = ONE.with_equations(ds.equation(lambda cards: 1.0 * cards, unit="card", name="bought"))
-    new = ONE.assume(spare=1.25).with_equations(power)
+    new = ONE.add(spare=1.25).with_equations(power)
     found = sensitivity.bridge(old, new, "bought").squeeze()
     assert found.contribution.change.values.tolist() in ("bought", ["bought"])
     assert found.contribution.item() == pytest.approx(0.25 * ONE.point().cards.item())

@@ -111,7 +111,7 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
     changes: dict[str, Any] = {}
     for item in sets:
         name, label, value = _parted(item, "--set", "NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE")
-        check_known([name], model.assumptions, "assumption")
+        check_known([name], [*model.assumptions, *model.constants], "assumption")
         try:
             made = parse_distribution(value, model.program.layout.coords)
         except DemandsimError as error:

@@ -112,6 +112,7 @@ class Explorer:
                 assumptions={**m.assumptions, **overrides},
                 scenarios={},
                 evidence=(),
+                told=m.assumptions,
             )
         return self._flat[key]
 

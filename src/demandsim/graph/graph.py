@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from demandsim.errors import CycleError, EquationError, MissingAssumptionError, did_you_mean
+from demandsim.errors import CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit
 
-__all__ = ["Equation", "Graph", "equation"]
+__all__ = ["Equation", "Graph", "equation", "unused_words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +259,24 @@ class Graph:
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return the given quantities and all that they are computed from."""
         return ancestors({name: made.inputs for name, made in self.equations.items()}, names)
+
+    def unused(self, assumptions: Iterable[str], known: Iterable[str] = ()) -> set[str]:
+        """Return the assumptions that no equation asks for, and no evidence is on, which is on the `known`.
+
+        Without equations the assumptions themselves are what is asked for.
+        """
+        return set(assumptions) - self.ancestors([*self.equations, *known]) if self.equations else set()
+
+
+def unused_words(unused: Iterable[str], quantities: Iterable[str]) -> str:
+    """Say that no equation asks for some assumptions, and what to do about it."""
+    wrong = sorted(unused)
+    right = [name for name in quantities if name not in wrong]
+    near = [f"did you mean '{match}'? Else " for name in wrong for match in close_matches(name, right)][:1]
+    return (
+        f"no equation asks for {', '.join(map(repr, wrong))}, so that nothing depends on it; {''.join(near)}"
+        "add one with model.with_equations(...), or leave it out with model.drop(...)"
+    )
 
 
 def ancestors(inputs: Mapping[str, Sequence[str]], names: Iterable[str]) -> set[str]:

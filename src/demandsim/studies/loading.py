@@ -141,7 +141,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         }
         for dim, labels in study.scenarios.items()
     }
-    model = Model(
+    model = Model.drafted(
         [_equation(reference, own, where) for reference in study.equations],
         assumptions,
         correlations={table.between: table.spearman for table in study.correlations},
@@ -164,7 +164,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         for name in names:
             if name not in model.quantities:
                 raise StudyError(f"{where}: {part}: unknown quantity '{name}'{did_you_mean(name, model.quantities)}")
-    return model
+    return model.finished()
 
 
 def _named(study: Study, model: Model, where: str) -> Iterator[tuple[str, Sequence[str]]]:

@@ -111,7 +111,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
         settings.presentation,
     )
     try:
-        model = Model(
+        model = Model.drafted(
             chosen,
             {name: found.made for name, found in assumptions.items()},
             correlations=pairs,
@@ -136,7 +136,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             raise type(error)(f"{book.path}, sheet 'evidence': {error}") from None
     for warning in rows.impossible_points():
         warnings.warn(warning, WorkbookWarning, stacklevel=2)
-    return model
+    return model.finished()
 
 
 def _coords(table: SheetTable) -> dict[str, list[Any]]:

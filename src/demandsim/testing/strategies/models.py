@@ -256,11 +256,12 @@ def models(
         made, found = draw(_step(f"quantity_{place}", known))
         equations.append(made)
         known.append(found)
-    return Model(
+    return Model.drafted(
         equations,
         assumed,
         correlations=_correlations(draw, assumed, correlated),
         scenarios=_scenarios(draw, assumed, st.sampled_from([0, 0, 2, 3]) if scenarios is None else scenarios),
+        told=assumed,
     )
 
 
