@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = [
+    "BoundsError",
+    "BoundsWarning",
     "ConvergenceError",
     "CorrelationError",
     "CorrelationWarning",
@@ -99,6 +101,10 @@ class DistributionError(DemandsimError, ValueError):
     """A distribution that cannot exist, or cannot be read."""
 
 
+class BoundsError(DemandsimError, ValueError):
+    """A value that its quantity cannot have."""
+
+
 class CorrelationError(DemandsimError, ValueError):
     """Rank correlations that cannot be had; `nearest` holds those that can, by pair, where all are given together."""
 
@@ -159,6 +165,10 @@ class StoreError(DemandsimError, OSError):
 
 class CorrelationWarning(UserWarning):
     """A rank correlation that has no effect, or another value in some scenario."""
+
+
+class BoundsWarning(UserWarning):
+    """A distribution of which a part lies where its quantity cannot be."""
 
 
 class DesignWarning(UserWarning):

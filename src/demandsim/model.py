@@ -24,6 +24,7 @@ from demandsim.errors import (
     warn,
 )
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.bounds import about
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph, unused_words
@@ -39,7 +40,7 @@ from demandsim.sampling.compile import compile_program, dimension_order, draft_p
 from demandsim.sampling.dataset import Labels
 from demandsim.sampling.dependence import without_effect
 from demandsim.sampling.in_memory import Pace, Progress
-from demandsim.sampling.points import point_values
+from demandsim.sampling.points import point_values, possible_results
 from demandsim.sampling.program import Program
 from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
 from demandsim.sampling.stopping import Round, goal_of
@@ -304,8 +305,13 @@ class Model:
         >>> model.assumptions["utilization"].point
         0.45
         """
-        changed = {name: self._replaceable(name).with_distribution(value) for name, value in distributions.items()}
+        changed = {name: self._redistributed(name, value) for name, value in distributions.items()}
         return self._with(assumptions={**self.assumptions, **changed})
+
+    def _redistributed(self, name: str, value: Any) -> Assumption:
+        base = self._replaceable(name)
+        with about(name):
+            return base.with_distribution(value)
 
     def _replaceable(self, name: str) -> Assumption:
         """The assumption of that name, or the constant of an equation as one."""
@@ -392,7 +398,7 @@ class Model:
         >>> ds.load_study("guosen-2025-01").fix(utilization=0.3).point().utilization.item()
         0.3
         """
-        fixed = {name: self._replaceable(name).with_distribution(value) for name, value in values.items()}
+        fixed = {name: self._redistributed(name, value) for name, value in values.items()}
         for name, assumption in fixed.items():
             if not assumption.distribution.is_constant:
                 raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
@@ -551,6 +557,11 @@ class Model:
         Dataset
             All quantities in their declared units, over scenario dims and the model's own.
 
+        Raises
+        ------
+        BoundsError
+            If a result is outside the bounds of its quantity.
+
         Examples
         --------
         >>> import demandsim as ds
@@ -560,7 +571,7 @@ class Model:
         self._name_unused()
         layout = self.program.layout
         values = point_values(self.program, self.assumptions, self.scenarios)
-        values |= self.program.derive(values)
+        values |= possible_results(self.program, values)
         sure = {name: dataclasses.replace(v, random=False) for name, v in self.program.varying.items()}
         import xarray as xr
 
@@ -842,6 +853,7 @@ class Model:
             "long_name": made.long_name or name.replace("_", " "),
             "role": "assumption" if name in self.assumptions else "derived",
             "source": made.source or "",
+            **({"bounds": str(made.bounds)} if made.bounds else {}),
         }
 
     def _provenance(self) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def show(study: option.Study) -> None:
         point = _numbers(assumption.point)
         unit = "" if assumption.unit == "1" else f" {assumption.unit}"
         print_line(f"\n{name}: {assumption.distribution}{unit}")
-        print_line(f"  {assumption.long_name or name}; point {point}{unit}")
+        possible = f"; can be {assumption.bounds}{unit}" if assumption.bounds else ""
+        print_line(f"  {assumption.long_name or name}; point {point}{unit}{possible}")
         if assumption.source:
             print_line(f"  source: {assumption.source}")
     for pair, rho in model.correlations.items():
@@ -58,7 +59,7 @@ def show(study: option.Study) -> None:
     print_line("\nequations")
     for made in model.equations.values():
         unit = "" if made.unit == "1" else f"  [{made.unit}]"
-        print_line(f"  {made.name} = {made.formula}{unit}")
+        print_line(f"  {made.name} = {made.formula}{unit}" + (f"  ({made.bounds})" if made.bounds else ""))
     if notes.notes:
         print_line("\nnotes and errata")
     for note in notes.notes:

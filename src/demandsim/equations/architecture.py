@@ -14,7 +14,7 @@ from demandsim.units.constant import constant
 _PER_PRODUCT = constant(2, "FLOP/token**2")
 
 
-@equation(unit="FLOP/token**2")
+@equation(unit="FLOP/token**2", bounds=(0, None))
 def decode_attention_cost(
     layers: Any,
     attention_heads: Any,
@@ -39,7 +39,7 @@ def decode_attention_cost(
     return flops_per_product * layers * attention_heads * (cached_key_width + cached_value_width)
 
 
-@equation(unit="FLOP/token**2")
+@equation(unit="FLOP/token**2", bounds=(0, None))
 def prefill_attention_cost(
     layers: Any, attention_heads: Any, key_width: Any, value_width: Any, flops_per_product: Any = _PER_PRODUCT
 ) -> Any:
@@ -59,7 +59,7 @@ def prefill_attention_cost(
     return flops_per_product * layers * attention_heads * (key_width + value_width)
 
 
-@equation(unit="GFLOP/token")
+@equation(unit="GFLOP/token", bounds=(0, None))
 def decode_attention_flops(decode_attention_cost: Any, context_tokens: Any) -> Any:
     r"""Attention of an output token: over the context that it looks back on.
 
@@ -70,7 +70,7 @@ def decode_attention_flops(decode_attention_cost: Any, context_tokens: Any) -> A
     return decode_attention_cost * context_tokens
 
 
-@equation(unit="GFLOP/token")
+@equation(unit="GFLOP/token", bounds=(0, None))
 def prefill_attention_flops(prefill_attention_cost: Any, prefill_context_tokens: Any) -> Any:
     r"""Attention of an input token: over the tokens before it, cached ones among them.
 
@@ -81,7 +81,7 @@ def prefill_attention_flops(prefill_attention_cost: Any, prefill_context_tokens:
     return prefill_attention_cost * prefill_context_tokens
 
 
-@equation(unit="byte/token")
+@equation(unit="byte/token", bounds=(0, None))
 def kv_bytes_per_token(layers: Any, cache_width: Any, cache_bytes_per_number: Any) -> Any:
     r"""Cache of a token: the keys and values that all layers keep of it.
 
@@ -99,7 +99,7 @@ def kv_bytes_per_token(layers: Any, cache_width: Any, cache_bytes_per_number: An
     return layers * cache_width * cache_bytes_per_number
 
 
-@equation(unit="MB")
+@equation(unit="MB", bounds=(0, None))
 def sequence_bytes(context_tokens: Any, kv_bytes_per_token: Any) -> Any:
     r"""Cache of a sequence: what every step of decoding reads for it.
 
@@ -110,7 +110,7 @@ def sequence_bytes(context_tokens: Any, kv_bytes_per_token: Any) -> Any:
     return context_tokens * kv_bytes_per_token
 
 
-@equation(unit="parameter")
+@equation(unit="parameter", bounds=(0, None))
 def expert_parameters(total_parameters: Any, activated_parameters: Any, expert_sparsity: Any) -> Any:
     r"""Parameters of experts: those of which a token uses one part in s.
 
@@ -129,7 +129,7 @@ def expert_parameters(total_parameters: Any, activated_parameters: Any, expert_s
     return (total_parameters - activated_parameters) / (1 - 1 / expert_sparsity)
 
 
-@equation(unit="parameter")
+@equation(unit="parameter", bounds=(0, None))
 def dense_parameters(total_parameters: Any, expert_parameters: Any) -> Any:
     r"""Dense parameters: those that every token uses, attention and shared experts among them.
 

@@ -14,7 +14,7 @@ from demandsim.units.constant import constant
 _ONE_TOKEN = constant(1, "token")
 
 
-@equation(unit="GB/card")
+@equation(unit="GB/card", bounds=(0, None))
 def dense_bytes(weight_bytes_per_parameter: Any, dense_parameters: Any, tensor_cards: Any) -> Any:
     r"""Dense weights on a card: one copy for every group of cards that splits it.
 
@@ -26,7 +26,7 @@ def dense_bytes(weight_bytes_per_parameter: Any, dense_parameters: Any, tensor_c
     return weight_bytes_per_parameter * dense_parameters / tensor_cards
 
 
-@equation(unit="GB/card")
+@equation(unit="GB/card", bounds=(0, None))
 def expert_bytes(weight_bytes_per_parameter: Any, expert_parameters: Any, expert_cards: Any) -> Any:
     r"""Weights of experts on a card: one copy spread over a deployment unit.
 
@@ -38,7 +38,7 @@ def expert_bytes(weight_bytes_per_parameter: Any, expert_parameters: Any, expert
     return weight_bytes_per_parameter * expert_parameters / expert_cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def touched_share(batch_size: Any, expert_cards: Any, expert_sparsity: Any) -> Any:
     r"""Experts touched: the share of expert weights that a step needs for any of its sequences.
 
@@ -54,7 +54,7 @@ def touched_share(batch_size: Any, expert_cards: Any, expert_sparsity: Any) -> A
     return -np.expm1(np.log1p(-1 / expert_sparsity) * (batch_size * expert_cards))
 
 
-@equation(unit="1/card")
+@equation(unit="1/card", bounds=(0, None))
 def memory_batch(
     memory_capacity: Any, memory_cap: Any, dense_bytes: Any, expert_bytes: Any, sequence_bytes: Any
 ) -> Any:
@@ -69,7 +69,7 @@ def memory_batch(
     return np.maximum(room, 0 * room) / sequence_bytes
 
 
-@equation(unit="1/card")
+@equation(unit="1/card", bounds=(0, None))
 def latency_batch(
     user_speed: Any,
     step_latency: Any,
@@ -104,7 +104,7 @@ def latency_batch(
     return np.maximum(batch, 0 * batch)
 
 
-@equation(unit="1/card")
+@equation(unit="1/card", bounds=(0, None))
 def batch_size(latency_batch: Any, memory_batch: Any) -> Any:
     r"""Batch: sequences decoded together per card, bounded by users' patience and by memory.
 

@@ -21,7 +21,7 @@ _NO_FIXED_COST = constant(0, "CNY/year")
 # Price and paid share
 
 
-@equation(unit="CNY/Mtoken", name="break_even_price")
+@equation(unit="CNY/Mtoken", name="break_even_price", bounds=(0, None))
 def break_even_price_of_total_cost(
     total_cost_of_ownership: Any, daily_tokens: Any, paid_share: Any, fixed_cost: Any = _NO_FIXED_COST
 ) -> Any:
@@ -34,7 +34,7 @@ def break_even_price_of_total_cost(
     return (total_cost_of_ownership + fixed_cost) / (daily_tokens * paid_share)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def break_even_paid_share(annualized_capex: Any, daily_tokens: Any, token_price: Any) -> Any:
     r"""Break-even paid share: that at which revenue just covers the compute.
 
@@ -47,7 +47,7 @@ def break_even_paid_share(annualized_capex: Any, daily_tokens: Any, token_price:
     return annualized_capex / (daily_tokens * token_price)
 
 
-@equation(unit="1", name="break_even_paid_share")
+@equation(unit="1", name="break_even_paid_share", bounds=(0, None))
 def break_even_paid_share_of_total_cost(
     total_cost_of_ownership: Any, daily_tokens: Any, token_price: Any, fixed_cost: Any = _NO_FIXED_COST
 ) -> Any:
@@ -65,7 +65,7 @@ def break_even_paid_share_of_total_cost(
 # Utilization
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def break_even_utilization(utilization: Any, annualized_capex: Any, revenue: Any) -> Any:
     r"""Break-even utilization: that at which revenue just covers the compute.
 
@@ -81,7 +81,7 @@ def break_even_utilization(utilization: Any, annualized_capex: Any, revenue: Any
     return utilization * annualized_capex / revenue
 
 
-@equation(unit="1", name="break_even_utilization")
+@equation(unit="1", name="break_even_utilization", bounds=(0, None))
 def break_even_utilization_of_total_cost(
     utilization: Any, total_cost_of_ownership: Any, revenue: Any, fixed_cost: Any = _NO_FIXED_COST
 ) -> Any:
@@ -98,7 +98,7 @@ def break_even_utilization_of_total_cost(
     return utilization * total_cost_of_ownership / np.maximum(revenue - fixed_cost, 0)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def utilization_cover(total_cost_of_ownership: Any, revenue: Any, fixed_cost: Any = _NO_FIXED_COST) -> Any:
     r"""Utilization over its break-even: at least 1 where the business covers its cost.
 
@@ -125,7 +125,7 @@ def contribution(revenue: Any, total_cost_of_ownership: Any, daily_tokens: Any) 
     return (revenue - total_cost_of_ownership) / daily_tokens
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def break_even_tokens(contribution: Any, fixed_cost: Any) -> Any:
     r"""Break-even tokens a day: those whose contributions cover the fixed cost.
 

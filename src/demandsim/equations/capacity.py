@@ -12,7 +12,7 @@ from demandsim.units.constant import constant
 _MEAN = constant(1, "1")
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def capacity_ratio(peak_ratio: Any, headroom: Any, availability: Any, utilization_includes_peak: Any) -> Any:
     r"""Capacity over mean load: the peak, with headroom, on the cards that are not down.
 
@@ -44,7 +44,7 @@ def _peak_to_add(peak_ratio: Any, included: Any) -> Any:
     return where(included == 1, 1.0, where(included == 0, peak_ratio, np.nan))
 
 
-@equation(unit="EFLOP/s")
+@equation(unit="EFLOP/s", bounds=(0, None))
 def capacity_compute(flops_per_token: Any, token_rate: Any, capacity_ratio: Any) -> Any:
     r"""Compute to install: mean compute times the capacity ratio.
 
@@ -55,7 +55,7 @@ def capacity_compute(flops_per_token: Any, token_rate: Any, capacity_ratio: Any)
     return flops_per_token * token_rate * capacity_ratio
 
 
-@equation(unit="card", name="cards")
+@equation(unit="card", name="cards", bounds=(0, None))
 def cards_by_capacity(capacity_compute: Any, card_flops: Any, utilization: Any) -> Any:
     r"""Cards needed: those that carry the compute to install.
 
@@ -68,7 +68,7 @@ def cards_by_capacity(capacity_compute: Any, card_flops: Any, utilization: Any) 
     return capacity_compute / (card_flops * utilization)
 
 
-@equation(unit="1", name="peak_ratio")
+@equation(unit="1", name="peak_ratio", bounds=(0, None))
 def peak_ratio_by_shifting(unshifted_peak_ratio: Any, shifted_share: Any, mean: Any = _MEAN) -> Any:
     r"""Peak over mean compute: after part of the load was moved from the peak to quiet hours.
 
@@ -87,7 +87,7 @@ def peak_ratio_by_shifting(unshifted_peak_ratio: Any, shifted_share: Any, mean: 
     return np.maximum(mean, (1 - shifted_share) * unshifted_peak_ratio)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def idle_cards(cards: Any, peak_ratio: Any, headroom: Any, availability: Any) -> Any:
     r"""Idle cards: on average over the hours of a day, those that only the peak needs.
 
@@ -100,7 +100,7 @@ def idle_cards(cards: Any, peak_ratio: Any, headroom: Any, availability: Any) ->
     return cards * availability / headroom * (1 - 1 / peak_ratio)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def lent_cards(idle_cards: Any, lent_share: Any) -> Any:
     r"""Cards lent out: the part of the idle ones that training or others make use of, on average.
 
@@ -111,7 +111,7 @@ def lent_cards(idle_cards: Any, lent_share: Any) -> Any:
     return idle_cards * lent_share
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def elastic_saving(peak_ratio: Any, lent_share: Any) -> Any:
     r"""Saving by elastic use: the part of a fleet sized for the peak that need not be paid for.
 

@@ -13,7 +13,7 @@ _PER_PARAMETER = constant(2, "FLOP/parameter/token")
 _FLOOR = constant(100e9, "parameter")
 
 
-@equation(unit="query/day")
+@equation(unit="query/day", bounds=(0, None))
 def queries(active_users: Any, queries_per_user: Any) -> Any:
     r"""Queries a day: active users times what each asks.
 
@@ -26,7 +26,7 @@ def queries(active_users: Any, queries_per_user: Any) -> Any:
     return active_users * queries_per_user
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def chain_of_thought_helps(activated_parameters: Any, chain_of_thought_floor: Any = _FLOOR) -> Any:
     r"""Chain of thought helps: 1 for a model large enough for it, else 0.
 
@@ -45,7 +45,7 @@ def chain_of_thought_helps(activated_parameters: Any, chain_of_thought_floor: An
     return (activated_parameters >= chain_of_thought_floor) * 1.0
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def reasoning_multiplier(chain_of_thought_helps: Any, chain_of_thought_multiplier: Any) -> Any:
     r"""Reasoning multiplier: answer tokens with chain of thought, over those without it.
 
@@ -56,7 +56,7 @@ def reasoning_multiplier(chain_of_thought_helps: Any, chain_of_thought_multiplie
     return chain_of_thought_helps * chain_of_thought_multiplier + (1 - chain_of_thought_helps)
 
 
-@equation(unit="token/query")
+@equation(unit="token/query", bounds=(0, None))
 def tokens_per_query(prompt_tokens: Any, answer_tokens: Any, reasoning_multiplier: Any) -> Any:
     r"""Tokens of a query: its prompt, and an answer that reasoning makes longer.
 
@@ -67,7 +67,7 @@ def tokens_per_query(prompt_tokens: Any, answer_tokens: Any, reasoning_multiplie
     return prompt_tokens + answer_tokens * reasoning_multiplier
 
 
-@equation(unit="FLOP/query")
+@equation(unit="FLOP/query", bounds=(0, None))
 def flops_per_query(activated_parameters: Any, tokens_per_query: Any, flops_per_parameter: Any = _PER_PARAMETER) -> Any:
     r"""Compute of a query: a multiplication and an addition per activated parameter and token.
 
@@ -85,7 +85,7 @@ def flops_per_query(activated_parameters: Any, tokens_per_query: Any, flops_per_
     return flops_per_parameter * activated_parameters * tokens_per_query
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def product_tokens(queries: Any, tokens_per_query: Any) -> Any:
     r"""Tokens a day of a product: its queries times the tokens of each.
 
@@ -96,7 +96,7 @@ def product_tokens(queries: Any, tokens_per_query: Any) -> Any:
     return queries * tokens_per_query
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def bottom_up_tokens(product_tokens: Any) -> Any:
     r"""Bottom-up tokens a day: the sum over products.
 
@@ -109,7 +109,7 @@ def bottom_up_tokens(product_tokens: Any) -> Any:
     return product_tokens.sum("product", skipna=False)
 
 
-@equation(unit="token/day", name="bottom_up_tokens")
+@equation(unit="token/day", name="bottom_up_tokens", bounds=(0, None))
 def one_product(queries: Any, tokens_per_query: Any) -> Any:
     r"""Bottom-up tokens a day: those of a single product.
 
@@ -120,7 +120,7 @@ def one_product(queries: Any, tokens_per_query: Any) -> Any:
     return queries * tokens_per_query
 
 
-@equation(unit="token/day", name="daily_tokens")
+@equation(unit="token/day", name="daily_tokens", bounds=(0, None))
 def from_bottom_up(bottom_up_tokens: Any) -> Any:
     r"""Tokens a day: those of users and queries.
 
@@ -129,7 +129,7 @@ def from_bottom_up(bottom_up_tokens: Any) -> Any:
     return bottom_up_tokens
 
 
-@equation(unit="token/day", name="daily_tokens")
+@equation(unit="token/day", name="daily_tokens", bounds=(0, None))
 def from_top_down(top_down_tokens: Any) -> Any:
     r"""Tokens a day: those of the growth curve.
 
@@ -138,7 +138,7 @@ def from_top_down(top_down_tokens: Any) -> Any:
     return top_down_tokens
 
 
-@equation(unit="token/day", name="daily_tokens")
+@equation(unit="token/day", name="daily_tokens", bounds=(0, None))
 def reconciled(bottom_up_tokens: Any, top_down_tokens: Any, top_down_weight: Any) -> Any:
     r"""Tokens a day: the weighted geometric mean of bottom-up and top-down.
 
@@ -154,7 +154,7 @@ def reconciled(bottom_up_tokens: Any, top_down_tokens: Any, top_down_weight: Any
     return bottom_up_tokens * np.exp(top_down_weight * np.log(top_down_tokens / bottom_up_tokens))
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def reconciliation_ratio(bottom_up_tokens: Any, top_down_tokens: Any) -> Any:
     r"""Reconciliation ratio: bottom-up over top-down; 1 where they agree.
 
@@ -165,7 +165,7 @@ def reconciliation_ratio(bottom_up_tokens: Any, top_down_tokens: Any) -> Any:
     return bottom_up_tokens / top_down_tokens
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def reported_tokens(daily_tokens: Any, definition_ratio: Any) -> Any:
     r"""Reported tokens a day: ours, as a publisher counts them.
 

@@ -15,7 +15,7 @@ from demandsim.units.constant import constant
 _NO_FIXED_COST = constant(0, "CNY/year")
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
     r"""API revenue: tokens sold times their price.
 
@@ -26,7 +26,7 @@ def revenue(daily_tokens: Any, token_price: Any, paid_share: Any) -> Any:
     return daily_tokens * token_price * paid_share
 
 
-@equation(unit="CNY/year", name="revenue")
+@equation(unit="CNY/year", name="revenue", bounds=(0, None))
 def revenue_of_served(daily_tokens: Any, served_share: Any, token_price: Any, paid_share: Any) -> Any:
     r"""API revenue: what is served of the tokens that are asked for, times the paid share and the price.
 
@@ -50,7 +50,7 @@ def gross_margin(revenue: Any, annualized_capex: Any) -> Any:
     return revenue - annualized_capex
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def revenue_to_cost(revenue: Any, annualized_capex: Any) -> Any:
     r"""Revenue over compute cost: above 1 the business covers its compute.
 
@@ -61,7 +61,7 @@ def revenue_to_cost(revenue: Any, annualized_capex: Any) -> Any:
     return revenue / annualized_capex
 
 
-@equation(unit="CNY/Mtoken")
+@equation(unit="CNY/Mtoken", bounds=(0, None))
 def break_even_price(annualized_capex: Any, daily_tokens: Any, paid_share: Any) -> Any:
     r"""Break-even price: that at which revenue just covers the compute.
 
@@ -75,7 +75,7 @@ def break_even_price(annualized_capex: Any, daily_tokens: Any, paid_share: Any) 
 # What is sold
 
 
-@equation(unit="1", name="paid_share")
+@equation(unit="1", name="paid_share", bounds=(0, 1))
 def paid_share_of_sales(sold_tokens: Any, daily_tokens: Any) -> Any:
     r"""Paid share of tokens: tokens sold to outside customers over all tokens.
 
@@ -117,7 +117,7 @@ def operating_profit(gross_margin: Any, fixed_cost: Any = _NO_FIXED_COST) -> Any
     return gross_margin - fixed_cost
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(None, 1))
 def margin_share(gross_margin: Any, revenue: Any) -> Any:
     r"""Gross margin over revenue: below 0 a loss, at most 1.
 

@@ -16,7 +16,7 @@ _NONE_YET = constant(0, "card")
 _YEAR = constant(1, "year")
 
 
-@equation(unit="CNY")
+@equation(unit="CNY", bounds=(0, None))
 def capex(cards: Any, card_price: Any) -> Any:
     r"""Capex: the price of all cards together.
 
@@ -29,7 +29,7 @@ def capex(cards: Any, card_price: Any) -> Any:
     return cards * card_price
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def annualized_capex(capex: Any, useful_life: Any) -> Any:
     r"""Annual compute cost: the price of the cards, straight-line over their useful life.
 
@@ -40,7 +40,7 @@ def annualized_capex(capex: Any, useful_life: Any) -> Any:
     return capex / useful_life
 
 
-@equation(unit="card", name="cards_required")
+@equation(unit="card", name="cards_required", bounds=(0, None))
 def required_cards(cards: Any) -> Any:
     r"""Cards required: those that inference needs.
 
@@ -49,7 +49,7 @@ def required_cards(cards: Any) -> Any:
     return cards
 
 
-@equation(unit="card", name="cards_required")
+@equation(unit="card", name="cards_required", bounds=(0, None))
 def required_fleet_cards(fleet_cards: Any) -> Any:
     r"""Cards required: those of inference and training together.
 
@@ -58,7 +58,7 @@ def required_fleet_cards(fleet_cards: Any) -> Any:
     return fleet_cards
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards_bought(
     cards_required: Any,
     useful_life: Any,
@@ -84,7 +84,7 @@ def cards_bought(
     return over_years(purchases, cards_required, useful_life, elapsed_time, supply_limit, initial_cards, period)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards_surviving(
     cards_bought: Any, useful_life: Any, elapsed_time: Any, initial_cards: Any = _NONE_YET, period: Any = _YEAR
 ) -> Any:
@@ -97,7 +97,7 @@ def cards_surviving(
     return over_years(survivors, cards_bought, useful_life, elapsed_time, initial_cards, period)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards_in_service(cards_surviving: Any, cards_bought: Any) -> Any:
     r"""Cards in service: those that survive and those just bought.
 
@@ -108,7 +108,7 @@ def cards_in_service(cards_surviving: Any, cards_bought: Any) -> Any:
     return cards_surviving + cards_bought
 
 
-@equation(unit="card", name="cards_in_service")
+@equation(unit="card", name="cards_in_service", bounds=(0, None))
 def cards_in_service_at_once(cards: Any) -> Any:
     r"""Cards in service: all that are needed, for a model that looks at one moment.
 
@@ -130,7 +130,7 @@ def cards_retired(cards_in_service: Any, cards_surviving: Any) -> Any:
     return over_years(retirements, cards_in_service, cards_surviving)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def unmet_cards(cards_required: Any, cards_surviving: Any, cards_bought: Any) -> Any:
     r"""Cards missing: those that are required and cannot be bought; never negative.
 
@@ -143,7 +143,7 @@ def unmet_cards(cards_required: Any, cards_surviving: Any, cards_bought: Any) ->
     return np.maximum(np.maximum(missing, 0) - cards_bought, 0)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards_ordered(cards_bought: Any, lead_time: Any, elapsed_time: Any, period: Any = _YEAR) -> Any:
     r"""Cards ordered: in each year, those that arrive a lead time later.
 

@@ -37,7 +37,7 @@ def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) ->
     return mean_growth_rate + persisted(rate_shock, persistence, _time_dim("persistent_rate", "rate_shock", rate_shock))
 
 
-@equation(unit="token/day", name="top_down_tokens")
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
 def exponential_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> Any:
     r"""Top-down tokens a day: exponential growth.
 
@@ -53,7 +53,7 @@ def exponential_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any)
     return initial_tokens * np.exp(growth_rate * elapsed_time)
 
 
-@equation(unit="token/day", name="top_down_tokens")
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
 def logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
     r"""Top-down tokens a day: logistic growth, at its fastest halfway to saturation.
 
@@ -69,7 +69,7 @@ def logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, sa
     return saturation_tokens / (1 + (saturation_tokens / initial_tokens - 1) * np.exp(-growth_rate * elapsed_time))
 
 
-@equation(unit="token/day", name="top_down_tokens")
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
 def gompertz_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
     r"""Top-down tokens a day: Gompertz growth, whose relative rate falls from the start.
 
@@ -82,7 +82,7 @@ def gompertz_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, sa
     return saturation_tokens * np.exp(np.log(initial_tokens / saturation_tokens) * np.exp(-growth_rate * elapsed_time))
 
 
-@equation(unit="token/day", name="top_down_tokens")
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
 def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> Any:
     r"""Top-down tokens a day: exponential growth at a rate that differs from year to year.
 
@@ -98,7 +98,7 @@ def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> 
     return initial_tokens * np.exp((growth_rate * step).cumsum(dim, skipna=False))
 
 
-@equation(unit="token/day", name="top_down_tokens")
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
 def varying_logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, saturation_tokens: Any) -> Any:
     r"""Top-down tokens a day: growth at a rate that differs from year to year, on the way to saturation.
 
@@ -117,7 +117,7 @@ def varying_logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time:
     return saturation_tokens / filled.where(filled > 0)
 
 
-@equation(unit="token/day", name="saturation_tokens")
+@equation(unit="token/day", name="saturation_tokens", bounds=(0, None))
 def saturation_by_multiple(initial_tokens: Any, saturation_multiple: Any) -> Any:
     r"""Tokens a day at saturation: a multiple of those at the beginning.
 

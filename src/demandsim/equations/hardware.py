@@ -17,7 +17,7 @@ _YEAR = constant(1, "year")
 _ALL = constant(1, "1")
 
 
-@equation(unit="TFLOP/s/card", name="card_flops")
+@equation(unit="TFLOP/s/card", name="card_flops", bounds=(0, None))
 def card_flops_by_generation(initial_card_flops: Any, performance_growth: Any, elapsed_time: Any) -> Any:
     r"""Peak compute of a card: of the generation on sale in each year.
 
@@ -28,7 +28,7 @@ def card_flops_by_generation(initial_card_flops: Any, performance_growth: Any, e
     return initial_card_flops * np.exp(performance_growth * elapsed_time)
 
 
-@equation(unit="CNY/card", name="card_price")
+@equation(unit="CNY/card", name="card_price", bounds=(0, None))
 def card_price_by_decline(initial_card_price: Any, card_price_decline: Any, elapsed_time: Any) -> Any:
     r"""Price of a card: of one kind, as it grows old.
 
@@ -39,7 +39,7 @@ def card_price_by_decline(initial_card_price: Any, card_price_decline: Any, elap
     return initial_card_price * np.exp(-card_price_decline * elapsed_time)
 
 
-@equation(unit="CNY/card", name="card_price")
+@equation(unit="CNY/card", name="card_price", bounds=(0, None))
 def card_price_by_performance(
     initial_card_price: Any,
     initial_card_flops: Any,
@@ -63,7 +63,7 @@ def card_price_by_performance(
     return initial_card_price * (card_flops / initial_card_flops) / price_performance_factor ** (elapsed_time / period)
 
 
-@equation(unit="TFLOP/s/card")
+@equation(unit="TFLOP/s/card", bounds=(0, None))
 def usable_flops(card_flops: Any, utilization: Any) -> Any:
     r"""Usable compute of a card: its peak times the utilization that the work reaches.
 
@@ -74,7 +74,7 @@ def usable_flops(card_flops: Any, utilization: Any) -> Any:
     return card_flops * utilization
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def hardware_share(hardware_weight: Any) -> Any:
     r"""Share of the work by hardware: weights brought to a sum of one.
 
@@ -87,7 +87,7 @@ def hardware_share(hardware_weight: Any) -> Any:
     return hardware_weight / hardware_weight.sum("hardware", skipna=False)
 
 
-@equation(unit="card", name="cards_bought")
+@equation(unit="card", name="cards_bought", bounds=(0, None))
 def cards_bought_by_mix(
     capacity_compute: Any,
     hardware_share: Any,
@@ -124,7 +124,7 @@ def cards_bought_by_mix(
     )
 
 
-@equation(unit="EFLOP/s")
+@equation(unit="EFLOP/s", bounds=(0, None))
 def compute_surviving(
     cards_bought: Any,
     usable_flops: Any,
@@ -146,7 +146,7 @@ def compute_surviving(
     return over_years(survivors, cards_bought * usable_flops, useful_life, elapsed_time, initial_cards * first, period)
 
 
-@equation(unit="EFLOP/s")
+@equation(unit="EFLOP/s", bounds=(0, None))
 def compute_in_service(compute_surviving: Any, cards_bought: Any, usable_flops: Any) -> Any:
     r"""Compute in service: usable compute of all cards.
 
@@ -157,7 +157,7 @@ def compute_in_service(compute_surviving: Any, cards_bought: Any, usable_flops: 
     return compute_surviving + cards_bought * usable_flops
 
 
-@equation(unit="EFLOP/s")
+@equation(unit="EFLOP/s", bounds=(0, None))
 def unmet_compute(
     capacity_compute: Any,
     compute_surviving: Any,
@@ -183,7 +183,7 @@ def _missing(difference: Any, room: Any) -> Any:
     return where(room | (difference < 0), 0 * abs(difference), difference)
 
 
-@equation(unit="card", name="unmet_cards")
+@equation(unit="card", name="unmet_cards", bounds=(0, None))
 def unmet_cards_of_mix(unmet_compute: Any, hardware_share: Any, usable_flops: Any) -> Any:
     r"""Cards missing: those of the wanted mix that would do what is left undone.
 
@@ -194,7 +194,7 @@ def unmet_cards_of_mix(unmet_compute: Any, hardware_share: Any, usable_flops: An
     return hardware_share * unmet_compute / usable_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def served_share(compute_in_service: Any, capacity_compute: Any, everything: Any = _ALL) -> Any:
     r"""Share of the load that is served: 1 as long as nothing is missing.
 

@@ -10,7 +10,7 @@ from demandsim.units.constant import constant
 _PER_PARAMETER = constant(2, "FLOP/parameter/token")
 
 
-@equation(unit="FLOP/token")
+@equation(unit="FLOP/token", bounds=(0, None))
 def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_PARAMETER) -> Any:
     r"""Compute of a token: a multiplication and an addition per activated parameter.
 
@@ -28,7 +28,7 @@ def flops_per_token(activated_parameters: Any, flops_per_parameter: Any = _PER_P
     return flops_per_parameter * activated_parameters
 
 
-@equation(unit="token/s")
+@equation(unit="token/s", bounds=(0, None))
 def token_rate(daily_tokens: Any) -> Any:
     r"""Mean token rate: tokens a day as a rate.
 
@@ -37,7 +37,7 @@ def token_rate(daily_tokens: Any) -> Any:
     return daily_tokens
 
 
-@equation(unit="EFLOP/s")
+@equation(unit="EFLOP/s", bounds=(0, None))
 def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
     r"""Peak compute: mean compute times the peak ratio.
 
@@ -49,7 +49,7 @@ def peak_compute(flops_per_token: Any, token_rate: Any, peak_ratio: Any) -> Any:
     return flops_per_token * token_rate * peak_ratio
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards(peak_compute: Any, card_flops: Any, utilization: Any) -> Any:
     r"""Cards needed: those that serve the peak.
 

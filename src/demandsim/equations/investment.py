@@ -57,7 +57,7 @@ def cumulated_cash(cash_flow: Any) -> Any:
     return cash_flow.cumsum("year", skipna=False)
 
 
-@equation(unit="CNY")
+@equation(unit="CNY", bounds=(0, None))
 def funding_need(cumulated_cash: Any, earnings: Any) -> Any:
     r"""Funding need: the deepest that cumulated cash goes below zero.
 
@@ -73,7 +73,7 @@ def funding_need(cumulated_cash: Any, earnings: Any) -> Any:
 # What it is worth today
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def discount_factor(discount_rate: Any, elapsed_time: Any, period: Any = _YEAR) -> Any:
     r"""Discount factor of a purchase: what an amount at the start of a year is worth at time 0.
 
@@ -92,7 +92,7 @@ def discount_factor(discount_rate: Any, elapsed_time: Any, period: Any = _YEAR) 
     return (1 + discount_rate * period) ** -(elapsed_time / period)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def earnings_discount_factor(
     discount_rate: Any, elapsed_time: Any, earnings_delay: Any = _MIDDLE, period: Any = _YEAR
 ) -> Any:
@@ -123,7 +123,7 @@ def net_present_value(earnings: Any, purchase_capex: Any, earnings_discount_fact
 # When it has come back
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def pays_back(cumulated_cash: Any, earnings: Any) -> Any:
     r"""Pays back: 1 if cumulated cash gets out of the red within the horizon of the dim ``year``, else 0.
 
@@ -137,7 +137,7 @@ def pays_back(cumulated_cash: Any, earnings: Any) -> Any:
     return np.heaviside(np.maximum(cumulated_cash, cumulated_cash - earnings).max("year", skipna=False), 1.0)
 
 
-@equation(unit="year")
+@equation(unit="year", bounds=(0, None))
 def payback_time(cumulated_cash: Any, earnings: Any, elapsed_time: Any, period: Any = _YEAR) -> Any:
     r"""Payback time: when cumulated cash is first not negative, cut off at the end of the horizon.
 

@@ -19,7 +19,7 @@ _YEAR = constant(1, "year")
 # What is spent on chips in a year
 
 
-@equation(unit="CNY/year", name="chip_spending")
+@equation(unit="CNY/year", name="chip_spending", bounds=(0, None))
 def chip_spending_of_build(capex: Any, build_time: Any) -> Any:
     r"""Chip spending: that of building the whole fleet in a given time.
 
@@ -30,7 +30,7 @@ def chip_spending_of_build(capex: Any, build_time: Any) -> Any:
     return capex / build_time
 
 
-@equation(unit="CNY/year", name="chip_spending")
+@equation(unit="CNY/year", name="chip_spending", bounds=(0, None))
 def chip_spending_of_hardware(cards_bought: Any, card_price: Any, period: Any = _YEAR) -> Any:
     r"""Chip spending: cards bought in a year, at their prices, over all kinds of the dim ``hardware``.
 
@@ -62,7 +62,7 @@ def market_cagr(earlier_chip_market: Any, later_chip_market: Any, market_span: A
     return ((later_chip_market / earlier_chip_market) ** (period / market_span) - 1) / period
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def chip_market(initial_chip_market: Any, market_cagr: Any, elapsed_time: Any, period: Any = _YEAR) -> Any:
     r"""Chip market: sales of AI chips in a year, from those at time 0 and their growth.
 
@@ -74,7 +74,7 @@ def chip_market(initial_chip_market: Any, market_cagr: Any, elapsed_time: Any, p
     return initial_chip_market * (1 + market_cagr * period) ** (elapsed_time / period)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def market_share_needed(chip_spending: Any, chip_market: Any) -> Any:
     r"""Share of the chip market that the fleet needs: above 1 there are not enough chips for it.
 
@@ -85,7 +85,7 @@ def market_share_needed(chip_spending: Any, chip_market: Any) -> Any:
     return chip_spending / chip_market
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def exceeds_market(chip_spending: Any, chip_market: Any) -> Any:
     r"""Exceeds the chip market: 1 where the fleet needs more than all of it, else 0.
 
@@ -105,7 +105,7 @@ def exceeds_market(chip_spending: Any, chip_market: Any) -> Any:
 # Against the provider's money
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def capex_share_needed(chip_spending: Any, provider_capex: Any) -> Any:
     r"""Share of the provider's capex that the fleet needs: above 1 there is not enough money for it.
 
@@ -116,7 +116,7 @@ def capex_share_needed(chip_spending: Any, provider_capex: Any) -> Any:
     return chip_spending / provider_capex
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def exceeds_capex(chip_spending: Any, provider_capex: Any) -> Any:
     r"""Exceeds the provider's capex: 1 where chips alone cost more than all of it, else 0.
 
@@ -127,7 +127,7 @@ def exceeds_capex(chip_spending: Any, provider_capex: Any) -> Any:
     return np.heaviside(chip_spending / provider_capex - 1, 0.0)
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def provider_chip_budget(provider_capex: Any, chip_share: Any) -> Any:
     r"""Provider's chip budget: the part of its capex that buys AI processors.
 
@@ -139,7 +139,7 @@ def provider_chip_budget(provider_capex: Any, chip_share: Any) -> Any:
     return provider_capex * chip_share
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def chip_budget_share_needed(chip_spending: Any, provider_chip_budget: Any) -> Any:
     r"""Share of the provider's chip budget that the fleet needs.
 
@@ -150,7 +150,7 @@ def chip_budget_share_needed(chip_spending: Any, provider_chip_budget: Any) -> A
     return chip_spending / provider_chip_budget
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def exceeds_chip_budget(chip_spending: Any, provider_chip_budget: Any) -> Any:
     r"""Exceeds the provider's chip budget: 1 where chips cost more than it, else 0.
 

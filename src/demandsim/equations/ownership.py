@@ -11,7 +11,7 @@ from demandsim.units.constant import constant
 _YEAR = constant(1, "year")
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def cluster_cost_ratio(server_cost_ratio: Any, network_cost_share: Any) -> Any:
     r"""Cluster over chip cost: chips, hosts and the network that joins them.
 
@@ -28,7 +28,7 @@ def cluster_cost_ratio(server_cost_ratio: Any, network_cost_share: Any) -> Any:
     return server_cost_ratio / (1 - network_cost_share)
 
 
-@equation(unit="CNY/card")
+@equation(unit="CNY/card", bounds=(0, None))
 def installed_price(card_price: Any, cluster_cost_ratio: Any) -> Any:
     r"""Installed price of a card: with its part of host and network.
 
@@ -39,7 +39,7 @@ def installed_price(card_price: Any, cluster_cost_ratio: Any) -> Any:
     return card_price * cluster_cost_ratio
 
 
-@equation(unit="CNY")
+@equation(unit="CNY", bounds=(0, None))
 def purchase_capex(cards_bought: Any, installed_price: Any) -> Any:
     r"""Capex of a year: what is paid for the cards bought in it, installed.
 
@@ -50,7 +50,7 @@ def purchase_capex(cards_bought: Any, installed_price: Any) -> Any:
     return cards_bought * installed_price
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def depreciation(purchase_capex: Any, useful_life: Any, elapsed_time: Any, period: Any = _YEAR) -> Any:
     r"""Depreciation: straight-line over the life of each cohort.
 
@@ -64,7 +64,7 @@ def depreciation(purchase_capex: Any, useful_life: Any, elapsed_time: Any, perio
     return over_years(written_off, purchase_capex, useful_life, elapsed_time, period)
 
 
-@equation(unit="CNY/year", name="depreciation")
+@equation(unit="CNY/year", name="depreciation", bounds=(0, None))
 def depreciation_at_once(cards_in_service: Any, installed_price: Any, useful_life: Any) -> Any:
     r"""Depreciation: straight-line, for a model that looks at one moment.
 
@@ -86,7 +86,7 @@ def book_value(purchase_capex: Any, depreciation: Any, period: Any = _YEAR) -> A
     return (purchase_capex - depreciation * period).cumsum("year", skipna=False)
 
 
-@equation(unit="CNY/card/year")
+@equation(unit="CNY/card/year", bounds=(0, None))
 def card_energy_cost(card_power: Any, server_power_ratio: Any, pue: Any, electricity_price: Any) -> Any:
     r"""Energy cost of a card: its power with host, cooling and losses, all year, at the price of electricity.
 
@@ -100,7 +100,7 @@ def card_energy_cost(card_power: Any, server_power_ratio: Any, pue: Any, electri
     return card_power * server_power_ratio * pue * electricity_price
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def energy_cost(cards_in_service: Any, card_energy_cost: Any) -> Any:
     r"""Energy cost: of all cards in service.
 
@@ -111,7 +111,7 @@ def energy_cost(cards_in_service: Any, card_energy_cost: Any) -> Any:
     return cards_in_service * card_energy_cost
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def datacenter_cost(
     cards_in_service: Any, card_power: Any, server_power_ratio: Any, datacenter_power_price: Any
 ) -> Any:
@@ -124,7 +124,7 @@ def datacenter_cost(
     return cards_in_service * card_power * server_power_ratio * datacenter_power_price
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def maintenance_cost(cards_in_service: Any, installed_price: Any, maintenance_share: Any) -> Any:
     r"""Maintenance: a share, per year, of what the cards in service would cost at today's price.
 
@@ -135,7 +135,7 @@ def maintenance_cost(cards_in_service: Any, installed_price: Any, maintenance_sh
     return cards_in_service * installed_price * maintenance_share
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def operating_cost(energy_cost: Any, datacenter_cost: Any, maintenance_cost: Any) -> Any:
     r"""Operating cost: energy, data centre and maintenance.
 
@@ -148,7 +148,7 @@ def operating_cost(energy_cost: Any, datacenter_cost: Any, maintenance_cost: Any
     return energy_cost + datacenter_cost + maintenance_cost
 
 
-@equation(unit="CNY/year")
+@equation(unit="CNY/year", bounds=(0, None))
 def total_cost_of_ownership(depreciation: Any, operating_cost: Any) -> Any:
     r"""Total cost of ownership: depreciation and operating cost, without the cost of capital.
 
@@ -159,7 +159,7 @@ def total_cost_of_ownership(depreciation: Any, operating_cost: Any) -> Any:
     return depreciation + operating_cost
 
 
-@equation(unit="CNY/year", name="total_cost_of_ownership")
+@equation(unit="CNY/year", name="total_cost_of_ownership", bounds=(0, None))
 def total_cost_of_mix(depreciation: Any, operating_cost: Any) -> Any:
     r"""Total cost of ownership: of all kinds of hardware together, without the cost of capital.
 
@@ -170,7 +170,7 @@ def total_cost_of_mix(depreciation: Any, operating_cost: Any) -> Any:
     return (depreciation + operating_cost).sum("hardware", skipna=False)
 
 
-@equation(unit="CNY")
+@equation(unit="CNY", bounds=(0, None))
 def cash_out(purchase_capex: Any, operating_cost: Any, period: Any = _YEAR) -> Any:
     r"""Cash out in a year: what is paid for new cards and for running the fleet.
 
@@ -181,7 +181,7 @@ def cash_out(purchase_capex: Any, operating_cost: Any, period: Any = _YEAR) -> A
     return purchase_capex + operating_cost * period
 
 
-@equation(unit="CNY", name="cash_out")
+@equation(unit="CNY", name="cash_out", bounds=(0, None))
 def cash_out_of_mix(purchase_capex: Any, operating_cost: Any, period: Any = _YEAR) -> Any:
     r"""Cash out in a year: for new cards and for running the fleet, of all kinds of hardware together.
 
@@ -192,7 +192,7 @@ def cash_out_of_mix(purchase_capex: Any, operating_cost: Any, period: Any = _YEA
     return (purchase_capex + operating_cost * period).sum("hardware", skipna=False)
 
 
-@equation(unit="CNY/card/hour")
+@equation(unit="CNY/card/hour", bounds=(0, None))
 def card_hour_cost(depreciation: Any, operating_cost: Any, cards_in_service: Any) -> Any:
     r"""Cost of a card-hour: depreciation and operating cost over the cards in service, busy or not.
 
@@ -205,7 +205,7 @@ def card_hour_cost(depreciation: Any, operating_cost: Any, cards_in_service: Any
     return (depreciation + operating_cost) / cards_in_service
 
 
-@equation(unit="CNY*s/PFLOP/year")
+@equation(unit="CNY*s/PFLOP/year", bounds=(0, None))
 def compute_cost(card_hour_cost: Any, usable_flops: Any) -> Any:
     r"""Cost of usable compute: of one PFLOP/s for a year.
 
@@ -216,7 +216,7 @@ def compute_cost(card_hour_cost: Any, usable_flops: Any) -> Any:
     return card_hour_cost / usable_flops
 
 
-@equation(unit="CNY/Mtoken")
+@equation(unit="CNY/Mtoken", bounds=(0, None))
 def token_cost(total_cost_of_ownership: Any, daily_tokens: Any) -> Any:
     r"""Cost of a token: total cost of ownership over the tokens served.
 
@@ -227,7 +227,7 @@ def token_cost(total_cost_of_ownership: Any, daily_tokens: Any) -> Any:
     return total_cost_of_ownership / daily_tokens
 
 
-@equation(unit="CNY/Mtoken", name="token_cost")
+@equation(unit="CNY/Mtoken", name="token_cost", bounds=(0, None))
 def token_cost_of_compute(compute_cost: Any, flops_per_token: Any) -> Any:
     r"""Cost of a token: its compute at the cost of usable compute.
 

@@ -20,7 +20,7 @@ _YEAR = constant(1, "year")
 # Of input, cached and output tokens
 
 
-@equation(unit="CNY/Mtoken", name="input_price")
+@equation(unit="CNY/Mtoken", name="input_price", bounds=(0, None))
 def input_price_from_usd(input_price_usd: Any, exchange_rate: Any) -> Any:
     r"""Price of input tokens that miss the cache, from its price in dollars.
 
@@ -31,7 +31,7 @@ def input_price_from_usd(input_price_usd: Any, exchange_rate: Any) -> Any:
     return input_price_usd * exchange_rate
 
 
-@equation(unit="CNY/Mtoken", name="cached_price")
+@equation(unit="CNY/Mtoken", name="cached_price", bounds=(0, None))
 def cached_price_from_usd(cached_price_usd: Any, exchange_rate: Any) -> Any:
     r"""Price of input tokens that hit the cache, from its price in dollars.
 
@@ -42,7 +42,7 @@ def cached_price_from_usd(cached_price_usd: Any, exchange_rate: Any) -> Any:
     return cached_price_usd * exchange_rate
 
 
-@equation(unit="CNY/Mtoken", name="output_price")
+@equation(unit="CNY/Mtoken", name="output_price", bounds=(0, None))
 def output_price_from_usd(output_price_usd: Any, exchange_rate: Any) -> Any:
     r"""Price of output tokens, from its price in dollars.
 
@@ -53,7 +53,7 @@ def output_price_from_usd(output_price_usd: Any, exchange_rate: Any) -> Any:
     return output_price_usd * exchange_rate
 
 
-@equation(unit="CNY/Mtoken", name="token_price")
+@equation(unit="CNY/Mtoken", name="token_price", bounds=(0, None))
 def token_price_of_flows(
     input_tokens: Any, output_tokens: Any, cached_share: Any, input_price: Any, cached_price: Any, output_price: Any
 ) -> Any:
@@ -71,7 +71,7 @@ def token_price_of_flows(
 # By tier
 
 
-@equation(unit="CNY/Mtoken", name="token_price")
+@equation(unit="CNY/Mtoken", name="token_price", bounds=(0, None))
 def token_price_of_tiers(tier_weight: Any, tier_price: Any) -> Any:
     r"""Mean API price over tiers, such as models or kinds of customer, of the dim ``tier``.
 
@@ -87,7 +87,7 @@ def token_price_of_tiers(tier_weight: Any, tier_price: Any) -> Any:
 # Over the years
 
 
-@equation(unit="CNY/Mtoken", name="token_price")
+@equation(unit="CNY/Mtoken", name="token_price", bounds=(0, None))
 def token_price_path(initial_price: Any, price_decline: Any, elapsed_time: Any) -> Any:
     r"""Mean API price over the years, at one rate of decline.
 
@@ -135,7 +135,7 @@ def trading_up(constant_quality_decline: Any, price_decline: Any) -> Any:
 # How tokens answer
 
 
-@equation(unit="token/day", name="daily_tokens")
+@equation(unit="token/day", name="daily_tokens", bounds=(0, None))
 def elastic_tokens(reference_tokens: Any, token_price: Any, reference_price: Any, price_elasticity: Any) -> Any:
     r"""Tokens a day that the price calls forth, at a constant elasticity.
 

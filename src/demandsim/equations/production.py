@@ -7,7 +7,7 @@ from typing import Any
 from demandsim.graph.graph import equation
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def measured_input_rate(node_input_rate: Any, node_size: Any) -> Any:
     r"""Measured input rate: input tokens a second per card of prefill, cached ones included.
 
@@ -16,7 +16,7 @@ def measured_input_rate(node_input_rate: Any, node_size: Any) -> Any:
     return node_input_rate / node_size
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def measured_output_rate(node_output_rate: Any, node_size: Any) -> Any:
     r"""Measured output rate: output tokens a second per card of decode.
 
@@ -25,7 +25,7 @@ def measured_output_rate(node_output_rate: Any, node_size: Any) -> Any:
     return node_output_rate / node_size
 
 
-@equation(unit="1/card")
+@equation(unit="1/card", bounds=(0, None))
 def observed_batch(measured_output_rate: Any, user_speed: Any) -> Any:
     r"""Observed batch: sequences per card that the measured rate and speed imply.
 
@@ -36,7 +36,7 @@ def observed_batch(measured_output_rate: Any, user_speed: Any) -> Any:
     return measured_output_rate / user_speed
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def measured_prefill_cards(input_tokens: Any, peak_ratio: Any, measured_input_rate: Any) -> Any:
     r"""Cards of prefill by measurement: the peak of input over the measured rate.
 
@@ -47,7 +47,7 @@ def measured_prefill_cards(input_tokens: Any, peak_ratio: Any, measured_input_ra
     return input_tokens * peak_ratio / measured_input_rate
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def measured_decode_cards(output_tokens: Any, peak_ratio: Any, measured_output_rate: Any) -> Any:
     r"""Cards of decode by measurement: the peak of output over the measured rate.
 
@@ -58,7 +58,7 @@ def measured_decode_cards(output_tokens: Any, peak_ratio: Any, measured_output_r
     return output_tokens * peak_ratio / measured_output_rate
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def measured_cards(measured_prefill_cards: Any, measured_decode_cards: Any) -> Any:
     r"""Cards by measurement: both pools.
 
@@ -69,7 +69,7 @@ def measured_cards(measured_prefill_cards: Any, measured_decode_cards: Any) -> A
     return measured_prefill_cards + measured_decode_cards
 
 
-@equation(unit="card", name="cards")
+@equation(unit="card", name="cards", bounds=(0, None))
 def empirical_cards(measured_prefill_cards: Any, measured_decode_cards: Any) -> Any:
     r"""Cards needed: by measured rates rather than by a utilization or a roofline.
 
@@ -80,7 +80,7 @@ def empirical_cards(measured_prefill_cards: Any, measured_decode_cards: Any) -> 
     return measured_prefill_cards + measured_decode_cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def prefill_shortfall(measured_prefill_cards: Any, prefill_cards: Any) -> Any:
     r"""Shortfall of prefill: cards by measurement over cards by the roofline.
 
@@ -89,7 +89,7 @@ def prefill_shortfall(measured_prefill_cards: Any, prefill_cards: Any) -> Any:
     return measured_prefill_cards / prefill_cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def decode_shortfall(measured_decode_cards: Any, decode_cards: Any) -> Any:
     r"""Shortfall of decode: cards by measurement over cards by the roofline.
 
@@ -98,7 +98,7 @@ def decode_shortfall(measured_decode_cards: Any, decode_cards: Any) -> Any:
     return measured_decode_cards / decode_cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def roofline_shortfall(measured_cards: Any, cards: Any) -> Any:
     r"""Shortfall of the roofline: cards by measurement over cards by physics.
 
@@ -110,7 +110,7 @@ def roofline_shortfall(measured_cards: Any, cards: Any) -> Any:
     return measured_cards / cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def measured_prefill_utilization_with_cached(measured_input_rate: Any, flops_per_token: Any, card_flops: Any) -> Any:
     r"""Measured utilization of prefill, cached tokens counted as if computed; weights only.
 
@@ -121,7 +121,7 @@ def measured_prefill_utilization_with_cached(measured_input_rate: Any, flops_per
     return measured_input_rate * flops_per_token / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def measured_prefill_utilization(
     measured_input_rate: Any, cached_share: Any, flops_per_token: Any, card_flops: Any
 ) -> Any:
@@ -134,7 +134,7 @@ def measured_prefill_utilization(
     return measured_input_rate * (1 - cached_share) * flops_per_token / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def measured_decode_utilization(measured_output_rate: Any, flops_per_token: Any, card_flops: Any) -> Any:
     r"""Measured utilization of decode; weights only.
 
@@ -145,7 +145,7 @@ def measured_decode_utilization(measured_output_rate: Any, flops_per_token: Any,
     return measured_output_rate * flops_per_token / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def measured_utilization(
     computed_tokens: Any, flops_per_token: Any, mean_nodes: Any, node_size: Any, card_flops: Any
 ) -> Any:
@@ -158,7 +158,7 @@ def measured_utilization(
     return computed_tokens * flops_per_token / (mean_nodes * node_size * card_flops)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def measured_utilization_with_cached(
     input_tokens: Any, output_tokens: Any, flops_per_token: Any, mean_nodes: Any, node_size: Any, card_flops: Any
 ) -> Any:
@@ -171,7 +171,7 @@ def measured_utilization_with_cached(
     return (input_tokens + output_tokens) * flops_per_token / (mean_nodes * node_size * card_flops)
 
 
-@equation(unit="1", name="peak_ratio")
+@equation(unit="1", name="peak_ratio", bounds=(0, None))
 def node_peak_ratio(peak_nodes: Any, mean_nodes: Any) -> Any:
     r"""Peak over mean of the nodes in use: where the fleet breathes with the load.
 
@@ -182,7 +182,7 @@ def node_peak_ratio(peak_nodes: Any, mean_nodes: Any) -> Any:
     return peak_nodes / mean_nodes
 
 
-@equation(unit="USD/day")
+@equation(unit="USD/day", bounds=(0, None))
 def rental_cost(mean_nodes: Any, node_size: Any, card_hour_price: Any) -> Any:
     r"""Rental cost: the mean number of cards, rented by the hour.
 
@@ -199,7 +199,7 @@ def rental_cost(mean_nodes: Any, node_size: Any, card_hour_price: Any) -> Any:
     return mean_nodes * node_size * card_hour_price
 
 
-@equation(unit="USD/day")
+@equation(unit="USD/day", bounds=(0, None))
 def list_revenue(
     input_tokens: Any, output_tokens: Any, cached_share: Any, cached_price: Any, input_price: Any, output_price: Any
 ) -> Any:
@@ -214,7 +214,7 @@ def list_revenue(
     )
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(-1, None))
 def cost_profit_margin(list_revenue: Any, rental_cost: Any) -> Any:
     r"""Profit over cost, at list prices and if all tokens were sold.
 
@@ -225,7 +225,7 @@ def cost_profit_margin(list_revenue: Any, rental_cost: Any) -> Any:
     return list_revenue / rental_cost - 1
 
 
-@equation(unit="USD/Mtoken")
+@equation(unit="USD/Mtoken", bounds=(0, None))
 def cost_per_output_token(rental_cost: Any, output_tokens: Any) -> Any:
     r"""Cost of output: all rent, prefill included, over the output tokens.
 

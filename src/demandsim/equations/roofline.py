@@ -15,7 +15,7 @@ _ONE_TOKEN = constant(1, "token")
 _BF16_BYTES = constant(2, "byte/parameter")
 
 
-@equation(unit="TFLOP/s/card", name="card_flops")
+@equation(unit="TFLOP/s/card", name="card_flops", bounds=(0, None))
 def precision_peak(
     bf16_flops: Any,
     weight_bytes_per_parameter: Any,
@@ -39,7 +39,7 @@ def precision_peak(
     return np.minimum(bf16_flops * (bf16_bytes / weight_bytes_per_parameter), fastest_flops)
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def decode_compute_limit(
     flops_per_token: Any, decode_attention_flops: Any, card_flops: Any, attention_card_flops: Any, compute_cap: Any
 ) -> Any:
@@ -52,7 +52,7 @@ def decode_compute_limit(
     return compute_cap / (flops_per_token / card_flops + decode_attention_flops / attention_card_flops)
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def prefill_compute_limit(
     flops_per_token: Any, prefill_attention_flops: Any, card_flops: Any, attention_card_flops: Any, compute_cap: Any
 ) -> Any:
@@ -65,7 +65,7 @@ def prefill_compute_limit(
     return compute_cap / (flops_per_token / card_flops + prefill_attention_flops / attention_card_flops)
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def prefill_bandwidth_limit(
     prefill_batch: Any,
     weight_bytes_per_parameter: Any,
@@ -86,7 +86,7 @@ def prefill_bandwidth_limit(
     return prefill_batch * memory_bandwidth * bandwidth_cap / (weight_bytes_per_parameter * weights)
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def prefill_overhead(prefill_communication_ratio: Any, prefill_overlapped_share: Any) -> Any:
     r"""Time that exchange between cards adds to prefill, over computation alone.
 
@@ -97,7 +97,7 @@ def prefill_overhead(prefill_communication_ratio: Any, prefill_overlapped_share:
     return communication_overhead(prefill_communication_ratio, prefill_overlapped_share)
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def prefill_rate(prefill_compute_limit: Any, prefill_bandwidth_limit: Any, prefill_overhead: Any) -> Any:
     r"""Prefill rate: computed input tokens a second per card, the lower of two roofs less communication.
 
@@ -113,7 +113,7 @@ def prefill_rate(prefill_compute_limit: Any, prefill_bandwidth_limit: Any, prefi
     return np.minimum(prefill_compute_limit, prefill_bandwidth_limit) / (1 + prefill_overhead)
 
 
-@equation(unit="ms")
+@equation(unit="ms", bounds=(0, None))
 def step_latency(exchange_layers: Any, exchange_time: Any, decode_overlapped_share: Any) -> Any:
     r"""Latency of a step: exchange between cards that no computation hides.
 
@@ -124,7 +124,7 @@ def step_latency(exchange_layers: Any, exchange_time: Any, decode_overlapped_sha
     return exchange_layers * exchange_time * (1 - decode_overlapped_share)
 
 
-@equation(unit="ms")
+@equation(unit="ms", bounds=(0, None))
 def compute_time(batch_size: Any, decode_compute_limit: Any, tokens_per_step: Any = _ONE_TOKEN) -> Any:
     r"""Compute time of a step: its tokens at the compute roof.
 
@@ -135,7 +135,7 @@ def compute_time(batch_size: Any, decode_compute_limit: Any, tokens_per_step: An
     return batch_size * tokens_per_step / decode_compute_limit
 
 
-@equation(unit="ms")
+@equation(unit="ms", bounds=(0, None))
 def bandwidth_time(
     batch_size: Any,
     touched_share: Any,
@@ -155,7 +155,7 @@ def bandwidth_time(
     return read / (memory_bandwidth * bandwidth_cap)
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def decode_bandwidth_limit(batch_size: Any, bandwidth_time: Any, tokens_per_step: Any = _ONE_TOKEN) -> Any:
     r"""Bandwidth roof of decoding: what the memory could feed at this batch.
 
@@ -166,7 +166,7 @@ def decode_bandwidth_limit(batch_size: Any, bandwidth_time: Any, tokens_per_step
     return batch_size * tokens_per_step / bandwidth_time
 
 
-@equation(unit="ms")
+@equation(unit="ms", bounds=(0, None))
 def decode_step_time(compute_time: Any, bandwidth_time: Any, step_latency: Any) -> Any:
     r"""Step of decoding: the longer of computing and reading, and what exchange adds.
 
@@ -177,7 +177,7 @@ def decode_step_time(compute_time: Any, bandwidth_time: Any, step_latency: Any) 
     return np.maximum(compute_time, bandwidth_time) + step_latency
 
 
-@equation(unit="ms/token")
+@equation(unit="ms/token", bounds=(0, None))
 def output_latency(decode_step_time: Any, tokens_per_step: Any = _ONE_TOKEN) -> Any:
     r"""Time per output token: what a user waits for each.
 
@@ -188,7 +188,7 @@ def output_latency(decode_step_time: Any, tokens_per_step: Any = _ONE_TOKEN) -> 
     return decode_step_time / tokens_per_step
 
 
-@equation(unit="token/s/card")
+@equation(unit="token/s/card", bounds=(0, None))
 def decode_rate(batch_size: Any, decode_step_time: Any, tokens_per_step: Any = _ONE_TOKEN) -> Any:
     r"""Decode rate: output tokens a second per card.
 

@@ -11,7 +11,7 @@ from demandsim.units.constant import constant
 _ALL = constant(1, "1")
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def input_tokens(daily_tokens: Any, output_share: Any) -> Any:
     r"""Input tokens: all but the output.
 
@@ -22,7 +22,7 @@ def input_tokens(daily_tokens: Any, output_share: Any) -> Any:
     return daily_tokens * (1 - output_share)
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def output_tokens(daily_tokens: Any, output_share: Any) -> Any:
     r"""Output tokens: the share of all tokens that is generated.
 
@@ -33,7 +33,7 @@ def output_tokens(daily_tokens: Any, output_share: Any) -> Any:
     return daily_tokens * output_share
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def computed_input_tokens(input_tokens: Any, cached_share: Any) -> Any:
     r"""Computed input tokens: those whose keys and values no cache holds.
 
@@ -44,7 +44,7 @@ def computed_input_tokens(input_tokens: Any, cached_share: Any) -> Any:
     return input_tokens * (1 - cached_share)
 
 
-@equation(unit="token/day")
+@equation(unit="token/day", bounds=(0, None))
 def computed_tokens(computed_input_tokens: Any, output_tokens: Any) -> Any:
     r"""Computed tokens: input that no cache holds, and output.
 
@@ -55,7 +55,7 @@ def computed_tokens(computed_input_tokens: Any, output_tokens: Any) -> Any:
     return computed_input_tokens + output_tokens
 
 
-@equation(unit="token/s", name="token_rate")
+@equation(unit="token/s", name="token_rate", bounds=(0, None))
 def computed_token_rate(computed_tokens: Any) -> Any:
     r"""Mean rate of computed tokens: in the report's chain, in the place of all tokens.
 
@@ -64,7 +64,7 @@ def computed_token_rate(computed_tokens: Any) -> Any:
     return computed_tokens
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def prefill_cards(computed_input_tokens: Any, peak_ratio: Any, prefill_rate: Any, achieved_share: Any = _ALL) -> Any:
     r"""Cards of prefill: those that compute the input at the peak.
 
@@ -75,7 +75,7 @@ def prefill_cards(computed_input_tokens: Any, peak_ratio: Any, prefill_rate: Any
     return computed_input_tokens * peak_ratio / (prefill_rate * achieved_share)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def decode_cards(output_tokens: Any, peak_ratio: Any, decode_rate: Any, achieved_share: Any = _ALL) -> Any:
     r"""Cards of decode: those that generate the output at the peak.
 
@@ -86,7 +86,7 @@ def decode_cards(output_tokens: Any, peak_ratio: Any, decode_rate: Any, achieved
     return output_tokens * peak_ratio / (decode_rate * achieved_share)
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def cards(prefill_cards: Any, decode_cards: Any) -> Any:
     r"""Cards needed: both pools.
 
@@ -97,7 +97,7 @@ def cards(prefill_cards: Any, decode_cards: Any) -> Any:
     return prefill_cards + decode_cards
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def prefill_utilization(prefill_rate: Any, flops_per_token: Any, card_flops: Any) -> Any:
     r"""Implied utilization of prefill: operations with weights over the card's peak.
 
@@ -108,7 +108,7 @@ def prefill_utilization(prefill_rate: Any, flops_per_token: Any, card_flops: Any
     return prefill_rate * flops_per_token / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def decode_utilization(decode_rate: Any, flops_per_token: Any, card_flops: Any) -> Any:
     r"""Implied utilization of decode: operations with weights over the card's peak.
 
@@ -119,7 +119,7 @@ def decode_utilization(decode_rate: Any, flops_per_token: Any, card_flops: Any) 
     return decode_rate * flops_per_token / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def prefill_utilization_with_attention(
     prefill_rate: Any, flops_per_token: Any, prefill_attention_flops: Any, card_flops: Any
 ) -> Any:
@@ -132,7 +132,7 @@ def prefill_utilization_with_attention(
     return prefill_rate * (flops_per_token + prefill_attention_flops) / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def decode_utilization_with_attention(
     decode_rate: Any, flops_per_token: Any, decode_attention_flops: Any, card_flops: Any
 ) -> Any:
@@ -145,7 +145,7 @@ def decode_utilization_with_attention(
     return decode_rate * (flops_per_token + decode_attention_flops) / card_flops
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def utilization(
     computed_input_tokens: Any,
     output_tokens: Any,
@@ -171,7 +171,7 @@ def utilization(
     return achieved_share * computed / busy
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def utilization_with_attention(
     prefill_cards: Any,
     decode_cards: Any,

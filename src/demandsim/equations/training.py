@@ -12,7 +12,7 @@ from demandsim.units.constant import constant
 _PER_PARAMETER = constant(6, "FLOP/parameter/token")
 
 
-@equation(unit="FLOP")
+@equation(unit="FLOP", bounds=(0, None))
 def training_compute(
     activated_parameters: Any, training_tokens: Any, training_flops_per_parameter: Any = _PER_PARAMETER
 ) -> Any:
@@ -32,7 +32,7 @@ def training_compute(
     return training_flops_per_parameter * activated_parameters * training_tokens
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, None))
 def communication_overhead(communication_ratio: Any, overlapped_share: Any) -> Any:
     r"""Time that communication adds, over computation alone: what overlaps costs only where it is the longer.
 
@@ -48,7 +48,7 @@ def communication_overhead(communication_ratio: Any, overlapped_share: Any) -> A
     return overlapped_share * np.maximum(communication_ratio - 1, 0) + (1 - overlapped_share) * communication_ratio
 
 
-@equation(unit="1")
+@equation(unit="1", bounds=(0, 1))
 def training_utilization(compute_utilization: Any, communication_overhead: Any) -> Any:
     r"""Training utilization: that of computation, diluted by the communication that nothing hides.
 
@@ -59,7 +59,7 @@ def training_utilization(compute_utilization: Any, communication_overhead: Any) 
     return compute_utilization / (1 + communication_overhead)
 
 
-@equation(unit="1", name="training_utilization")
+@equation(unit="1", name="training_utilization", bounds=(0, 1))
 def achieved_training_utilization(training_compute: Any, training_card_hours: Any, card_flops: Any) -> Any:
     r"""Training utilization: as the card-hours of a run imply, over the peak of the precision named.
 
@@ -70,7 +70,7 @@ def achieved_training_utilization(training_compute: Any, training_card_hours: An
     return training_compute / (training_card_hours * card_flops)
 
 
-@equation(unit="card*hour")
+@equation(unit="card*hour", bounds=(0, None))
 def training_card_hours(training_compute: Any, card_flops: Any, training_utilization: Any) -> Any:
     r"""Card-hours of training: compute over usable compute per card.
 
@@ -83,7 +83,7 @@ def training_card_hours(training_compute: Any, card_flops: Any, training_utiliza
     return training_compute / (card_flops * training_utilization)
 
 
-@equation(unit="USD")
+@equation(unit="USD", bounds=(0, None))
 def training_cost(training_card_hours: Any, card_hour_price: Any) -> Any:
     r"""Cost of training: card-hours at a rent.
 
@@ -96,7 +96,7 @@ def training_cost(training_card_hours: Any, card_hour_price: Any) -> Any:
     return training_card_hours * card_hour_price
 
 
-@equation(unit="day")
+@equation(unit="day", bounds=(0, None))
 def training_time(training_card_hours: Any, training_cards: Any) -> Any:
     r"""Time of training: card-hours shared by the cards.
 
@@ -107,7 +107,7 @@ def training_time(training_card_hours: Any, training_cards: Any) -> Any:
     return training_card_hours / training_cards
 
 
-@equation(unit="card")
+@equation(unit="card", bounds=(0, None))
 def fleet_cards(cards: Any, inference_share: Any) -> Any:
     r"""Cards of the fleet: inference, with training and research on top.
 

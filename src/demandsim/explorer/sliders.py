@@ -177,8 +177,12 @@ def _support(law: Distribution) -> tuple[float, float]:
 
 
 def _bounds(own: Assumption) -> tuple[float, float]:
-    """What the study's own values stay within: a share stays one, what is never negative stays so."""
+    """What it can be; where the study does not say, what is never negative stays so, and a share one."""
     bottom, top = _support(own.distribution)
+    if own.bounds is not None:
+        low, high = own.bounds.ends
+        # The study's own interval stays on its slider, even if it is beyond.
+        return min(low, bottom), max(high, top)
     return (0.0 if bottom >= 0 else -math.inf), (1.0 if own.unit == "1" and top <= 1 else math.inf)
 
 

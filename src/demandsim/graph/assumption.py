@@ -11,6 +11,8 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
 from demandsim.distributions.format import labels_along
 from demandsim.errors import DistributionError
+from demandsim.graph.bounds import Bounds, check_point, warn_outside
+from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,11 +39,16 @@ class Assumption:
     shared : bool, default False
         For a distribution indexed by year or hardware: one draw for all elements (their quantiles
         move together) instead of one independent draw per element.
+    bounds : (low, high), optional
+        Least and greatest value that it can have, in `unit`, None for no bound: ``(0, 1)`` of a share, ``(0, None)``
+        of a price. A point outside raises, a distribution that reaches beyond warns.
 
     Raises
     ------
     DistributionError
         If the distribution cannot be read, or the point is not a finite number.
+    BoundsError
+        If the point is outside the bounds.
 
     Examples
     --------
@@ -59,6 +66,7 @@ class Assumption:
     long_name: str | None
     source: str | None
     shared: bool
+    bounds: Bounds | None
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Assumption:
         long_name: str | None = None,
         source: str | None = None,
         shared: bool = False,
+        bounds: tuple[float | None, float | None] | None = None,
     ) -> None:
         made = as_distribution(distribution)
         object.__setattr__(self, "distribution", made)
@@ -77,9 +86,12 @@ class Assumption:
         object.__setattr__(self, "long_name", long_name)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "shared", bool(shared))
+        object.__setattr__(self, "bounds", Bounds.of(bounds))
+        check_point(self.point, self.bounds, self.unit)
+        warn_outside(made, self.bounds, self.unit)
 
     def with_distribution(self, distribution: Any) -> Assumption:
-        """Return the assumption with another distribution; unit and labels stay.
+        """Return the assumption with another distribution; unit, labels and bounds stay.
 
         The published point stays as well, unless the new distribution is a sure value.
 
@@ -89,16 +101,28 @@ class Assumption:
         0.45
         """
         if isinstance(distribution, Assumption):
-            return distribution
+            free = self.bounds is None or distribution.bounds is not None
+            return distribution if free else distribution.relabelled(bounds=self.bounds_in(distribution))
         made = as_distribution(distribution)
         point = None if made.is_constant or _labels(self.point) != dict(made.coords) else self.point
-        return Assumption(
-            made, self.unit, point=point, long_name=self.long_name, source=self.source, shared=self.shared
-        )
+        return self.relabelled(distribution=made, point=point)
+
+    def bounds_in(self, other: Assumption) -> Bounds | None:
+        """Return the bounds in the unit of another assumption, which stands in for this one; None if it has none."""
+        if self.bounds is None or not same_dimension(self.unit, other.unit):
+            return None
+        return self.bounds.scaled(conversion_factor(self.unit, other.unit))
 
     def relabelled(self, **changes: Any) -> Assumption:
-        """Return the assumption with other `unit`, `point`, `long_name`, `source` or `shared`."""
+        """Return the assumption with other `unit`, `point`, `long_name`, `source`, `shared` or `bounds`."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes
+        if fields["bounds"] and fields["distribution"] is self.distribution and fields["bounds"] == self.bounds:
+            # What lies outside has been said.
+            bounds = fields.pop("bounds")
+            made = Assumption(fields.pop("distribution"), fields.pop("unit"), **fields)
+            object.__setattr__(made, "bounds", bounds)
+            check_point(made.point, bounds, made.unit)
+            return made
         return Assumption(fields.pop("distribution"), fields.pop("unit"), **fields)
 
     def __eq__(self, other: object) -> bool:
@@ -113,7 +137,7 @@ class Assumption:
         point = self.point
         if is_labelled(point):
             point = (point.dims, tuple(point.values.ravel().tolist()))
-        return self.distribution, self.unit, point, self.long_name, self.source, self.shared
+        return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds
 
 
 def _labels(point: Any) -> dict[str, tuple[Any, ...]]:

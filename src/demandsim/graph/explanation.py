@@ -60,7 +60,8 @@ def explain(graph: Graph, name: str, point: Any, title: str) -> Explanation:
         lines.append("Assumptions")
     for quantity in assumed:
         array = point[quantity]
-        lines.append(f"  {quantity} = {_values(array)}")
+        possible = array.attrs.get("bounds")
+        lines.append(f"  {quantity} = {_values(array)}" + (f", can be {possible}" if possible else ""))
         lines += _labels(array)
     constants = {n: c for q in computed for n, c in graph.equations[q].constants.items() if n not in point.data_vars}
     if constants:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from demandsim.errors import CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
+from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
+from demandsim.graph.bounds import Bounds
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit
@@ -37,6 +38,8 @@ class Equation:
         Names of the quantities it takes.
     constants : mapping of str to Constant
         Inputs that have a value of their own unless the model gives another.
+    bounds : (low, high), optional
+        What the result can be, in `unit`; None for no bound.
     """
 
     function: Callable[..., Any]
@@ -46,6 +49,7 @@ class Equation:
     source: str | None
     inputs: tuple[str, ...]
     constants: Mapping[str, Constant] = field(default_factory=dict)
+    bounds: Bounds | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the quantity, from plain values in base units."""
@@ -61,9 +65,9 @@ class Equation:
             found = getattr(found, part, None)
         if found is self:
             return _named, (self.function.__module__, self.function.__qualname__)
-        fields = (self.function, self.name, self.unit, self.long_name, self.source, self.inputs, dict(self.constants))
+        said = self.name, self.unit, self.long_name, self.source, self.inputs, dict(self.constants), self.bounds
         # Its source may not be found where it arrives: what was read from it goes along.
-        return Equation, fields, {"formula": self.formula, "fingerprint": self.fingerprint}
+        return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
 
     @property
     def reference(self) -> str:
@@ -115,6 +119,7 @@ def equation(
     name: str | None = None,
     long_name: str | None = None,
     source: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
 ) -> Equation: ...
 
 
@@ -125,6 +130,7 @@ def equation(
     name: str | None = None,
     long_name: str | None = None,
     source: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
 ) -> Callable[[Callable[..., Any]], Equation]: ...
 
 
@@ -135,6 +141,7 @@ def equation(
     name: str | None = None,
     long_name: str | None = None,
     source: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
 ) -> Any:
     """Declare a function as an equation: it computes the quantity that it is named after.
 
@@ -149,6 +156,9 @@ def equation(
         Quantity computed; the function's own name by default.
     long_name, source : str, optional
         Label and provenance; from the docstring by default.
+    bounds : (low, high), optional
+        Least and greatest value that the result can have, in `unit`, None for no bound: ``(0, 1)`` of a share. A
+        result outside counts as invalid, like NaN.
 
     Returns
     -------
@@ -159,6 +169,8 @@ def equation(
     ------
     EquationError
         If the function takes ``*args`` or ``**kwargs``, or a default that is not a `constant`.
+    BoundsError
+        If `bounds` are no bounds.
 
     Examples
     --------
@@ -172,7 +184,7 @@ def equation(
     'Cards needed to serve the peak'
     """
     if function is None:
-        return functools.partial(equation, unit=unit, name=name, long_name=long_name, source=source)
+        return functools.partial(equation, unit=unit, name=name, long_name=long_name, source=source, bounds=bounds)
     called = str(name or getattr(function, "__name__", ""))
     if not called.isidentifier():
         raise EquationError(f"an equation needs a name that is an identifier, not '{called}'; give name=")
@@ -189,7 +201,11 @@ def equation(
                 f"write {parameter.name}=ds.constant({parameter.default!r}, unit)"
             )
     first, cited = label_and_source(function.__doc__)
-    made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants)
+    try:
+        limits = Bounds.of(bounds)
+    except BoundsError as error:
+        raise BoundsError(f"equation '{called}': {error}") from None
+    made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants, limits)
     # A decorated function keeps its name, docstring and signature for help() and doctest.
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         object.__setattr__(made, attribute, getattr(function, attribute, None))

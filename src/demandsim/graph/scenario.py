@@ -9,6 +9,7 @@ from typing import Any
 
 from demandsim.errors import ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.bounds import about
 from demandsim.units.convert import base_factor, same_dimension
 
 __all__ = ["Scenarios"]
@@ -52,7 +53,9 @@ class Scenarios:
                 if not isinstance(overrides, Mapping):
                     raise ScenarioError(f"scenario '{label}' must map assumptions to values, not {overrides!r}")
                 check_known(overrides, assumptions, f"assumption in scenario '{label}':")
-                made[dim][str(label)] = {name: _override(assumptions[name], value) for name, value in overrides.items()}
+                made[dim][str(label)] = {
+                    name: _override(name, assumptions[name], value) for name, value in overrides.items()
+                }
         return cls(made).checked(assumptions)
 
     def checked(self, assumptions: Mapping[str, Assumption]) -> Scenarios:
@@ -127,7 +130,7 @@ class Scenarios:
         return {
             dim: {
                 known: dict(own)
-                | ({name: own[name].with_distribution(distribution)} if known == label and name in own else {})
+                | ({name: _redistributed(name, own[name], distribution)} if known == label and name in own else {})
                 for known, own in labels.items()
             }
             for dim, labels in self.grid.items()
@@ -149,8 +152,13 @@ class Scenarios:
         )
 
 
-def _override(base: Assumption, value: Any) -> Assumption:
-    changed = base.with_distribution(value)
+def _redistributed(name: str, base: Assumption, value: Any) -> Assumption:
+    with about(name):
+        return base.with_distribution(value)
+
+
+def _override(name: str, base: Assumption, value: Any) -> Assumption:
+    changed = _redistributed(name, base, value)
     if isinstance(value, Assumption):
         # What it leaves unsaid is said by the assumption that it stands in for.
         return changed.relabelled(

@@ -89,12 +89,15 @@ def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
     point = assumption.point
     table["point"] = format_value(point) if is_labelled(point) else float(point)
     table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}
+    if assumption.bounds is not None:
+        table["bounds"] = list(assumption.bounds.ends)
     return table | ({"shared": True} if assumption.shared else {})
 
 
 def _override(name: str, made: Assumption, base: Assumption) -> Any:
     table = _assumption(name, made)
-    table.pop("shared", None)
+    for kept in ("shared", "bounds"):
+        table.pop(kept, None)
     same = all(getattr(made, key) == getattr(base, key) for key in ("unit", "long_name", "source"))
     own_point = made == base.with_distribution(made.distribution).relabelled(point=None)
     return table["distribution"] if same and own_point else table

@@ -102,7 +102,11 @@ def compile_program(draft: Program, graph: Graph, before: Program | None = None)
     else:
         steps, varying = tried(draft, graph)
     factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
-    return dataclasses.replace(draft, steps=steps, factors=factors, varying=varying)
+    limited = tuple(
+        dataclasses.replace(step, limits=made.bounds.scaled(factors[made.name]).roomy()) if made.bounds else step
+        for step, made in ((step, step.equation) for step in steps)
+    )
+    return dataclasses.replace(draft, steps=limited, factors=factors, varying=varying)
 
 
 def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layout:

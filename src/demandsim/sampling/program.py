@@ -7,8 +7,9 @@ size 1 where a quantity does not vary, so that plain numpy broadcasting is align
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -151,6 +152,8 @@ class Step:
     equation: Equation
     #: Gives the same bits on bare arrays, so labels are not needed.
     elementwise: bool
+    #: Least and greatest possible result, in base units.
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     def run(self, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying]) -> tuple[Array, Varying]:
         """Value of the equation, in base units, with all axes, and over what it varies; not to be written into."""
@@ -162,16 +165,31 @@ class Step:
         result.flags.writeable = False
         return result, found
 
+    def possible(self, result: Array) -> Array:
+        """The result with NaN where it is none that the quantity can have; itself, most often."""
+        low, high = self.limits
+        below, above = low > -math.inf and not result.min() >= low, high < math.inf and not result.max() <= high
+        if not (below or above):
+            return result
+        # NaN was NaN before; what is stored, summed up and blamed is then the same thing.
+        kept = np.where((result < low) | (result > high), np.nan, result)
+        kept.flags.writeable = False
+        return kept
+
 
 def evaluate(
     steps: Iterable[Step], base: Values, layout: Layout, varying: Mapping[str, Varying]
 ) -> tuple[Values, dict[str, Varying]]:
-    """Run equations, in order, on what they build on: all values in base units, and over what each varies."""
+    """Run equations, in order, on what they build on: all values in base units, and over what each varies.
+
+    A result outside the bounds of its quantity is NaN, and so is what is computed from it.
+    """
     values, found = dict(base), dict(varying)
     with np.errstate(all="ignore"):
         for step in steps:
             name = step.equation.name
-            values[name], found[name] = step.run(values, layout, found)
+            result, found[name] = step.run(values, layout, found)
+            values[name] = step.possible(result)
     return values, found
 
 
@@ -248,6 +266,14 @@ class Program:
             # An equation that writes into its input would change it for the equations after it.
             values.flags.writeable = False
         return base
+
+    def equation(self, name: str) -> Equation:
+        """The equation that computes a quantity."""
+        return next(step.equation for step in self.steps if step.equation.name == name)
+
+    def unbounded(self) -> Program:
+        """The same program whose results may be anything, to find out what was outside."""
+        return replace(self, steps=tuple(Step(step.equation, step.elementwise) for step in self.steps))
 
     def derive(self, assumed: Values, wanted: Set[str] | None = None) -> Values:
         """Values of the computed quantities, each in its declared unit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -195,7 +196,10 @@ class Run:
 
 @dataclass
 class Faults:
-    """Invalid values made by equations, counted per quantity, with the first draw of each."""
+    """Invalid values made by equations, counted per quantity, with the first draw of each.
+
+    Those outside the bounds of their quantity come as NaN.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, int] = field(default_factory=dict)
@@ -229,6 +233,7 @@ class Faults:
         values = run.block(place, place + 1)
         with np.errstate(over="ignore"):
             bad = ~np.isfinite(values[origin].astype(run.dtype, copy=False))
+        open_, _ = dataclasses.replace(run, program=run.program.unbounded()).block(place, place + 1)
         element = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
         layout = run.program.layout
         labels = [
@@ -238,9 +243,14 @@ class Faults:
         ]
         others = [f"'{name}' ({self.counts[name]:,})" for name in order[1:]]
         follow = f"; it goes on into {', '.join(others)}" if others else ""
+        made, value = run.program.equation(origin), float(open_[origin][element])
+        what, which = "NaN or infinity", ""
+        if made.bounds is not None and math.isfinite(value) and not made.bounds.holds(value):
+            what, unit = "results outside its bounds", "" if made.unit == "1" else f" {made.unit}"
+            which = f": {value:.6g}{unit} is {made.bounds.passed(value)}"
         return (
-            f"equation '{origin}' made NaN or infinity in {self.counts[origin]:,} values{follow}. First at "
-            f"{', '.join([*labels, run.spot(place)])}, from {run.causes(origin, place, element)}. Mend the "
+            f"equation '{origin}' made {what} in {self.counts[origin]:,} values{follow}. First at "
+            f"{', '.join([*labels, run.spot(place)])}{which}, from {run.causes(origin, place, element)}. Mend the "
             "distributions (truncate them?), or pass on_invalid='keep' to keep and count such draws."
         )
 

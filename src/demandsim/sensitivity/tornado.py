@@ -9,6 +9,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
+from demandsim.graph.bounds import about, check_point
 from demandsim.sampling.points import point_values
 from demandsim.sampling.program import Layout, Program, Values
 from demandsim.sensitivity.inputs import Groups, factor_name, grouped, long_name, quantities
@@ -192,6 +193,9 @@ def _checked(model: Model, values: Mapping[str, tuple[float, float]] | None) -> 
         if not isinstance(ends, (tuple, list)) or len(ends) != 2 or not all(np.isfinite(float(end)) for end in ends):
             raise DemandsimError(f"values of '{name}' must be two numbers (low, high), not {ends!r}")
         made[name] = (float(ends[0]), float(ends[1]))
+        with about(name):
+            for end in made[name]:
+                check_point(end, model.assumptions[name].bounds, model.assumptions[name].unit)
     return made
 
 

@@ -14,6 +14,7 @@ from demandsim.distributions.convert import as_distribution
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.bounds import about
 from demandsim.graph.graph import Equation
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
@@ -125,10 +126,7 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
 
 
 def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
-    assumptions = {
-        name: _assumption(table, study.coords, f"{where}: [assumptions.{name}]")
-        for name, table in study.assumptions.items()
-    }
+    assumptions = {name: _assumption(name, table, study.coords, where) for name, table in study.assumptions.items()}
     grid: dict[str, dict[str, dict[str, Any]]] = {
         dim: {
             label: {
@@ -218,18 +216,21 @@ def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], where
     return made.median()
 
 
-def _assumption(table: AssumptionTable, coords: Mapping[str, Sequence[Any]], where: str) -> Assumption:
+def _assumption(name: str, table: AssumptionTable, coords: Mapping[str, Sequence[Any]], where: str) -> Assumption:
+    where = f"{where}: [assumptions.{name}]"
     distribution = _read(table.distribution, coords, where, "distribution")
     point = _point(table.point, coords, where)
     try:
-        return Assumption(
-            distribution,
-            table.unit,
-            point=point,
-            long_name=table.long_name,
-            source=table.source,
-            shared=table.shared,
-        )
+        with about(name):
+            return Assumption(
+                distribution,
+                table.unit,
+                point=point,
+                long_name=table.long_name,
+                source=table.source,
+                shared=table.shared,
+                bounds=table.bounds,
+            )
     except DemandsimError as error:
         raise StudyError(f"{where}: {error}") from None
 

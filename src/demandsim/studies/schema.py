@@ -32,6 +32,9 @@ class AssumptionTable(_Table):
     long_name: str | None = Field(default=None, description="label")
     source: str | None = Field(default=None, description="where point and spread come from")
     shared: bool = Field(default=False, description="true for one draw over all labels")
+    bounds: tuple[Annotated[float, Field(allow_inf_nan=True)], Annotated[float, Field(allow_inf_nan=True)]] | None = (
+        Field(default=None, description="least and greatest possible value, such as [0, 1] or [0, inf]", strict=False)
+    )
 
 
 class CorrelationTable(_Table):

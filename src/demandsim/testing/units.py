@@ -179,7 +179,8 @@ def _in_base_units(model: Model, dimension: str, unit: str) -> Program:
 def _rescaled(step: Step, scale: Any) -> Step:
     made = step.equation
     constants: Mapping[str, Any] = {name: float(c) * scale(c.unit) for name, c in made.constants.items()}
-    return Step(dataclasses.replace(made, constants=constants), step.elementwise) if constants else step
+    low, high = (limit * scale(made.unit) for limit in step.limits)
+    return Step(dataclasses.replace(made, constants=constants), step.elementwise, (low, high))
 
 
 def _comes_whole(dimension: str) -> bool:

@@ -12,6 +12,7 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import did_you_mean
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.bounds import Bounds, about
 from demandsim.units.convert import base_factor, same_dimension
 from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.sheets import AT, SURE
@@ -51,7 +52,8 @@ class AssumptionRows:
             if name in made:
                 raise entry.fail("name", f"'{name}' stands here twice; the first is in row {made[name].entry.row}")
             unit = entry.unit("1")
-            made[name] = self._read(entry, below, unit, entry.text("label"), entry.text("source"), entry.yes("shared"))
+            said = {"long_name": entry.text("label"), "source": entry.text("source"), "shared": entry.yes("shared")}
+            made[name] = self._read(entry, below, unit, bounds=_bounds(entry), **said)
         return made
 
     def scenarios(
@@ -82,7 +84,8 @@ class AssumptionRows:
                     "unit", f"is '{unit}', and the sheet 'assumptions' has '{base.unit}'; write it in that"
                 )
             label, source = entry.text("label") or base.long_name, entry.text("source") or base.source
-            changed[name] = self._read(entry, below, unit, label, source, base.shared).made
+            said = {"long_name": label, "source": source, "shared": base.shared, "bounds": base.bounds}
+            changed[name] = self._read(entry, below, unit, **said).made
         return grid
 
     def impossible_points(self) -> Iterator[str]:
@@ -136,9 +139,7 @@ class AssumptionRows:
             groups.append((key, entry, below if heads[key][0] is entry else []))
         return iter(groups)
 
-    def _read(
-        self, entry: Entry, below: list[Entry], unit: str, label: str | None, source: str | None, shared: bool
-    ) -> Found:
+    def _read(self, entry: Entry, below: list[Entry], unit: str, **besides: Any) -> Found:
         said = entry.value("distribution")
         if said is None:
             raise entry.fail("distribution", f"is empty; write '{SURE}', a number, or a text such as lognormal(1, 4)")
@@ -151,12 +152,10 @@ class AssumptionRows:
         point = self._point(entry, below, distribution)
         if sure and point is None:
             raise entry.fail("point", f"is empty, and the distribution is '{SURE}': write the value")
-        made = entry.read(
-            "point",
-            lambda: Assumption(
-                point if sure else distribution, unit, point=point, long_name=label, source=source, shared=shared
-            ),
-        )
+        with about(entry.name):
+            made = entry.read(
+                "point", lambda: Assumption(point if sure else distribution, unit, point=point, **besides)
+            )
         found = Found(made, entry)
         self.found.append(found)
         return found
@@ -199,6 +198,11 @@ class AssumptionRows:
         if (text := str(row.text(header)).strip()) in words:
             return words[text]
         raise row.fail(header, f"unknown label '{text}' of '{dim}'{did_you_mean(text, words)}")
+
+
+def _bounds(entry: Entry) -> Bounds | None:
+    ends = entry.number("lower bound"), entry.number("upper bound")
+    return None if ends == (None, None) else entry.read("lower bound", lambda: Bounds.of(ends))
 
 
 def _array(

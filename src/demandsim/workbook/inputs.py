@@ -95,7 +95,7 @@ class InputSheets:
         for plan in INPUTS.values():
             if plan.name in OPTIONAL and not (plan.name == "labels" and self.coords):
                 continue
-            headers = list(plan.columns)
+            headers = [*plan.columns, *plan.more]
             if plan.name in ("assumptions", "scenarios"):
                 headers[headers.index("point") : headers.index("point")] = at
             widths = [_WIDTHS.get(header, (12, 26)) for header in headers]
@@ -129,6 +129,12 @@ class InputSheets:
         if sheet == "assumptions":
             page.text(row, point_column + 3, "yes" if made.shared else "no", "input")
         page.text(row, point_column + (4 if sheet == "assumptions" else 3), said[1], "input")
+        if sheet == "assumptions":
+            for column, end in enumerate(made.bounds or (None, None), start=point_column + 5):
+                if end is None:
+                    page.text(row, column, None, "input")
+                else:
+                    page.number(row, column, end, "input", input_format(end))
         page.row += 1
         if not is_labelled(made.point):
             cell = page.number(row, point_column, float(made.point), "input", input_format(made.point))

@@ -34,11 +34,14 @@ class SheetPlan:
         Headers; those of dims and of published values come on top.
     intro : str
         First line, which tells people what the sheet is for.
+    more : tuple of str
+        Headers of columns at the end that may be missing.
     """
 
     name: str
     columns: tuple[str, ...]
     intro: str
+    more: tuple[str, ...] = ()
 
 
 _PLANS = (
@@ -47,6 +50,7 @@ _PLANS = (
         ("name", "label", "point", "unit", "distribution", "shared", "source"),
         "Edit the tinted cells, save, then run: demandsim run THIS_FILE.xlsx. The point feeds the sheet 'results' at "
         "once; the distribution is what a simulation draws from ('sure': no doubt, the point itself).",
+        ("lower bound", "upper bound"),
     ),
     SheetPlan(
         "scenarios",
