@@ -125,7 +125,7 @@ def check_point(point: Any, bounds: Bounds | None, unit: str) -> None:
 
 def _meant(value: float, bounds: Bounds, unit: str) -> str:
     low, high = bounds.ends
-    if unit == "1" and high <= 1 and 1 < value <= 100 and low <= value / 100 <= high:
+    if unit == "1" and high <= 1 and 2 <= value <= 100 and low <= value / 100 <= high:
         return f"; {value:g}% is {value / 100:g}"
     return f"; it can be {bounds}"
 

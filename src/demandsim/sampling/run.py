@@ -210,12 +210,13 @@ class Faults:
             name = step.equation.name
             if name in values:
                 random = run.program.varying[name].random
-                # As they are stored: a number can be too large for single precision.
-                with np.errstate(over="ignore"):
-                    finite = np.isfinite(values[name].astype(run.dtype, copy=False))
-                if finite.all() or not (random or start == 0):
-                    continue
-                bad = ~finite
+                # As they are stored: a number can be too large for single precision. If the least and the greatest
+                # are finite, all are: two passes that fill no array.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    ends = np.array([values[name].min(), values[name].max()]).astype(run.dtype)
+                    if np.isfinite(ends).all() or not (random or start == 0):
+                        continue
+                    bad = ~np.isfinite(values[name].astype(run.dtype, copy=False))
                 number = int(np.count_nonzero(bad)) * (1 if random else run.total)
                 place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
                 self.merge(Faults({name: number}, {name: place}))
