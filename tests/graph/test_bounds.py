@@ -288,7 +288,15 @@ def test_sliders_stay_within(model):
 
 #: Differences and rates of change: the only ones that may be negative.
 SIGNED = {
-    *("gross_margin", "operating_profit", "contribution", "fixed_cost_cover", "earnings", "cash_flow"),
+    *(
+        "gross_margin",
+        "operating_profit",
+        "contribution",
+        "fixed_cost_cover",
+        "utilization_cover",
+        "earnings",
+        "cash_flow",
+    ),
     *("cumulated_cash", "net_present_value", "growth_rate", "mean_growth_rate", "rate_shock", "market_cagr"),
     *("trading_up", "constant_quality_decline", "price_decline", "card_price_decline"),
     # Differences of equal numbers, which rounding may leave a hair below 0.

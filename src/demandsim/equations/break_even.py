@@ -98,7 +98,7 @@ def break_even_utilization_of_total_cost(
     return utilization * total_cost_of_ownership / np.maximum(revenue - fixed_cost, 0)
 
 
-@equation(unit="1", bounds=(0, None))
+@equation(unit="1")
 def utilization_cover(total_cost_of_ownership: Any, revenue: Any, fixed_cost: Any = _NO_FIXED_COST) -> Any:
     r"""Utilization over its break-even: at least 1 where the business covers its cost.
 
