@@ -31,7 +31,12 @@ def cost(cards, price):
     return cards * price
 
 
-OWN = [cards, cost]
+@ds.equation(unit="1")
+def doubled(spare):
+    return 2 * spare
+
+
+OWN = [cards, cost, doubled]
 
 # Models of any kind, as an expert might write them
 
