@@ -234,7 +234,7 @@ class Faults:
         values = run.block(place, place + 1)
         with np.errstate(over="ignore"):
             bad = ~np.isfinite(values[origin].astype(run.dtype, copy=False))
-        open_, _ = dataclasses.replace(run, program=run.program.unbounded()).block(place, place + 1)
+        open_ = dataclasses.replace(run, program=run.program.unbounded()).block(place, place + 1)
         element = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
         layout = run.program.layout
         labels = [
