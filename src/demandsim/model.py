@@ -498,7 +498,9 @@ class Model:
     def select(self, **labels: str) -> Model:
         """Return a model with only the named scenario of a dim: ``model.select(scenario="100T")``."""
         chosen = self.scenarios.only(labels)
-        return self._with(scenarios=chosen, evidence=tuple(narrowed(self.evidence, labels)))
+        left = self._with(scenarios=chosen, evidence=())
+        told = narrowed(self.evidence, labels, left.program)
+        return left._with(evidence=tuple(told))
 
     def observe(self, event: Any = None, **quantities: Any) -> Model:
         r"""Return a model that knows of evidence; `infer` conditions on it, `simulate` does not.

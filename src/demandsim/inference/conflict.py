@@ -96,10 +96,10 @@ def _of_element(
     ):
         return []
     array = term.read(element, values, layout)
-    rows = array.reshape(-1, array.shape[-1])
-    centre, noise = _errors(element, term.log, seed, rows.shape[1])
+    centre, noise = _errors(element, term.log, seed, array.shape[-1])
     found = []
-    for row in rows:
+    for place in np.ndindex(array.shape[:-1]):
+        row = array[place]
         drawn = np.log(row) if term.log else row
         replicated = drawn + noise if errors else np.median(drawn) + noise
         low, middle, high = np.quantile(replicated, [_TAIL, 0.5, 1 - _TAIL]).tolist()
@@ -108,7 +108,9 @@ def _of_element(
         expected = float(np.median(row))
         read = float(np.exp(centre)) if term.log else centre
         off = abs(centre - middle) / unit if unit > 0 else (0.0 if centre == middle else np.inf)
-        where = "".join(f", {dim}={label_value(label)}" for dim, label in element.labels.items())
+        axes = zip(layout.scenario_dims, array.shape, place, strict=False)
+        labels = {dim: layout.coords[dim][at] for dim, size, at in axes if size > 1} | dict(element.labels)
+        where = "".join(f", {dim}={label_value(label)}" for dim, label in labels.items())
         found.append(Distance(f"{term.label}{where}", float(off), read, expected, outside))
     return found
 

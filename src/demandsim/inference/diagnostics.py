@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from demandsim.errors import (
 from demandsim.inference.conflict import Distance
 from demandsim.inference.evidence import Evidence
 from demandsim.inference.likelihood import Likelihood
-from demandsim.inference.prior_pool import Pool
+from demandsim.inference.prior_pool import Pool, in_world
 from demandsim.inference.result import Outcome
 from demandsim.inference.smc import Population
 from demandsim.sampling.in_memory import Pace
@@ -81,7 +83,7 @@ def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts) -> None:
         if finite.sum() == 0:
             raise ImpossibleEvidenceError(
                 f"the evidence has zero likelihood{where} in all of {size:,} draws of the prior: "
-                f"{_blamed(likelihood, pool, place)}. A value without measurement error needs one, such as "
+                f"{_blamed(likelihood, pool, world)}. A value without measurement error needs one, such as "
                 "normal(mean=..., sd=...); bounds that the prior never meets need a wider prior, or are wrong"
             )
         raise ImpossibleEvidenceError(
@@ -90,9 +92,9 @@ def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts) -> None:
         )
 
 
-def _blamed(likelihood: Likelihood, pool: Pool, place: int) -> str:
-    """Which piece of evidence no draw agrees with, among the first draws."""
-    run = pool.run
+def _blamed(likelihood: Likelihood, pool: Pool, world: dict[str, Any]) -> str:
+    """Which piece of evidence no draw of a world agrees with, among the first draws."""
+    run = dataclasses.replace(pool.run, program=in_world(pool.run.program, world))
     size = min(run.draws, run.block_size)
     values = run.block(0, size)
     for term in likelihood.terms:

@@ -196,9 +196,11 @@ def _check_labels(piece: Observation, program: Program) -> None:
         )
 
 
-def narrowed(evidence: Sequence[Evidence], labels: Mapping[str, str]) -> Iterator[Evidence]:
-    """Evidence that is left when only one scenario of a dim is kept."""
+def narrowed(evidence: Sequence[Evidence], labels: Mapping[str, str], program: Program) -> Iterator[Evidence]:
+    """Evidence that is left when only one scenario of a dim is kept, on what `program` still draws."""
     for piece in evidence:
+        if piece.names and not any(program.varying[name].random for name in piece.names):
+            continue
         left: Evidence | None = piece
         if isinstance(piece, Observation):
             for dim, label in labels.items():

@@ -15,7 +15,7 @@ from demandsim._system import Array, cores
 from demandsim.errors import EvidenceError, InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
 from demandsim.sampling.in_memory import Pace
-from demandsim.sampling.program import InverseTransform, Program
+from demandsim.sampling.program import InverseTransform, Program, Varying
 from demandsim.sampling.qmc import UNIFORMS
 from demandsim.sampling.run import BLOCK, Faults, Run, spans
 
@@ -128,4 +128,11 @@ def in_world(program: Program, world: dict[str, Any]) -> Program:
         return dataclasses.replace(transform, variants=(variant,))
 
     transforms = {name: narrowed(transform) for name, transform in program.transforms.items()}
-    return dataclasses.replace(program, layout=dataclasses.replace(layout, coords=coords), transforms=transforms)
+    random = {name: transform.varying.random for name, transform in transforms.items()}
+    for step in program.steps:
+        inputs = [random[name] for name in step.equation.inputs if name in random]
+        random[step.equation.name] = program.varying[step.equation.name].random and any(inputs)
+    # What this scenario pins is sure in it, whatever the others do.
+    varying = {name: Varying(found.dims, random.get(name, found.random)) for name, found in program.varying.items()}
+    layout = dataclasses.replace(layout, coords=coords)
+    return dataclasses.replace(program, layout=layout, transforms=transforms, varying=varying)

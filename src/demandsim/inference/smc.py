@@ -215,7 +215,8 @@ def _memory(start: Array, z: Array, began: Array, current: Array) -> float:
 
 
 def _standard(values: Array) -> Array:
-    centred = values - np.mean(values)
-    spread = math.sqrt(float(np.mean(centred * centred)))
     # The likelihood of an event is the same for all.
-    return centred / spread if spread > 0 else np.zeros_like(values)
+    if np.ptp(values) == 0.0:
+        return np.zeros_like(values)
+    centred = values - np.mean(values)
+    return np.asarray(centred / math.sqrt(float(np.mean(centred * centred))))

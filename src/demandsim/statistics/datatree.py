@@ -88,7 +88,7 @@ def _is_likelihood(name: Any) -> bool:
 
 
 def _by_role(draws: xr.Dataset, assumptions: str, computed: str) -> dict[str, xr.Dataset]:
-    ordered = draws.transpose("chain", "draw", ...)
+    ordered = draws.transpose("chain", "draw", ..., missing_dims="ignore")
     parts = {}
     for group, role in ((assumptions, "assumption"), (computed, "derived")):
         names = [name for name, array in ordered.data_vars.items() if array.attrs.get("role") == role]
