@@ -719,7 +719,7 @@ class Model:
         *,
         chains: int = 8,
         seed: int | None = None,
-        method: Literal["auto", "importance", "ensemble"] = "auto",
+        method: Literal["auto", "importance", "adaptive", "ensemble"] = "auto",
         design: DesignName = "sobol",
         keep: Sequence[str] | None = None,
         on_failure: Literal["raise", "warn"] = "raise",
@@ -736,10 +736,11 @@ class Model:
             Independent runs; their spread tells the Monte Carlo error.
         seed, design, keep, threads, block
             As for `simulate`.
-        method : {"auto", "importance", "ensemble"}, default "auto"
-            Draws of the prior resampled by Pareto-smoothed weights, up to 64 for each that is asked for; or
-            populations that move from prior to posterior. By default the second where k-hat is above 0.7, or
-            the weights are worth fewer than a quarter of `draws`.
+        method : {"auto", "importance", "adaptive", "ensemble"}, default "auto"
+            Draws of the prior resampled by Pareto-smoothed weights; the same of a proposal that is adapted to the
+            evidence; or populations that move from prior to posterior. By default the first whose k-hat is at
+            most 0.5 and whose weights are worth enough draws; where evidence has heavy tails, the last two must
+            agree.
         on_failure : {"raise", "warn"}, default "raise"
             What to do when evidence contradicts the prior (more than 6 sd off) or the draws have not
             converged: raise, or return them with a warning.
@@ -750,8 +751,8 @@ class Model:
             Like simulate's. Evidence that differs between scenarios makes each a world of its own, and what
             varies then has their dim. Attributes hold the evidence in words, the method and why, ``khat``,
             ``ess_weights`` (Kish), ``ess`` and ``rhat`` (ArviZ, the worst), ``prior_draws``,
-            ``log_marginal_likelihood``, ``prior_distance`` (of the evidence, in sd), and of the sampler
-            ``acceptance``, ``memory`` (correlation left with the start) and ``steps``.
+            ``log_marginal_likelihood`` and its error (``_mcse``), ``prior_distance`` (of the evidence, in sd),
+            and of populations ``acceptance``, ``memory`` (correlation left with the start) and ``steps``.
             ``log_prior`` and ``log_likelihood_NAME`` are coordinates of the draws. The receipt compares the
             posterior with the quantiles of the prior.
 

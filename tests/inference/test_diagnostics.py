@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from yearly import EXACT
+from yearly import SHARP
 
 import demandsim as ds
 from demandsim import distributions as dist
@@ -55,7 +55,7 @@ def test_observations_that_contradict_each_other(single):
 
 
 def test_weights_that_cannot_be_trusted_raise_with_what_to_try(single):
-    informed = single.observe(**{name: f"lognormal(median={m}, factor=1.02)" for name, m in EXACT.items()})
+    informed = single.observe(**SHARP)
     with pytest.raises(ConvergenceError, match=r"Try this: use method='auto'"):
         informed.infer(draws=128, chains=2, seed=1, method="importance")
     with pytest.warns(EvidenceWarning, match="did not converge"):

@@ -142,7 +142,7 @@ def test_ten_sd_apart_the_sampler_still_has_the_exact_answer():
         model.infer(seed=1)
     with pytest.warns(UserWarning, match="standard deviations"):
         posterior = model.infer(draws=512, chains=8, seed=1, on_failure="warn")
-    assert posterior.attrs["method"] == "ensemble"
+    assert posterior.attrs["method"] == "adaptive"
     exact = {"total": (read * 10 / variance, np.sqrt(10 * error**2 / variance))}
     assert np.abs(misses(posterior, exact)).max() < 5
     parts = ds.summarize(posterior).part

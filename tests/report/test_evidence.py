@@ -40,7 +40,10 @@ def test_the_page_tells_the_evidence_in_words(reader):
     assert "Top-down tokens a day (2026) 63 (90%: 42.0 to 94.5 tn tokens/day)" in said
     assert "Given the evidence, Top-down tokens a day (2031): 1" in said
     assert "lognormal(median=by(" not in said
-    assert re.search(r"Posterior: 2,048 draws by populations .*, worth [\d,]+ independent ones, R-hat 1\.0", said)
+    assert re.search(
+        r"Posterior: 2,048 draws by importance sampling from a proposal .*, worth [\d,]+ independent ones, R-hat 1\.0",
+        said,
+    )
 
 
 def test_an_event_is_told_in_words(model, reader):

@@ -37,6 +37,7 @@ class MethodName(enum.StrEnum):
 
     AUTO = "auto"
     IMPORTANCE = "importance"
+    ADAPTIVE = "adaptive"
     ENSEMBLE = "ensemble"
 
 
@@ -54,9 +55,10 @@ def infer(
     draws: Annotated[int, typer.Option(help="Draws per chain, of prior and posterior, a power of two.")] = 2048,
     chains: option.Chains = 8,
     seed: option.Seed = None,
-    method: Annotated[MethodName, typer.Option(help="Weights, a sampler, or weights where they suffice.")] = (
-        MethodName.AUTO
-    ),
+    method: Annotated[
+        MethodName,
+        typer.Option(help="Weights, weights of an adapted proposal, populations, or the first that suffices."),
+    ] = (MethodName.AUTO),
     on_failure: Annotated[
         OnFailure, typer.Option(help="If evidence contradicts the prior, or draws have not converged.")
     ] = OnFailure.RAISE,
@@ -188,6 +190,8 @@ def _few(posterior: xr.Dataset, scenarios: Sequence[str]) -> xr.Dataset:
 
 
 def _print_head(model: Model, posterior: xr.Dataset) -> None:
+    import numpy as np
+
     a = posterior.attrs
     print_title(model)
     for piece in model.evidence:
@@ -196,9 +200,9 @@ def _print_head(model: Model, posterior: xr.Dataset) -> None:
         where = "".join(f", {dim} {' '.join(map(str, labels))}" for dim, labels in coords.items())
         print_line(f"evidence: {piece}{where}{source}")
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    likelihood = a["log_marginal_likelihood"]
+    logs, errors = (np.atleast_1d(a[f"log_marginal_likelihood{kind}"]) for kind in ("", "_mcse"))
     shown = ", ".join(
-        number(float(value), 3) for value in (likelihood if isinstance(likelihood, list) else [likelihood])
+        f"{number(float(value), 4)} ± {number(float(error), 2)}" for value, error in zip(logs, errors, strict=True)
     )
     distance = f"; evidence {a['prior_distance']:.1f} sd from the prior" if "prior_distance" in a else ""
     print_line(

@@ -15,7 +15,8 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.inference.importance import keyed
-from demandsim.inference.likelihood import Element, Likelihood, Term
+from demandsim.inference.likelihood import Likelihood
+from demandsim.inference.term import Element, Term
 from demandsim.sampling.program import Layout
 from demandsim.units.format import label_value
 

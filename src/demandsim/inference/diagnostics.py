@@ -6,10 +6,12 @@ import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from demandsim._system import Array
+from demandsim.distributions.base import standard_normal
 from demandsim.errors import (
     ConvergenceError,
     EvidenceConflictError,
@@ -21,14 +23,17 @@ from demandsim.inference.conflict import Distance
 from demandsim.inference.evidence import Evidence
 from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.prior_pool import Pool, in_world
-from demandsim.inference.result import Outcome
-from demandsim.inference.smc import Population
+from demandsim.inference.target import REACH
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
 
+if TYPE_CHECKING:
+    from demandsim.inference.result import Outcome
+
 __all__ = [
     "KHAT",
+    "SURE",
     "Request",
     "check_converged",
     "check_possible",
@@ -38,10 +43,8 @@ __all__ = [
     "refuse",
 ]
 
-#: k-hat above which weights cannot be trusted; R-hat above which chains disagree.
-KHAT, RHAT = 0.7, 1.01
-#: Normal scores up to which the grades of a stream keep three digits.
-REACH = 7.5
+#: k-hat up to which weights are sure, and above which they cannot be trusted; R-hat above which chains disagree.
+SURE, KHAT, RHAT = 0.5, 0.7, 1.01
 #: Chains need this many possible draws of the prior to begin with.
 _LEAST_POSSIBLE = 20
 
@@ -57,9 +60,9 @@ class Request:
     pace: Pace
 
 
-def check_reach(populations: Sequence[Sequence[Population]]) -> None:
+def check_reach(rows: Sequence[Array]) -> None:
     """Raise where the posterior lies so far out that numbers in (0, 1) cannot tell its draws apart."""
-    share = max(float(np.mean(np.abs(one.z) > REACH)) for chains in populations for one in chains)
+    share = max(float(np.mean(np.abs(standard_normal()(one.ravel())) > REACH)) for one in rows if one.size)
     if share > 1e-3:
         raise EvidenceConflictError(
             f"the evidence needs assumptions more than {REACH:g} standard deviations from their prior medians, farther "
@@ -72,10 +75,15 @@ def enough(draws: int) -> float:
     return max(draws / 4, min(draws, 50))
 
 
-def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts) -> None:
-    """Raise unless every chain has draws of the prior that the evidence allows, in every world."""
+def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts, *, in_steps: bool) -> None:
+    """Raise unless every chain has draws of the prior to begin with, in every world.
+
+    Weights need draws that the evidence allows. Proposals and populations come to bounds in steps, where these tell
+    how far a draw is from them.
+    """
+    possible = pool.agreement.soft if in_steps else pool.log_likelihood
     for place, world in enumerate(likelihood.worlds(parts.program.layout)):
-        finite = np.isfinite(pool.log_likelihood[place]).sum(axis=-1)
+        finite = np.isfinite(possible[place]).sum(axis=-1)
         if finite.min() >= _LEAST_POSSIBLE:
             continue
         where = "".join(f" in {dim} '{label}'" for dim, label in world.items())
@@ -99,7 +107,7 @@ def _blamed(likelihood: Likelihood, pool: Pool, world: dict[str, Any]) -> str:
     values = run.block(0, size)
     for term in likelihood.terms:
         with np.errstate(all="ignore"):
-            alone = term.value(values, run.program.layout)
+            alone = term.value(values, run.program.layout).whole
         if not np.isfinite(alone).any():
             return f"no draw agrees with the evidence on '{term.label}'"
     return "no draw agrees with all of it at once"
@@ -123,19 +131,20 @@ def refuse(request: Request, kind: type[EvidenceError], text: str) -> None:
 
 def check_converged(outcome: Outcome, request: Request, run: Run) -> None:
     """Refuse draws that cannot be trusted, with what failed and what to try."""
-    problems = []
-    if outcome.method == "importance":
-        if outcome.khat > KHAT:
-            problems.append(f"k-hat is {outcome.khat:.2f}, above {KHAT}: a few draws carry the weight")
-        if outcome.size < enough(run.draws):
+    problems, found = [], outcome.solution
+    if not found.populations:
+        if found.khat > KHAT:
+            problems.append(f"k-hat is {found.khat:.2f}, above {KHAT}: a few draws carry the weight")
+        if found.size < enough(run.draws):
             problems.append(
-                f"the weights are worth {outcome.size:.0f} draws per chain, fewer than {enough(run.draws):.0f} "
+                f"the weights are worth {found.size:.0f} draws per chain, fewer than {enough(run.draws):.0f} "
                 f"for {run.draws} draws"
             )
         advice = "use method='auto' or 'ensemble', or ask for fewer draws"
     else:
-        stuck = max(population.memory for chains in outcome.populations for population in chains)
-        if stuck > 0.5:
+        # A single population is judged by its own memory; several by whether they agree.
+        stuck = max(population.memory for chains in found.populations for population in chains)
+        if run.chains < 2 and stuck > 0.5:
             problems.append(f"draws remember where they began (correlation {stuck:.2f}): the sampler moves too little")
         advice = "ask for more draws, or make the evidence less sharp or the prior less wide"
     # With few draws chains differ by chance.

@@ -30,6 +30,7 @@ __all__ = [
     "smoothed",
     "systematic",
     "weighed",
+    "weighed_by",
 ]
 
 
@@ -142,24 +143,29 @@ class Weighed:
         Shape of the tail of all weights together, which tells it more surely than one chain can.
     sizes : array of shape (chains,)
         Effective sample size of each chain.
-    log_evidence : float
-        Logarithm of the mean likelihood.
+    log_evidences : array of shape (chains,)
+        Logarithm of the mean likelihood, by each chain.
     """
 
     log_weights: Array
     khat: float
     sizes: Array
-    log_evidence: float
+    log_evidences: Array
 
 
 def weighed(log_likelihood: Array) -> Weighed:
-    """Smooth the weights of one world, shape (chains, draws)."""
-    if not np.isfinite(log_likelihood).any():
-        return Weighed(log_likelihood, math.inf, np.zeros(len(log_likelihood)), -math.inf)
-    _, khat = smoothed(log_likelihood.ravel())
-    rows = np.stack([smoothed(row)[0] for row in log_likelihood])
+    """Smooth the weights of draws of the prior in one world, shape (chains, draws)."""
+    return weighed_by(log_likelihood - math.log(log_likelihood.shape[1]))
+
+
+def weighed_by(log_weights: Array) -> Weighed:
+    """Smooth weights of which each chain's add up to the mean likelihood, shape (chains, draws)."""
+    if not np.isfinite(log_weights).any():
+        return Weighed(log_weights, math.inf, np.zeros(len(log_weights)), np.full(len(log_weights), -math.inf))
+    _, khat = smoothed(log_weights.ravel())
+    rows = np.stack([smoothed(row)[0] for row in log_weights])
     sizes = np.array([effective_size(row) for row in rows])
-    return Weighed(rows, khat, sizes, log_mean(log_likelihood.ravel()))
+    return Weighed(rows, khat, sizes, np.logaddexp.reduce(log_weights, axis=1))
 
 
 def resampled(pool: Pool, found: Weighed, streams: tuple[int, ...], world: int, draws: int) -> Array:

@@ -11,27 +11,27 @@ since a measurement that errs by a factor has, as a function of the true value q
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import Distribution, Law, is_labelled
-from demandsim.errors import EvidenceError, UnknownNameError, did_you_mean
+from demandsim.distributions.base import Distribution, Law
 from demandsim.graph.graph import Graph
-from demandsim.inference.evidence import Evidence, Happened, Observation
+from demandsim.inference.constraint import happening
+from demandsim.inference.evidence import Evidence, Observation
+from demandsim.inference.term import Agreement, Element, Term, Values
 from demandsim.sampling.program import Layout, Program
-from demandsim.statistics.event import Event
 from demandsim.units.convert import conversion_factor
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["Element", "Likelihood", "Term", "compiled", "on_log_scale"]
+__all__ = ["Likelihood", "compiled", "heavy_tailed", "on_log_scale"]
 
 _LOG_FAMILIES = ("lognormal", "loguniform")
+#: Spreads from the median at which tails are looked at: here, and twice as far.
+_FAR = 20.0
 _LOG_SCIPY = ("lognorm", "loguniform", "reciprocal", "LogUniform")
 
 
@@ -48,45 +48,6 @@ def on_log_scale(distribution: Distribution) -> bool:
         return distribution.said[0][1] in _LOG_SCIPY
     parts = distribution.parts
     return distribution.family in _LOG_FAMILIES or (bool(parts) and all(map(on_log_scale, parts)))
-
-
-@dataclass(frozen=True)
-class Element:
-    """One number that was observed: its law, and its labels."""
-
-    law: Law
-    labels: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """One piece of evidence.
-
-    Parameters
-    ----------
-    label : str
-        The quantity, or the event in words.
-    names : tuple of str
-        Quantities that it is read from.
-    worlds : frozenset of str
-        Scenario dims over which it differs.
-    value : callable
-        From values with all axes and their layout to an array of shape (world dims, draws).
-    elements : tuple of Element
-        What an observation consists of; empty for an event.
-    read : callable or None
-        From an element, values and layout to the element's values, in the unit of the evidence, over scenario dims.
-    log : bool
-        On the log scale.
-    """
-
-    label: str
-    names: tuple[str, ...]
-    worlds: frozenset[str]
-    value: Callable[[Mapping[str, Array], Layout], Array]
-    elements: tuple[Element, ...] = ()
-    read: Callable[[Element, Mapping[str, Array], Layout], Array] | None = None
-    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +67,15 @@ class Likelihood:
     world_dims: tuple[str, ...]
     needed: frozenset[str]
 
-    def __call__(self, values: Mapping[str, Array], layout: Layout, draws: int) -> Array:
-        """Log-likelihood of every draw, shape (worlds, draws)."""
+    def __call__(self, values: Values, layout: Layout, draws: int) -> Agreement:
+        """Agreement of every draw, shape (worlds, draws)."""
         shape = [layout.size(dim) if dim in self.world_dims else 1 for dim in layout.scenario_dims]
-        total = np.zeros((*shape, draws))
+        soft, shortfall = np.zeros((*shape, draws)), np.zeros((*shape, draws))
         with np.errstate(all="ignore"):
             for term in self.terms:
-                total = total + term.value(values, layout)
-        return np.ascontiguousarray(np.broadcast_to(total, (*shape, draws))).reshape(-1, draws)
+                found = term.value(values, layout)
+                soft, shortfall = soft + found.soft, shortfall + found.shortfall
+        return Agreement(soft.reshape(-1, draws), shortfall.reshape(-1, draws))
 
     def worlds(self, layout: Layout) -> list[dict[str, Any]]:
         """Scenario of each world."""
@@ -124,7 +86,9 @@ class Likelihood:
 def compiled(evidence: Sequence[Evidence], program: Program, graph: Graph, units: Mapping[str, str]) -> Likelihood:
     """Compile evidence against a program; `units` are those in which quantities are declared."""
     terms = tuple(
-        _observation(piece, program, units) if isinstance(piece, Observation) else _event(piece, program, graph, units)
+        _observation(piece, program, units)
+        if isinstance(piece, Observation)
+        else happening(piece, program, graph, units)
         for piece in evidence
     )
     worlds = frozenset().union(*(term.worlds for term in terms))
@@ -142,20 +106,23 @@ def _observation(piece: Observation, program: Program, units: Mapping[str, str])
         for law, place in zip(distribution.laws, places, strict=True)
     )
 
-    def read(element: Element, values: Mapping[str, Array], layout: Layout) -> Array:
+    def read(element: Element, values: Values, layout: Layout) -> Array:
         found = _at_labels(values[name], element.labels, layout)
         return found if factor == 1.0 else found * factor
 
-    def value(values: Mapping[str, Array], layout: Layout) -> Array:
+    def value(values: Values, layout: Layout) -> Agreement:
         sizes = zip(layout.scenario_dims, values[name].shape, strict=False)
         shape = [layout.size(dim) if dim in distribution.dims else size for dim, size in sizes]
-        out = np.zeros((*shape, values[name].shape[-1]))
+        soft, shortfall = (np.zeros((*shape, values[name].shape[-1])) for _ in range(2))
         for element in elements:
             where = _in_scenarios(element.labels, layout)
             # In a world of its own, evidence about another scenario says nothing.
             if where is not None:
-                out[where] += log_density(element.law, read(element, values, layout), log)
-        return out
+                x = read(element, values, layout)
+                nearest, missed = _within(element.law, x)
+                soft[where] += log_density(element.law, nearest, log)
+                shortfall[where] += missed
+        return Agreement(soft, shortfall)
 
     own = program.varying[name].dims.union(distribution.dims)
     return Term(name, (name,), own.intersection(program.layout.scenario_dims), value, elements, read, log)
@@ -185,6 +152,36 @@ def _in_scenarios(labels: Mapping[str, Any], layout: Layout) -> tuple[slice, ...
     return tuple(where)
 
 
+def heavy_tailed(term: Term) -> bool:
+    """Tell whether evidence far off is believed almost as much as evidence farther off, as a Student's t does.
+
+    Then prior and evidence may both be right, with draws near the one, near the other, and between.
+    """
+    for element in term.elements:
+        low, middle, high = element.law.ppf(np.array([0.16, 0.5, 0.84]))
+        with np.errstate(all="ignore"):
+            ends = np.log([low, middle, high]) if term.log else np.array([low, middle, high])
+            for side in (ends[0] - ends[1], ends[2] - ends[1]):
+                x = ends[1] + side * np.array([_FAR, 2 * _FAR])
+                near, far = log_density(element.law, np.exp(x) if term.log else x, term.log)
+                # Under an exponential tail the difference is as large as the distance; under a normal one, far larger.
+                if near - far < 0.8 * _FAR:
+                    return True
+    return False
+
+
+def _within(law: Law, x: Array) -> tuple[Array, Array]:
+    """The nearest values that a law allows, and how far they are, in its own spread."""
+    low, high = law.support()
+    if not (low < high and (math.isfinite(low) or math.isfinite(high))):
+        return x, np.zeros_like(x)
+    ends = law.ppf(np.array([0.16, 0.84]))
+    # A density may be 0 at the bound itself; NaN stays.
+    edge = 1e-9 * float(ends[1] - ends[0])
+    nearest = np.where(x < low, low + edge, np.where(x > high, high - edge, x))
+    return nearest, np.abs(x - nearest) * np.where(x == nearest, 0.0, 2.0 / float(ends[1] - ends[0]))
+
+
 def log_density(law: Law, x: Array, log: bool) -> Array:
     """Logarithm of the density at `x`, or of that of the logarithm; -inf outside of the support."""
     found = np.reshape(law.logpdf(x.ravel()), x.shape)
@@ -192,61 +189,3 @@ def log_density(law: Law, x: Array, log: bool) -> Array:
         found = np.where(x > 0, found + np.log(np.where(x > 0, x, 1.0)), -np.inf)
     # A pole of a density, as a beta has it at 0, would outweigh everything else.
     return np.where(found == np.inf, np.nan, found)
-
-
-class _Seen:
-    """The draws as an event sees them, noting which quantities it looks at."""
-
-    def __init__(self, values: Mapping[str, Array], program: Program, layout: Layout) -> None:
-        self._values, self._program, self._layout = values, program, layout
-        self.names: list[str] = []
-
-    def __getitem__(self, name: str) -> xr.DataArray:
-        if name not in self._values:
-            raise UnknownNameError(f"unknown quantity in event: '{name}'{did_you_mean(name, self._values)}")
-        if name not in self.names:
-            self.names.append(name)
-        return self._layout.label(self._values[name], self._program.varying[name])
-
-    def __getattr__(self, name: str) -> xr.DataArray:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self[name]
-
-
-def _event(piece: Happened, program: Program, graph: Graph, units: Mapping[str, str]) -> Term:
-    if not isinstance(piece.event, Event):
-        return _function(piece, program, graph)
-    event = piece.event.in_units(units, piece.unit)
-
-    def value(values: Mapping[str, Array], layout: Layout) -> Array:
-        return _for_all(event.chance(values, units), layout)
-
-    dims = frozenset().union(*(program.varying[name].dims for name in event.names))
-    return Term(str(piece), event.names, dims.intersection(program.layout.scenario_dims), value)
-
-
-def _for_all(happens: Array, layout: Layout) -> Array:
-    """Zero where the event happens at every label of the model's own dims, else -inf; NaN stays."""
-    inner = tuple(range(len(layout.scenario_dims), happens.ndim - 1))
-    return np.log(happens.min(axis=inner))
-
-
-def _function(piece: Happened, program: Program, graph: Graph) -> Term:
-    event = cast(Callable[..., Any], piece.event)
-    everything = set(graph.ancestors([*program.transforms, *graph.order]))
-    middle = program.assume(lambda stream: np.full(2, 0.5), 2, everything)
-    trial = _Seen({**middle, **program.derive(middle, everything)}, program, program.layout)
-    tried = event(trial)
-    if not is_labelled(tried) or tried.dtype != bool or "draw" not in tried.dims:
-        raise EvidenceError(
-            f"event '{piece}' must return a bool DataArray over the draws, such as lambda d: d.gross_margin > 0"
-        )
-
-    def value(values: Mapping[str, Array], layout: Layout) -> Array:
-        found = event(_Seen(values, program, layout))
-        ordered = found.transpose(*(dim for dim in layout.dims if dim in found.dims), "draw").values.astype(float)
-        return _for_all(layout.spread(ordered, [dim for dim in layout.dims if dim in found.dims]), layout)
-
-    worlds = frozenset(dim for dim in program.layout.scenario_dims if dim in tried.dims)
-    return Term(str(piece), tuple(trial.names), worlds, value)

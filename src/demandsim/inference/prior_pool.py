@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from demandsim._system import Array, cores
 from demandsim.errors import EvidenceError, InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
+from demandsim.inference.term import Agreement
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.program import InverseTransform, Program, Varying
 from demandsim.sampling.qmc import UNIFORMS
@@ -29,11 +31,17 @@ class Pool:
     Parameters
     ----------
     run : Run
-    log_likelihood : array of shape (worlds, chains, draws)
+    agreement : Agreement
+        Shape (worlds, chains, draws).
     """
 
     run: Run
-    log_likelihood: Array
+    agreement: Agreement
+
+    @functools.cached_property
+    def log_likelihood(self) -> Array:
+        """Shape (worlds, chains, draws)."""
+        return self.agreement.whole
 
 
 def spread(work: Callable[[Any], Any], pieces: Iterable[Any], threads: int | None) -> list[Any]:
@@ -58,14 +66,15 @@ def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool
     names = tuple(sorted({name for term in likelihood.terms for name in term.names}))
     run = dataclasses.replace(run, draws=draws, keep=names, needed=likelihood.needed, on_invalid="raise")
     worlds = max(len(likelihood.worlds(run.program.layout)), 1)
-    found = np.empty((worlds, run.total))
+    soft, shortfall = np.empty((worlds, run.total)), np.empty((worlds, run.total))
 
     def work(span: tuple[int, int]) -> Faults:
         start, stop = span
         values = run.block(start, stop)
         faults = Faults()
         faults.look(run, values, start)
-        found[:, start:stop] = likelihood(values, run.program.layout, stop - start)
+        found = likelihood(values, run.program.layout, stop - start)
+        soft[:, start:stop], shortfall[:, start:stop] = found.soft, found.shortfall
         return faults
 
     faults = Faults()
@@ -73,13 +82,14 @@ def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool
         faults.merge(part)
     if faults.counts:
         raise InvalidDrawsError(faults.described(run))
-    check_numbers(found)
-    return Pool(run, found.reshape(worlds, run.chains, draws))
+    check_numbers(Agreement(soft, shortfall))
+    shape = worlds, run.chains, draws
+    return Pool(run, Agreement(soft.reshape(shape), shortfall.reshape(shape)))
 
 
-def check_numbers(log_likelihood: Array) -> None:
+def check_numbers(found: Agreement) -> None:
     """Raise if a likelihood is no number."""
-    if np.isnan(log_likelihood).any():
+    if np.isnan(found.soft).any() or np.isnan(found.shortfall).any():
         raise EvidenceError(
             "the likelihood is infinite or no number at a draw: a distribution of the evidence has a density without "
             "bound (a beta or gamma with a shape below 1), or an equation makes NaN; give the measurement another error"

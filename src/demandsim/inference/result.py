@@ -15,11 +15,9 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.inference.conflict import Distance
 from demandsim.inference.evidence import Evidence, Observation
-from demandsim.inference.importance import Weighed, arviz_kernels
+from demandsim.inference.importance import arviz_kernels
 from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.posterior_program import ConditionedProgram, joined, log_prior, widened
-from demandsim.inference.prior_pool import Pool
-from demandsim.inference.smc import Population
 from demandsim.sampling.dataset import labelled
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.program import Layout
@@ -32,6 +30,8 @@ from demandsim.units.format import label_value
 if TYPE_CHECKING:
     import xarray as xr
 
+    from demandsim.inference.solution import Solution
+
 __all__ = ["Outcome", "as_dataset", "read_values"]
 
 
@@ -41,40 +41,20 @@ class Outcome:
 
     Parameters
     ----------
-    method, why : str
+    solution : Solution
     worlds : sequence of mapping of scenario dim to label
-    weights : sequence of Weighed
-    populations : sequence of sequence of Population
-        Per world and chain; empty for importance sampling.
     sampled : sequence of Sampled
     streams : tuple of int
-    rows : sequence of array of shape (streams, chains * draws)
     before, after : Distance or None
         The observation farthest from the prior, and from the posterior.
-    pool : Pool
     """
 
-    method: str
-    why: str
+    solution: Solution
     worlds: Sequence[Mapping[str, Any]]
-    weights: Sequence[Weighed]
-    populations: Sequence[Sequence[Population]]
     sampled: Sequence[Sampled]
     streams: tuple[int, ...]
-    rows: Sequence[Array]
     before: Distance | None
     after: Distance | None
-    pool: Pool
-
-    @property
-    def khat(self) -> float:
-        """The largest of all worlds."""
-        return max(one.khat for one in self.weights)
-
-    @property
-    def size(self) -> float:
-        """Effective draws by the weights, of the worst chain."""
-        return min(float(one.sizes.min()) for one in self.weights)
 
     @functools.cached_property
     def mixing(self) -> dict[str, tuple[float, float]]:
@@ -96,11 +76,11 @@ class Outcome:
 
     def _moved(self) -> Iterator[tuple[str, Array]]:
         """Streams that follow the evidence, by the name of their assumption, and what was observed."""
-        for one, rows in zip(self.sampled, self.rows, strict=True):
+        for one, rows in zip(self.sampled, self.solution.rows, strict=True):
             program = one.run.program
             for stream, row in zip(self.streams, rows, strict=True):
                 yield program.streams[stream].name, row.reshape(one.run.chains, one.run.draws)
-            for name in self.pool.run.keep:
+            for name in self.solution.pool.run.keep:
                 for row in one.arrays[name].reshape(-1, one.run.chains, one.run.draws):
                     yield name, row.astype(np.float64)
 
@@ -116,34 +96,30 @@ class Outcome:
 
     def attributes(self, evidence: Sequence[Evidence]) -> dict[str, Any]:
         """Diagnostics in plain numbers and words, which netCDF can hold."""
+        solution = self.solution
         found: dict[str, Any] = {
-            "method": self.method,
-            "method_reason": self.why,
+            "method": solution.method,
+            "method_reason": solution.why,
             "evidence": json.dumps([_in_words(piece) for piece in evidence]),
-            "khat": float(self.khat),
-            "ess_weights": float(self.size * len(self.weights[0].sizes)),
+            "khat": float(solution.khat),
+            "ess_weights": float(solution.size * len(solution.weights[0].sizes)),
             "rhat": float(self.rhat),
             "ess": float(min((size for _, size in self.mixing.values()), default=math.nan)),
-            "prior_draws": int(self.pool.run.total),
+            "prior_draws": int(solution.pool.run.total),
         }
-        if self.populations:
-            every = [population for chains in self.populations for population in chains]
+        if solution.populations:
+            every = [population for chains in solution.populations for population in chains]
             found["acceptance"] = float(np.mean([one.acceptance for one in every]))
             found["memory"] = float(max(one.memory for one in every))
             found["steps"] = int(max(one.steps for one in every))
-        logs = [self._log_evidence(place) for place in range(len(self.worlds))]
-        found["log_marginal_likelihood"] = logs[0] if len(logs) == 1 else logs
+        logs = [solution.log_evidence(place) for place in range(len(self.worlds))]
+        for key, values in zip(("", "_mcse"), zip(*logs, strict=True), strict=True):
+            found[f"log_marginal_likelihood{key}"] = values[0] if len(values) == 1 else list(values)
         for key, one in (("prior_distance", self.before), ("posterior_distance", self.after)):
             if one is not None:
                 found[key] = float(one.deviations)
                 found[f"{key}_of"] = one.label
         return found
-
-    def _log_evidence(self, world: int) -> float:
-        if not self.populations:
-            return float(self.weights[world].log_evidence)
-        logs = np.array([population.log_evidence for population in self.populations[world]])
-        return float(logs.max() + np.log(np.mean(np.exp(logs - logs.max()))))
 
 
 def _in_words(piece: Evidence) -> dict[str, Any]:
@@ -169,7 +145,7 @@ def as_dataset(
         whole, arrays, parts.labels, receipt=_receipt(outcome), marks=marks, **outcome.attributes(evidence)
     )
     # Draws of a chain are no longer independent, whatever the design was: errors come from between the chains.
-    found["chain"].attrs["design"] = f"{run.design}, {outcome.method}"
+    found["chain"].attrs["design"] = f"{run.design}, {outcome.solution.method}"
     coords = {dim: list(labels) for dim, labels in wide.layout.coords.items()}
     densities, left_out = _densities(outcome, run, likelihood)
     new: dict[str, Any] = {}
@@ -211,7 +187,7 @@ def _densities(outcome: Outcome, run: Run, likelihood: Likelihood) -> tuple[dict
         # An event weighs all that is left the same.
         if term.elements:
             name = numbered(f"log_likelihood_{term.label}", found)
-            parts = [term.value(read_values(one, term.names), one.run.program.layout) for one in outcome.sampled]
+            parts = [term.value(read_values(one, term.names), one.run.program.layout).whole for one in outcome.sampled]
             found[name] = _over_worlds(parts, outcome, run, layout, likelihood.world_dims)
     return found, left_out
 

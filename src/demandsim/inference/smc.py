@@ -18,7 +18,6 @@ Sci. 28 (2013), pCN; Grumitt, Karamanis and Seljak, arXiv 2407.07781 (2024), its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +25,11 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
+from demandsim.errors import ImpossibleEvidenceError
 from demandsim.inference.importance import effective_size, keyed, log_mean, normalised, systematic
 from demandsim.inference.prior_pool import Pool, chosen_uniforms
+from demandsim.inference.target import Target, out_of_reach
+from demandsim.inference.term import Agreement
 
 __all__ = ["Population", "sampled_chain"]
 
@@ -40,6 +42,8 @@ _LEAST_SWEEPS = 4, 24
 #: Every so often the proposal is that of the prior, which reaches what the population has lost sight of.
 _PRIOR_EVERY = 4
 _TARGET = 0.3
+#: Easier problems on the way, at most: each loses half of the draws.
+_MOST_STEPS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,64 +69,79 @@ class Population:
     steps: int
 
 
-def sampled_chain(
-    pool: Pool,
-    log_likelihood: Callable[[Array], Array],
-    streams: tuple[int, ...],
-    world: int,
-    chain: int,
-    draws: int,
-) -> Population:
+def sampled_chain(pool: Pool, target: Target, world: int, chain: int, draws: int) -> Population:
     """Bring one population from the pool to the posterior.
 
     Parameters
     ----------
     pool : Pool
-    log_likelihood : callable
-        Of normal scores, shape (streams, draws).
-    streams : tuple of int
+    target : Target
     world, chain : int
     draws : int
         Size of the population.
+
+    Raises
+    ------
+    ImpossibleEvidenceError
+        If it comes no nearer to what the evidence allows.
     """
     rng = keyed(pool.run.seed, 1, world, chain)
-    prior = pool.log_likelihood[world, chain]
-    possible = int(np.count_nonzero(np.isfinite(prior)))
-    heat = _next_heat(prior, 0.0, min(float(draws), 0.5 * possible))
-    log_evidence = log_mean(heat * prior)
-    places = systematic(heat * prior, draws, rng)
-    u = chosen_uniforms(pool, streams, chain, places)
-    z = np.reshape(standard_normal()(u.ravel()), u.shape)
-    current = prior[places]
-    size = min(effective_size(heat * prior), draws)
+    prior = pool.agreement[world, chain]
+    # Draws that are as good as equal: a large population of the prior needs no more than half of them.
+    heat = _next_heat(prior, 0.0, min(float(draws), 0.5 * int(np.count_nonzero(np.isfinite(prior.soft)))))
+    weights = prior.at(heat)
+    log_evidence = log_mean(weights)
+    places = systematic(weights, draws, rng)
+    u = chosen_uniforms(pool, target.streams, chain, places)
+    cloud = np.reshape(standard_normal()(u.ravel()), u.shape), prior[places]
+    size = min(effective_size(weights), draws)
     scale, steps = [1.0, 0.5], 1
-    centre = _moments(z, np.full(draws, 1.0 / draws), size)
+    centre = _moments(cloud[0], np.full(draws, 1.0 / draws), size)
     while True:
-        final = heat >= 1.0
-        (z, current), acceptance, memory = _moved(log_likelihood, (z, current), heat, centre, scale, rng)
-        if final:
+        cloud, acceptance, memory = _moved(target, cloud, heat, centre, scale, rng)
+        z, current = cloud
+        if heat >= 1.0:
             return Population(z, log_evidence, acceptance, memory, steps)
-        colder = _next_heat(current, heat, draws / 2)
-        weights = (colder - heat) * current
+        if steps >= _MOST_STEPS or out_of_reach(z, current, heat):
+            raise ImpossibleEvidenceError(
+                f"the evidence has zero likelihood in all of {pool.run.total:,} draws of the prior, and easier forms "
+                "of its bounds led to no draw that meets them; bounds that the prior never meets need a wider prior, "
+                "or are wrong"
+            )
+        hotter = _next_heat(current, heat, draws / 2)
+        weights = _step(current, heat, hotter)
         log_evidence += log_mean(weights)
         # Where the population is going, rather than where it was.
         centre = _moments(z, normalised(weights), effective_size(weights))
         places = systematic(weights, draws, rng)
-        z, current, heat, steps = z[:, places], current[places], colder, steps + 1
+        cloud, heat, steps = (z[:, places], current[places]), hotter, steps + 1
 
 
-def _next_heat(log_likelihood: Array, heat: float, target: float) -> float:
+def _step(found: Agreement, heat: float, hotter: float) -> Array:
+    """Logarithms of the weights from one heat to another; what is impossible already stays so."""
+    with np.errstate(invalid="ignore"):
+        step = found.at(hotter) - found.at(heat)
+    return np.where(np.isnan(step), -np.inf, step)
+
+
+def _next_heat(found: Agreement, heat: float, target: float) -> float:
     """The largest heat at which the weights of a step keep an effective size, found by halving."""
-    if effective_size((1.0 - heat) * log_likelihood) >= target:
+    if effective_size(_step(found, heat, 1.0)) >= target:
         return 1.0
-    low, high = 0.0, 1.0 - heat
+    # In log-odds: evidence that is very sharp is far from both ends.
+    low, high = -40.0 if heat <= 0.0 else math.log(heat / (1.0 - heat)), 36.0
+    first = low
     for _ in range(60):
         middle = (low + high) / 2
-        if effective_size(middle * log_likelihood) >= target:
+        if effective_size(_step(found, heat, _heat(middle))) >= target:
             low = middle
         else:
             high = middle
-    return heat + max(low, 1e-12)
+    return _heat(max(low, first + 1e-9))
+
+
+def _heat(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
@@ -137,18 +156,20 @@ def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
 
 
 def _moved(
-    log_likelihood: Callable[[Array], Array],
-    cloud: tuple[Array, Array],
+    target: Target,
+    cloud: tuple[Array, Agreement],
     heat: float,
     centre: tuple[Array, Array],
     scale: list[float],
     rng: Any,
-) -> tuple[tuple[Array, Array], float, float]:
+) -> tuple[tuple[Array, Agreement], float, float]:
     """Move every draw until the population has forgotten where it began; `scale` is tuned on the way.
 
-    A cloud is the draws, and the log-likelihood of each.
+    A cloud is the draws, and the agreement of each with the evidence.
     """
-    (z, current), (start, began), final = cloud, cloud, heat >= 1.0
+    (z, current), final = cloud, heat >= 1.0
+    fit = current.at(heat)
+    start, began = z, fit
     enough = _FORGOTTEN[final] + 3 / math.sqrt(z.shape[1])
     memory, accepted, last = 1.0, [], _MOST_SWEEPS[final]
     origin = np.zeros(len(z)), np.eye(len(z))
@@ -156,20 +177,21 @@ def _moved(
         kind = int(sweep % _PRIOR_EVERY == _PRIOR_EVERY - 1)
         reference, nu = (origin, math.inf) if kind else (centre, _NU)
         proposal, ratio = _proposed(z, reference, nu, scale[kind], rng)
-        found = log_likelihood(proposal)
+        found = target(proposal)
+        proposed = found.at(heat)
         # Both are under the prior times the tempered likelihood; what is impossible stays out.
         with np.errstate(invalid="ignore"):
-            log_odds = heat * (found - current) + ratio
+            log_odds = proposed - fit + ratio
         take = np.log(rng.random(z.shape[1])) < np.where(np.isnan(log_odds), -np.inf, log_odds)
         z = np.where(take, proposal, z)
-        current = np.where(take, found, current)
+        current, fit = current.where(take, found), np.where(take, proposed, fit)
         rate = float(np.mean(take))
         if not kind:
             accepted.append(rate)
         step = 2.0 / math.sqrt(sweep + 1.0)
         scale[kind] = min(max(scale[kind] * math.exp(step * (rate - _TARGET)), 1e-4), 1.0 if kind else 0.99)
         if sweep + 1 >= _LEAST_SWEEPS[final] and last == _MOST_SWEEPS[final]:
-            memory = _memory(start, z, began, current)
+            memory = _memory(start, z, began, fit)
             if memory < enough:
                 # As many again at the posterior: what is left of the memory is squared.
                 last = 2 * (sweep + 1) if final else sweep + 1

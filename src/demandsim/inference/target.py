@@ -1,0 +1,103 @@
+"""Target: the evidence as a function of normal scores, in one world; what samplers and proposals are aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from demandsim._system import Array
+from demandsim.distributions.base import normal_scores
+from demandsim.errors import InvalidDrawsError
+from demandsim.inference.likelihood import Likelihood
+from demandsim.inference.term import Agreement
+from demandsim.sampling.program import Program
+from demandsim.sampling.run import BLOCK
+
+__all__ = ["REACH", "Reading", "Target", "out_of_reach"]
+
+#: Normal scores up to which the grades of a stream keep three digits.
+REACH = 7.5
+#: Heat from which on a bound that can be met is nearly met.
+_LATE = 0.99
+
+
+def out_of_reach(z: Array, fit: Agreement, heat: float) -> bool:
+    """Tell that draws at a heat will never meet the bounds: they lie as far out as doubles go, or are held off.
+
+    Where a bound can be met, the shortfall of draws is of the order of what its force lets through.
+    """
+    if not (fit.shortfall > 0.0).all():
+        return False
+    if float(np.mean((np.abs(z) > REACH).any(axis=0))) > 0.5:
+        return True
+    force = float(np.median(fit.shortfall)) * heat / (1.0 - heat) if heat < 1.0 else np.inf
+    return heat > _LATE and force > 50.0 + 10.0 * len(z)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One observed number as a normal measurement: what was read, and its error, on the scale of the evidence."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Evidence as a function of normal scores, which are independent and standard normal under the prior.
+
+    Parameters
+    ----------
+    program : Program
+        With a single world.
+    likelihood : Likelihood
+    streams : tuple of int
+        Streams that the scores are of; the others do not matter.
+    """
+
+    program: Program
+    likelihood: Likelihood
+    streams: tuple[int, ...]
+
+    def __call__(self, z: Array) -> Agreement:
+        """Agreement with the evidence of scores of shape (streams, draws), in blocks that stay in the caches."""
+        starts = range(0, z.shape[1], BLOCK)
+        parts = [self._agreement(z[:, first : first + BLOCK]) for first in starts]
+        return parts[0] if len(parts) == 1 else Agreement.joined(parts)
+
+    def _agreement(self, z: Array) -> Agreement:
+        found = self.likelihood(self._values(z), self.program.layout, z.shape[1])
+        if np.isnan(found.soft).any() or np.isnan(found.shortfall).any():
+            raise InvalidDrawsError(
+                "while sampling, an equation that the evidence needs made a value that is no number, far in the tails "
+                "of its assumptions; truncate their distributions"
+            )
+        return found[0]
+
+    def _values(self, z: Array) -> Mapping[str, Array]:
+        u, needed = normal_scores(z), set(self.likelihood.needed)
+        rows = {stream: row for row, stream in enumerate(self.streams)}
+        grades = self.program.correlated(lambda stream: u[rows[stream]])
+        assumed = self.program.assume(grades, z.shape[1], needed)
+        return {**assumed, **self.program.derive(assumed, needed)}
+
+    def readings(self, z: Array) -> tuple[list[Reading], Array]:
+        """What was observed, as normal measurements, and what draws have in its place, shape (readings, draws)."""
+        values, layout = self._values(z), self.program.layout
+        found, rows = [], []
+        for term in self.likelihood.terms:
+            for element in term.elements:
+                if term.read is None or any(
+                    label not in layout.coords[dim] for dim, label in element.labels.items() if dim in layout.coords
+                ):
+                    continue
+                low, middle, high = element.law.ppf(np.array([0.16, 0.5, 0.84]))
+                x = np.broadcast_to(term.read(element, values, layout).reshape(-1), z.shape[1:])
+                with np.errstate(all="ignore"):
+                    if term.log:
+                        low, middle, high, x = np.log(low), np.log(middle), np.log(high), np.log(x)
+                found.append(Reading(float(middle), float(high - low) / 2))
+                rows.append(x)
+        return found, np.array(rows).reshape(len(rows), z.shape[1])
