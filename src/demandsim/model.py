@@ -19,6 +19,7 @@ from demandsim.errors import (
     UnknownNameError,
     UnusedAssumptionWarning,
     check_known,
+    check_whole,
     did_you_mean,
     warn,
 )
@@ -581,18 +582,21 @@ class Model:
         }
         return xr.Dataset(found, attrs=self._provenance())
 
-    def explain(self, name: str) -> Explanation:
+    def explain(self, name: str, labels: int | Literal["all"] = 3) -> Explanation:
         """Trace a quantity back to its assumptions: formulas, numbers, units and sources.
 
         Parameters
         ----------
         name : str
             Assumption or computed quantity.
+        labels : int or "all", default 3
+            How many labels of each step, such as years, are worked out.
 
         Returns
         -------
         Explanation
-            ``print`` it.
+            ``print`` it. Of each step the formula, its arithmetic at each label, which any calculator confirms to the
+            digits printed, and its result.
 
         Raises
         ------
@@ -607,7 +611,8 @@ class Model:
         """
         check_known([name], self.quantities, "quantity")
         title = f"{name} at the published points" + (f" of '{self.notes.name}'" if self.notes.name else "")
-        return explain(self.graph, name, self.point(), title)
+        most = None if labels == "all" else check_whole("labels", labels)
+        return explain(self.graph, name, self.point(), title, most)
 
     def simulate(
         self,

@@ -71,7 +71,10 @@ def explain(
     quantity: Annotated[str, typer.Argument(help="Assumption or computed quantity.")],
     set_: option.Set = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
+    all_: Annotated[
+        bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
+    ] = False,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
     model = loaded(study, set_, scenario)
-    print_line(str(model.explain(quantity)))
+    print_line(str(model.explain(quantity, "all" if all_ else 3)))

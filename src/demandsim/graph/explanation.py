@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from demandsim.graph.graph import Graph
-from demandsim.units.format import readable
+from demandsim.graph.arithmetic import ATOM, SUM, Term, traced
+from demandsim.graph.graph import Equation, Graph
+from demandsim.units.convert import base_factor, base_unit
+from demandsim.units.format import label_text, readable, settled
 
 __all__ = ["Explanation", "explain"]
 
@@ -36,7 +38,7 @@ class Explanation:
         return f"<explanation of {self.name}: print it>"
 
 
-def explain(graph: Graph, name: str, point: Any, title: str) -> Explanation:
+def explain(graph: Graph, name: str, point: Any, title: str, labels: int | None = 3) -> Explanation:
     """Trace a quantity back to its assumptions at the published points.
 
     Parameters
@@ -47,6 +49,8 @@ def explain(graph: Graph, name: str, point: Any, title: str) -> Explanation:
     point : Dataset
         Values at the points, with ``units``, ``long_name``, ``source`` in the attributes.
     title : str
+    labels : int, optional
+        How many labels of each step are worked out; all if None.
 
     Returns
     -------
@@ -61,19 +65,19 @@ def explain(graph: Graph, name: str, point: Any, title: str) -> Explanation:
     for quantity in assumed:
         array = point[quantity]
         possible = array.attrs.get("bounds")
-        lines.append(f"  {quantity} = {_values(array)}" + (f", can be {possible}" if possible else ""))
+        lines.append(f"  {quantity} = {_values(array, labels)}" + (f", can be {possible}" if possible else ""))
         lines += _labels(array)
     constants = {n: c for q in computed for n, c in graph.equations[q].constants.items() if n not in point.data_vars}
     if constants:
         lines += ["", "Constants"]
         lines += [f"  {n} = {c!r}" for n, c in constants.items()]
     if computed:
-        lines += ["", "Steps"]
+        lines += ["", "Steps (a number stands in the unit beside it; a last factor without one converts units)"]
     for number, quantity in enumerate(computed, start=1):
         made = graph.equations[quantity]
         array = point[quantity]
         lines.append(f"  {number}. {quantity} = {made.formula}")
-        lines += _substituted(made.formula, made.inputs, made.constants, array, point)
+        lines += _worked(made, array, point, labels)
         lines += _labels(array, indent="     ")
     return Explanation(name, tuple(lines))
 
@@ -87,36 +91,36 @@ def _labels(array: Any, indent: str = "    ") -> list[str]:
     return found
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = 12) -> str:
+    """Write a number: with at most 6 decimals, or 2 of a large one, unless more digits than usual are asked for."""
     if not np.isfinite(value):
         return str(value)
-    if value == 0 or 1e-3 <= abs(value) < 1e15:
-        text = f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1e4 else f"{value:,.2f}".rstrip("0").rstrip(".")
-        return text if text != "0" or value == 0 else f"{value:.6g}"
-    return f"{value:.6g}"
-
-
-def _bracketed(numbers: Mapping[str, str], match: re.Match[str]) -> str:
-    return f"[{numbers[match[0]]}]"
+    if value != 0 and not 1e-3 <= abs(value) < 1e15:
+        return f"{value:.{6 if digits == 12 else digits}g}"
+    decimals = 6 if abs(value) < 1e4 else 2
+    if digits > 12:
+        decimals = max(digits - 1 - math.floor(math.log10(abs(value) or 1.0)), 0)
+    text = f"{value if digits > 12 else settled(value):,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _with_unit(value: float, unit: str) -> str:
     return _number(value) if unit == "1" else f"{_number(value)} {unit}"
 
 
-def _values(array: Any) -> str:
+def _values(array: Any, labels: int | None) -> str:
     """Write a value with its unit, in each scenario if it has dims, and readably in brackets."""
     unit = array.attrs.get("units", "1")
     shown = "" if unit == "1" else f" {unit}"
     flat = np.ravel(array.values)
     if flat.size == 1:
         return _number(float(flat[0])) + shown + _in_words(float(flat[0]), unit)
-    if flat.size > 12:
+    if labels is not None and flat.size > 4 * labels:
         ends = f"{_number(float(flat.min()))} to {_number(float(flat.max()))}"
         return f"{ends}{shown} over {', '.join(map(str, array.dims))}"
     parts = []
     for place in np.ndindex(*array.shape):
-        label = ", ".join(str(array.coords[dim].values[i]) for dim, i in zip(array.dims, place, strict=True))
+        label = ", ".join(label_text(array.coords[dim].values[i]) for dim, i in zip(array.dims, place, strict=True))
         value = float(array.values[place])
         parts.append(f"{label}: {_number(value)}{shown}{_in_words(value, unit)}")
     return "; ".join(parts)
@@ -129,37 +133,80 @@ def _in_words(value: float, unit: str) -> str:
     )
 
 
-def _substituted(
-    formula: str, inputs: Sequence[str], constants: Mapping[str, Any], array: Any, point: Any
-) -> list[str]:
-    """The formula with its numbers, and the value; one line per scenario, for the first few."""
+def _tracer(made: Equation, inputs: Mapping[str, Any], units: Mapping[str, str]) -> Callable[[int, bool], Any]:
+    """Terms of an equation's result with numbers of some significant digits, in declared or in base units."""
 
-    def first(of: Any, place: Mapping[str, Any]) -> float:
-        chosen = of.sel({dim: label for dim, label in place.items() if dim in of.dims})
-        return float(np.ravel(chosen.values)[0])
+    @functools.cache
+    def terms(digits: int, base: bool) -> Any:
+        def leaf(name: str, value: float) -> Term:
+            scale = 1.0 if base else base_factor(units[name])
+            unit = base_unit(units[name]) if base else units[name]
+            text = _number(value / scale, digits)
+            shown = float(text.replace(",", ""))
+            return Term(f"[{text}]" if unit == "1" else f"[{text} {unit}]", ATOM, value, shown, scale)
 
-    places = list(np.ndindex(*array.shape))[:3]
+        return traced(made, inputs, leaf)
+
+    return terms
+
+
+def _arithmetic(terms: Callable[[int, bool], Any], place: Mapping[str, Any], value: float, unit: str) -> str:
+    """What a calculator finds `value` with, which stands in `unit`; empty if there is nothing to follow."""
+    for base in (False, True):
+        # More digits where few would not give the digits of the result.
+        for digits in (12, 13, 17):
+            array = terms(digits, base)
+            if array is None:
+                return ""
+            term = array.sel({dim: label for dim, label in place.items() if dim in array.dims}).item()
+            if not term.text or not math.isclose(term.value / base_factor(unit), value, rel_tol=1e-9):
+                return ""
+            if term.mixed:
+                break
+            factor, shown = _conversion(term.scale / base_factor(unit))
+            if _number(term.shown * factor) == _number(value):
+                return f"({term.text}){shown}" if shown and term.rank == SUM else f"{term.text}{shown}"
+    return ""
+
+
+def _conversion(factor: float) -> tuple[float, str]:
+    """A factor between units as it is written behind a product: to 12 digits, and as a divisor if that is short."""
+    if math.isclose(factor, 1.0, rel_tol=1e-12):
+        return 1.0, ""
+    divisor = settled(1.0 / factor)
+    if factor < 1 and divisor.is_integer() and divisor < 1e15:
+        return 1.0 / divisor, f" / {divisor:,.0f}"
+    text = f"{factor:,.12g}"
+    return float(text.replace(",", "")), f" * {text}"
+
+
+def _worked(made: Equation, array: Any, point: Any, labels: int | None) -> list[str]:
+    """The arithmetic and its result, label by label, for the first few or for all."""
+    units = {
+        n: point[n].attrs.get("units", "1") if n in point.data_vars else made.constants[n].unit for n in made.inputs
+    }
+    terms = _tracer(made, {n: _in_base(n, made, point) for n in made.inputs}, units)
+    unit = array.attrs.get("units", "1")
+    places = list(np.ndindex(*array.shape))
     lines = []
-    for spot in places:
+    for spot in places[:labels]:
         place = {dim: array.coords[dim].values[i] for dim, i in zip(array.dims, spot, strict=True)}
-        text = formula
-        model_dims = {dim for n in inputs if n in point.data_vars for dim in point[n].dims} - set(place)
-        if not model_dims and "\n" not in formula and ";" not in formula:
-            numbers = {
-                name: _with_unit(first(point[name], place), point[name].attrs.get("units", "1"))
-                if name in point.data_vars
-                else repr(constants[name])
-                for name in inputs
-            }
-            # In one pass, so that a unit that is spelled like an input stays as it is.
-            pattern = rf"\b({'|'.join(map(re.escape, inputs))})\b"
-            text = re.sub(pattern, functools.partial(_bracketed, numbers), formula) if inputs else formula
-        prefix = f"{', '.join(map(str, place.values()))}: " if place else ""
-        unit = array.attrs.get("units", "1")
-        value = first(array, place)
+        value = float(array.values[spot])
+        text = _arithmetic(terms, place, value, unit)
+        prefix = f"{', '.join(map(label_text, place.values()))}: " if place else ""
         shown = _with_unit(value, unit) + _in_words(value, unit)
-        lines.append(f"       {prefix}= {text}" if text != formula else f"       {prefix}")
-        lines.append(f"       {' ' * len(prefix)}= {shown}")
-    if len(list(np.ndindex(*array.shape))) > len(places):
+        if text:
+            lines.append(f"       {prefix}= {text}")
+            prefix = " " * len(prefix)
+        lines.append(f"       {prefix}= {shown}")
+    if labels is not None and len(places) > labels:
         lines.append(f"       ... {array.size} values over {', '.join(map(str, array.dims))}")
     return lines
+
+
+def _in_base(name: str, made: Equation, point: Any) -> Any:
+    import xarray as xr
+
+    if name not in point.data_vars:
+        return xr.DataArray(float(made.constants[name]))
+    return point[name] * base_factor(point[name].attrs.get("units", "1"))

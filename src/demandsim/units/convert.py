@@ -13,7 +13,7 @@ from demandsim.units.registry import CURRENCIES, counted, registry
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["base_factor", "check_unit", "conversion_factor", "convert", "parsed", "same_dimension"]
+__all__ = ["base_factor", "base_unit", "check_unit", "conversion_factor", "convert", "parsed", "same_dimension"]
 
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
@@ -114,6 +114,18 @@ def base_factor(unit: str) -> float:
     """
     quantity = registry().Quantity(1.0, parsed(unit)).to_base_units()
     return float(quantity.magnitude)
+
+
+def base_unit(unit: str) -> str:
+    """Return the coherent base unit of a unit, as text.
+
+    Examples
+    --------
+    >>> base_unit("TFLOP/s/card"), base_unit("CNY/Mtoken")
+    ('FLOP/card/s', 'CNY/token')
+    """
+    base = format(registry().Quantity(1.0, parsed(unit)).to_base_units().units, "~C").replace("**", "^")
+    return base if base not in ("", "dimensionless") else "1"
 
 
 def same_dimension(one: str, other: str) -> bool:
