@@ -14,7 +14,8 @@ from demandsim.decisions.actions import Actions, Payoff
 from demandsim.decisions.folds import Folds
 from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
 from demandsim.errors import DemandsimError
-from demandsim.statistics.estimators import array_statistics, check_prob, share_and_error, spread_to_mcse
+from demandsim.statistics.estimators import Asked, array_statistics, check_prob, share_and_error
+from demandsim.statistics.mcse import spread_to_mcse
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
 
@@ -149,7 +150,7 @@ def _evaluated(table: PayoffTable, prob: float, tail: float) -> dict[str, Any]:
         largest = most if largest is None else np.maximum(largest, most)
         for row in values:
             chains = row[None, :] if table.independent else _by_chain(row, table.folds)
-            statistics, _ = array_statistics(chains, prob, "eti", (), iid=table.independent)
+            statistics, _ = array_statistics(chains, Asked(prob, iid=table.independent))
             for name, value, error in zip(names, statistics[:5], statistics[5:], strict=True):
                 note(name, value, error)
             note("cvar", *tail_statistics(row, folds, tail, independent=table.independent))

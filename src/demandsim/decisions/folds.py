@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.mcse import spread_to_mcse
 
 __all__ = ["Folds", "folds_of"]
 

@@ -13,7 +13,7 @@ from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, bare, dot, is_wide, plain_ticks, wrapped
 from demandsim.plots.panels import Picture, derived, finite, quantities
 from demandsim.plots.words import Locale
-from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.mcse import spread_to_mcse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

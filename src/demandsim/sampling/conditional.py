@@ -27,7 +27,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import Law
 from demandsim.errors import DemandsimError
 from demandsim.sampling.run import BLOCK, Run, spans
-from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.mcse import spread_to_mcse
 
 __all__ = ["Conditioned", "Form", "condition", "estimate", "estimates", "form_of"]
 

@@ -16,7 +16,7 @@ from demandsim.errors import DemandsimError, MemoryGuardError, ToleranceWarning,
 from demandsim.sampling.in_memory import Sampled
 from demandsim.sampling.run import Run
 from demandsim.statistics.design import DESIGNS
-from demandsim.statistics.estimators import array_statistics, check_prob
+from demandsim.statistics.estimators import Asked, array_statistics, check_prob
 
 __all__ = ["Goal", "Reached", "Round", "goal_of", "run_to_goal", "written_goal"]
 
@@ -122,13 +122,13 @@ class Round:
 def _rows(sampled: Sampled, goal: Goal) -> Iterator[Reached]:
     layout = sampled.run.program.layout
     places = {name: i for i, name in enumerate(_STATISTICS)}
+    asked = Asked(goal.prob, iid=DESIGNS[sampled.run.design].independent)
     for name in goal.of:
         values = sampled.arrays[name]
         dims = [dim for dim in layout.dims if dim in sampled.run.program.varying[name].dims]
         for spot in np.ndindex(*values.shape[:-2]):
             labels = ", ".join(str(layout.coords[dim][i]) for dim, i in zip(dims, spot, strict=True))
-            draws = np.asarray(values[spot], dtype=np.float64)
-            row, _ = array_statistics(draws, goal.prob, "eti", (), DESIGNS[sampled.run.design].independent)
+            row, _ = array_statistics(np.asarray(values[spot], dtype=np.float64), asked)
             for statistic in goal.statistics:
                 estimate, mcse = row[places[statistic]], row[places[statistic] + 5]
                 yield Reached(name, labels, statistic, estimate, mcse, max(goal.atol, goal.rtol * abs(estimate)))

@@ -17,7 +17,7 @@ from demandsim.sensitivity.inputs import check_chains, long_name, quantities
 from demandsim.sensitivity.interpolation import Interpolation, changes
 from demandsim.sensitivity.permutations import divided
 from demandsim.sensitivity.results import labelled, named
-from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.mcse import spread_to_mcse
 from demandsim.statistics.ranking import ranked
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.sampling.program import Layout
 from demandsim.sensitivity.inputs import long_name
-from demandsim.statistics.estimators import spread_to_mcse
+from demandsim.statistics.mcse import spread_to_mcse
 
 __all__ = ["Quantified", "chain_interval", "labelled", "named", "provenance"]
 

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
-from demandsim.statistics.sketch import Moments, merged_moments, moments_of
+from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
+from demandsim.statistics.sample import Chain, Pool, Pooled, Sorted
 
 __all__ = [
+    "Asked",
     "Kind",
-    "Pooled",
-    "Sample",
-    "Sorted",
     "array_statistics",
     "check_prob",
     "least_squares",
-    "levels_of",
-    "levels_of_errors",
     "share_and_error",
-    "spread_to_mcse",
     "statistics",
+    "sure_statistics",
 ]
 
 Kind = Literal["eti", "hdi"]
+
+#: Draws of all chains, up and down from a quantile, between which its slope is taken at least: nearer neighbours of a
+#: quantile are too few to tell it.
+_SLOPE = 4.0
 
 
 def check_prob(prob: float) -> None:
@@ -39,190 +39,139 @@ def check_prob(prob: float) -> None:
         raise DemandsimError(f"prob must lie between 0 and 1, not {prob!r}; 0.9 gives P5 to P95")
 
 
-def spread_to_mcse(estimates: npt.ArrayLike) -> Array:
-    r"""Standard errors of means of independent estimates, one per chain.
-
-    .. math:: t_{m-1}\bigl(\Phi(1)\bigr) \, s / \sqrt m
-
-    The factor (1.08 for 8 chains, 1.03 for 16) makes plus or minus one MCSE cover 68.3%, as for a
-    normal error of known size, although s is itself estimated from few chains.
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every quantity.
 
     Parameters
     ----------
-    estimates : array of shape (..., chains)
-
-    Returns
-    -------
-    array of shape (...,)
-        NaN for a single chain.
-    """
-    table = np.asarray(estimates, dtype=np.float64)
-    chains = table.shape[-1]
-    if chains < 2:
-        return np.full(table.shape[:-1], np.nan)
-    centred = table - table.mean(axis=-1, keepdims=True)
-    spread = np.sqrt(np.sum(centred * centred, axis=-1) / (chains - 1))
-    return np.asarray(_few_chains(chains) * spread / math.sqrt(chains))
-
-
-@functools.cache
-def _few_chains(chains: int) -> float:
-    from scipy import special
-
-    return float(special.stdtrit(chains - 1, special.ndtr(1.0)))
-
-
-@dataclass(frozen=True, eq=False)
-class Sorted:
-    """A chain held in memory, sorted: quantiles are exact."""
-
-    values: Array
-
-    @functools.cached_property
-    def moments(self) -> Moments:
-        """Count, mean and central moments."""
-        return moments_of(self.values)
-
-    def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles, linear between order statistics (numpy's default)."""
-        last = self.values.size - 1
-        found = []
-        for prob in probs:
-            place = prob * last
-            low = int(place)
-            below, above = self.values.item(low), self.values.item(min(low + 1, last))
-            found.append(below + (above - below) * (place - low))
-        return found
-
-    def narrowest(self, prob: float) -> tuple[float, float]:
-        """Highest density interval: the narrowest that holds `prob` of the values."""
-        inside = min(math.floor(prob * self.values.size), self.values.size - 1)
-        widths = self.values[inside:] - self.values[: self.values.size - inside]
-        place = int(np.argmin(widths))
-        return float(self.values[place]), float(self.values[place + inside])
-
-
-#: Draws of all chains up to which sorting them again is cheaper than looking between the chains.
-_SORT_AGAIN = 1 << 16
-
-
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """Sorted chains taken together."""
-
-    chains: Sequence[Sorted]
-
-    @functools.cached_property
-    def moments(self) -> Moments:
-        """Count, mean and central moments."""
-        return functools.reduce(merged_moments, (chain.moments for chain in self.chains))
-
-    @functools.cached_property
-    def _together(self) -> Sorted:
-        return Sorted(np.sort(np.concatenate([chain.values for chain in self.chains])))
-
-    def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles of all chains together; of many draws, without sorting them again."""
-        total = sum(chain.values.size for chain in self.chains)
-        if total <= _SORT_AGAIN:
-            return self._together.quantiles(probs)
-        return [self._between(prob, total) for prob in probs]
-
-    def _between(self, prob: float, total: int) -> float:
-        """One quantile: it lies between the smallest and the largest of the chains' own."""
-        chains = [chain.values for chain in self.chains]
-        place = prob * (total - 1)
-        spots = [prob * (chain.size - 1) for chain in chains]
-        start = min(chain[max(int(spot) - 1, 0)] for chain, spot in zip(chains, spots, strict=True))
-        stop = max(chain[min(int(spot) + 2, chain.size - 1)] for chain, spot in zip(chains, spots, strict=True))
-        first = [int(chain.searchsorted(start, side="left")) for chain in chains]
-        last = [int(chain.searchsorted(stop, side="right")) for chain in chains]
-        between = np.sort(np.concatenate([chain[a:b] for chain, a, b in zip(chains, first, last, strict=True)]))
-        rank = int(place) - sum(first)
-        below, above = between[rank], between[min(rank + 1, between.size - 1)]
-        return float(below + (above - below) * (place - int(place)))
-
-    def narrowest(self, prob: float) -> tuple[float, float]:
-        """Highest density interval of all chains together."""
-        return self._together.narrowest(prob)
-
-
-class Sample(Protocol):
-    """What a summary needs of a chain, or of all chains together."""
-
-    @property
-    def moments(self) -> Moments:
-        """Count, mean and central moments."""
-
-    def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles at `probs`."""
-
-    def narrowest(self, prob: float) -> tuple[float, float]:
-        """Highest density interval."""
-
-
-def statistics(
-    chains: Sequence[Sample], pooled: Sample, prob: float, kind: Kind, probs: Sequence[float], iid: bool
-) -> list[float]:
-    """All statistics of one quantity: values first, their MCSE after.
-
-    Parameters
-    ----------
-    chains : sequence of Sample
-        Finite values of each chain that has any.
-    pooled : Sample
-        All of them together.
     prob, kind : interval
-    probs : sequence of float
+    probs : tuple of float
         Further quantiles.
     iid : bool
         Draws are independent, so that errors follow from all of them; otherwise from the spread
         between chains.
+    """
+
+    prob: float
+    kind: Kind = "eti"
+    probs: tuple[float, ...] = ()
+    iid: bool = False
+
+    @property
+    def levels(self) -> list[float]:
+        """Levels of all quantiles: the median, the ends of an equal-tailed interval, `probs`."""
+        ends = ((1 - self.prob) / 2, (1 + self.prob) / 2) if self.kind == "eti" else ()
+        return [0.5, *ends, *self.probs]
+
+    @property
+    def narrowest(self) -> float | None:
+        """Probability of the highest density interval, if that is asked."""
+        return self.prob if self.kind == "hdi" else None
+
+    @property
+    def count(self) -> int:
+        """Number of statistics without their errors: mean, sd, median, lower, upper, `probs`."""
+        return 5 + len(self.probs)
+
+
+def statistics(chains: Sequence[Chain], pooled: Pool, asked: Asked) -> tuple[list[float], list[float]]:
+    """All statistics of one quantity: values first, their MCSE after.
+
+    Parameters
+    ----------
+    chains : sequence of Chain
+        Finite values of each chain that has any.
+    pooled : Pool
+        All of them together.
+    asked : Asked
 
     Returns
     -------
     list of float
         mean, sd, median, lower, upper, further quantiles, then the MCSE of each.
+    list of float
+        Levels of further quantiles that the errors were taken from.
     """
     if not chains:
-        return [math.nan] * (2 * (5 + len(probs)))
-    levels = levels_of(prob, kind, probs)
-    moments, quantiles = pooled.moments, pooled.quantiles(levels)
+        return [math.nan] * (2 * asked.count), []
+    quantiles = pooled.quantiles(asked.levels)
+    around, share = _around(chains, quantiles, asked)
+    ends = np.array(pooled.quantiles(around.ravel().tolist())).reshape(around.shape)
+    # Shares first: the distance of two doubles may be none.
+    errors = (ends[1] * share - ends[0] * share).tolist()
+    sd, *errors_of_moments = _moments(chains, pooled, iid=asked.iid)
+    if asked.kind == "hdi":
+        quantiles[1:1] = pooled.narrowest(asked.prob)
+        errors[1:1] = spread_to_mcse(np.array([chain.narrowest(asked.prob) for chain in chains]).T).tolist()
+    return [pooled.moments.mean, sd, *quantiles, *errors_of_moments, *errors], around.ravel().tolist()
+
+
+def _moments(chains: Sequence[Chain], pooled: Pool, *, iid: bool) -> tuple[float, float, float]:
+    """Standard deviation, and the errors of mean and standard deviation."""
+    moments = pooled.moments
     if iid:
-        around = pooled.quantiles(levels_of_errors(levels, moments.count))
-        low, high = around[: len(levels)], around[len(levels) :]
-        errors = [(b - a) / 2 for a, b in zip(low, high, strict=True)]
-        sd, excess = moments.sd, moments.fourth / moments.count - moments.sd**4
-        error_mean = sd / math.sqrt(moments.count)
-        error_sd = math.sqrt(max(excess, 0.0) / moments.count) / (2 * sd) if sd else 0.0
+        sd = moments.sd
+        error, error_sd = sd / math.sqrt(moments.count), 0.0
+        if moments.second:
+            variance = moments.second / (moments.count - 1)
+            excess = max(moments.fourth / moments.count - variance**2, 0.0)
+            error_sd = moments.scaled(math.sqrt(excess / moments.count) / (2 * math.sqrt(variance)))
     else:
-        own = [[chain.moments.mean, chain.moments.sd, *chain.quantiles(levels)] for chain in chains]
-        error_mean, error_sd, *errors = spread_to_mcse(np.array(own).T).tolist()
-    if kind == "hdi":
-        quantiles[1:1] = pooled.narrowest(prob)
-        errors[1:1] = spread_to_mcse(np.array([chain.narrowest(prob) for chain in chains]).T).tolist()
-    return [moments.mean, moments.sd, *quantiles, error_mean, error_sd, *errors]
+        own = np.array([[chain.moments.mean, chain.moments.sd] for chain in chains]).T
+        error, error_sd = spread_to_mcse(own).tolist()
+        sd = moments.sd
+        if len(chains) > 1 and moments.second:
+            # A mean that is nearly exact takes no degree of freedom off: what it varies by is added, not guessed.
+            between = float(np.var(np.ldexp(own[0], -moments.exponent), ddof=1)) / len(chains)
+            sd = moments.scaled(math.sqrt(moments.second / moments.count + between))
+    # Nothing is known better than to one draw on the other side of the widest gap: chains of a quantity with few
+    # values, or with two peaks, may all place the same number of draws on either side, and yet not the exact share.
+    low, high = min((chain.widest_gap() for chain in chains), key=lambda pair: pair[1] / 2 - pair[0] / 2)
+    step = high / moments.count - low / moments.count
+    error = math.hypot(error, step)
+    if sd:
+        moved = abs(low / sd - moments.mean / sd) + abs(high / sd - moments.mean / sd)
+        error_sd = math.hypot(error_sd, step * moved / 2)
+    return sd, error, error_sd
 
 
-def levels_of(prob: float, kind: Kind, probs: Sequence[float]) -> list[float]:
-    """Levels of the quantiles that a summary needs: the median, the ends of an equal-tailed interval, `probs`."""
-    return [0.5, *(((1 - prob) / 2, (1 + prob) / 2) if kind == "eti" else ()), *probs]
+def _around(chains: Sequence[Chain], quantiles: Sequence[float], asked: Asked) -> tuple[Array, Array]:
+    """Levels on either side of each quantile, and the share of the distance of their quantiles that is its error.
 
+    Of independent draws one binomial standard error up and down, and a half; of others the error of the distribution
+    function at the quantile, divided by its slope.
 
-def levels_of_errors(levels: Sequence[float], count: int) -> list[float]:
-    """One binomial standard error of `count` independent draws down from all levels, then up from all.
-
-    Half the distance between their quantiles is the error of the quantiles at `levels`.
+    Returns
+    -------
+    array of shape (2, quantiles)
+    array of shape (quantiles,)
     """
-    steps = [math.sqrt(level * (1 - level) / count) for level in levels] if count else [0.0] * len(levels)
-    low = [max(level - step, 0.0) for level, step in zip(levels, steps, strict=True)]
-    high = [min(level + step, 1.0) for level, step in zip(levels, steps, strict=True)]
-    return low + high
+    levels = np.array(asked.levels)
+    sizes = np.array([chain.moments.count for chain in chains], dtype=np.float64)
+    total = sizes.sum()
+    if asked.iid:
+        step = np.sqrt(levels * (1 - levels) / total)
+        return np.clip([levels - step, levels + step], 0.0, 1.0), np.full(levels.size, 0.5)
+    sides = np.array([chain.counts(quantiles) for chain in chains])
+    # Where many draws equal the quantile, the worse of the errors below and above them.
+    errors = np.array(
+        [
+            max(level_mcse(sides[:, side, place], sizes, level) for side in (0, 1))
+            for place, level in enumerate(asked.levels)
+        ]
+    )
+    step = np.fmax(errors, _SLOPE / total)
+    around = np.clip([levels - step, levels + step], 0.0, 1.0)
+    return around, errors / (around[1] - around[0])
 
 
-def array_statistics(
-    values: Array, prob: float, kind: Kind, probs: Sequence[float], iid: bool
-) -> tuple[list[float], int]:
+def sure_statistics(value: float, asked: Asked) -> list[float]:
+    """Statistics of a quantity that is always the same."""
+    return [value, 0.0, *([value] * (asked.count - 2)), *([0.0] * asked.count)]
+
+
+def array_statistics(values: Array, asked: Asked) -> tuple[list[float], int]:
     """Statistics of draws of shape (chain, draw), and how many were left out."""
     repeats = 1
     if values.strides == (0, 0):
@@ -234,9 +183,8 @@ def array_statistics(
     chains = [Sorted(np.sort(row)) for row in rows if row.size]
     left_out = 0 if whole else int(np.count_nonzero(~finite)) * repeats
     if chains and all(chain.values[0] == chains[0].values[0] == chain.values[-1] for chain in chains):
-        value, count = float(chains[0].values[0]), 5 + len(probs)
-        return [value, 0.0, *([value] * (count - 2)), *([0.0] * count)], left_out
-    return statistics(chains, Pooled(chains), prob, kind, probs, iid), left_out
+        return sure_statistics(float(chains[0].values[0]), asked), left_out
+    return statistics(chains, Pooled(chains), asked)[0], left_out
 
 
 def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tuple[float, float]:
@@ -260,7 +208,7 @@ def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tu
         return share, math.sqrt(guess * (1 - guess) / total)
     if iid:
         return share, math.sqrt(share * (1 - share) / total)
-    return share, float(spread_to_mcse(events / sizes))
+    return share, share_mcse(events, sizes)
 
 
 def least_squares(gram: Array, right: Array) -> Array:

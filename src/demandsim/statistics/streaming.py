@@ -1,34 +1,29 @@
 """Streams: statistics of Dask-backed draws, block by block, never holding the draws.
 
 Each block is sketched by itself, so that no block waits for another, and the sketches of a chain merge in
-the order of its blocks; a finished chain leaves its own statistics and is merged into the pool. Sketches
-are fine where the first block says that the quantiles will be; where all draws say that it was wrong,
-what it was wrong about is read a second time. Memory is that of a few blocks and sketches.
+the order of its blocks; the chains are merged at the end. Sketches are fine where the first block says that
+the quantiles will be; where all draws say that it was wrong, what it was wrong about is read a second time.
+Memory is that of a few blocks, and of one sketch per chain.
 """
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import product
-from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim._system import Array
 from demandsim.statistics.estimators import (
-    Kind,
-    Sample,
-    levels_of,
-    levels_of_errors,
+    Asked,
     share_and_error,
     statistics,
+    sure_statistics,
 )
-from demandsim.statistics.sketch import Focus, Moments, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
+from demandsim.statistics.sketch import Focus, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,45 +34,6 @@ Place = tuple[str, tuple[int, ...]]
 Row = tuple[list[float], int]
 #: Name of a variable, and its axes of chain and draw.
 Axes = tuple[str, int, int]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is asked of every element; see `statistics`."""
-
-    prob: float
-    kind: Kind
-    probs: tuple[float, ...]
-    iid: bool
-
-    @property
-    def levels(self) -> list[float]:
-        """Levels of all quantiles."""
-        return levels_of(self.prob, self.kind, self.probs)
-
-    @property
-    def narrowest(self) -> float | None:
-        """Probability of the highest density interval, if that is asked."""
-        return self.prob if self.kind == "hdi" else None
-
-
-@dataclass(frozen=True)
-class _ChainRecord:
-    """Statistics that a finished chain leaves: its sketch itself is only kept in the pool."""
-
-    moments: Moments
-    levels: Mapping[float, float]
-    interval: tuple[float, float]
-    #: Where the chain should have been counted finely.
-    missed: Focus
-
-    def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles at levels asked for in advance."""
-        return [self.levels[prob] for prob in probs]
-
-    def narrowest(self, prob: float) -> tuple[float, float]:
-        """Highest density interval, found in advance."""
-        return self.interval
 
 
 def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
@@ -95,23 +51,19 @@ def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
     return found
 
 
-def stream_statistics(
-    arrays: Mapping[str, xr.DataArray], prob: float, kind: Kind, probs: Sequence[float], iid: bool
-) -> dict[Place, Row]:
+def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[Place, Row]:
     """Statistics of every element of Dask-backed variables.
 
     Parameters
     ----------
     arrays : mapping of str to DataArray
         With dims ``chain`` and ``draw``.
-    prob, kind, probs, iid
-        As for `statistics`.
+    asked : Asked
 
     Returns
     -------
     mapping of (name, place) to (statistics, number left out)
     """
-    asked = _Asked(prob, kind, tuple(probs), iid)
     rows, missed = _read(arrays, asked, None)
     while missed:
         # The coarse counts of all draws say exactly where: once more is enough.
@@ -121,7 +73,7 @@ def stream_statistics(
 
 
 def _read(
-    arrays: Mapping[str, xr.DataArray], asked: _Asked, focus: dict[Place, Focus] | None
+    arrays: Mapping[str, xr.DataArray], asked: Asked, focus: dict[Place, Focus] | None
 ) -> tuple[dict[Place, Row], dict[Place, Focus]]:
     """Read all draws once: statistics, and where they should have been counted finely.
 
@@ -135,9 +87,7 @@ def _read(
     parts = _aligned([arrays[name] for name in names])
     blocks = parts[0].numblocks[axes[0][2]]
     token = uuid.uuid4().hex[:16]
-    focused, block, total, record, pool, done = (
-        f"{part}-{token}" for part in ("focus", "sketch", "chain", "record", "pool", "summary")
-    )
+    focused, block, total, done = (f"{part}-{token}" for part in ("focus", "sketch", "chain", "summary"))
 
     def keys(chain: int, place: int) -> list[tuple[Any, ...]]:
         return [
@@ -153,11 +103,8 @@ def _read(
         for place in range(1, blocks):
             before = (total if place > 1 else block, chain, place - 1)
             layer[total, chain, place] = (_merged, before, (block, chain, place))
-        whole = (total if blocks > 1 else block, chain, blocks - 1)
-        layer[record, chain] = (partial(_recorded, asked), whole)
-        layer[pool, chain] = (_merged, (pool, chain - 1), whole) if chain else whole
-    last = some.sizes["chain"] - 1
-    layer[done] = (partial(_finished, asked), (pool, last), [(record, chain) for chain in range(last + 1)])
+    wholes = [(total if blocks > 1 else block, chain, blocks - 1) for chain in range(some.sizes["chain"])]
+    layer[done] = (partial(_finished, asked), wholes)
     # Only statistics come back from the workers, not the sketches.
     graph = HighLevelGraph.from_collections(done, layer, dependencies=parts)
     found: tuple[dict[Place, Row], dict[Place, Focus]] = Delayed(done, graph).compute()
@@ -178,7 +125,7 @@ def _is_sure(values: Array) -> bool:
     return values.strides == (0,)
 
 
-def _guessed(axes: Sequence[Axes], asked: _Asked, draws: int, blocks: Sequence[Array]) -> dict[Place, Focus]:
+def _guessed(axes: Sequence[Axes], asked: Asked, draws: int, blocks: Sequence[Array]) -> dict[Place, Focus]:
     """Where to count finely, from one block."""
     return {
         key: guessed_focus(values[:1] if _is_sure(values) else values, asked.levels, asked.narrowest, draws)
@@ -199,41 +146,25 @@ def _merged(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict
     return {key: merged(sketch, part[key]) for key, sketch in total.items()}
 
 
-def _recorded(asked: _Asked, found: Mapping[Place, Sketch]) -> dict[Place, _ChainRecord]:
-    """Statistics of one chain."""
-    records = {}
-    for key, sketch in found.items():
-        if sketch.count:
-            # The errors of independent draws follow from all chains together.
-            table, levels = sketch.table(), [] if asked.iid else asked.levels
-            records[key] = _ChainRecord(
-                sketch.moments,
-                dict(zip(levels, table.quantiles(levels), strict=True)),
-                table.narrowest(asked.prob) if asked.kind == "hdi" else (math.nan, math.nan),
-                focus_on(table.unresolved(levels, asked.narrowest)),
-            )
-    return records
-
-
-def _finished(
-    asked: _Asked, pool: Mapping[Place, Sketch], records: Sequence[Mapping[Place, _ChainRecord]]
-) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+def _finished(asked: Asked, found: Sequence[Mapping[Place, Sketch]]) -> tuple[dict[Place, Row], dict[Place, Focus]]:
     """Statistics of all chains together with their errors, and where they should have been counted finely."""
     rows: dict[Place, Row] = {}
     missed: dict[Place, Focus] = {}
-    for key, sketch in pool.items():
-        own = [record[key] for record in records if key in record]
-        samples: list[Sample] = list(own)
-        table = sketch.table()
-        row = statistics(samples, table, asked.prob, asked.kind, asked.probs, asked.iid)
+    for key in found[0]:
+        own = [sketches[key] for sketches in found]
+        sketch = reduce(merged, own)
+        table, chains = sketch.table(), [one.table() for one in own if one.count]
         if sketch.count and sketch.smallest == sketch.largest:
-            count = 5 + len(asked.probs)
-            row = [sketch.smallest, 0.0, *([sketch.smallest] * (count - 2)), *([0.0] * count)]
-        rows[key] = (row, sketch.invalid)
-        levels = [*asked.levels, *(levels_of_errors(asked.levels, sketch.count) if asked.iid else ())]
-        found = reduce(or_, (one.missed for one in own), focus_on(table.unresolved(levels, asked.narrowest)))
-        if found.negative or found.positive:
-            missed[key] = sketch.focus | found
+            rows[key] = (sure_statistics(sketch.smallest, asked), sketch.invalid)
+            levels = asked.levels
+        else:
+            row, around = statistics(chains, table, asked)
+            rows[key] = (row, sketch.invalid)
+            levels = [*asked.levels, *around]
+        coarse = table.unresolved(levels, asked.narrowest)
+        coarse += [one for chain in chains for one in chain.unresolved([], asked.narrowest)]
+        if coarse:
+            missed[key] = sketch.focus | focus_on(coarse)
     return rows, missed
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from demandsim._system import Array, cores
 from demandsim.errors import DemandsimError, DesignWarning, check_known
 from demandsim.statistics.design import design_of
-from demandsim.statistics.estimators import Kind, array_statistics, check_prob, share_and_error
+from demandsim.statistics.estimators import Asked, Kind, array_statistics, check_prob, share_and_error
 from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.streaming import stream_shares, stream_statistics
 
@@ -86,7 +86,7 @@ def summarize(
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     warn_one_chain(data)
-    names, rows = _names(probs), _rows(kept, prob, kind, probs, iid)
+    names, rows = _names(probs), _rows(kept, Asked(prob, kind, tuple(probs), iid))
     some_invalid = any(left_out for _, left_out in rows.values())
     labels = [*names, "n_invalid"] if some_invalid else names
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
@@ -102,7 +102,7 @@ def summarize(
 
 
 def _rows(
-    arrays: Mapping[Any, xr.DataArray], prob: float, kind: Kind, probs: Sequence[float], iid: bool
+    arrays: Mapping[Any, xr.DataArray], asked: Asked
 ) -> dict[tuple[str, tuple[int, ...]], tuple[list[float], int]]:
     """Statistics of every element of every variable, and how many draws were left out."""
     lazy = {str(name): array for name, array in arrays.items() if array.chunks is not None}
@@ -110,12 +110,12 @@ def _rows(
     jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array)]
 
     def one(values: Array) -> tuple[list[float], int]:
-        return array_statistics(values, prob, kind, probs, iid)
+        return array_statistics(values, asked)
 
     large = sum(values.size for _, values in jobs) > _WORTH_THREADS
     found = _mapped(one, [values for _, values in jobs], large)
     rows = dict(zip((key for key, _ in jobs), found, strict=True))
-    return rows | (stream_statistics(lazy, prob, kind, probs, iid) if lazy else {})
+    return rows | (stream_statistics(lazy, asked) if lazy else {})
 
 
 def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) -> Iterator[Any]:

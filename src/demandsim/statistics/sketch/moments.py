@@ -12,56 +12,104 @@ import numpy as np
 
 from demandsim._system import Array
 
-__all__ = ["Moments", "merged_moments", "moments_of"]
+__all__ = ["Moments", "merged_moments", "moments_of", "moments_of_copies"]
 
 
 _STEP = 8_192
+#: Binary exponents up to which fourth powers of the values, and of their smallest deviations, are doubles.
+_TAME = 200
+#: Exponents whose powers of two, and their inverses, are doubles.
+_LEAST, _LARGEST = -1022, 1024
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean, and sums of the second to fourth powers of the deviations from it."""
+    """Count, mean, and sums of the second to fourth powers of the deviations from it.
+
+    Parameters
+    ----------
+    count : int
+    mean : float
+    second, third, fourth : float
+        Sums of powers of the deviations, divided by the same power of ``2**exponent``.
+    exponent : int
+        0, unless the values are so large or so small that their fourth powers are no doubles.
+    """
 
     count: int = 0
     mean: float = 0.0
     second: float = 0.0
     third: float = 0.0
     fourth: float = 0.0
+    exponent: int = 0
+
+    def scaled(self, value: float) -> float:
+        """Give a length in units of ``2**exponent`` back in the unit of the values; infinite if it is no double."""
+        return float(np.ldexp(value, self.exponent))
 
     @property
     def sd(self) -> float:
         """Standard deviation with one degree of freedom taken off; 0 for a single value."""
-        return math.sqrt(self.second / (self.count - 1)) if self.count > 1 else 0.0
+        return self.scaled(math.sqrt(self.second / (self.count - 1))) if self.count > 1 else 0.0
 
 
 def moments_of(values: Array) -> Moments:
-    """Moments of finite values, in pieces that fit in the cache."""
+    """Moments of finite values of any size and of any type, computed in doubles, in pieces that fit in the cache."""
     total = Moments()
-    # Powers of values beyond 1e77 overflow to infinity, which is what a summary then says.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, values.size, _STEP):
-            part = values[start : start + _STEP]
-            mean = part.sum().item() / part.size
-            deviation = part - mean
-            square = deviation * deviation
-            # Sums, not dot products: the bits of BLAS may depend on its threads.
-            second, rest = square.sum().item(), deviation.sum().item() / part.size
-            deviation *= square
-            square *= square
-            # The mean is rounded: what the deviations still add up to belongs to it.
-            piece = Moments(part.size, mean + rest, second, deviation.sum().item(), square.sum().item())
-            total = merged_moments(total, piece) if start else piece
+    for start in range(0, values.size, _STEP):
+        part = values[start : start + _STEP].astype(np.float64)
+        exponent = _exponent_of(max(-part.min().item(), part.max().item()))
+        if exponent:
+            part *= math.ldexp(1.0, -exponent)
+        mean = part.sum().item() / part.size
+        deviation = np.subtract(part, mean, out=part)
+        square = deviation * deviation
+        # Sums, not dot products: the bits of BLAS may depend on its threads.
+        second, rest = square.sum().item(), deviation.sum().item() / part.size
+        deviation *= square
+        square *= square
+        # The mean is rounded: what the deviations still add up to belongs to it.
+        mean = math.ldexp(mean + rest, exponent)
+        piece = Moments(part.size, mean, second, deviation.sum().item(), square.sum().item(), exponent)
+        total = merged_moments(total, piece) if start else piece
     return total
+
+
+def moments_of_copies(value: float, times: int) -> Moments:
+    """Moments of one value `times` over."""
+    return Moments(times, value, exponent=_exponent_of(abs(value)))
+
+
+def _exponent_of(largest: float) -> int:
+    """Exponent by which values of at most this magnitude are scaled before they are squared."""
+    if not largest:
+        # Zeros have no size: whatever they are merged with sets the scale.
+        return _LEAST
+    exponent = math.frexp(largest)[1]
+    return 0 if abs(exponent) <= _TAME else min(max(exponent, _LEAST), _LARGEST)
+
+
+def _scaled_to(moments: Moments, exponent: int) -> Moments:
+    step = moments.exponent - exponent
+    if not step:
+        return moments
+    second, third, fourth = (
+        math.ldexp(value, power * step)
+        for power, value in ((2, moments.second), (3, moments.third), (4, moments.fourth))
+    )
+    return Moments(moments.count, moments.mean, second, third, fourth, exponent)
 
 
 def merged_moments(a: Moments, b: Moments) -> Moments:
     """Moments of two samples together."""
     if not a.count or not b.count:
         return a if a.count else b
+    exponent = max(a.exponent, b.exponent)
+    a, b = _scaled_to(a, exponent), _scaled_to(b, exponent)
     n = a.count + b.count
-    delta = b.mean - a.mean
+    centre = math.ldexp(a.mean, -exponent)
+    delta = math.ldexp(b.mean, -exponent) - centre
     p, q = a.count / n, b.count / n
-    # Products, not powers: a Python power that overflows raises, a product gives infinity.
     square = delta * delta
     second = a.second + b.second + square * p * b.count
     third = a.third + b.third + square * delta * p * b.count * (p - q) + 3 * delta * (p * b.second - q * a.second)
@@ -72,4 +120,4 @@ def merged_moments(a: Moments, b: Moments) -> Moments:
         + 6 * square * (p * p * b.second + q * q * a.second)
         + 4 * delta * (p * b.third - q * a.third)
     )
-    return Moments(n, a.mean + delta * b.count / n, second, third, fourth)
+    return Moments(n, math.ldexp(centre + delta * b.count / n, exponent), second, third, fourth, exponent)

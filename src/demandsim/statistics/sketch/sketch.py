@@ -29,7 +29,7 @@ from demandsim.statistics.sketch.bins import (
     coarse_key,
     lowest_value,
 )
-from demandsim.statistics.sketch.moments import Moments, merged_moments, moments_of
+from demandsim.statistics.sketch.moments import Moments, merged_moments, moments_of, moments_of_copies
 
 __all__ = ["Sketch", "Table", "merged", "repeated", "sketch_of"]
 
@@ -88,6 +88,21 @@ class Table:
         below, above = self._order_statistics(low), self._order_statistics(high)
         found: list[float] = (below + (above - below) * (ranks - low)).tolist()
         return found
+
+    def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
+        """How many values are at most each of some numbers, spread evenly inside each bin; the same for below."""
+        x = np.asarray(values, dtype=np.float64)
+        place = np.minimum(self.high.searchsorted(x, side="left"), self.number.size - 1)
+        width = self.high[place] - self.low[place]
+        share = np.divide(x - self.low[place], width, out=(x >= self.low[place]).astype(np.float64), where=width > 0)
+        found = self._upto[place] - self.number[place] * (1 - np.clip(share, 0.0, 1.0))
+        return found, found
+
+    def widest_gap(self) -> tuple[float, float]:
+        """Neighbouring bins that are farthest apart: from the end of the one to the start of the other."""
+        low, high = np.append(self.low[:1], self.high[:-1]), self.low
+        place = int(np.argmax(high - low))
+        return float(low[place]), float(high[place])
 
     def _stops(self, prob: float) -> npt.NDArray[np.intp]:
         """For each bin, the last of the shortest run from it that holds `prob`; past the end if there is none."""
@@ -239,7 +254,7 @@ def repeated(value: float, times: int, focus: Focus = EVERYWHERE) -> Sketch:
     negative = binned(one, focus.negative, times) if value < 0 else NOTHING
     positive = binned(one, focus.positive, times) if value > 0 else NOTHING
     zeros = times if value == 0 else 0
-    return Sketch(Moments(times, value), value, value, negative, positive, zeros, 0, focus)
+    return Sketch(moments_of_copies(value, times), value, value, negative, positive, zeros, 0, focus)
 
 
 def merged(a: Sketch, b: Sketch) -> Sketch:
