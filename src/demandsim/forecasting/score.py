@@ -12,7 +12,8 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, UnitError, check_known
 from demandsim.forecasting.rules import crps, energy, interval_score, log_score, pit, quantile_score
-from demandsim.statistics.estimators import check_prob, spread_to_mcse
+from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.mcse import spread_to_mcse
 from demandsim.statistics.summarize import run_attrs
 from demandsim.units.convert import conversion_factor
 

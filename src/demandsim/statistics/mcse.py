@@ -79,9 +79,10 @@ def level_mcse(counts: Array, sizes: Array, level: float) -> float:
     r"""Standard error of the distribution function at the quantile of a level.
 
     Where every chain has the same number of draws below, or the next, the quantile lies among m draws of one cell, one
-    of each chain, as one of m evenly drawn numbers lies in its interval: by a beta distribution, whose variance is
-    :math:`m^2 f (1 - f) / (m + 2)` draws squared. Otherwise it is the spread of the chains. To either is added the bias
-    of quantiles that are linear between draws, which is :math:`1/2 - p` draws.
+    of each chain, as one of m evenly drawn numbers in its interval: by a beta distribution, and the error is
+    :math:`m^2 f (1 - f) / (m + 1)` draws squared. (The variance has m + 2; but short tails, and one error shall cover
+    68%.) Otherwise it is the spread of the chains. To either is added the bias of quantiles that are linear between
+    draws, :math:`1/2 - p` draws.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def level_mcse(counts: Array, sizes: Array, level: float) -> float:
     chance = _chance(counts, level * sizes)
     if chance is None:
         return math.hypot(float(spread_to_mcse(counts / sizes)), bias / total)
-    return math.sqrt(float(np.sum(chance * (1 - chance))) * chains / (chains + 2) + bias * bias) / total
+    return math.sqrt(float(np.sum(chance * (1 - chance))) * chains / (chains + 1) + bias * bias) / total
 
 
 def _chance(counts: Array, expected: Array) -> Array | None:
