@@ -148,7 +148,6 @@ def truth(statistic):
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_monte_carlo_errors_are_as_large_as_the_errors_really_are(model, design):
-    # Random draws tell the error from all of them; the others from 8 chains, whose spread has heavier tails.
     tables = [
         ds.summarize(model.simulate(draws=512, chains=8, seed=seed, design=design, keep=["product"])).product
         for seed in range(SEEDS)
@@ -156,7 +155,8 @@ def test_monte_carlo_errors_are_as_large_as_the_errors_really_are(model, design)
     for statistic in ("mean", "median", "lower", "upper"):
         errors = np.array([t.sel(statistic=statistic).item() for t in tables]) - truth(statistic)
         mcse = np.array([t.sel(statistic=f"mcse_{statistic}").item() for t in tables])
-        assert 0.75 < np.std(errors / mcse) < 1.3, statistic
+        # 68.3% of so many seeds, and three of their standard errors.
+        assert 0.55 < np.mean(np.abs(errors) <= mcse) < 0.82, statistic
         # And the estimates are not off to one side (a quotient may be: a large error comes with a large spread).
         if statistic == "mean":
             assert abs(np.mean(errors)) < 4 * np.std(errors) / math.sqrt(SEEDS)
@@ -171,7 +171,7 @@ def test_probabilities_have_honest_errors_too(model, design):
         for seed in range(SEEDS)
     ]
     z = np.array([(f.probability.item() - expected) / f.mcse.item() for f in found])
-    assert 0.75 < np.std(z) < 1.3
+    assert 0.55 < np.mean(np.abs(z) <= 1) < 0.82
 
 
 def test_a_balanced_design_has_the_smaller_error_and_says_so(model):

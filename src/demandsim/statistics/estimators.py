@@ -129,7 +129,8 @@ def _moments(chains: Sequence[Chain], pooled: Pool, *, iid: bool) -> tuple[float
     # values, or with two peaks, may all place the same number of draws on either side, and yet not the exact share.
     low, high = min((chain.widest_gap() for chain in chains), key=lambda pair: pair[1] / 2 - pair[0] / 2)
     step = high / moments.count - low / moments.count
-    error = math.hypot(error, step)
+    if not iid:
+        error = math.hypot(error, step)
     if sd:
         moved = abs(low / sd - moments.mean / sd) + abs(high / sd - moments.mean / sd)
         error_sd = math.hypot(error_sd, step * moved / 2)

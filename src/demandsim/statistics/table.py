@@ -179,8 +179,8 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     >>> print(ds.table(summary, model.point()))
                      point   mean     P5    P50    P95 MCSE of mean          unit
     quantity scenario
-    cards    100T    85.78  128.9  20.93  87.59  369.8        0.027  10,000 cards
-    capex    100T    128.7  199.3  29.57  131.7  587.8        0.056        bn CNY
+    cards    100T    85.78  128.8  20.98  87.57  369.1        0.022  10,000 cards
+    capex    100T    128.7  199.2  29.74  131.5  586.0        0.040        bn CNY
     """
     import pandas as pd
 
