@@ -64,7 +64,8 @@ def summarize(
     For the design ``random`` the MCSE of the mean is :math:`s / \sqrt n`, that of the sd
     :math:`\sqrt{(m_4 - s^4) / n} / 2s`, that of a quantile half the distance between the quantiles
     one binomial standard error up and down. For the other designs, whose draws depend on each
-    other, it comes from the spread of the chains, which are independent randomisations.
+    other, it comes from the spread of the chains, which are independent randomisations: of their means and sds, and,
+    for a quantile, of their shares of draws below it, divided by the slope there. It is 0 only where the value is sure.
 
     Dask-backed draws are read block by block; once, or twice where the first block misleads about the rest.
 
@@ -191,7 +192,7 @@ def probability(
     Notes
     -----
     For independent draws :math:`\sqrt{p (1 - p) / n}`; for the other designs, the spread between
-    chains. Where the event happened in no draw, or in all, the error is that of
+    chains, and one draw of all. Where the event happened in no draw, or in all, the error is that of
     :math:`p = (k + 1/2) / (n + 1)`: never zero.
 
     Examples
