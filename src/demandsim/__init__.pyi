@@ -9,6 +9,8 @@ from .errors import DemandsimError as DemandsimError
 from .graph.assumption import Assumption as Assumption
 from .graph.graph import Equation as Equation
 from .graph.graph import equation as equation
+from .graph.label_correlation import ar1 as ar1
+from .graph.label_correlation import exponential as exponential
 from .model import Model as Model
 from .report import write_report as write_report
 from .sampling.receipt import receipt as receipt
@@ -32,6 +34,7 @@ __all__ = [
     "DemandsimError",
     "Equation",
     "Model",
+    "ar1",
     "constant",
     "convert",
     "cross_check",
@@ -39,6 +42,7 @@ __all__ = [
     "distributions",
     "equation",
     "equations",
+    "exponential",
     "forecasting",
     "list_series",
     "list_studies",

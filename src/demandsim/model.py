@@ -28,6 +28,7 @@ from demandsim.graph.bounds import about
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph, unused_words
+from demandsim.graph.label_correlation import LabelKey, LabelRank, checked_label_correlations, replaced_labels
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.presentation import Presentation
 from demandsim.graph.scenario import Scenarios
@@ -58,6 +59,7 @@ _PARTS = (
     "equations",
     "assumptions",
     "correlations",
+    "label_correlations",
     "scenarios",
     "notes",
     "dimensions",
@@ -78,6 +80,8 @@ class Model:
         Anything else is taken as the distribution of an `Assumption` without unit.
     correlations : mapping of (str, str) to float, optional
         Spearman rank correlations.
+    label_correlations : mapping of (str, str) or (str, str, str), optional
+        Those between labels, by assumption and dim or two assumptions and dim, as `correlate_labels` takes them.
     scenarios : mapping of dim to (label to (assumption to value)), optional
     notes : StudyNotes, optional
     dimensions : sequence of str, optional
@@ -118,6 +122,7 @@ class Model:
     equations: Mapping[str, Equation]
     assumptions: Mapping[str, Assumption]
     correlations: Correlations
+    label_correlations: Mapping[LabelKey, LabelRank]
     scenarios: Scenarios
     notes: StudyNotes
     dimensions: tuple[str, ...]
@@ -134,6 +139,7 @@ class Model:
         assumptions: Mapping[str, Any],
         *,
         correlations: Correlations | None = None,
+        label_correlations: Mapping[Any, Any] | None = None,
         scenarios: Mapping[str, Mapping[str, Mapping[str, Any]]] | Scenarios | None = None,
         notes: StudyNotes | None = None,
         dimensions: Sequence[str] | None = None,
@@ -142,6 +148,7 @@ class Model:
     ) -> None:
         parts: dict[str, Any] = {
             "correlations": correlations or {},
+            "label_correlations": label_correlations or {},
             "scenarios": scenarios or {},
             "notes": notes or StudyNotes(),
             "dimensions": dimensions,
@@ -158,13 +165,14 @@ class Model:
         That assumptions of the names `told` may be unused is known, and not worth a warning.
         """
         made = object.__new__(cls)
-        unsaid = {"correlations": {}, "scenarios": {}, "notes": StudyNotes(), "evidence": (), "nearest": False}
+        unsaid = {"correlations": {}, "label_correlations": {}, "scenarios": {}, "notes": StudyNotes(), "evidence": (), "nearest": False}
         made._build(equations, assumptions, **{**unsaid, "dimensions": None, **parts})
         return made
 
     def finished(self) -> Model:
         """Return the model itself; warn of correlations without effect and of assumptions that nothing asks for."""
-        for pair, why in self._without_effect(self.correlations).items():
+        layout, made = self.program.layout, self.program.transforms
+        for pair, why in without_effect(self.correlations, self.label_correlations, made, layout).items():
             # Where only scenarios pin it, that is what they are for: the receipt says so.
             if any(self.assumptions[name].distribution.is_constant for name in pair):
                 warn(why, CorrelationWarning)
@@ -201,13 +209,15 @@ class Model:
         if before is None or not _same_dimensions(before, graph, assumed):
             points = {name: a.point * base_factor(a.unit) for name, a in assumed.items()}
             check_units(graph, points, {name: a.unit for name, a in assumed.items()})
-        draft = draft_program(assumed, grid, pairs, dimensions=order, nearest=parts["nearest"])
+        ranks = checked_label_correlations(parts["label_correlations"], assumed)
+        draft = draft_program(assumed, grid, pairs, ranks, dimensions=order, nearest=parts["nearest"])
         program = compile_program(draft, graph, before.program if before is not None else None)
         check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
         for name, value in {
             "equations": MappingProxyType({made.name: made for made in given}),
             "assumptions": MappingProxyType(assumed),
             "correlations": MappingProxyType(pairs),
+            "label_correlations": MappingProxyType(ranks),
             "scenarios": grid,
             "notes": parts["notes"],
             "dimensions": order,
@@ -434,12 +444,63 @@ class Model:
         """
         new = checked_correlations(correlations, self.assumptions)
         made = self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
-        for why in made._without_effect(new).values():
-            raise CorrelationError(f"{why}; give it a distribution, or leave the pair out")
+        made._check_effect(new, {})
         return made
 
-    def _without_effect(self, correlations: Correlations) -> dict[tuple[str, str], str]:
-        return without_effect(correlations, self.program.transforms, self.program.layout)
+    def correlate_labels(self, of: str | tuple[str, str], *, dim: str, rank: Any, nearest: bool = False) -> Model:
+        """Return a model in which the labels of an assumption along a dim move together.
+
+        Parameters
+        ----------
+        of : str, or (str, str)
+            An assumption with that dim; or two, whose labels then go together across.
+        dim : str
+            Such as ``"year"`` or ``"hardware"``.
+        rank : float, `ar1`, `exponential`, or matrix
+            Spearman rank correlation: one number for all pairs of labels; by distance; or a matrix by label, as a
+            DataArray, a DataFrame, nested mappings (what is not named is 0) or rows in the order of the labels. Of two
+            assumptions rows are the labels of the first.
+        nearest : bool, default False
+            Use the nearest possible correlations where these are impossible.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        CorrelationError
+            If the assumption has no such dim, the matrix does not fit its labels, or the correlations cannot be had.
+
+        Notes
+        -----
+        Labels that differ along several dims go together by the product of what each dim says. Two assumptions that
+        `correlate` ties at equal labels, and whose labels go together alike, are tied at different labels by the
+        product as well.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> price = "lognormal(by('year', [100, 110, 120]), by('year', [200, 240, 280]))"
+        >>> years = {"year": [2025, 2026, 2028]}
+        >>> price = ds.distributions.as_distribution(price, years)
+        >>> model = ds.Model([], {"price": price}).correlate_labels("price", dim="year", rank=ds.ar1(0.8))
+        >>> rows = ds.receipt(model.simulate(seed=1))["rank_correlations"]
+        >>> rows["price[year=2026], price[year=2028]"]["requested"]
+        0.64
+        """
+        pair = (of, of) if isinstance(of, str) else tuple(of)
+        new = checked_label_correlations({(*pair, dim): rank}, self.assumptions)
+        made = self._with(
+            label_correlations=replaced_labels(self.label_correlations, new), nearest=nearest or self.nearest
+        )
+        made._check_effect({}, new)
+        return made
+
+    def _check_effect(self, correlations: Correlations, labels: Mapping[LabelKey, LabelRank]) -> None:
+        program = self.program
+        for why in without_effect(correlations, labels, program.transforms, program.layout).values():
+            raise CorrelationError(f"{why}; give it a distribution, or leave the pair out")
 
     def with_equations(self, *equations: Equation) -> Model:
         """Return a model with equations replaced or added; assumptions they compute give way.

@@ -52,6 +52,9 @@ def show(study: option.Study) -> None:
     for pair, rho in model.correlations.items():
         why = notes.reasons.get(tuple(sorted(pair)))
         print_line(f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""))
+    for (one, other, dim), rank in model.label_correlations.items():
+        of = one if one == other else f"{one} and {other}"
+        print_line(f"\nrank correlation of the labels of {of} along {dim}: {rank}")
     for dim, labels in model.scenarios.grid.items():
         for label, overrides in labels.items():
             sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())

@@ -80,6 +80,12 @@ def canonical(model: Model) -> dict[str, Any]:
         "assumptions": {name: _described(a) for name, a in sorted(model.assumptions.items())},
         "equations": {name: [e.unit, e.fingerprint, list(e.inputs)] for name, e in sorted(model.equations.items())},
         "correlations": sorted([*sorted(pair), rho] for pair, rho in model.correlations.items()),
+        # Only where there are some, so that a model without keeps its hash.
+        **(
+            {"label_correlations": sorted([*key, str(rank)] for key, rank in model.label_correlations.items())}
+            if model.label_correlations
+            else {}
+        ),
         "scenarios": {
             dim: {label: {n: _described(a) for n, a in sorted(over.items())} for label, over in labels.items()}
             for dim, labels in model.scenarios.grid.items()

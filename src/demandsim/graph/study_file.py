@@ -12,6 +12,7 @@ from demandsim.distributions.format import format_value, is_labelled
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, OutputError, StudyError
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.label_correlation import written_rank
 
 if TYPE_CHECKING:
     from demandsim.graph.presentation import Presentation
@@ -48,6 +49,10 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "correlations": [
             _without_empty({"between": pair, "spearman": rho, "source": notes.reasons.get(tuple(sorted(pair)))})
             for pair, rho in model.correlations.items()
+        ],
+        "label_correlations": [
+            {"of": list(dict.fromkeys(key[:2])), "dim": key[2], "spearman": written_rank(rank)}
+            for key, rank in model.label_correlations.items()
         ],
         "evidence": [piece.table() for piece in model.evidence],
         "published": [dataclasses.asdict(row) for row in notes.published],

@@ -14,7 +14,9 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
 from demandsim.errors import ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.correlation import Correlations
 from demandsim.graph.graph import Graph
+from demandsim.graph.label_correlation import LabelKey, LabelRank
 from demandsim.graph.scenario import Scenarios
 from demandsim.sampling.dependence import copula_of
 from demandsim.sampling.program import InverseTransform, Layout, Program
@@ -53,7 +55,8 @@ def _relative_spread(assumption: Assumption) -> float:
 def draft_program(
     assumptions: Mapping[str, Assumption],
     scenarios: Scenarios,
-    correlations: Mapping[tuple[str, str], float],
+    correlations: Correlations,
+    label_correlations: Mapping[LabelKey, LabelRank],
     *,
     dimensions: Sequence[str],
     nearest: bool = False,
@@ -66,6 +69,8 @@ def draft_program(
     scenarios : Scenarios
     correlations : mapping of (name, name) to float
         Spearman rank correlations.
+    label_correlations : mapping of (name, name, dim) to float, Decay or RankMatrix
+        Those between labels.
     dimensions : sequence of str
         Assumptions in the order in which they take dimensions of a low-discrepancy sequence.
     nearest : bool
@@ -78,7 +83,7 @@ def draft_program(
     """
     layout = _layout(assumptions, scenarios)
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
-    copula, used = copula_of(correlations, transforms, layout, nearest=nearest)
+    copula, used = copula_of(correlations, label_correlations, transforms, layout, nearest=nearest)
     return Program(layout, transforms, streams, copula, used, (), {}, {})
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from demandsim._system import Array
 from demandsim.errors import CorrelationError, CorrelationWarning
 from demandsim.graph.correlation import Correlations
+from demandsim.graph.label_correlation import Decay, LabelKey, LabelRank, RankMatrix
 from demandsim.sampling.copula import Copula, ImpossibleCopulaError, gaussian_copula
 from demandsim.sampling.margin import Margin, margin_of, normal_correlation, rank_correlation
-from demandsim.sampling.pairs import Pair, labels_of_streams, pairs_of
+from demandsim.sampling.pairs import Numbers, Pair, labels_of_streams, numbers, pairs_of
 from demandsim.sampling.program import InverseTransform, Layout
 
 __all__ = ["copula_of", "without_effect"]
 
 Transforms = Mapping[str, InverseTransform]
+LabelRanks = Mapping[LabelKey, LabelRank]
 
 #: Pairs that a message lists: all those of 16 assumptions.
 _LISTED = 120
@@ -25,7 +31,7 @@ _APART = 0.005
 
 
 def copula_of(
-    correlations: Correlations, transforms: Transforms, layout: Layout, *, nearest: bool = False
+    correlations: Correlations, labels: LabelRanks, transforms: Transforms, layout: Layout, *, nearest: bool = False
 ) -> tuple[Copula, dict[Pair, float]]:
     """Build the copula that gives assumptions their rank correlations.
 
@@ -33,6 +39,8 @@ def copula_of(
     ----------
     correlations : mapping of (name, name) to float
         Spearman rank correlations.
+    labels : mapping of (name, name, dim) to float, Decay or RankMatrix
+        Those between labels.
     transforms : mapping of assumption to InverseTransform
     layout : Layout
     nearest : bool, default False
@@ -49,60 +57,119 @@ def copula_of(
     CorrelationError
         If a pair cannot have its correlation, or not all can have theirs together; with what can be had.
     """
-    labels = labels_of_streams(transforms, layout)
+    streams = labels_of_streams(transforms, layout)
+    found = numbers(transforms, layout)
 
     def margins(one: int, other: int) -> tuple[Margin, Margin]:
-        return _met(transforms, layout, (one, other))[0][1]
+        return _met(found, layout, (one, other))[0][1]
 
-    def built(asked: Correlations, nearest: bool) -> tuple[Copula, dict[Pair, float]]:
-        spread = _stream_pairs(asked, transforms, layout)
-        return gaussian_copula(labels, spread, margins=margins, nearest=nearest)
+    def built(asked: Correlations, ranks: LabelRanks, nearest: bool) -> tuple[Copula, dict[Pair, float]]:
+        spread = _stream_pairs(asked, ranks, transforms, layout)
+        return gaussian_copula(streams, spread, margins=margins, nearest=nearest)
 
-    def works(asked: Correlations) -> bool:
+    def works(asked: Correlations, ranks: LabelRanks) -> bool:
         try:
-            built(asked, False)
+            built(asked, ranks, False)
         except CorrelationError:
             return False
         return True
 
     try:
-        copula, used = built(correlations, nearest)
+        copula, used = built(correlations, labels, nearest)
     except ImpossibleCopulaError as error:
-        near = _named(error.used, labels, correlations)
-        raise _impossible(str(error), correlations, _typed(near, correlations, works)) from None
+        possible, key = _possible(labels, lambda ranks: works({}, ranks))
+        if key is not None:
+            rank = labels[key]
+            share = _largest(lambda share: works({}, {**possible, key: _scaled(rank, share)}))
+            raise _impossible_labels(str(error), key, _scaled(rank, share), layout) from None
+        near = _named(error.used, streams, correlations)
+        typed = _typed(near, correlations, lambda asked: works(asked, labels))
+        raise _impossible(str(error), correlations, typed) from None
     for pair, rho in used.items():
-        _warn_of_others(_met(transforms, layout, pair), rho)
+        _warn_of_others(_met(found, layout, pair), rho)
     return copula, used
 
 
-def without_effect(correlations: Correlations, transforms: Transforms, layout: Layout) -> dict[tuple[str, str], str]:
+def _possible(labels: LabelRanks, works: Callable[[LabelRanks], bool]) -> tuple[LabelRanks, LabelKey | None]:
+    """Correlations of labels that can be had together, and the first beyond them that cannot, if there is one."""
+    possible: dict[LabelKey, LabelRank] = {}
+    # Labels of one assumption come first: those across two build on them.
+    for key in sorted(labels, key=lambda key: key[0] != key[1]):
+        if not works({**possible, key: labels[key]}):
+            return possible, key
+        possible[key] = labels[key]
+    return possible, None
+
+
+def _largest(works: Callable[[float], bool]) -> float:
+    """Largest share of what was asked that works, to four digits."""
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if works(middle) else (low, middle)
+    return math.floor(low * 1e4) / 1e4
+
+
+def _impossible_labels(reason: str, key: LabelKey, largest: LabelRank, layout: Layout) -> CorrelationError:
+    """Labels that cannot go together as they are said to, and the largest part of it that can."""
+    one, other, dim = key
+    words = f"labels of '{one}'" if one == other else f"labels of '{one}' and '{other}'"
+    labels = layout.coords[dim]
+    shown = f"{largest}"
+    if isinstance(largest, RankMatrix):
+        shown = repr(
+            {
+                row: {column: rho for column, rho in zip(labels, values, strict=True) if one != other or row != column}
+                for row, values in zip(labels, largest.values, strict=True)
+            }
+        )
+    return CorrelationError(
+        f"{words} along '{dim}': {reason}; as much of it as can be had, to be given as it stands: rank={shown}; or "
+        "pass nearest=True to use the nearest"
+    )
+
+
+def _scaled(rank: LabelRank, share: float) -> LabelRank:
+    """Rank correlations of labels, less of them."""
+    if isinstance(rank, float):
+        return round(rank * share, 6)
+    if isinstance(rank, Decay):
+        return dataclasses.replace(rank, rank=round(rank.rank * share, 6))
+    values = tuple(tuple(rho if rho == 1 else round(rho * share, 6) for rho in row) for row in rank.values)
+    return RankMatrix(rank.labels, values)
+
+
+def without_effect(
+    correlations: Correlations, labels: LabelRanks, transforms: Transforms, layout: Layout
+) -> dict[tuple[str, str], str]:
     """Pairs of assumptions of which one is a sure value wherever they occur together, and why, in words."""
-    found: dict[tuple[str, str], list[bool]] = {}
-    for (one, other), rho in correlations.items():
-        for pair in _stream_pairs({(one, other): rho}, transforms, layout):
-            sure = [any(margin.is_constant for margin in margins) for _, margins in _met(transforms, layout, pair)]
-            found.setdefault((one, other), []).extend(sure)
-    return {
-        pair: f"the rank correlation of '{pair[0]}' and '{pair[1]}' has no effect: {_sure(pair, transforms)}"
-        for pair, sure in found.items()
-        if all(sure)
-    }
+    found = numbers(transforms, layout)
+    said: dict[tuple[str, str], tuple[Correlations, LabelRanks]]
+    said = {pair: ({pair: rho}, {}) for pair, rho in correlations.items()}
+    said |= {key[:2]: ({}, {key: rank}) for key, rank in labels.items()}
+    void = {}
+    for pair, (asked, ranks) in said.items():
+        met = [at for both in _stream_pairs(asked, ranks, transforms, layout) for at in _met(found, layout, both)]
+        if all(any(margin.is_constant for margin in margins) for _, margins in met):
+            words = f"'{pair[0]}' and '{pair[1]}'" if pair[0] != pair[1] else f"labels of '{pair[0]}'"
+            void[pair] = f"the rank correlation of {words} has no effect: {_sure(pair, transforms)}"
+    return void
 
 
 def _sure(pair: tuple[str, str], transforms: Transforms) -> str:
-    sure = [f"'{name}'" for name in pair if not transforms[name].varying.random]
+    sure = [f"'{name}'" for name in dict.fromkeys(pair) if not transforms[name].varying.random]
     if not sure:
         return "wherever one of them is uncertain the other is a sure value"
     return f"{' and '.join(sure)} {'is a sure value' if len(sure) == 1 else 'are sure values'}"
 
 
-def _met(transforms: Transforms, layout: Layout, pair: Pair) -> list[tuple[str, tuple[Margin, Margin]]]:
+def _met(found: Numbers, layout: Layout, pair: Pair) -> list[tuple[str, tuple[Margin, Margin]]]:
     """Where the numbers of two streams occur together, as words, and their margins: first where both are random."""
-    found = [
+    met = [
         (" and ".join(sorted((one.label, other.label))), (margin_of(one.law), margin_of(other.law)))
-        for one, other in pairs_of(transforms, layout, pair)
+        for one, other in pairs_of(found, layout, pair)
     ]
-    return [at for at in found if not any(margin.is_constant for margin in at[1])] or found[:1]
+    return [at for at in met if not any(margin.is_constant for margin in at[1])] or met[:1]
 
 
 def _warn_of_others(met: list[tuple[str, tuple[Margin, Margin]]], rho: float) -> None:
@@ -141,11 +208,8 @@ def _typed(near: Correlations, asked: Correlations, works: Callable[[Correlation
         short = {pair: round(rho, digits) for pair, rho in near.items() if round(rho, digits) or pair in asked}
         if works(short):
             return short
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if works({pair: middle * rho for pair, rho in asked.items()}) else (low, middle)
-    return {pair: math.trunc(low * rho * 1e4) / 1e4 for pair, rho in asked.items()}
+    share = _largest(lambda share: works({pair: round(share * rho, 6) for pair, rho in asked.items()}))
+    return {pair: round(share * rho, 6) for pair, rho in asked.items()}
 
 
 def _impossible(reason: str, asked: Correlations, typed: Correlations) -> CorrelationError:
@@ -165,17 +229,45 @@ def _listed(values: Correlations) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
-def _stream_pairs(correlations: Correlations, transforms: Transforms, layout: Layout) -> dict[Pair, float]:
-    """Spread correlations of assumptions over their elements: equal labels go together."""
+def _stream_pairs(
+    correlations: Correlations, labels: LabelRanks, transforms: Transforms, layout: Layout
+) -> dict[Pair, float]:
+    """Spread correlations of assumptions over their elements: equal labels go together, others as they are said to."""
+    along: dict[tuple[str, str], dict[str, Array]] = {}
+    for (one, other, dim), rank in labels.items():
+        count = layout.size(dim)
+        matrix = np.full((count, count), rank) if isinstance(rank, float) else rank.between(dim, layout.coords[dim])
+        if one == other:
+            np.fill_diagonal(matrix, 1.0)
+        along.setdefault((one, other), {})[dim] = matrix
     pairs: dict[Pair, float] = {}
-    for (one, other), rho in correlations.items():
-        first, second = transforms[one], transforms[other]
-        for a, b in itertools.product(_elements(first, layout), _elements(second, layout)):
-            if all(a[1][dim] == b[1][dim] for dim in a[1].keys() & b[1].keys()):
-                pair = (min(a[0], b[0]), max(a[0], b[0]))
-                if pairs.setdefault(pair, rho) != rho:
-                    raise CorrelationError(f"'{one}' and '{other}' are given two correlations")
+    for one, other in correlations:
+        if (one, other) in along or (other, one) in along:
+            raise CorrelationError(
+                f"'{one}' and '{other}' are correlated with correlate and, label by label, with correlate_labels; "
+                "leave one out"
+            )
+    said = {**dict.fromkeys(along, 1.0), **correlations}
+    for (one, other), rho in said.items():
+        across = _across(one, other, along)
+        for a, b in itertools.product(_elements(transforms[one], layout), _elements(transforms[other], layout)):
+            if a[0] != b[0]:
+                # What differs in several dims goes together by the product of all.
+                value = rho * math.prod(
+                    across[dim][a[1][dim], b[1][dim]] if dim in across else float(a[1][dim] == b[1][dim])
+                    for dim in a[1].keys() & b[1].keys()
+                )
+                if value or all(a[1][dim] == b[1][dim] for dim in a[1].keys() & b[1].keys()):
+                    pairs[min(a[0], b[0]), max(a[0], b[0])] = value
     return pairs
+
+
+def _across(one: str, other: str, along: Mapping[tuple[str, str], Mapping[str, Array]]) -> dict[str, Array]:
+    """How labels of two assumptions go together: as is said, or as those of either do if both do alike."""
+    if (one, other) in along or one == other:
+        return dict(along.get((one, other), {}))
+    first, second = along.get((one, one), {}), along.get((other, other), {})
+    return {dim: matrix for dim, matrix in first.items() if dim in second and np.array_equal(matrix, second[dim])}
 
 
 def _elements(transform: InverseTransform, layout: Layout) -> list[tuple[int, dict[str, int]]]:

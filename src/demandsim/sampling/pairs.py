@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from demandsim.distributions.base import Law
 from demandsim.sampling.program import InverseTransform, Layout
 
-__all__ = ["Number", "Pair", "labels_of_streams", "number_label", "numbers_of", "pairs_of"]
+__all__ = ["Number", "Numbers", "Pair", "labels_of_streams", "number_label", "numbers", "pairs_of"]
 
 #: Of positions of streams.
 Pair = tuple[int, int]
@@ -37,6 +37,11 @@ class Number:
     law: Law
     label: str
     at: Mapping[str, int]
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Assumption, variant and element."""
+        return self.name, self.variant, self.element
 
     @property
     def is_sure(self) -> bool:
@@ -71,32 +76,35 @@ def _place(transform: InverseTransform, layout: Layout, element: int) -> dict[st
     return dict(reversed(place.items()))
 
 
-def numbers_of(transforms: Mapping[str, InverseTransform], layout: Layout, stream: int) -> list[Number]:
-    """All numbers that a stream makes: one a scenario and, if its draw is shared, one a label."""
-    name, transform = next((name, made) for name, made in transforms.items() if stream in made.streams)
-    count = max(len(variant.laws) for variant in transform.variants)
-    elements = range(count) if len(transform.streams) == 1 else [transform.streams.index(stream)]
-    found = []
-    for variant, made in enumerate(transform.variants):
-        for element in elements:
-            at = _place(transform, layout, element) | (
-                {transform.scenario_dim: variant} if transform.scenario_dim else {}
-            )
-            law = made.laws[element if len(made.laws) > 1 else 0]
-            label = number_label(name, transform, layout, variant, element)
-            found.append(Number(name, variant, element, law, label, at))
+#: All numbers that each stream makes.
+Numbers = Mapping[int, Sequence[Number]]
+
+
+def numbers(transforms: Mapping[str, InverseTransform], layout: Layout) -> dict[int, list[Number]]:
+    """All numbers that each stream makes: one a scenario and, if its draw is shared, one a label."""
+    found: dict[int, list[Number]] = {}
+    for name, transform in transforms.items():
+        shared = len(transform.streams) == 1
+        for variant, made in enumerate(transform.variants):
+            for element in range(max(len(other.laws) for other in transform.variants)):
+                at = _place(transform, layout, element)
+                if transform.scenario_dim:
+                    at[transform.scenario_dim] = variant
+                law = made.laws[element if len(made.laws) > 1 else 0]
+                label = number_label(name, transform, layout, variant, element)
+                stream = transform.streams[0 if shared else element]
+                found.setdefault(stream, []).append(Number(name, variant, element, law, label, at))
     return found
 
 
-def pairs_of(transforms: Mapping[str, InverseTransform], layout: Layout, pair: Pair) -> Iterator[tuple[Number, Number]]:
+def pairs_of(found: Numbers, layout: Layout, pair: Pair) -> Iterator[tuple[Number, Number]]:
     """Numbers of two streams that occur together: in the same scenario and, where both have labels, at the same.
 
     Labels that a stream of its own feeds meet all others that it was correlated with.
     """
-    one, other = (numbers_of(transforms, layout, stream) for stream in pair)
-    both = list(itertools.product(one, other))
-    scenarios = [both_at for both_at in both if _agree(*both_at, layout.scenario_dims)]
-    return iter([found for found in scenarios if _agree(*found, layout.model_dims)] or scenarios)
+    both = list(itertools.product(found[pair[0]], found[pair[1]]))
+    scenarios = [met for met in both if _agree(*met, layout.scenario_dims)]
+    return iter([met for met in scenarios if _agree(*met, layout.model_dims)] or scenarios)
 
 
 def _agree(one: Number, other: Number, dims: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
-from demandsim.sampling.pairs import number_label, pairs_of
+from demandsim.sampling.pairs import Number, number_label, numbers, pairs_of
 from demandsim.sampling.program import Program
 from demandsim.sampling.run import Run
 
@@ -109,35 +109,41 @@ def told(total: Receipt, run: Run) -> dict[str, dict[str, Any]]:
 def _rank_correlations(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
     """What was asked of every pair of numbers that are correlated, and what their values have."""
     program = run.program
+    found = numbers(program.transforms, program.layout)
     met = [
         (one, other, rho)
         for pair, rho in program.correlations.items()
-        for one, other in pairs_of(program.transforms, program.layout, pair)
+        for one, other in pairs_of(found, program.layout, pair)
     ]
     if not met:
         return
-    random = {(n.name, n.variant, n.element) for row in met for n in row[:2] if not n.is_sure}
+    draws, ranks = _first_ranks(run, [number for row in met for number in row[:2]])
+    for one, other, rho in met:
+        row: dict[str, Any] = {"requested": float(f"{rho:.6g}"), "achieved": None, "draws": run.chains * draws}
+        sure = [f"'{number.label}'" for number in (one, other) if number.is_sure]
+        if sure:
+            row["void"] = f"{' and '.join(sure)} {'is a sure value' if len(sure) == 1 else 'are sure values'}"
+        else:
+            a, b = ranks[one.place], ranks[other.place]
+            spread = math.sqrt(float(a @ a) * float(b @ b))
+            row["achieved"] = round(float(a @ b) / spread, 6) if spread else None
+        yield ", ".join(sorted((one.label, other.label))), row
+
+
+def _first_ranks(run: Run, numbers: Sequence[Number]) -> tuple[int, dict[tuple[str, int, int], Array]]:
+    """How many draws of every chain are ranked, and their ranks, of those numbers that are random."""
+    random = {number.place for number in numbers if not number.is_sure}
     most = min(_RANKED_DRAWS, _RANKED_NUMBERS // max(len(random), 1)) // run.chains
     # A power of two, at which the beginning of a low-discrepancy sequence is even.
     draws = min(run.draws, 1 << max(most, 64).bit_length() - 1)
-    values: dict[tuple[str, int, int], list[Array]] = {key: [] for key in random}
+    values: dict[tuple[str, int, int], list[Array]] = {place: [] for place in random}
     for chain in range(run.chains):
         start = chain * run.draws
-        assumed = program.assume(run.grades(start, start + draws), draws, {name for name, _, _ in random})
+        assumed = run.program.assume(run.grades(start, start + draws), draws, {name for name, _, _ in random})
         for (name, variant, element), parts in values.items():
-            transform = program.transforms[name]
+            transform = run.program.transforms[name]
             parts.append(assumed[name].reshape(len(transform.variants), -1, draws)[variant, element])
-    ranks = {key: _ranks(np.concatenate(parts)) for key, parts in values.items()}
-    for one, other, rho in met:
-        row: dict[str, Any] = {"requested": float(f"{rho:.6g}"), "achieved": None, "draws": run.chains * draws}
-        both = [ranks.get((number.name, number.variant, number.element)) for number in (one, other)]
-        if both[0] is not None and both[1] is not None:
-            spread = math.sqrt(float(both[0] @ both[0]) * float(both[1] @ both[1]))
-            row["achieved"] = round(float(both[0] @ both[1]) / spread, 6) if spread else None
-        sure = " and ".join(f"'{number.label}'" for number in (one, other) if number.is_sure)
-        if sure:
-            row["void"] = f"{sure} {'are sure values' if one.is_sure and other.is_sure else 'is a sure value'}"
-        yield ", ".join(sorted((one.label, other.label))), row
+    return draws, {place: _ranks(np.concatenate(parts)) for place, parts in values.items()}
 
 
 def _ranks(values: Array) -> Array:

@@ -40,7 +40,7 @@ def changes(before: Model, after: Model, random: bool) -> list[str]:
             continue
         if _definition(before, one, name) != _definition(after, other, name):
             found.append(name)
-    if random and one["correlations"] != other["correlations"]:
+    if random and any(one.get(key) != other.get(key) for key in ("correlations", "label_correlations")):
         found.append(CORRELATIONS)
     return found
 

@@ -143,6 +143,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         [_equation(reference, own, where) for reference in study.equations],
         assumptions,
         correlations={table.between: table.spearman for table in study.correlations},
+        label_correlations={(*table.of, table.dim): table.spearman for table in study.label_correlations},
         scenarios=grid,
         notes=StudyNotes(
             study.name,

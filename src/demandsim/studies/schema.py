@@ -45,6 +45,16 @@ class CorrelationTable(_Table):
     source: str | None = Field(default=None, description="why")
 
 
+class LabelCorrelationTable(_Table):
+    """One ``[[label_correlations]]``."""
+
+    of: list[str] = Field(description="one assumption or two", min_length=1, max_length=2)
+    dim: str = Field(description="dim whose labels go together")
+    spearman: float | str | list[list[float]] = Field(
+        description="a number, 'ar1(0.8)', 'exponential(3)', or rows of numbers in the order of the labels"
+    )
+
+
 class PublishedTable(_Table):
     """One ``[[published]]``: a row as the source prints it."""
 
@@ -115,6 +125,9 @@ class Study(_Table):
     nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
     assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
     correlations: list[CorrelationTable] = Field(default_factory=list, description="rank correlations")
+    label_correlations: list[LabelCorrelationTable] = Field(
+        default_factory=list, description="rank correlations of labels"
+    )
     evidence: list[EvidenceTable] = Field(default_factory=list, description="tables of what was observed")
     presentation: PresentationTable = Field(
         default_factory=PresentationTable, description="a table of what readers look for first"
@@ -162,6 +175,7 @@ def _table_class(table: list[Any]) -> type[_Table]:
     tables: dict[str, type[_Table]] = {
         "assumptions": AssumptionTable,
         "correlations": CorrelationTable,
+        "label_correlations": LabelCorrelationTable,
         "evidence": EvidenceTable,
         "presentation": PresentationTable,
         "published": PublishedTable,

@@ -175,6 +175,9 @@ class InputSheets:
         for pair, rho in self.model.correlations.items():
             why = self.model.notes.reasons.get(tuple(sorted(pair)))
             page.add((pair[0], "input"), (pair[1], "input"), (float(rho), "input", "0.00##"), (why, "input"))
+        for (one, other, dim), rank in self.model.label_correlations.items():
+            said = (rank, "input", "0.00##") if isinstance(rank, float) else (str(rank), "input")
+            page.add((one, "input"), (other, "input"), said, (None, "input"), (dim, "input"))
 
     def _labels(self) -> None:
         for dim, labels in self.coords.items():

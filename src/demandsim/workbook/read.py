@@ -22,6 +22,7 @@ from demandsim.errors import (
     did_you_mean,
 )
 from demandsim.graph.graph import Equation
+from demandsim.graph.label_correlation import LabelKey
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation
 from demandsim.model import Model
@@ -97,7 +98,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     own = {made.name: made for made in equations}
     chosen = [_equation(entry, own) for entry in tables["equations"]]
     settings = _Settings(tables["notes"])
-    pairs, reasons = _correlations(tables["correlations"], assumptions)
+    pairs, ranks, reasons = _correlations(tables["correlations"], assumptions)
     published: list[tuple[Entry, Published]] = []
     if "published" in present:
         published = list(published_of(table_of(book, "published", INPUTS["published"].columns)))
@@ -115,6 +116,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             chosen,
             {name: found.made for name, found in assumptions.items()},
             correlations=pairs,
+            label_correlations=ranks,
             scenarios=scenarios,
             notes=notes,
             dimensions=[name for name in settings.dimensions if name in assumptions] or None,
@@ -175,8 +177,9 @@ def _equation(entry: Entry, own: Mapping[str, Equation]) -> Equation:
 
 def _correlations(
     table: SheetTable, assumptions: Mapping[str, Found]
-) -> tuple[dict[tuple[str, str], float], dict[tuple[str, ...], str]]:
+) -> tuple[dict[tuple[str, str], float], dict[LabelKey, Any], dict[tuple[str, ...], str]]:
     pairs: dict[tuple[str, str], float] = {}
+    ranks: dict[LabelKey, Any] = {}
     reasons: dict[tuple[str, ...], str] = {}
     for row in table:
         pair = row.needed("one"), row.needed("other")
@@ -184,6 +187,9 @@ def _correlations(
         for header, name in zip(("one", "other"), pair, strict=True):
             if name not in assumptions:
                 raise entry.fail(header, f"unknown assumption '{name}'{did_you_mean(name, assumptions)}")
+        if "dim" in table.columns and (dim := entry.text("dim")):
+            ranks[(*pair, dim)] = entry.value("spearman")
+            continue
         if pair[0] == pair[1]:
             raise entry.fail("other", f"'{pair[0]}' cannot be correlated with itself")
         rho = entry.number("spearman")
@@ -195,7 +201,7 @@ def _correlations(
         pairs[pair] = rho
         if why := entry.text("why"):
             reasons[tuple(sorted(pair))] = why
-    return pairs, reasons
+    return pairs, ranks, reasons
 
 
 class _Settings:
