@@ -165,7 +165,14 @@ class Model:
         That assumptions of the names `told` may be unused is known, and not worth a warning.
         """
         made = object.__new__(cls)
-        unsaid = {"correlations": {}, "label_correlations": {}, "scenarios": {}, "notes": StudyNotes(), "evidence": (), "nearest": False}
+        unsaid = {
+            "correlations": {},
+            "label_correlations": {},
+            "scenarios": {},
+            "notes": StudyNotes(),
+            "evidence": (),
+            "nearest": False,
+        }
         made._build(equations, assumptions, **{**unsaid, "dimensions": None, **parts})
         return made
 
