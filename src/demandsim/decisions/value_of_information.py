@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from demandsim._system import Array
 from demandsim.decisions.actions import Actions, Payoff, at_place
 from demandsim.decisions.measurement import Evidence, Measurement, summaries
 from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
-from demandsim.decisions.regression import Fit, given_one, given_several
+from demandsim.decisions.regression import Fit, given_one
+from demandsim.decisions.surfaces import given_several
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.statistics.ranking import ranked
@@ -24,6 +26,9 @@ __all__ = ["value_of_information"]
 
 #: Draws that are looked at, at most: all payoffs of one label are held while surfaces are fitted.
 _MOST = 1 << 18
+
+#: Share of the value of perfect information by which a fit may be off, however many draws there are.
+_COMMON = 5e-4
 
 Of = str | Sequence[str | Sequence[str]] | Mapping[str, str | Sequence[str]]
 
@@ -66,7 +71,8 @@ def value_of_information(
     -------
     Dataset
         In the unit of the payoff, over its other dims, as scenario: ``evpi``; ``evppi`` over ``assumption``;
-        ``evsi`` over ``evidence``; the ``mcse_`` of each; ``best`` and ``expected_payoff`` as things stand.
+        ``evsi`` over ``evidence``; of each the ``mcse_``, and ``lower_`` and ``upper_``, which hold the true value in
+        90% of cases, what a fit may have missed included; ``best`` and ``expected_payoff`` as things stand.
         ``optimism`` says how far apart the two estimates are that each value is the mean of, ``terms`` how many
         columns were fitted. None is negative, none is above EVPI, a measurement is worth at most what it
         measures, and a group at least its best member.
@@ -78,7 +84,8 @@ def value_of_information(
     indices for several; columns are chosen by how they predict parts left out. The mean of the largest fitted
     payoff is too high, since it chooses noise too; what the choices earn in parts that the fit has not seen is
     too low, by as much to first order. A value is the mean of the two, its MCSE the spread of the latter over
-    chains. The value of a group of many assumptions that interact strongly is a lower bound.
+    chains. Of groups, means over cells and over the nearest draws are fitted too, and the errors of draws that are
+    alike tell what the fit may have missed: ``upper_evppi`` is above ``evppi`` by that much, and by the error.
     With correlated assumptions EVPPI counts what one tells about the others.
 
     Examples
@@ -132,10 +139,12 @@ def _groups(draws: xr.Dataset, of: Of | None) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class _Worth:
-    """Value, its error, the gap between its two estimates, columns of the fit."""
+    """Value, its error and bounds, the gap between its two estimates, columns of the fit."""
 
     value: float
     mcse: float
+    lower: float = 0.0
+    upper: float = 0.0
     optimism: float = 0.0
     terms: int = 1
 
@@ -155,7 +164,7 @@ def _informed(
         largest = most if largest is None else np.maximum(largest, most)
     best = ranked(means)[0]
     base = table.row(best)
-    evpi = _Worth(0.0, 0.0) if largest is None else _Worth(*table.mean_and_error(largest - base))
+    evpi = _Worth(0.0, 0.0) if largest is None else _perfect(*table.mean_and_error(largest - base), table)
     known: dict[tuple[str, int], _Worth] = {}
 
     def gains() -> Iterator[Array]:
@@ -167,15 +176,18 @@ def _informed(
         alone = []
         for place, column in enumerate(columns):
             if (key, place) not in known:
-                known[key, place] = _worth(given_one(column, gains(), table.folds), table, evpi.value)
+                known[key, place] = _worth(given_one(column, gains(), table.folds), table, evpi)
             alone.append(known[key, place])
         if not alone:
             return _Worth(0.0, 0.0)
         most = max(alone, key=lambda one: one.value)
         if len(alone) == 1:
             return most
-        together = _worth(given_several(columns, np.concatenate(list(gains())), table.folds), table, evpi.value)
-        return together if together.value >= most.value else most
+        together = _worth(given_several(columns, np.concatenate(list(gains())), table.folds), table, evpi)
+        highest = max(one.upper for one in (*alone, together))
+        # The best of several looks better than it is: twice the distance.
+        lowest = max(together.lower, 2 * most.lower - most.value)
+        return replace(together if together.value >= most.value else most, lower=lowest, upper=highest)
 
     evppi = {label: worth(" + ".join(names), _columns(table, table.draws, names)) for label, names in groups.items()}
     evsi = {}
@@ -189,12 +201,37 @@ def _informed(
     return {"evpi": evpi, "evppi": evppi, "evsi": evsi, "best": best, "expected_payoff": means[best]}
 
 
-def _worth(fit: Fit, table: PayoffTable, most: float) -> _Worth:
+def _perfect(value: float, mcse: float, table: PayoffTable) -> _Worth:
+    """Value of perfect information, which is a mean."""
+    half = _interval(table) * mcse if math.isfinite(mcse) else math.inf
+    return _Worth(value, mcse, max(value - half, 0.0), value + half)
+
+
+def _interval(table: PayoffTable) -> float:
+    """Errors on either side of a value that hold the true one in 90% of cases, by Student's distribution."""
+    from scipy import special
+
+    replicates = int(table.folds.replicate.max()) + 1
+    return float(special.stdtrit(max(replicates - 1, 1), 0.95))
+
+
+def _worth(fit: Fit, table: PayoffTable, evpi: _Worth) -> _Worth:
     sizes = table.folds.sizes
     earned, mcse = float(sizes @ fit.outside / sizes.sum()), float(table.folds.mcse(fit.outside))
     # Where choices earn clearly more than the fit promises, the fit is too smooth, and what they earn is known.
     middle = earned if fit.inside < earned - 2 * mcse else 0.5 * (fit.inside + earned)
-    return _Worth(min(max(middle, 0.0), most), mcse, fit.inside - earned, fit.terms)
+    value = min(max(middle, 0.0), evpi.value)
+    # What fits have in common, as rounded corners, the spread between chains does not show.
+    half = _interval(table) * mcse + _COMMON * evpi.value if math.isfinite(mcse) else math.inf
+    lower, upper = max(earned - (2 if fit.picked else 1) * half, 0.0), max(fit.inside, earned) + half + fit.missed
+    return _Worth(
+        value,
+        mcse,
+        min(lower, value),
+        max(min(upper, evpi.upper + _COMMON * evpi.value), value),
+        fit.inside - earned,
+        fit.terms,
+    )
 
 
 def _columns(table: PayoffTable, source: xr.Dataset, names: Sequence[str]) -> Array:
@@ -230,12 +267,14 @@ def _labelled(
 
     out: dict[str, Any] = {
         "evpi": over_places(tables, [line["evpi"].value for line in lines], money | {"long_name": "EVPI"}),
-        "mcse_evpi": over_places(tables, [line["evpi"].mcse for line in lines], money),
     }
+    for part in ("mcse", "lower", "upper"):
+        out[f"{part}_evpi"] = over_places(tables, [getattr(line["evpi"], part) for line in lines], money)
     for key, row, labels in (("evppi", "assumption", list(groups)), ("evsi", "evidence", list(evidence))):
         if labels:
             out[key] = over(key, "value", money | {"long_name": key.upper()}, row)
-            out[f"mcse_{key}"] = over(key, "mcse", money, row)
+            for part in ("mcse", "lower", "upper"):
+                out[f"{part}_{key}"] = over(key, part, money, row)
             coords[row] = labels
     out["optimism"] = over("evppi", "optimism", money, "assumption")
     out["terms"] = over("evppi", "terms", {}, "assumption")
