@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import demandsim as ds
+from demandsim.cli._study import Call
 
 STUDY = "guosen-2025-01"
 
@@ -225,7 +227,7 @@ def test_sensitivity_prints_the_table_and_writes_both_pictures(demandsim, tmp_pa
     assert re.search(r"\d+\.\d% \(\d+\.\d to \d+\.\d\)", row)
     # A sure value moves nothing.
     assert "useful_life" not in result.stdout
-    out = tmp_path / "out" / STUDY
+    out = tmp_path / "out" / STUDY / "useful_life-5+100T"
     assert sorted(path.name for path in out.iterdir()) == ["sobol.png", "tornado.png"]
     replay = next(line for line in result.stderr.splitlines() if line.startswith("replay:")).split()[2:]
     assert replay[:4] == ["sensitivity", STUDY, "--of", "gross_margin"]
@@ -284,7 +286,7 @@ def test_a_run_over_years_prints_a_column_a_year(demandsim, tmp_path):
     assert "by further labels, in summary.csv: " in result.stdout
     assert len(result.stdout.splitlines()) < 120
     # The picture is one over the years, not a panel a year.
-    written = tmp_path / "out" / "doubao-2025-2030"
+    written = tmp_path / "out" / "doubao-2025-2030" / "base"
     assert sorted(path.name for path in written.iterdir()) == ["draws.nc", "fan.png", "summary.csv"]
 
 
@@ -297,6 +299,50 @@ def test_pictures_of_sensitivity_show_scenarios_or_few_years_beside_each_other(y
     assert (f"the pictures show year {years - 1}" in capsys.readouterr().err) == (shown == 1)
     cases = moved.expand_dims(scenario=["a", "b", "c", "d", "e", "f"]).to_dataset(name="cards")
     assert dict(_one_dim(cases, ("assumption", "end")).sizes) == {"scenario": 6, "assumption": 2, "end": 3}
+
+
+def test_variants_do_not_overwrite_each_other(demandsim, tmp_path):
+    few = ("--draws", "64", "--seed", "1", "--format", "csv")
+    whole = demandsim("run", STUDY, *few).stdout
+    folder = tmp_path / "out" / STUDY
+    variants = {
+        "utilization-0.15": ("--set", "utilization=0.15"),
+        "100T": ("--scenario", "100T"),
+        "utilization-0.15+100T": ("--set", "utilization=0.15", "--scenario", "100T"),
+        "low": ("--set", "utilization=0.15", "--name", "low"),
+    }
+    for name, words in variants.items():
+        done = demandsim("run", STUDY, *few, *words)
+        # It says before it writes, and where.
+        assert done.stderr.startswith(f"writing to {Path('out', STUDY, name)}: draws.nc, summary.csv and a picture")
+        assert (folder / name / "summary.csv").read_text(encoding="utf-8") == done.stdout != whole
+    assert (folder / "summary.csv").read_text(encoding="utf-8") == whole
+    # What no folder can be called, and what is too long, is told apart by a digest.
+    names = set()
+    for value in ("lognormal(median=110e9, factor=3, prob=0.9)", "lognormal(median=110e9, factor=3, prob=0.95)"):
+        call = Call("run", STUDY, 8, 1, 0.9, [f"activated_parameters={value}"] * 2, [], Path("out"))
+        names.add(*call.variant)
+        assert len(call.variant[0]) < 100
+    assert len(names) == 2
+
+
+def test_a_report_goes_to_a_folder_as_all_results_do(demandsim):
+    done = demandsim("report", STUDY, "--out", "page.html")
+    assert done.returncode == 2
+    assert "'page.html' is a folder, as in all commands" in done.stderr
+
+
+def test_large_draws_are_written_only_if_asked_for(demandsim, tmp_path, monkeypatch):
+    from demandsim.cli import run
+
+    few = ("run", STUDY, "--draws", "64", "--seed", "1")
+    monkeypatch.setattr(sys.modules[run.__module__], "_LARGEST_FILE", 1000)
+    done = demandsim(*few)
+    assert "draws.nc would hold 0 MB and is not written; --draws-file writes it" in done.stderr
+    folder = tmp_path / "out" / STUDY
+    assert not (folder / "draws.nc").exists()
+    demandsim(*few, "--draws-file")
+    assert (folder / "draws.nc").exists()
 
 
 def test_what_would_fill_the_disk_is_left_out_and_said(capsys):

@@ -161,8 +161,8 @@ def demandsim(monkeypatch, capsys, tmp_path):
                 code = stop.code
         printed = capsys.readouterr()
         assert not code, printed.err
-        file = folder / "out" / STUDY / "report.html"
-        return printed, file.read_bytes() if file.exists() else b""
+        written = sorted((folder / "out" / STUDY).rglob("report.html"))
+        return printed, written[0].read_bytes() if written else b""
 
     return run
 

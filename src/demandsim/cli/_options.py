@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,9 @@ __all__ = [
     "Format",
     "Locale",
     "LocaleName",
+    "Name",
     "Observe",
+    "Out",
     "PrintAs",
     "Prob",
     "Scenario",
@@ -63,6 +66,8 @@ Event = Annotated[
     typer.Option("--event", metavar="'NAME < NUMBER'", help="What is known to have happened; also with and, or, not."),
 ]
 
+Out = Annotated[Path, typer.Option(help="Folder; results go to OUT/STUDY/, or to a folder in it for what was set.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name of that folder, instead of what was set.")]
 Seed = Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")]
 Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
 Chains = Annotated[int, typer.Option(help="Independent randomisations.")]

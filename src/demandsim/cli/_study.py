@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "event_option", "loaded"]
 
+#: Characters of a folder that is named by what was set.
+_LONGEST_VARIANT = 80
+
 
 @dataclass(frozen=True)
 class Call:
@@ -44,6 +48,8 @@ class Call:
         Of pictures.
     observe, event : sequence of str, optional
         As they are given with options of these names.
+    as_ : str, optional
+        What the folder of this variant is called, with ``--name``.
     """
 
     command: str
@@ -58,6 +64,7 @@ class Call:
     locale: LocaleName = LocaleName.EN
     observe: Sequence[str] = ()
     event: Sequence[str] = ()
+    as_: str | None = None
 
     def model(self) -> Model:
         """The study as it is asked for; whatever can be wrong without it is found out first."""
@@ -72,9 +79,22 @@ class Call:
         """Name of the study as its folder is called: one component of a path, whatever the study calls itself."""
         return file_name(model.notes.name or Path(self.study).stem)
 
+    @property
+    def variant(self) -> list[str]:
+        """Folder of what was set, so that it leaves the results of the study itself alone; none if nothing was."""
+        said = self.as_ or "+".join([*self.sets, *self.scenarios, *self.observe, *self.event])
+        if not said:
+            return []
+        plain = said.replace("=", "-")
+        name = file_name(plain)
+        if name == plain and len(name) <= _LONGEST_VARIANT:
+            return [name]
+        # What is cut or changed is told apart by its digest.
+        return [f"{name[:_LONGEST_VARIANT]}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"]
+
     def folder(self, model: Model, *inner: str) -> Folder:
-        """Where results go."""
-        return Folder(Path(self.out, self.name(model), *inner))
+        """Where results go: ``OUT/STUDY/``, and in it a folder for what was set."""
+        return Folder(Path(self.out, self.name(model), *self.variant, *inner))
 
     def replay(
         self, seed: int, draws: int, *, of: Sequence[str] = (), design: str = "sobol", more: Sequence[str] = ()
@@ -86,6 +106,7 @@ class Call:
         words += ["--prob", f"{self.prob:g}"] if self.prob != 0.9 else []
         words += [*_repeated("--set", self.sets), *_repeated("--scenario", self.scenarios)]
         words += [*_repeated("--observe", self.observe), *_repeated("--event", self.event)]
+        words += ["--name", self.as_] if self.as_ else []
         return shlex.join([*words, *more])
 
     def replay_of(self, draws: xr.Dataset, *, design: str = "sobol", more: Sequence[str] = ()) -> str:

@@ -63,12 +63,13 @@ def decide(
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("out"),
+    out: option.Out = Path("out"),
+    name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
-    call = Call("decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event)
+    call = Call("decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name)
     terms = Terms(price, actions, demand, unit_cost, value, salvage, lost_margin, elasticity, tail)
     tried = terms.tried
     model = call.model()

@@ -65,7 +65,8 @@ def infer(
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
+    out: option.Out = Path("out"),
+    name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
@@ -73,7 +74,7 @@ def infer(
     from demandsim.sampling.receipt import receipt
     from demandsim.statistics.datatree import told_evidence
 
-    call = Call("infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event)
+    call = Call("infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name)
     model = call.model()
     if not model.evidence:
         raise typer.BadParameter(

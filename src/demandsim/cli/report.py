@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from demandsim.cli import _options as option
-from demandsim.cli._output import check_folder, progress, say
+from demandsim.cli._output import progress, say
 from demandsim.cli._study import Call
 
 __all__ = ["report"]
@@ -23,18 +23,20 @@ def report(
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
-    out: Annotated[
-        Path | None, typer.Option(help="File to write; out/STUDY/report.html by default.", dir_okay=False)
-    ] = None,
+    out: option.Out = Path("out"),
+    name: option.Name = None,
     locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
 ) -> None:
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    call = Call("report", study, chains, seed, prob, set_, scenario, Path("out"))
+    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name)
     model = call.model()
-    file = out or call.out / call.name(model) / "report.html"
-    check_folder(file.parent)
+    if out.suffix == ".html":
+        raise typer.BadParameter(
+            f"'{out}' is a folder, as in all commands; the page is report.html in it", param_hint="--out"
+        )
+    file = call.folder(model).path / "report.html"
 
     def again(made: int) -> str:
         more = [] if locale is option.LocaleName.EN else ["--locale", locale.value]
@@ -53,5 +55,5 @@ def report(
             command=again,
             progress=advance,
         )
-    say(f"written: {file}")
-    say(f"replay:  {again(attrs['seed'])}")
+    say(f"written: {file}", whole=True)
+    say(f"replay:  {again(attrs['seed'])}", whole=True)

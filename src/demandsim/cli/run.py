@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from demandsim.cli import _options as option
+from demandsim.cli._events import Asked, asked_events, said_chances
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call
 from demandsim.cli._table import Column
-from demandsim.graph.presentation import time_dims
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, places, rows
 from demandsim.units.format import number, readable
@@ -29,6 +29,8 @@ __all__ = ["run"]
 _WIDEST = 8
 #: Bytes of draws up to which everything is kept.
 _LARGEST = 2**29
+#: Bytes of draws up to which they are written without being asked for.
+_LARGEST_FILE = 50e6
 #: Results that people look at first, of one moment and over time, and how many of them are drawn.
 _DRAWN, _DRAWN_OVER_TIME = 6, 4
 
@@ -54,17 +56,23 @@ def run(
         list[str],
         typer.Option("--probability", metavar="EVENT", help="Also tell how likely this is: 'gross_margin > 0'."),
     ] = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for draws, summary and picture.")] = Path("out"),
+    out: option.Out = Path("out"),
+    name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
     locale: option.Locale = option.LocaleName.EN,
+    draws_file: Annotated[
+        bool | None, typer.Option("--draws-file/--no-draws-file", help="Write draws.nc; up to 50 MB by default.")
+    ] = None,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
     from demandsim.statistics.summarize import probability, summarize
 
-    call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale)
+    call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name)
     model = call.model()
-    events = list(_events(model, chances))
+    events = list(asked_events(model, chances))
     folder = call.folder(model)
+    kept = keep or _fitting(model, draws, chains)
+    say(f"writing to {folder.path}: {'' if draws_file is False else 'draws.nc, '}summary.csv and a picture", whole=True)
     with progress("simulating") as advance:
         data = model.simulate(
             draws,
@@ -72,7 +80,7 @@ def run(
             seed=seed,
             design=design,
             prob=prob,
-            keep=keep or _fitting(model, draws, chains),
+            keep=kept,
             rtol=rtol,
             of=of or None,
             max_draws=max_draws,
@@ -86,7 +94,8 @@ def run(
     verdicts = _cross_checked(data)
     results = _results(summary, table, told, verdicts)
     with busy("writing draws, summary and picture"):
-        folder.add_draws(data)
+        if draws_file or (draws_file is None and not _large(data)):
+            folder.add_draws(data)
         folder.add_text("summary.csv", results.csv)
         _add_picture(folder, model, data, call)
 
@@ -94,34 +103,14 @@ def run(
         _print_head(model, data)
         _print_summary(model, table, prob)
         for event, found in told.items():
-            _print_lines(f"Probability that {event.says}:", _chances(found))
+            _print_lines(f"Probability that {event.says}:", said_chances(found))
         _print_lines("Held against published limits:", verdicts)
 
     results.print(format_, printed, folder.written, call.replay_of(data, design=design))
 
 
-class _Event(NamedTuple):
-    """An event to tell: its key in JSON, its words, and its text."""
-
-    key: str
-    says: str
-    event: str
-
-
-def _events(model: Model, asked: Sequence[str]) -> Iterator[_Event]:
-    """Events that the study puts in words, and those asked for."""
-    from demandsim.statistics.event import parse_event
-
-    for name, shown in model.presentation.events.items():
-        if shown.says and set(parse_event(shown.event).names) <= set(model.quantities):
-            yield _Event(name, shown.says, shown.event)
-    for text in asked:
-        event = str(parse_event(text, model.quantities))
-        yield _Event(event, event, event)
-
-
 def _results(
-    summary: xr.Dataset, table: Sequence[Row], told: Mapping[_Event, xr.Dataset], verdicts: Sequence[str]
+    summary: xr.Dataset, table: Sequence[Row], told: Mapping[Asked, xr.Dataset], verdicts: Sequence[str]
 ) -> Results:
     """The summary as records, in the declared units."""
     records = [
@@ -151,6 +140,14 @@ def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
     dims = ", ".join(sorted(set(layout.model_dims) - plain))
     say(f"note: {len(left_out)} quantities by {dims} are not kept; name them with --keep")
     return [name for name in model.quantities if name not in left_out]
+
+
+def _large(data: xr.Dataset) -> bool:
+    """Whether draws are written only if asked for; says so."""
+    if data.nbytes <= _LARGEST_FILE:
+        return False
+    say(f"note: draws.nc would hold {data.nbytes / 1e6:,.0f} MB and is not written; --draws-file writes it")
+    return True
 
 
 def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> None:
@@ -225,7 +222,7 @@ def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
     tail = 100 * (1 - prob) / 2
     names = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
     ends = [Column(name, joined=place > 0) for place, name in enumerate(names)]
-    heads = (point, "mean", *ends, Column("MCSE of mean", "error", of="mean"), Column("unit", "unit"))
+    heads: list[Column | str] = [point, "mean", *ends, Column("MCSE of mean", "error", of="mean"), Column("unit", "unit")]
     for label, members in _by_scenario(rows):
         lines = []
         for row in members:
@@ -251,7 +248,8 @@ def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
             divisor, unit = readable(next(iter(cells.values())).unit, max(sizes))
             lines.append([name, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
         print_line()
-        print_table((Column(label or "in every scenario", "name"), *shown, Column("unit", "unit")), lines)
+        columns: list[Column | str] = [Column(label or "in every scenario", "name"), *shown, Column("unit", "unit")]
+        print_table(columns, lines)
     print_line(f"medians, and central {prob:.0%} intervals in brackets")
 
 
@@ -264,19 +262,3 @@ def _cell(row: Row | None, divisor: float) -> str:
         return ""
     middle, low, high = (number(row.statistics[k] / divisor, 3) for k in ("median", "lower", "upper"))
     return middle if low == middle == high else f"{middle} ({low}, {high})"
-
-
-def _chances(covers: xr.Dataset) -> list[str]:
-    """The probability of each scenario; over time, of all years in one line."""
-    time = next(iter(time_dims(covers)), None)
-    lines = []
-    for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):
-        here = covers.sel(place)
-        label = ", ".join(str(value) for value in place.values())
-        if time is None:
-            said = f"{float(here.probability):.1%} (MCSE {100 * float(here.mcse):.2g} points)"
-        else:
-            parts = [f"{t} {float(here.probability.sel({time: t})):.1%}" for t in here[time].values]
-            said = f"{', '.join(parts)} (MCSE at most {100 * float(here.mcse.max()):.2g} points)"
-        lines.append(f"{label}: {said}" if label else said)
-    return lines

@@ -39,7 +39,8 @@ def sensitivity(
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out"),
+    out: option.Out = Path("out"),
+    name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
@@ -47,7 +48,7 @@ def sensitivity(
     from demandsim import plots
     from demandsim.sensitivity import tornado
 
-    call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale)
+    call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name)
     model = call.model()
     names = list(of or model.presentation.explained[:1])
     check_known(names, model.quantities, "quantity")
