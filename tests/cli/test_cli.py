@@ -326,6 +326,20 @@ def test_variants_do_not_overwrite_each_other(demandsim, tmp_path):
     assert len(names) == 2
 
 
+def test_errors_of_percentiles_are_printed_on_request(demandsim):
+    few = ("run", STUDY, "--draws", "64", "--seed", "1", "--scenario", "100T")
+    head, *rows = demandsim(*few, "--error").stdout.split("100T ")[1].splitlines()
+    said = [f"MCSE of {name}" for name in ("mean", "P5", "P50", "P95")]
+    assert re.split(r"\s{2,}", head.strip()) == ["published", "mean", "P5", "P50", "P95", *said, "unit"]
+    cards = next(row.split() for row in rows if row.startswith("cards "))
+    record = next(
+        r for r in csv.DictReader(io.StringIO(demandsim(*few, "--format", "csv").stdout)) if r["quantity"] == "cards"
+    )
+    for at, name in enumerate(("mean", "lower", "median", "upper"), start=6):
+        assert float(cards[at]) == pytest.approx(float(record[f"mcse_{name}"]) / 1e4, rel=0.06)
+    assert "MCSE of P5" not in demandsim(*few).stdout
+
+
 def test_a_report_goes_to_a_folder_as_all_results_do(demandsim):
     done = demandsim("report", STUDY, "--out", "page.html")
     assert done.returncode == 2

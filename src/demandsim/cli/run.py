@@ -56,6 +56,9 @@ def run(
         list[str],
         typer.Option("--probability", metavar="EVENT", help="Also tell how likely this is: 'gross_margin > 0'."),
     ] = [],  # noqa: B006
+    error: Annotated[
+        bool, typer.Option("--error", help="Also print the Monte Carlo errors of the percentiles.")
+    ] = False,
     out: option.Out = Path("out"),
     name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
@@ -101,7 +104,7 @@ def run(
 
     def printed() -> None:
         _print_head(model, data)
-        _print_summary(model, table, prob)
+        _print_summary(model, table, prob, error)
         for event, found in told.items():
             _print_lines(f"Probability that {event.says}:", said_chances(found))
         _print_lines("Held against published limits:", verdicts)
@@ -194,14 +197,14 @@ def _print_lines(head: str, lines: Sequence[str]) -> None:
         print_line(text)
 
 
-def _print_summary(model: Model, table: Sequence[Row], prob: float) -> None:
+def _print_summary(model: Model, table: Sequence[Row], prob: float, errors: bool) -> None:
     """Print a line a quantity, those over time with a column a year, and name those by further labels."""
     scenarios = set(model.scenarios.dims)
     further = [set(row.labels) - scenarios for row in table]
     # What the study prints as published is so called; elsewhere a point is the study's own.
     time = model.presentation.time
     point = "published" if len(model.notes.published) > len(model.equations) / 2 else "point"
-    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], point, prob)
+    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], point, prob, errors)
     _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, prob)
     others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(time))
     if others:
@@ -218,19 +221,23 @@ def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[st
     return sorted(groups.items(), key=lambda item: item[0] != "")
 
 
-def _print_plain(rows: Sequence[Row], point: str, prob: float) -> None:
+def _print_plain(rows: Sequence[Row], point: str, prob: float, errors: bool) -> None:
     tail = 100 * (1 - prob) / 2
-    names = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
-    ends = [Column(name, joined=place > 0) for place, name in enumerate(names)]
-    heads: list[Column | str] = [point, "mean", *ends, Column("MCSE of mean", "error", of="mean"), Column("unit", "unit")]
+    shown = {"mean": "mean", f"P{tail:g}": "lower", "P50": "median", f"P{100 - tail:g}": "upper"}
+    told = shown if errors else {"mean": "mean"}
+    numbers = [Column(head, joined=name in ("median", "upper")) for head, name in shown.items()]
+    mcse = [Column(f"MCSE of {head}", "error", of=head) for head in told]
     for label, members in _by_scenario(rows):
         lines = []
         for row in members:
-            s = row.statistics
-            cells = [row.shown(v) for v in (row.point, s["mean"], s["lower"], s["median"], s["upper"])]
-            lines.append([row.quantity, *cells, row.shown(s["mcse_mean"], 2), row.readable_unit])
+            values = (row.point, *(row.statistics[name] for name in shown.values()))
+            off = (row.statistics[f"mcse_{name}"] for name in told.values())
+            cells = [*(row.shown(value) for value in values), *(row.shown(value, 2) for value in off)]
+            lines.append([row.quantity, *cells, row.readable_unit])
         print_line()
-        print_table((Column(label or "in every scenario", "name"), *heads), lines)
+        print_table(
+            [Column(label or "in every scenario", "name"), point, *numbers, *mcse, Column("unit", "unit")], lines
+        )
 
 
 def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
