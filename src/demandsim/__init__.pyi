@@ -19,6 +19,7 @@ from .series import list_series as list_series
 from .series import load_series as load_series
 from .series.cross_check import cross_check as cross_check
 from .statistics.datatree import to_datatree as to_datatree
+from .statistics.foreign import import_draws as import_draws
 from .statistics.summarize import probability as probability
 from .statistics.summarize import summarize as summarize
 from .statistics.table import table as table
@@ -44,6 +45,7 @@ __all__ = [
     "equations",
     "exponential",
     "forecasting",
+    "import_draws",
     "list_series",
     "list_studies",
     "load_series",

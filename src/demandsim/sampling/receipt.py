@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
+from demandsim.errors import DemandsimError
 from demandsim.sampling.pairs import Number, number_label, numbers, pairs_of
 from demandsim.sampling.program import Program
 from demandsim.sampling.run import Run
@@ -171,7 +172,7 @@ def receipt(draws: xr.Dataset) -> dict[str, Any]:
 
     Raises
     ------
-    KeyError
+    DemandsimError
         If `draws` carries no receipt.
 
     Examples
@@ -181,5 +182,10 @@ def receipt(draws: xr.Dataset) -> dict[str, Any]:
     >>> receipt(draws)["quantiles"]["utilization"]["achieved_prob"]
     [0.049..., 0.5, 0.950...]
     """
+    if "receipt" not in draws.attrs:
+        raise DemandsimError(
+            "these draws carry no receipt: model.simulate and model.infer write one; draws of others, and what is "
+            "computed from draws, have none"
+        )
     found: dict[str, Any] = json.loads(draws.attrs["receipt"])
     return found

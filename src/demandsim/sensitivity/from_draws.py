@@ -68,6 +68,11 @@ def taken(draws: xr.Dataset, of: str | Sequence[str]) -> tuple[xr.Dataset, list[
     # The first draws of a low-discrepancy sequence fill the cube evenly; every n-th would not.
     kept = kept.isel(draw=slice(0, max(MOST // draws.sizes["chain"], 1))).load()
     varying = [n for n in assumptions if n not in names and _varies(kept[n])]
+    if not assumptions and not any("role" in array.attrs for array in draws.data_vars.values()):
+        raise DemandsimError(
+            "these draws do not say which of their quantities are assumptions; name them: "
+            "ds.import_draws(draws, assumptions=[...])"
+        )
     if not varying:
         raise DemandsimError("no assumption varies in these draws; keep them: simulate(keep=[...]) left them out")
     return kept, names, varying

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from demandsim.errors import DemandsimError
+from demandsim.errors import DemandsimError, check_known
 
 __all__ = ["numbered", "observations", "to_datatree", "told_evidence"]
 
@@ -18,15 +18,20 @@ __all__ = ["numbered", "observations", "to_datatree", "told_evidence"]
 _LIKELIHOOD = "log_likelihood_"
 
 
-def to_datatree(draws: xr.Dataset, prior: xr.Dataset | None = None) -> xr.DataTree:
+def to_datatree(
+    draws: xr.Dataset, prior: xr.Dataset | None = None, *, group: Literal["prior", "posterior"] = "prior"
+) -> xr.DataTree:
     """Put draws into ArviZ's schema, so that its functions and plots run on them.
 
     Parameters
     ----------
     draws : Dataset
-        Made by ``model.simulate``, or by ``model.infer``.
+        Made by ``model.simulate``, by ``model.infer``, or by others.
     prior : Dataset, optional
         With a posterior: draws of the same model's prior, by ``model.simulate``.
+    group : {"prior", "posterior"}, default "prior"
+        What the draws of others are of. Quantities that do not say whether they are assumptions stand in this group if
+        none says it, and otherwise with what is computed.
 
     Returns
     -------
@@ -40,7 +45,9 @@ def to_datatree(draws: xr.Dataset, prior: xr.Dataset | None = None) -> xr.DataTr
     Raises
     ------
     DemandsimError
-        If `prior` is given with draws that are no posterior.
+        If `prior` is given with draws that are no posterior; if a dim or all variables are missing.
+    UnknownNameError
+        If there is no such `group`.
 
     Notes
     -----
@@ -58,10 +65,14 @@ def to_datatree(draws: xr.Dataset, prior: xr.Dataset | None = None) -> xr.DataTr
     >>> sorted(to_datatree(posterior, draws).children)
     ['log_likelihood', 'log_prior', 'observed_data', 'posterior', 'posterior_predictive', 'prior', 'prior_predictive']
     """
+    check_known([group], ("prior", "posterior"), "group")
+    for dim in ("chain", "draw"):
+        if dim not in draws.dims:
+            raise DemandsimError(f"draws have no dim '{dim}'; ds.import_draws makes draws of a table")
     if "evidence" not in draws.attrs:
         if prior is not None:
             raise DemandsimError("prior= goes with a posterior, as model.infer makes it; these draws are of a prior")
-        return xr.DataTree.from_dict(_by_role(draws, "prior", "prior_predictive"), name="demandsim")
+        return xr.DataTree.from_dict(_by_role(draws, group, f"{group}_predictive"), name="demandsim")
     bare = draws.drop_vars([name for name in draws.coords if str(name).startswith(("log_prior", _LIKELIHOOD))])
     varying = [name for name, array in bare.data_vars.items() if _varies(array)]
     parts = _by_role(bare[varying], "posterior", "posterior_predictive")
@@ -89,12 +100,12 @@ def _is_likelihood(name: Any) -> bool:
 
 def _by_role(draws: xr.Dataset, assumptions: str, computed: str) -> dict[str, xr.Dataset]:
     ordered = draws.transpose("chain", "draw", ..., missing_dims="ignore")
-    parts = {}
-    for group, role in ((assumptions, "assumption"), (computed, "derived")):
-        names = [name for name, array in ordered.data_vars.items() if array.attrs.get("role") == role]
-        if names:
-            parts[group] = ordered[names]
-    return parts
+    roles = {name: array.attrs.get("role") for name, array in ordered.data_vars.items()}
+    if not any(roles.values()):
+        return {assumptions: ordered}
+    inputs = [name for name, role in roles.items() if role == "assumption"]
+    others = [name for name in roles if name not in inputs]
+    return {group: ordered[names] for group, names in ((assumptions, inputs), (computed, others)) if names}
 
 
 def _varies(array: xr.DataArray) -> bool:

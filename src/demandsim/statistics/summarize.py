@@ -128,6 +128,10 @@ def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) 
 
 
 def _as_dataset(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    if not isinstance(draws, xr.Dataset | xr.DataArray):
+        raise DemandsimError(
+            f"draws are a Dataset or a DataArray, not {type(draws).__name__}; make one of a table with ds.import_draws"
+        )
     if isinstance(draws, xr.DataArray):
         draws = draws.to_dataset(name=str(draws.name) if draws.name is not None else "value")
     for dim in ("chain", "draw"):
