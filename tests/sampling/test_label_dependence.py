@@ -217,3 +217,12 @@ def test_an_assumption_is_tied_once_to_another(model):
     tied = model.correlate_labels(("growth", "cost"), dim="year", rank=0.2)
     with pytest.raises(CorrelationError, match="leave one out"):
         tied.correlate({("cost", "growth"): 0.5})
+
+
+def test_a_receipt_of_very_many_pairs_tells_of_those_that_are_farthest_off():
+    many = ds.Model([], {"x": dist.normal(mean=labelled("year", list(range(46))), sd=1)})
+    found = ds.receipt(many.correlate_labels("x", dim="year", rank=0.3).simulate(draws=64, seed=1, design="random"))
+    assert len(found["rank_correlations"]) == 1000
+    assert found["rank_correlations_left_out"] == 46 * 45 // 2 - 1000
+    (least,) = sorted(abs(row["achieved"] - 0.3) for row in found["rank_correlations"].values())[:1]
+    assert least > 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.errors import CorrelationError, CorrelationWarning
+from demandsim.errors import CorrelationError, CorrelationWarning, warn
 from demandsim.graph.correlation import Correlations
 from demandsim.graph.label_correlation import Decay, LabelKey, LabelRank, RankMatrix
 from demandsim.sampling.copula import Copula, ImpossibleCopulaError, gaussian_copula
@@ -181,11 +180,10 @@ def _warn_of_others(met: list[tuple[str, tuple[Margin, Margin]]], rho: float) ->
         if margins != first:
             other = rank_correlation(*margins, normal_correlation(*first, rho))
             if abs(other - rho) > _APART:
-                warnings.warn(
+                warn(
                     f"the rank correlation {rho:g} is that of {met[0][0]}; {where} share other values, and theirs is "
                     f"{other:.3f}",
                     CorrelationWarning,
-                    stacklevel=2,
                 )
 
 

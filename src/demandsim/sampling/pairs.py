@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Number:
         """Assumption, variant and element."""
         return self.name, self.variant, self.element
 
-    @property
+    @functools.cached_property
     def is_sure(self) -> bool:
         """Whether it has but one value."""
         low, high = self.law.support()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ PROBS = (0.05, 0.5, 0.95)
 #: Draws of all chains together whose rank correlations a receipt tells, and how many numbers may be ranked for it.
 _RANKED_DRAWS = 1 << 16
 _RANKED_NUMBERS = 1 << 21
+#: Most pairs of which a receipt tells.
+_PAIRS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ def written(total: Receipt, run: Run) -> str:
     return json.dumps(told(total, run), sort_keys=True)
 
 
-def told(total: Receipt, run: Run) -> dict[str, dict[str, Any]]:
+def told(total: Receipt, run: Run) -> dict[str, Any]:
     """Tell what was requested and achieved, as `receipt` returns it."""
     quantiles: dict[str, Any] = {}
     requested = requested_quantiles(run.program)
@@ -104,11 +106,15 @@ def told(total: Receipt, run: Run) -> dict[str, dict[str, Any]]:
                 "requested": [float(f"{value:.10g}") for value in requested[name][place]],
                 "achieved_prob": [round(int(n) / total.draws, 6) for n in counts[place]],
             }
-    return {"quantiles": quantiles, "rank_correlations": dict(_rank_correlations(run))}
+    rows = _rank_correlations(run)
+    # Of very many labels the pairs that are farthest off tell enough.
+    shown = sorted(rows, key=lambda pair: -rows[pair].pop("apart"))[:_PAIRS]
+    found = {"quantiles": quantiles, "rank_correlations": {pair: rows[pair] for pair in shown}}
+    return found | ({"rank_correlations_left_out": len(rows) - len(shown)} if len(rows) > len(shown) else {})
 
 
-def _rank_correlations(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What was asked of every pair of numbers that are correlated, and what their values have."""
+def _rank_correlations(run: Run) -> dict[str, dict[str, Any]]:
+    """What was asked of every pair of correlated numbers, what their values have, and how far apart both are."""
     program = run.program
     found = numbers(program.transforms, program.layout)
     met = [
@@ -116,24 +122,34 @@ def _rank_correlations(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
         for pair, rho in program.correlations.items()
         for one, other in pairs_of(found, program.layout, pair)
     ]
-    if not met:
-        return
-    draws, ranks = _first_ranks(run, [number for row in met for number in row[:2]])
+    draws, places, ranks = _first_ranks(run, [number for row in met for number in row[:2]])
+    achieved = ranks @ ranks.T
+    rows = {}
     for one, other, rho in met:
-        row: dict[str, Any] = {"requested": float(f"{rho:.6g}"), "achieved": None, "draws": run.chains * draws}
+        row: dict[str, Any] = {
+            "requested": float(f"{rho:.6g}"),
+            "achieved": None,
+            "draws": run.chains * draws,
+            "apart": 0.0,
+        }
         sure = [f"'{number.label}'" for number in (one, other) if number.is_sure]
         if sure:
             row["void"] = f"{' and '.join(sure)} {'is a sure value' if len(sure) == 1 else 'are sure values'}"
         else:
-            a, b = ranks[one.place], ranks[other.place]
-            spread = math.sqrt(float(a @ a) * float(b @ b))
-            row["achieved"] = round(float(a @ b) / spread, 6) if spread else None
-        yield ", ".join(sorted((one.label, other.label))), row
+            a, b = places[one.place], places[other.place]
+            # A rare value may not have been drawn at all.
+            if achieved[a, a] and achieved[b, b]:
+                row["achieved"] = round(float(achieved[a, b]), 6)
+                row["apart"] = abs(row["achieved"] - row["requested"])
+        rows[", ".join(sorted((one.label, other.label)))] = row
+    return rows
 
 
-def _first_ranks(run: Run, numbers: Sequence[Number]) -> tuple[int, dict[tuple[str, int, int], Array]]:
-    """How many draws of every chain are ranked, and their ranks, of those numbers that are random."""
-    random = {number.place for number in numbers if not number.is_sure}
+def _first_ranks(run: Run, numbers: Sequence[Number]) -> tuple[int, dict[tuple[str, int, int], int], Array]:
+    """How many draws of every chain are ranked, the row of each random number, and rows of ranks, of length 1."""
+    random = list(dict.fromkeys(number.place for number in numbers if not number.is_sure))
+    if not random:
+        return 0, {}, np.zeros((0, 0))
     most = min(_RANKED_DRAWS, _RANKED_NUMBERS // max(len(random), 1)) // run.chains
     # A power of two, at which the beginning of a low-discrepancy sequence is even.
     draws = min(run.draws, 1 << max(most, 64).bit_length() - 1)
@@ -144,15 +160,16 @@ def _first_ranks(run: Run, numbers: Sequence[Number]) -> tuple[int, dict[tuple[s
         for (name, variant, element), parts in values.items():
             transform = run.program.transforms[name]
             parts.append(assumed[name].reshape(len(transform.variants), -1, draws)[variant, element])
-    return draws, {place: _ranks(np.concatenate(parts)) for place, parts in values.items()}
+    rows = np.stack([_ranks(np.concatenate(parts)) for parts in values.values()])
+    return draws, {place: row for row, place in enumerate(values)}, rows
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks less their mean; draws of one value share the middle of theirs."""
+    """Ranks less their mean, scaled to length 1 unless all are one; draws of one value share the middle of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    ranks: Array = last - 0.5 * (counts - 1) - 0.5 * (values.size + 1)
-    return ranks[place]
+    ranks: Array = (last - 0.5 * (counts - 1) - 0.5 * (values.size + 1))[place]
+    return ranks / (math.sqrt(float(ranks @ ranks)) or 1.0)
 
 
 def receipt(draws: xr.Dataset) -> dict[str, Any]:
@@ -168,7 +185,8 @@ def receipt(draws: xr.Dataset) -> dict[str, Any]:
     dict
         ``quantiles``: per assumption, the requested P5, P50 and P95 and the share of draws at or
         below each; ``rank_correlations``: per pair, the requested Spearman correlation and that of the
-        values of ``draws`` draws, the first of every chain; ``void`` says where a sure value leaves none.
+        values of ``draws`` draws, the first of every chain; ``void`` says where a sure value leaves none. Of more
+        than 1000 pairs those that are farthest off, and ``rank_correlations_left_out`` counts the others.
 
     Raises
     ------
