@@ -5,7 +5,7 @@
 #   make docs    the documentation, in docs/_build/html
 #   make release build, check, install in an empty environment, run the demo from there
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench docs release lint types format clean
+.PHONY: help demo test browser bench docs release lint types format clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,12 +34,18 @@ demo: $(VENV)/.made
 lint: $(VENV)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 types: $(VENV)/.made
 	$(BIN)/mypy
 
-test: lint types
-	$(BIN)/python -m pytest
+# The pages are tested in Chromium: one that is there, or the first that can be had.
+browser: $(VENV)/.made
+	@$(BIN)/python tests/browser/chromium.py
+
+test: lint types browser
+	$(BIN)/python -m pytest -n auto
 
 # The peers get an environment of their own: what they pin must not decide what we test with.
 .venv-bench/.made: pyproject.toml benchmarks/requirements.txt $(VENV)/.made

@@ -1,9 +1,8 @@
 """Chromium for the pages: one for all tests, and a page that remembers what went wrong on it."""
 
-import os
-import shutil
 from types import SimpleNamespace
 
+import chromium as chromium_of_tests
 import pytest
 
 
@@ -12,12 +11,11 @@ def chromium():
     """A headless Chromium. Its absence is a failure, not a skip: a page that nobody opened is not tested."""
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.fail("no Chromium: install it ('apt install chromium'), or set CHROMIUM to its path", pytrace=False)
+    path = chromium_of_tests.found()
+    if path is None:
+        pytest.fail(f"no Chromium: {chromium_of_tests.ADVICE}, or run: make browser", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 

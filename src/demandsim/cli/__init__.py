@@ -6,6 +6,7 @@ error of the model, the data or the disk, 2 a wrong call.
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 
@@ -45,6 +46,10 @@ app.command()(explain)
 
 def main() -> None:
     """Run the command line, turning our own errors into one line and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console without a character, as Windows has them, shows its code.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
     try:
         app()

@@ -24,10 +24,11 @@ def explore(
     locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
 ) -> None:
     """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
-    from demandsim.explorer.server import serve
+    from demandsim.explorer.server import check_panel, serve
     from demandsim.explorer.session import Explorer
     from demandsim.statistics.estimators import check_prob
 
+    check_panel()
     check_prob(prob)
     explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob, locale=locale.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import secrets
 import socket
@@ -12,10 +13,16 @@ from demandsim.errors import DemandsimError, check_whole
 from demandsim.explorer.session import Explorer
 from demandsim.report.markup import shipped
 
-__all__ = ["free_port", "serve"]
+__all__ = ["check_panel", "free_port", "serve"]
 
 _HOST = "127.0.0.1"
 _SERVER_LOGS = ("bokeh", "bokeh.server.views.ws", "tornado.application", "tornado.general", "tornado.access", "asyncio")
+
+
+def check_panel() -> None:
+    """Say what to install where it is missing, before anything else is done."""
+    if importlib.util.find_spec("panel") is None:
+        raise DemandsimError("the explorer needs Panel; install it with: pip install 'demandsim[explore]'")
 
 
 def free_port(port: int) -> int:
@@ -71,12 +78,9 @@ def serve(
     DemandsimError
         If Panel is not installed, or the port is in use.
     """
-    try:
-        import panel as pn
-    except ModuleNotFoundError as error:
-        if error.name not in ("panel", "bokeh", "param"):
-            raise
-        raise DemandsimError("the explorer needs Panel; install it with: pip install 'demandsim[explore]'") from None
+    check_panel()
+    import panel as pn
+
     from demandsim.explorer.access import TOKEN, Gate
     from demandsim.explorer.page import Page
 

@@ -6,6 +6,7 @@ a worker has died, and gives the same bits as in memory.
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from demandsim.errors import DemandsimError
 from demandsim.sampling.dataset import dims_of
 from demandsim.sampling.run import Run, spans
 
-__all__ = ["CHUNK", "active_client", "blocks_of", "lazy_arrays"]
+__all__ = ["CHUNK", "active_client", "blocks_of", "check_dask", "lazy_arrays"]
 
 #: Draws of one chunk where the caller does not say: large enough for a scheduler, small enough for memory.
 CHUNK = 1 << 19
@@ -33,6 +34,12 @@ def active_client() -> Any:
         return distributed.get_client()
     except ValueError:
         return None
+
+
+def check_dask() -> None:
+    """Say what to install where it is missing."""
+    if importlib.util.find_spec("dask") is None:
+        raise DemandsimError("chunks= needs Dask; install it with: pip install 'demandsim[dask]'")
 
 
 def blocks_of(run: Run, chunk: int) -> Iterator[tuple[int, int, int]]:
@@ -63,11 +70,9 @@ def lazy_arrays(run: Run, chunk: int) -> dict[str, Any]:
     chunk : int
         Draws of one block.
     """
-    try:
-        import dask.array as da
-        from dask.highlevelgraph import HighLevelGraph
-    except ImportError:
-        raise DemandsimError("chunks= needs Dask; install it with: pip install 'demandsim[dask]'") from None
+    import dask.array as da
+    from dask.highlevelgraph import HighLevelGraph
+
     token = uuid.uuid4().hex[:16]
     whole, block = f"run-{token}", f"block-{token}"
     sizes = tuple(stop - start for start, stop in spans(0, run.draws, chunk))

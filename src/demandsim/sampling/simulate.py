@@ -14,7 +14,7 @@ import numpy as np
 from demandsim.errors import DemandsimError, DesignWarning, check_known, check_whole
 from demandsim.graph.graph import Graph
 from demandsim.sampling.conditional import estimates
-from demandsim.sampling.dask import CHUNK, active_client, lazy_arrays
+from demandsim.sampling.dask import CHUNK, active_client, check_dask, lazy_arrays
 from demandsim.sampling.dataset import Labels, labelled, run_attrs
 from demandsim.sampling.in_memory import Pace, Sampled, continued, first_receipt, run_in_memory
 from demandsim.sampling.program import Program
@@ -77,6 +77,7 @@ def simulated(parts: Parts, settings: Settings, goal: Goal | None, way: Way) -> 
     run = checked_run(parts, settings)
     if way.chunks is not None:
         check_whole("chunks", way.chunks)
+        check_dask()
     path = None if way.store is None else Path(way.store)
     if path is not None and not is_netcdf(path):
         check_installed()
