@@ -9,15 +9,17 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import demandsim as ds
+from demandsim import distributions as dist
 from demandsim import plots
 from demandsim.cli import main
 from demandsim.report import report_page
 from demandsim.report.assumptions import assumption_rows
 from demandsim.report.fans import fans, spread
-from demandsim.report.provenance import printed_rows, receipt_of
+from demandsim.report.provenance import correlation_rows, printed_rows, receipt_of
 from demandsim.report.runs import Sample, computed
 from demandsim.report.scenes import scenes
 from demandsim.report.selection import selection_of
@@ -223,3 +225,9 @@ def test_times_stand_at_their_distance():
     assert spread(np.array([2024.5, 2025.0, 2027.0])) == (0.0, 0.2, 1.0)
     dates = np.array(["2025-01-01", "2025-01-02", "2025-01-05"], dtype="datetime64[ns]")
     assert spread(dates) == (0.0, 0.25, 1.0)
+
+
+def test_labels_that_move_together_are_among_the_correlations():
+    growth = dist.normal(mean=xr.DataArray([1.0, 2.0], dims="year", coords={"year": [2025, 2026]}), sd=1)
+    model = ds.Model([], {"growth": growth}).correlate_labels("growth", dim="year", rank=ds.ar1(0.8))
+    assert list(correlation_rows(model, words_of("en"))) == [("Growth (Year)", "ar1(0.8)", "")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
 
-__all__ = ["Printed", "Promise", "Receipt", "Record", "printed_rows", "receipt_of", "record_of"]
+__all__ = ["Printed", "Promise", "Receipt", "Record", "correlation_rows", "printed_rows", "receipt_of", "record_of"]
 
 #: Labels of one assumption, such as years, that stand in the table of the receipt; of more, the worst.
 _LABELS = 4
@@ -73,7 +73,7 @@ class Record:
     """
 
     assumptions: tuple[AssumptionRow, ...]
-    correlations: tuple[tuple[str, float, str], ...]
+    correlations: tuple[tuple[str, float | str, str], ...]
     notes: tuple[str, ...]
     printed: tuple[Printed, ...]
     receipt: Receipt | None
@@ -98,7 +98,7 @@ def record_of(results: Results, read_at: str | None, command: str, words: Words)
     named = [(e.name, words.locale.name(e.name, e.long_name), e.formula, e.unit) for e in model.equations.values()]
     return Record(
         tuple(assumption_rows(model, results.selection.scenarios, results.prob, words)),
-        tuple(_correlations(model, words)),
+        tuple(correlation_rows(model, words)),
         tuple(map(words.locale.text, model.notes.notes)),
         tuple(printed_rows(model, results.point, words)),
         receipt_of(model, results.draws, words),
@@ -167,7 +167,7 @@ def _computed(array: xr.DataArray, key: str, unit: str) -> float:
     return float(array) * conversion_factor(own, unit) if array.ndim == 0 else math.nan
 
 
-def _correlations(model: Model, words: Words) -> Iterator[tuple[str, float, str]]:
+def correlation_rows(model: Model, words: Words) -> Iterator[tuple[str, float | str, str]]:
     """Pairs of assumptions by name, their rank correlation, and why."""
 
     def name(key: str) -> str:
@@ -176,6 +176,10 @@ def _correlations(model: Model, words: Words) -> Iterator[tuple[str, float, str]
     for pair, rho in model.correlations.items():
         both = words.say("pair", one=name(pair[0]), other=name(pair[1]))
         yield both, rho, model.notes.reasons.get(tuple(sorted(pair)), "")
+    for (one, other, dim), rank in model.label_correlations.items():
+        of = name(one) if one == other else words.say("pair", one=name(one), other=name(other))
+        labelled = words.say("labelled", name=of, labels=words.locale.name(dim, None))
+        yield labelled, rank if isinstance(rank, float) else str(rank), ""
 
 
 def receipt_of(model: Model, draws: xr.Dataset, words: Words) -> Receipt | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from demandsim.errors import check_known, check_whole
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation, equation
 from demandsim.model import Model
+from demandsim.sampling.margin import attainable, margin_of
 from demandsim.testing.strategies.distributions import distributions
 from demandsim.testing.strategies.values import ends_of
 from demandsim.testing.units import pool, powers_of, written
@@ -256,11 +257,13 @@ def models(
         made, found = draw(_step(f"quantity_{place}", known))
         equations.append(made)
         known.append(found)
+    correlations = _correlations(draw, assumed, correlated)
+    tied = {name for pair in correlations for name in pair}
     return Model.drafted(
         equations,
         assumed,
-        correlations=_correlations(draw, assumed, correlated),
-        scenarios=_scenarios(draw, assumed, st.sampled_from([0, 0, 2, 3]) if scenarios is None else scenarios),
+        correlations=correlations,
+        scenarios=_scenarios(draw, assumed, tied, st.sampled_from([0, 0, 2, 3]) if scenarios is None else scenarios),
         told=assumed,
     )
 
@@ -271,11 +274,13 @@ def _correlations(
     unsure = [name for name, a in assumed.items() if not a.distribution.is_constant and not a.distribution.dims]
     if len(unsure) < 2 or not draw(st.booleans() if correlated is None else correlated):
         return {}
-    return {(unsure[0], unsure[1]): draw(st.sampled_from([0.5, -0.5, 0.9]))}
+    # Laws that share values do not reach all of it.
+    low, high = attainable(*(margin_of(assumed[name].distribution.laws[0]) for name in unsure[:2]))
+    return {(unsure[0], unsure[1]): draw(st.sampled_from([0.5 * high, 0.5 * low, 0.9 * high]))}
 
 
 def _scenarios(
-    draw: st.DrawFn, assumed: Mapping[str, Assumption], count: st.SearchStrategy[int]
+    draw: st.DrawFn, assumed: Mapping[str, Assumption], tied: Collection[str], count: st.SearchStrategy[int]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     plain = [name for name, a in assumed.items() if not a.distribution.dims]
     number = draw(count)
@@ -287,5 +292,9 @@ def _scenarios(
         support="positive" if assumed[name].unit != "1" else "unit",
         centres=st.just(middle) if middle < 1 or assumed[name].unit != "1" else None,
     )
+    if name in tied:
+        # Laws that share other values would move the correlation, which is worth a warning; sure values void it.
+        own = margin_of(assumed[name].distribution.laws[0])
+        others = others.map(lambda law: law if margin_of(law.laws[0]) == own else float(np.float64(law.median())))
     labels = [f"case_{place}" for place in range(1, number + 1)]
     return {"scenario": {label: {name: draw(others)} for label in labels}}
