@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shlex
 
 import numpy as np
@@ -180,6 +181,24 @@ def test_decide_prints_what_the_library_computes(demandsim):
             assert row["worth"] <= everything["worth"]
     # The best order's regret is the value of perfect information.
     assert min(row["regret"] for row in found) == pytest.approx(everything["worth"])
+
+
+def test_decide_says_what_it_left_out_and_leads_the_next_that_it_prints(demandsim):
+    few = ("decide", EVIDENCE, "--draws", "64", "--seed", "1", "--scenario", "100T")
+    printed = demandsim(*few).stdout
+    told = re.search(
+        r"best ([\d,]+) cards: expected .* bn CNY, (-?[\d.]+) ± [\d.]+ more than ([\d,]+), the next", printed
+    )
+    rows = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines() if line.endswith("%  bn CNY")]
+    means = {row[0]: float(row[1]) for row in rows}
+    best, lead, following = told.groups()
+    assert sorted(means, key=means.get)[-2:] == [following, best]
+    assert float(lead) == pytest.approx(means[best] - means[following], abs=0.11)
+    tried = sum(
+        row["row"] == "action" for row in csv.DictReader(io.StringIO(demandsim(*few, "--format", "csv").stdout))
+    )
+    assert f"{tried - len(rows)} of {tried} orders that were tried are left out here: decision.csv has all" in printed
+    assert "left out here" not in demandsim(*few, "--actions", "1e5:9e5:9").stdout
 
 
 def test_numbers_for_the_economics_give_the_critical_fractile(demandsim):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,7 +89,7 @@ def decide(
     def printed() -> None:
         _print_head(model, found, decision)
         for place in places(weighed.paid, [str(dim) for dim in weighed.paid.best.dims]):
-            _print_place(weighed, place)
+            _print_place(weighed, place, lambda actions: _against(found, actions, weighed))
 
     results.print(format_, printed, folder.written, call.replay_of(found, more=terms.words))
 
@@ -134,6 +134,15 @@ def _weighed(found: xr.Dataset, options: xr.DataArray, decision: Decision, prob:
     # Estimates of a share that is nothing scatter around 0.
     shares = shares.assign(first_order=shares.first_order.clip(min=0, keep_attrs=True))
     return Weighed(decision, paid, worth, shares)
+
+
+def _against(found: xr.Dataset, actions: Sequence[float], weighed: Weighed) -> xr.Dataset:
+    """What the actions of the printed table pay, so that the best of them leads the next that is printed."""
+    from demandsim import decisions
+
+    tried = weighed.decision.actions(found, list(actions))
+    told = weighed.paid.attrs
+    return decisions.evaluate(found, tried, weighed.decision.payoff, prob=told["prob"], tail=told["tail"])
 
 
 def _paid_records(paid: xr.Dataset, dim: str) -> list[dict[str, Any]]:
@@ -193,22 +202,24 @@ def _print_head(model: Model, found: xr.Dataset, decision: Decision) -> None:
         print_line(note)
 
 
-def _print_place(weighed: Weighed, place: dict[str, Any]) -> None:
+def _print_place(weighed: Weighed, place: dict[str, Any], against: Callable[[Sequence[float]], xr.Dataset]) -> None:
     """Print for one scenario which action is best, what others pay, and what knowledge is worth."""
     here, dim = weighed.paid.sel(place), weighed.dim
     divisor, unit = readable(str(here["mean"].attrs["units"]), float(abs(here["mean"]).max()))
     best = float(here.best)
-    print_line()
-    _print_best(here, place, weighed.decision, (divisor, unit))
     mine = [record for record in weighed.records if all(record.get(d) == v for d, v in place.items())]
     paying = [record for record in mine if record["row"] == "action"]
+    shown = _thinned(paying, [record[dim] for record in paying].index(best))
+    print_line()
+    printed = against([record[dim] for record in shown]).sel(place)
+    _print_best(here, printed, place, weighed.decision, (divisor, unit))
     low = 50 * (1 - here.attrs["prob"])
     ends = (f"P{low:g}", f"P{100 - low:g}", f"worst {here.attrs['tail']:.0%}")
     lines = []
-    for record in _thinned(paying, [record[dim] for record in paying].index(best)):
-        cells = [record[key] / divisor for key in ("mean", "mcse_mean", "lower", "upper", "cvar", "regret")]
-        shown = [number(value, 2 if at == 1 else 3) for at, value in enumerate(cells)]
-        lines.append([number(record[dim], 3), *shown, f"{record['probability_best']:.0%}", unit])
+    for record in shown:
+        values = [record[key] / divisor for key in ("mean", "mcse_mean", "lower", "upper", "cvar", "regret")]
+        cells = [number(value, 2 if at == 1 else 3) for at, value in enumerate(values)]
+        lines.append([number(record[dim], 3), *cells, f"{record['probability_best']:.0%}", unit])
     columns = (
         Column(f"{dim}, {weighed.decision.many}", "key"),
         "expected",
@@ -219,15 +230,27 @@ def _print_place(weighed: Weighed, place: dict[str, Any]) -> None:
         Column("unit", "unit"),
     )
     print_table(columns, lines)
+    if len(shown) < len(paying):
+        print_line(
+            f"{len(paying) - len(shown)} of {len(paying)} {weighed.decision.dim}s that were tried are left out here: "
+            "decision.csv has all; best in hindsight counts them"
+        )
     _print_worth([record for record in mine if record["row"] != "action"], weighed.decision)
 
 
-def _print_best(here: xr.Dataset, place: dict[str, Any], decision: Decision, scale: tuple[float, str]) -> None:
+def _print_best(
+    here: xr.Dataset, shown: xr.Dataset, place: dict[str, Any], decision: Decision, scale: tuple[float, str]
+) -> None:
     """Print the best action, how sure that is, and whether better ones may lie beyond what was tried."""
+    import numpy as np
+
     (divisor, unit), best = scale, here.best.item()
     labels, at = here[decision.dim].values, here.sel({decision.dim: best})
-    lead = f"{number(here.lead.item() / divisor, 3)} ± {number(here.mcse_lead.item() / divisor, 2)}"
-    told = "more than the next" if bool(here.resolved) else "more than the next, which the draws do not tell apart"
+    lead = f"{number(shown.lead.item() / divisor, 3)} ± {number(shown.mcse_lead.item() / divisor, 2)}"
+    means = shown["mean"].where(shown[decision.dim] != best, -np.inf)
+    following = shown[decision.dim].values[int(means.argmax(decision.dim))]
+    told = f"more than {number(float(following), 3)}, the next of those below"
+    told += "" if bool(shown.resolved) else ", which the draws do not tell apart"
     where = f"{', '.join(map(str, place.values()))}: " if place else ""
     print_line(
         f"{where}best {number(best, 3)} {decision.many}: expected {number(at['mean'].item() / divisor, 3)} ± "
