@@ -77,7 +77,12 @@ def test_the_page_on_the_value_of_information_runs_and_says_what_comes_out(capsy
     page = "docs/explanation/value-of-information.md"
     for block in snippets(page, "python"):
         exec(compile(block, "<page>", "exec"), namespace)
-    assert capsys.readouterr().out.split() == ["[0.96", "0.04]", "[0.", "3.07]", "3.07", "2.7"]
+    said = capsys.readouterr().out
+    assert said.split()[:6] == ["[0.96", "0.04]", "[0.", "3.07]", "3.07", "2.7"]
+    assert "best: 64 people" in said
+    five, four = (line.split() for line in said.splitlines()[-2:])
+    assert [float(cell) for cell in five[2:5]] == pytest.approx([0.4, 0.4, 0.4], abs=0.02)
+    assert [float(cell) for cell in four[3:5]] == pytest.approx([0, 0], abs=0.05)
 
 
 def test_the_study_file_of_the_documentation_loads(tmp_path):

@@ -71,8 +71,9 @@ def value_of_information(
     -------
     Dataset
         In the unit of the payoff, over its other dims, as scenario: ``evpi``; ``evppi`` over ``assumption``;
-        ``evsi`` over ``evidence``; of each the ``mcse_``, and ``lower_`` and ``upper_``, which hold the true value in
-        90% of cases, what a fit may have missed included; ``best`` and ``expected_payoff`` as things stand.
+        ``evsi`` over ``evidence``, with the ``count`` of a measurement; of each the ``mcse_``, and ``lower_`` and
+        ``upper_``, which hold the true value in 90% of cases, what a fit may have missed included; ``best`` and
+        ``expected_payoff`` as things stand.
         ``optimism`` says how far apart the two estimates are that each value is the mean of, ``terms`` how many
         columns were fitted. None is negative, none is above EVPI, a measurement is worth at most what it
         measures, and a group at least its best member.
@@ -108,7 +109,11 @@ def value_of_information(
         sequence = np.random.SeedSequence(entropy, spawn_key=(11, zlib.crc32(name.encode())))
         simulated[name] = summaries(name, source, draws, np.random.Generator(np.random.PCG64DXSM(sequence)))
     lines = [_informed(table, groups, planned, simulated) for table in tables]
-    return _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff)).assign_attrs(
+    out = _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff))
+    if planned:
+        counts = [one.count if isinstance(one, Measurement) else math.nan for one in planned.values()]
+        out = out.assign_coords(count=("evidence", np.array(counts, dtype=float)))
+    return out.assign_attrs(
         run_attrs(draws)
         | {"draws": int(draws.sizes["draw"])}
         | ({"seed_of_evidence": recorded_seed(entropy)} if planned else {})
