@@ -82,6 +82,16 @@ def test_a_matrix_is_taken_by_label_however_it_is_written(model):
     np.testing.assert_allclose(ranks(models[0].simulate(seed=1), "card_price"), values, atol=0.006)
 
 
+def test_dates_are_labels_of_a_matrix():
+    dates = np.array(["2025-01-01", "2025-04-01"], dtype="datetime64[ns]")
+    model = ds.Model([], {"x": dist.normal(mean=labelled("time", dates), sd=1)})
+    array = xr.DataArray([[1, 0.4], [0.4, 1]], dims=["time", "other"], coords={"time": dates, "other": dates})
+    frame = pd.DataFrame(array.values, index=dates, columns=dates)
+    for rank in (array, frame, np.float32(0.4)):
+        draws = model.correlate_labels("x", dim="time", rank=rank).simulate(draws=1024, seed=1)
+        assert ranks(draws, "x") == pytest.approx(0.4, abs=0.02)
+
+
 def test_labels_that_differ_in_two_dims_go_together_by_the_product(model):
     both = model.correlate_labels("fleet", dim="year", rank=ds.ar1(0.8))
     both = both.correlate_labels("fleet", dim="hardware", rank=0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution
-from demandsim.distributions.format import is_labelled
+from demandsim.distributions.format import is_labelled, labels_along
 from demandsim.errors import CorrelationError, check_known, did_you_mean
 from demandsim.graph.assumption import Assumption
 
@@ -282,7 +283,7 @@ def _checked_rank(rank: Any, words: str, dim: str, labels: tuple[Any, ...], with
             )
         rank.between(dim, labels)
         return rank
-    if isinstance(rank, (int, float)) and not isinstance(rank, bool):
+    if isinstance(rank, numbers.Real):
         if not -1 < float(rank) < 1:
             raise CorrelationError(f"{words} along '{dim}': a rank correlation must lie between -1 and 1, not {rank!r}")
         return float(rank)
@@ -332,7 +333,7 @@ def _by_label(rank: Any) -> dict[Any, dict[Any, float]] | None:
     if is_labelled(rank):
         if rank.ndim != 2 or not all(dim in rank.coords for dim in rank.dims):
             raise CorrelationError("a matrix by label is a DataArray with two dims, both with labels")
-        rows, columns = (rank.coords[dim].values.tolist() for dim in rank.dims)
+        rows, columns = (list(labels_along(rank, dim)) for dim in rank.dims)
         values = rank.values.tolist()
     elif hasattr(rank, "index") and hasattr(rank, "columns"):
         rows, columns, values = list(rank.index), list(rank.columns), rank.to_numpy().tolist()

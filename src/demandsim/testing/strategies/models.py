@@ -295,6 +295,6 @@ def _scenarios(
     if name in tied:
         # Laws that share other values would move the correlation, which is worth a warning; sure values void it.
         own = margin_of(assumed[name].distribution.laws[0])
-        others = others.map(lambda law: law if margin_of(law.laws[0]) == own else float(np.float64(law.median())))
+        others = others.map(lambda law: law if margin_of(law.laws[0]) == own else menu.constant(float(law.median())))
     labels = [f"case_{place}" for place in range(1, number + 1)]
     return {"scenario": {label: {name: draw(others)} for label in labels}}
