@@ -741,7 +741,8 @@ class Model:
         store : str or Path, optional
             Write the draws to a Zarr folder, block by block, and return them lazily from there; an interrupted run
             goes on where it stopped. Or, if it ends in ``.nc``, to a netCDF file, for sharing: draws that fit in
-            memory, written whole at the end, without chunks.
+            memory, written whole at the end, without chunks. From a finished store a run with more draws, more
+            quantities or a tolerance goes on, and computes only what is not there.
         threads : int, optional
             All cores by default. Neither it nor `block` or `chunks` changes a bit of the result.
         block : int, optional

@@ -174,16 +174,15 @@ def write_zarr(path: Path, run: Run, chunk: int | None, labels: Labels, attrs: d
                 _create(path, run, size, labels, attrs)
         elif read_seal(path) is not None:
             if not check_same_run(path, held, wanted, extends=True):
-                _extend(path, Before(str(path), held["draws"], tuple(held["keep"])), run, wanted, labels, attrs, pace)
+                _extend(path, held, run, labels, attrs, pace)
             return
         _finish(path, run, wanted, pace, None)
 
 
-def _extend(
-    path: Path, before: Before, run: Run, wanted: dict[str, Any], labels: Labels, attrs: dict[str, Any], pace: Pace
-) -> None:
+def _extend(path: Path, held: dict[str, Any], run: Run, labels: Labels, attrs: dict[str, Any], pace: Pace) -> None:
     """Make the larger folder beside the finished one, and let it take its place."""
-    more = _beside(path, "more")
+    more, wanted = _beside(path, "more"), identity_of(run, attrs) | {"chunk": held["chunk"]}
+    before = Before(str(path), held["draws"], tuple(held["keep"]))
     with named(path, "write to"):
         if held_identity(more) != wanted:
             _remove(more)
