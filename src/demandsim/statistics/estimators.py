@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,13 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
 from demandsim.statistics.sample import Chain, Pool, Pooled, Sorted
+from demandsim.statistics.tails import tail_index
 
 __all__ = [
     "Asked",
+    "Estimates",
     "Kind",
+    "array_estimates",
     "array_statistics",
     "check_prob",
     "least_squares",
@@ -172,8 +175,30 @@ def sure_statistics(value: float, asked: Asked) -> list[float]:
     return [value, 0.0, *([value] * (asked.count - 2)), *([0.0] * asked.count)]
 
 
+class Estimates(NamedTuple):
+    """Statistics of one quantity, as `statistics` gives them.
+
+    Parameters
+    ----------
+    row : list of float
+    left_out : int
+        Draws that are no numbers.
+    tail : float
+        As `tail_index` gives it; NaN of what is sure.
+    """
+
+    row: list[float]
+    left_out: int
+    tail: float
+
+
 def array_statistics(values: Array, asked: Asked) -> tuple[list[float], int]:
     """Statistics of draws of shape (chain, draw), and how many were left out."""
+    return array_estimates(values, asked)[:2]
+
+
+def array_estimates(values: Array, asked: Asked) -> Estimates:
+    """Statistics of draws of shape (chain, draw), how many were left out, and how heavy the tails are."""
     repeats = 1
     if values.strides == (0, 0):
         # A sure value, shown as a view: one number stands for all.
@@ -184,8 +209,8 @@ def array_statistics(values: Array, asked: Asked) -> tuple[list[float], int]:
     chains = [Sorted(np.sort(row)) for row in rows if row.size]
     left_out = 0 if whole else int(np.count_nonzero(~finite)) * repeats
     if chains and all(chain.values[0] == chains[0].values[0] == chain.values[-1] for chain in chains):
-        return sure_statistics(float(chains[0].values[0]), asked), left_out
-    return statistics(chains, Pooled(chains), asked)[0], left_out
+        return Estimates(sure_statistics(float(chains[0].values[0]), asked), left_out, math.nan)
+    return Estimates(statistics(chains, Pooled(chains), asked)[0], left_out, tail_index(chains))
 
 
 def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tuple[float, float]:

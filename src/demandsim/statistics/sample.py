@@ -32,6 +32,9 @@ class Chain(Protocol):
     def widest_gap(self) -> tuple[float, float]:
         """Neighbours that are farthest apart."""
 
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values, in increasing order, as many of each."""
+
 
 class Pool(Protocol):
     """What a summary needs of all chains together."""
@@ -81,6 +84,10 @@ class Sorted:
         """How many values are below each of some numbers, and how many are at most that."""
         less, most = (self.values.searchsorted(np.asarray(values), side=side) for side in ("left", "right"))
         return less.astype(np.float64), most.astype(np.float64)
+
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values, in increasing order, as many of each."""
+        return self.values[:count], self.values[-count:]
 
     def widest_gap(self) -> tuple[float, float]:
         """Neighbours that are farthest apart."""

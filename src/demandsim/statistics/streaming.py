@@ -8,6 +8,7 @@ Memory is that of a few blocks, and of one sketch per chain.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial, reduce
@@ -19,11 +20,13 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.statistics.estimators import (
     Asked,
+    Estimates,
     share_and_error,
     statistics,
     sure_statistics,
 )
 from demandsim.statistics.sketch import Focus, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
+from demandsim.statistics.tails import tail_index
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["stream_shares", "stream_statistics"]
 
 Place = tuple[str, tuple[int, ...]]
-Row = tuple[list[float], int]
 #: Name of a variable, and its axes of chain and draw.
 Axes = tuple[str, int, int]
 
@@ -51,7 +53,7 @@ def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
     return found
 
 
-def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[Place, Row]:
+def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[Place, Estimates]:
     """Statistics of every element of Dask-backed variables.
 
     Parameters
@@ -62,7 +64,7 @@ def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[
 
     Returns
     -------
-    mapping of (name, place) to (statistics, number left out)
+    mapping of (name, place) to Estimates
     """
     rows, missed = _read(arrays, asked, None)
     while missed:
@@ -74,7 +76,7 @@ def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[
 
 def _read(
     arrays: Mapping[str, xr.DataArray], asked: Asked, focus: dict[Place, Focus] | None
-) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+) -> tuple[dict[Place, Estimates], dict[Place, Focus]]:
     """Read all draws once: statistics, and where they should have been counted finely.
 
     The graph is written out: one call of `dask.delayed` per block would look through all graphs so far.
@@ -107,7 +109,7 @@ def _read(
     layer[done] = (partial(_finished, asked), wholes)
     # Only statistics come back from the workers, not the sketches.
     graph = HighLevelGraph.from_collections(done, layer, dependencies=parts)
-    found: tuple[dict[Place, Row], dict[Place, Focus]] = Delayed(done, graph).compute()
+    found: tuple[dict[Place, Estimates], dict[Place, Focus]] = Delayed(done, graph).compute()
     return found
 
 
@@ -146,20 +148,22 @@ def _merged(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict
     return {key: merged(sketch, part[key]) for key, sketch in total.items()}
 
 
-def _finished(asked: Asked, found: Sequence[Mapping[Place, Sketch]]) -> tuple[dict[Place, Row], dict[Place, Focus]]:
+def _finished(
+    asked: Asked, found: Sequence[Mapping[Place, Sketch]]
+) -> tuple[dict[Place, Estimates], dict[Place, Focus]]:
     """Statistics of all chains together with their errors, and where they should have been counted finely."""
-    rows: dict[Place, Row] = {}
+    rows: dict[Place, Estimates] = {}
     missed: dict[Place, Focus] = {}
     for key in found[0]:
         own = [sketches[key] for sketches in found]
         sketch = reduce(merged, own)
         table, chains = sketch.table(), [one.table() for one in own if one.count]
         if sketch.count and sketch.smallest == sketch.largest:
-            rows[key] = (sure_statistics(sketch.smallest, asked), sketch.invalid)
+            rows[key] = Estimates(sure_statistics(sketch.smallest, asked), sketch.invalid, math.nan)
             levels = asked.levels
         else:
             row, around = statistics(chains, table, asked)
-            rows[key] = (row, sketch.invalid)
+            rows[key] = Estimates(row, sketch.invalid, tail_index(chains))
             levels = [*asked.levels, *around]
         coarse = table.unresolved(levels, asked.narrowest)
         coarse += [one for chain in chains for one in chain.unresolved([], asked.narrowest)]

@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array, cores
-from demandsim.errors import DemandsimError, DesignWarning, check_known
+from demandsim.errors import DemandsimError, DesignWarning, HeavyTailWarning, check_known
 from demandsim.statistics.design import design_of
-from demandsim.statistics.estimators import Asked, Kind, array_statistics, check_prob, share_and_error
+from demandsim.statistics.estimators import Asked, Estimates, Kind, array_estimates, check_prob, share_and_error
 from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.streaming import stream_shares, stream_statistics
+from demandsim.statistics.tails import HEAVY_FOR_MEAN, HEAVY_FOR_SD
 
 __all__ = ["probability", "run_attrs", "summarize", "warn_one_chain"]
 
@@ -52,12 +53,19 @@ def summarize(
     Dataset
         Same quantities and units; dims without ``chain`` and ``draw``, plus ``statistic``: mean, sd,
         median, lower, upper and the ``mcse_`` of each. If draws with NaN or infinity were kept, they
-        are left out, and the statistic ``n_invalid`` says how many.
+        are left out, and the statistic ``n_invalid`` says how many. A quantity with heavy tails has the
+        attribute ``khat``.
 
     Raises
     ------
     DemandsimError
         If `prob` is not inside (0, 1), or `draws` has no dims ``chain`` and ``draw``.
+
+    Warns
+    -----
+    HeavyTailWarning
+        If the index of a Pareto law fitted to the most extreme draws of a quantity, less its standard error, is above
+        0.3: the sd hangs on few draws; above 0.5 the mean does, too.
 
     Notes
     -----
@@ -88,35 +96,56 @@ def summarize(
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     warn_one_chain(data)
     names, rows = _names(probs), _rows(kept, Asked(prob, kind, tuple(probs), iid))
-    some_invalid = any(left_out for _, left_out in rows.values())
+    some_invalid = any(found.left_out for found in rows.values())
     labels = [*names, "n_invalid"] if some_invalid else names
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
-    for (name, place), (row, left_out) in rows.items():
-        tables[name][place] = [*row, left_out] if some_invalid else row
+    for (name, place), found in rows.items():
+        tables[name][place] = [*found.row, found.left_out] if some_invalid else found.row
+    tails = _heavy_tails(rows)
     out: dict[str, Any] = {}
     coords: dict[str, Any] = {"statistic": labels}
     for key, array in kept.items():
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
         coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
-        out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs))
+        khat = {"khat": tails[str(key)]} if str(key) in tails else {}
+        out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs) | khat)
     return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": prob, "kind": kind})
 
 
-def _rows(
-    arrays: Mapping[Any, xr.DataArray], asked: Asked
-) -> dict[tuple[str, tuple[int, ...]], tuple[list[float], int]]:
-    """Statistics of every element of every variable, and how many draws were left out."""
+def _rows(arrays: Mapping[Any, xr.DataArray], asked: Asked) -> dict[tuple[str, tuple[int, ...]], Estimates]:
+    """Statistics of every element of every variable."""
     lazy = {str(name): array for name, array in arrays.items() if array.chunks is not None}
     held = {str(name): array for name, array in arrays.items() if array.chunks is None}
     jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array)]
 
-    def one(values: Array) -> tuple[list[float], int]:
-        return array_statistics(values, asked)
+    def one(values: Array) -> Estimates:
+        return array_estimates(values, asked)
 
     large = sum(values.size for _, values in jobs) > _WORTH_THREADS
     found = _mapped(one, [values for _, values in jobs], large)
     rows = dict(zip((key for key, _ in jobs), found, strict=True))
     return rows | (stream_statistics(lazy, asked) if lazy else {})
+
+
+def _heavy_tails(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> dict[str, float]:
+    """Tail index of the quantities whose tails are heavy, of which it warns once."""
+    tails: dict[str, float] = {}
+    for (name, _), found in rows.items():
+        if found.tail > HEAVY_FOR_SD:
+            tails[name] = max(found.tail, tails.get(name, 0.0))
+    worst = sorted(tails, key=lambda name: -tails[name])
+    if worst:
+        means = [f"'{name}'" for name in worst if tails[name] > HEAVY_FOR_MEAN]
+        more = f" and {len(worst) - 3} more" if len(worst) > 3 else ""
+        also = f", and the mean of {', '.join(means[:3])}" if means else ""
+        warnings.warn(
+            f"heavy tails (Pareto index k-hat up to {tails[worst[0]]:.2f}): the sd of "
+            f"{', '.join(repr(name) for name in worst[:3])}{more}{also} hangs on a few extreme draws, and its error "
+            "may be far too small; use the median, lower, upper or probs=, which do not",
+            HeavyTailWarning,
+            stacklevel=3,
+        )
+    return tails
 
 
 def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) -> Iterator[Any]:

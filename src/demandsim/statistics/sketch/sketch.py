@@ -98,6 +98,13 @@ class Table:
         found = self._upto[place] - self.number[place] * (1 - np.clip(share, 0.0, 1.0))
         return found, found
 
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values, in increasing order, as many of each: as the middles of their bins."""
+        middle, number = self.low / 2 + self.high / 2, self.number.astype(np.int64)
+        first = int(self._upto.searchsorted(count)) + 1
+        last = max(self.number.size - 1 - int(np.cumsum(self.number[::-1]).searchsorted(count)), 0)
+        return np.repeat(middle[:first], number[:first])[:count], np.repeat(middle[last:], number[last:])[-count:]
+
     def widest_gap(self) -> tuple[float, float]:
         """Neighbouring bins that are farthest apart: from the end of the one to the start of the other."""
         low, high = np.append(self.low[:1], self.high[:-1]), self.low
