@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,9 @@ from demandsim.errors import (
     did_you_mean,
     warn,
 )
-from demandsim.graph.assumption import Assumption
+from demandsim.graph.assumption import USER, Assumption
 from demandsim.graph.bounds import about
+from demandsim.graph.changes import Changes, Origin, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph, unused_words
@@ -65,6 +67,7 @@ _PARTS = (
     "dimensions",
     "nearest",
     "evidence",
+    "origin",
 )
 
 
@@ -128,6 +131,7 @@ class Model:
     dimensions: tuple[str, ...]
     nearest: bool
     evidence: tuple[Evidence, ...]
+    origin: Origin | None = field(repr=False)
     graph: Graph = field(repr=False)
     program: Program = field(repr=False)
     #: Unused assumptions that a warning has named.
@@ -154,6 +158,7 @@ class Model:
             "dimensions": dimensions,
             "nearest": nearest,
             "evidence": evidence,
+            "origin": None,
         }
         self._build(equations, assumptions, **parts)
         self.finished()
@@ -173,7 +178,7 @@ class Model:
             "evidence": (),
             "nearest": False,
         }
-        made._build(equations, assumptions, **{**unsaid, "dimensions": None, **parts})
+        made._build(equations, assumptions, **{**unsaid, "dimensions": None, "origin": None, **parts})
         return made
 
     def finished(self) -> Model:
@@ -230,6 +235,7 @@ class Model:
             "dimensions": order,
             "nearest": parts["nearest"],
             "evidence": tuple(parts["evidence"]),
+            "origin": parts["origin"],
             "graph": graph,
             "program": program,
             "_named": named,
@@ -271,6 +277,36 @@ class Model:
         """Fingerprint of everything that determines the draws."""
         return fingerprint(self)
 
+    def loaded(self, parts: Mapping[str, str] | None = None) -> Model:
+        """Return the model as a study, from which later ones differ; for what reads models.
+
+        Parameters
+        ----------
+        parts : mapping of str to str, optional
+            What the study said that a file was made from, as `described`, where the file differs from it.
+        """
+        made = self.finished()
+        own = described(self)
+        origin = Origin(own if parts is None else parts)
+        point = made.point() if self.notes.published and not origin.changes(own) else None
+        origin = Origin(origin.parts, published_values(self, point))
+        object.__setattr__(made, "origin", origin)
+        return made
+
+    @functools.cached_property
+    def changes(self) -> Changes:
+        """What differs from the study that the model was loaded from: a table of name, before and after.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> ds.load_study("guosen-2025-01").changes
+        ()
+        >>> print(ds.load_study("guosen-2025-01").assume(utilization=0.15).changes)
+        utilization 0.45 -> 0.15
+        """
+        return Changes() if self.origin is None else self.origin.changes(described(self))
+
     def canonical(self) -> dict[str, Any]:
         """Everything that determines the draws, independent of the order in which it was given."""
         return canonical(self)
@@ -303,8 +339,8 @@ class Model:
         Parameters
         ----------
         **distributions : distribution, number, str or Assumption
-            By name. An assumption keeps its unit, labels and published point (a sure value brings its own); in
-            the place of a constant of an equation, the constant's unit.
+            By name. An assumption keeps its unit, labels and bounds; its point is the new median, and its source
+            "set by the user", unless an `Assumption` tells others. A constant of an equation keeps its unit.
 
         Returns
         -------
@@ -318,9 +354,9 @@ class Model:
         Examples
         --------
         >>> import demandsim as ds
-        >>> model = ds.load_study("guosen-2025-01").assume(utilization="beta(mean=0.15, sd=0.05)")
-        >>> model.assumptions["utilization"].point
-        0.45
+        >>> model = ds.load_study("guosen-2025-01").assume(utilization="triangular(0.1, 0.2, 0.3)")
+        >>> round(model.assumptions["utilization"].point, 6), model.assumptions["utilization"].source
+        (0.2, 'set by the user')
         """
         changed = {name: self._redistributed(name, value) for name, value in distributions.items()}
         return self._with(assumptions={**self.assumptions, **changed})
@@ -562,14 +598,18 @@ class Model:
         array([0.8])
         """
         grid = ({"scenario": scenario} if scenario is not None else {}) | dims
-        return self._with(scenarios=Scenarios.of(grid, self.assumptions))
+        return self._with(scenarios=Scenarios.of(grid, self.assumptions, USER))
 
     def select(self, **labels: str) -> Model:
         """Return a model with only the named scenario of a dim: ``model.select(scenario="100T")``."""
         chosen = self.scenarios.only(labels)
         left = self._with(scenarios=chosen, evidence=())
         told = narrowed(self.evidence, labels, left.program)
-        return left._with(evidence=tuple(told))
+        made = left._with(evidence=tuple(told))
+        if self.origin is not None:
+            # To look at a part of a study does not change it.
+            object.__setattr__(made, "origin", self.origin.narrowed(described(self), described(made)))
+        return made
 
     def observe(self, event: Any = None, **quantities: Any) -> Model:
         r"""Return a model that knows of evidence; `infer` conditions on it, `simulate` does not.
@@ -620,7 +660,7 @@ class Model:
         return self._with(evidence=(*self.evidence, *evidence))
 
     def point(self) -> xr.Dataset:
-        """Compute the model at the published points.
+        """Compute the model at the points of its assumptions: the published ones, as long as nothing is changed.
 
         Returns
         -------
@@ -678,9 +718,11 @@ class Model:
         flops_per_token ...
         """
         check_known([name], self.quantities, "quantity")
-        title = f"{name} at the published points" + (f" of '{self.notes.name}'" if self.notes.name else "")
+        printed = "published " if self.origin is not None and self.origin.values and not self.changes else ""
+        title = f"{name} at the {printed}points" + (f" of '{self.notes.name}'" if self.notes.name else "")
+        changed = changes_line(self.notes.name, self.changes)
         most = None if labels == "all" else check_whole("labels", labels)
-        return explain(self.graph, name, self.point(), title, most)
+        return explain(self.graph, name, self.point(), f"{title}\n{changed}" if changed else title, most)
 
     def simulate(
         self,
@@ -930,10 +972,15 @@ class Model:
             "role": "assumption" if name in self.assumptions else "derived",
             "source": made.source or "",
             **({"bounds": str(made.bounds)} if made.bounds else {}),
+            **({"published": json.dumps(printed)} if (printed := self._published(name)) else {}),
         }
 
+    def _published(self, name: str) -> Mapping[str, float]:
+        return {} if self.origin is None else self.origin.values.get(name, {})
+
     def _provenance(self) -> dict[str, Any]:
-        return {"study": self.notes.name, "model_hash": self.hash, **versions()}
+        changed = {"changes": json.dumps(self.changes)} if self.changes else {}
+        return {"study": self.notes.name, "model_hash": self.hash, **changed, **versions()}
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Write the model as a study file.

@@ -20,6 +20,7 @@ from demandsim._system import printable, written_whole
 from demandsim.cli._options import Format
 from demandsim.cli._table import Column, laid_out, wrapped
 from demandsim.errors import OutputError
+from demandsim.graph.changes import changes_line
 from demandsim.statistics.table import csv_text
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ def print_line(text: str = "", *, style: str | None = None, indent: int = 2) -> 
 
 
 def print_title(model: Model) -> None:
-    """Print what the study is called."""
+    """Print what the study is called, and what was changed in it."""
     print_line(model.notes.title or model.notes.name or "model", style="bold", indent=0)
+    if model.changes:
+        print_line(changes_line(model.notes.name, model.changes))
 
 
 def print_table(columns: Sequence[Column | str], rows: Iterable[Sequence[str]]) -> None:

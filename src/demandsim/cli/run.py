@@ -15,7 +15,7 @@ from demandsim.cli._output import Folder, Results, busy, print_line, print_table
 from demandsim.cli._study import Call
 from demandsim.cli._table import Column
 from demandsim.statistics.design import DesignName
-from demandsim.statistics.table import Row, places, rows
+from demandsim.statistics.table import Row, places, rows, single_values
 from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def _results(
 ) -> Results:
     """The summary as records, in the declared units."""
     records = [
-        {"quantity": row.quantity, **row.labels, "unit": row.unit, "point": row.point, **row.statistics}
+        {"quantity": row.quantity, **row.labels}
+        | {key: getattr(row, key) for key in ("unit", "published", "point")}
+        | row.statistics
         for row in table
     ]
     labels = list(dict.fromkeys(dim for row in table for dim in row.labels))
@@ -201,10 +203,8 @@ def _print_summary(model: Model, table: Sequence[Row], prob: float, errors: bool
     """Print a line a quantity, those over time with a column a year, and name those by further labels."""
     scenarios = set(model.scenarios.dims)
     further = [set(row.labels) - scenarios for row in table]
-    # What the study prints as published is so called; elsewhere a point is the study's own.
     time = model.presentation.time
-    point = "published" if len(model.notes.published) > len(model.equations) / 2 else "point"
-    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], point, prob, errors)
+    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], prob, errors)
     _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, prob)
     others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(time))
     if others:
@@ -221,8 +221,8 @@ def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[st
     return sorted(groups.items(), key=lambda item: item[0] != "")
 
 
-def _print_plain(rows: Sequence[Row], point: str, prob: float, errors: bool) -> None:
-    tail = 100 * (1 - prob) / 2
+def _print_plain(rows: Sequence[Row], prob: float, errors: bool) -> None:
+    tail, singles = 100 * (1 - prob) / 2, single_values(rows)
     shown = {"mean": "mean", f"P{tail:g}": "lower", "P50": "median", f"P{100 - tail:g}": "upper"}
     told = shown if errors else {"mean": "mean"}
     numbers = [Column(head, joined=name in ("median", "upper")) for head, name in shown.items()]
@@ -230,13 +230,13 @@ def _print_plain(rows: Sequence[Row], point: str, prob: float, errors: bool) -> 
     for label, members in _by_scenario(rows):
         lines = []
         for row in members:
-            values = (row.point, *(row.statistics[name] for name in shown.values()))
+            values = (row.statistics[name] for name in shown.values())
             off = (row.statistics[f"mcse_{name}"] for name in told.values())
-            cells = [*(row.shown(value) for value in values), *(row.shown(value, 2) for value in off)]
+            cells = [*map(row.single, singles), *(row.shown(value) for value in values), *(row.shown(value, 2) for value in off)]
             lines.append([row.quantity, *cells, row.readable_unit])
         print_line()
         print_table(
-            [Column(label or "in every scenario", "name"), point, *numbers, *mcse, Column("unit", "unit")], lines
+            [Column(label or "in every scenario", "name"), *singles, *numbers, *mcse, Column("unit", "unit")], lines
         )
 
 

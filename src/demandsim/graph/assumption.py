@@ -1,4 +1,4 @@
-"""Assumption: a distribution with a unit, a published point and a source."""
+"""Assumption: a distribution with a unit, a point and a source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
-from demandsim.distributions.format import labels_along
 from demandsim.errors import DistributionError
 from demandsim.graph.bounds import Bounds, check_point, warn_outside
 from demandsim.units.convert import conversion_factor, same_dimension
@@ -17,7 +16,10 @@ from demandsim.units.convert import conversion_factor, same_dimension
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Assumption"]
+__all__ = ["USER", "Assumption"]
+
+#: Source of what somebody has changed and not said why.
+USER = "set by the user"
 
 
 @dataclass(frozen=True, init=False)
@@ -31,7 +33,7 @@ class Assumption:
     unit : str, default "1"
         Unit of the values, such as ``"token/day"``; what you count yourself stands in braces, ``"M{image}/day"``.
     point : float or DataArray, optional
-        The published or best single value, in `unit`; the median by default.
+        The best single value, in `unit`; the median by default.
     long_name : str, optional
         A label for tables and plots.
     source : str, optional
@@ -91,21 +93,23 @@ class Assumption:
         warn_outside(made, self.bounds, self.unit)
 
     def with_distribution(self, distribution: Any) -> Assumption:
-        """Return the assumption with another distribution; unit, labels and bounds stay.
+        """Return the assumption with another distribution; unit, label and bounds stay.
 
-        The published point stays as well, unless the new distribution is a sure value.
+        The point is that of the new distribution, its median, and the source is the user.
 
         Examples
         --------
-        >>> Assumption(0.45, source="Fig. 27").with_distribution("beta(mean=0.15, sd=0.05)").point
-        0.45
+        >>> changed = Assumption(0.45, source="Fig. 27").with_distribution("uniform(0.1, 0.2)")
+        >>> round(changed.point, 6), changed.source
+        (0.15, 'set by the user')
         """
         if isinstance(distribution, Assumption):
-            free = self.bounds is None or distribution.bounds is not None
-            return distribution if free else distribution.relabelled(bounds=self.bounds_in(distribution))
+            unsaid: dict[str, Any] = {} if distribution.source else {"source": USER}
+            if self.bounds is not None and distribution.bounds is None:
+                unsaid["bounds"] = self.bounds_in(distribution)
+            return distribution.relabelled(**unsaid) if unsaid else distribution
         made = as_distribution(distribution)
-        point = None if made.is_constant or _labels(self.point) != dict(made.coords) else self.point
-        return self.relabelled(distribution=made, point=point)
+        return self if made == self.distribution else self.relabelled(distribution=made, point=None, source=USER)
 
     def bounds_in(self, other: Assumption) -> Bounds | None:
         """Return the bounds in the unit of another assumption, which stands in for this one; None if it has none."""
@@ -138,13 +142,6 @@ class Assumption:
         if is_labelled(point):
             point = (point.dims, tuple(point.values.ravel().tolist()))
         return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds
-
-
-def _labels(point: Any) -> dict[str, tuple[Any, ...]]:
-    """Labels of a point along each of its dims, as a distribution holds them."""
-    if not is_labelled(point):
-        return {}
-    return {str(dim): labels_along(point, dim) for dim in point.dims}
 
 
 def _checked_point(distribution: Distribution, point: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from demandsim.distributions.convert import as_distribution
 from demandsim.errors import ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.bounds import about
@@ -31,9 +32,18 @@ class Scenarios:
 
     @classmethod
     def of(
-        cls, grid: Mapping[str, Mapping[str, Mapping[str, Any]]], assumptions: Mapping[str, Assumption]
+        cls,
+        grid: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        assumptions: Mapping[str, Assumption],
+        source: str | None = None,
     ) -> Scenarios:
         """Read overrides (numbers, distributions, texts) against the assumptions they change.
+
+        Parameters
+        ----------
+        grid, assumptions
+        source : str, optional
+            Of what does not tell its own; that of the assumption by default.
 
         Raises
         ------
@@ -54,7 +64,7 @@ class Scenarios:
                     raise ScenarioError(f"scenario '{label}' must map assumptions to values, not {overrides!r}")
                 check_known(overrides, assumptions, f"assumption in scenario '{label}':")
                 made[dim][str(label)] = {
-                    name: _override(name, assumptions[name], value) for name, value in overrides.items()
+                    name: _override(name, assumptions[name], value, source) for name, value in overrides.items()
                 }
         return cls(made).checked(assumptions)
 
@@ -118,7 +128,7 @@ class Scenarios:
     def changed(self, name: str, label: str, distribution: Any) -> dict[str, dict[str, dict[str, Assumption]]]:
         """Return the grid with another distribution of assumption `name` in the scenarios called `label`.
 
-        Unit, point and source stay those of the scenario.
+        Unit and label stay those of the scenario.
 
         Raises
         ------
@@ -157,12 +167,10 @@ def _redistributed(name: str, base: Assumption, value: Any) -> Assumption:
         return base.with_distribution(value)
 
 
-def _override(name: str, base: Assumption, value: Any) -> Assumption:
-    changed = _redistributed(name, base, value)
+def _override(name: str, base: Assumption, value: Any, source: str | None) -> Assumption:
+    """What a scenario sets: what it leaves unsaid is said by the assumption, but for point and source."""
     if isinstance(value, Assumption):
-        # What it leaves unsaid is said by the assumption that it stands in for.
-        return changed.relabelled(
-            shared=base.shared, long_name=value.long_name or base.long_name, source=value.source or base.source
-        )
-    # A scenario's own distribution brings its own centre: the base's published point is not its.
-    return changed.relabelled(point=None)
+        said = {"long_name": value.long_name or base.long_name, "source": value.source or source or base.source}
+        return _redistributed(name, base, value).relabelled(shared=base.shared, **said)
+    with about(name):
+        return base.relabelled(distribution=as_distribution(value), point=None, source=source or base.source)

@@ -44,6 +44,7 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "dimensions": list(model.dimensions),
         "nearest_correlations": model.nearest,
         "coords": {dim: list(layout.coords[dim]) for dim in layout.model_dims},
+        "changes": [change._asdict() for change in model.changes],
         "presentation": presentation_table(notes.presentation),
         "assumptions": {name: _assumption(name, a) for name, a in model.assumptions.items()},
         "correlations": [

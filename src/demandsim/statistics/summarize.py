@@ -171,7 +171,7 @@ def _as_dataset(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 def run_attrs(data: xr.Dataset) -> dict[str, Any]:
     """Attributes by which a result says what draws it is of."""
-    names = ("study", "model_hash", "seed", "design", "chains", "draws")
+    names = ("study", "changes", "model_hash", "seed", "design", "chains", "draws")
     return {name: data.attrs[name] for name in names if name in data.attrs}
 
 

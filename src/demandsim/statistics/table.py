@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import math
 import re
@@ -15,12 +16,13 @@ import xarray as xr
 
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
+from demandsim.graph.changes import changes_line, published_at, read_changes
 from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "places", "rows", "table"]
+__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "places", "rows", "single_values", "table"]
 
 
 #: With which a spreadsheet takes the text of a cell for a formula, also in full width.
@@ -37,8 +39,10 @@ class Row:
     quantity, long_name, role, unit : str
     labels : dict of dim to label
         Scenario, year, hardware, ...
+    published : float
+        What the study's source printed, in `unit`; NaN where it printed nothing.
     point : float
-        Published value, in `unit`.
+        The model's own single value, in `unit`.
     statistics : dict of str to float
         As `summarize` names them, in `unit`.
     divisor, readable_unit
@@ -50,10 +54,16 @@ class Row:
     role: str
     unit: str
     labels: dict[str, Any]
+    published: float
     point: float
     statistics: dict[str, float]
     divisor: float
     readable_unit: str
+
+    def single(self, key: str) -> str:
+        """Write what was published, or the point; nothing where there is none."""
+        value = float(getattr(self, key))
+        return "" if math.isnan(value) else self.shown(value)
 
     def shown(self, value: float, digits: int = 4) -> str:
         """Write a value of this row in the readable unit."""
@@ -61,7 +71,7 @@ class Row:
 
 
 def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
-    """Pair a summary with the published points, one row per quantity and label.
+    """Pair a summary with the points and what was published, one row per quantity and label.
 
     Parameters
     ----------
@@ -72,15 +82,15 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
     """
     for name, array in summary.data_vars.items():
         dims = [dim for dim in array.dims if dim != "statistic"]
-        published = point[name] if name in point.data_vars else None
+        own = point[name] if name in point.data_vars else None
         for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
             spot = dict(zip(map(str, dims), place, strict=True))
             labels = {dim: label_value(array.coords[dim].values[i]) for dim, i in spot.items()}
             values = array.isel(spot)
             found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
             value = math.nan
-            if published is not None:
-                value = float(published.isel({d: i for d, i in spot.items() if d in published.dims}))
+            if own is not None:
+                value = float(own.isel({d: i for d, i in spot.items() if d in own.dims}))
             size = value if math.isfinite(value) and value else found["median"]
             unit = str(array.attrs.get("units", "1"))
             # The largest number of a row sets the scale: a margin's point can be near zero.
@@ -91,11 +101,19 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
                 str(array.attrs.get("role", "")),
                 unit,
                 labels,
+                published_at(array.attrs, list(labels.values())),
                 value,
                 found,
                 divisor,
                 shown,
             )
+
+
+def single_values(table: Sequence[Row]) -> list[str]:
+    """Which single values a table shows: what was published, if anything was; points, where they are not just that."""
+    some = any(not math.isnan(row.published) for row in table)
+    same = some and all(math.isclose(row.published, row.point, rel_tol=1e-9) for row in table)
+    return (["published"] if some else []) + ([] if same else ["point"])
 
 
 def csv_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
@@ -138,15 +156,18 @@ class SummaryTable:
     ----------
     frame : pandas.DataFrame
         Of text; compute with the summary.
+    changed : str
+        What the model has that its study has not; empty if nothing was changed.
     """
 
     frame: pd.DataFrame
+    changed: str = ""
 
     def __repr__(self) -> str:
-        return printable(str(self.frame.to_string()))
+        return printable("\n".join(filter(None, (str(self.frame.to_string()), self.changed))))
 
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html())
+        return str(self.frame.to_html()) + (f"<p>{html.escape(self.changed)}</p>" if self.changed else "")
 
 
 def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
@@ -157,12 +178,13 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     summary : Dataset
         Of `summarize`, or of ``model.estimate``.
     point : Dataset, optional
-        Published points to stand beside it, of ``model.point()``.
+        Points to stand beside it, of ``model.point()``.
 
     Returns
     -------
     SummaryTable
-        Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``point``, ``mean``,
+        Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``published``, what the
+        source of the study printed, and ``point``, where it is not the same; ``mean``,
         lower end of the interval, ``P50``, upper end, ``MCSE of mean``, ``unit``; ``left out`` if draws were.
         Its ``frame`` is a pandas DataFrame of text.
 
@@ -195,7 +217,7 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     lines = []
     for row in found:
         s = row.statistics
-        line = {"point": row.shown(row.point)} if point is not None else {}
+        line = {key: row.single(key) for key in single_values(found) if key != "point" or point is not None}
         line |= {head: row.shown(s[name]) for name, head in columns.items()}
         line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
         if "n_invalid" in s:
@@ -203,4 +225,5 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
         lines.append(line)
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
     index = pd.MultiIndex.from_tuples(keys, names=["quantity", *dims]) if dims else [key[0] for key in keys]
-    return SummaryTable(pd.DataFrame(lines, index=index))
+    changed = changes_line(str(summary.attrs.get("study", "")), read_changes(summary.attrs))
+    return SummaryTable(pd.DataFrame(lines, index=index), changed)

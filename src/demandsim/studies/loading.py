@@ -15,6 +15,7 @@ from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.bounds import about
+from demandsim.graph.changes import ABSENT, described
 from demandsim.graph.graph import Equation
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
@@ -163,7 +164,8 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         for name in names:
             if name not in model.quantities:
                 raise StudyError(f"{where}: {part}: unknown quantity '{name}'{did_you_mean(name, model.quantities)}")
-    return model.finished()
+    parts = described(model) | {change.name: change.before for change in study.changes}
+    return model.loaded({name: text for name, text in parts.items() if text != ABSENT})
 
 
 def _named(study: Study, model: Model, where: str) -> Iterator[tuple[str, Sequence[str]]]:

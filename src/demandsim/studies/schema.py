@@ -65,6 +65,14 @@ class PublishedTable(_Table):
     values: dict[str, float] = Field(description="value per scenario; the key '' where there are none")
 
 
+class ChangeTable(_Table):
+    """One ``[[changes]]``: what a model that was changed and written has that its study had not."""
+
+    name: str = Field(description="what was changed")
+    before: str = Field(description="what the study said")
+    after: str = Field(description="what the file says")
+
+
 class EvidenceTable(_Table):
     """One ``[[evidence]]``: a quantity that was measured, or an event that happened."""
 
@@ -124,6 +132,7 @@ class Study(_Table):
     dimensions: list[str] = Field(default_factory=list, description="order of quasi-random dimensions")
     nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
     assumptions: dict[str, AssumptionTable] = Field(description="a table per assumption")
+    changes: list[ChangeTable] = Field(default_factory=list, description="what differs from the study")
     correlations: list[CorrelationTable] = Field(default_factory=list, description="rank correlations")
     label_correlations: list[LabelCorrelationTable] = Field(
         default_factory=list, description="rank correlations of labels"
@@ -179,6 +188,7 @@ def _table_class(table: list[Any]) -> type[_Table]:
         "evidence": EvidenceTable,
         "presentation": PresentationTable,
         "published": PublishedTable,
+        "changes": ChangeTable,
     }
     if table and table[0] == "scenarios" and len(table) >= 4:
         return ScenarioTable
