@@ -26,7 +26,7 @@ from demandsim.errors import (
 )
 from demandsim.graph.assumption import USER, Assumption
 from demandsim.graph.bounds import about
-from demandsim.graph.changes import Changes, Origin, changes_line, described, published_values
+from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.graph import Equation, Graph, unused_words
@@ -979,8 +979,7 @@ class Model:
         return {} if self.origin is None else self.origin.values.get(name, {})
 
     def _provenance(self) -> dict[str, Any]:
-        changed = {"changes": json.dumps(self.changes)} if self.changes else {}
-        return {"study": self.notes.name, "model_hash": self.hash, **changed, **versions()}
+        return {"study": self.notes.name, "model_hash": self.hash, **changes_attrs(self), **versions()}
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Write the model as a study file.

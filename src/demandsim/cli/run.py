@@ -230,10 +230,9 @@ def _print_plain(rows: Sequence[Row], prob: float, errors: bool) -> None:
     for label, members in _by_scenario(rows):
         lines = []
         for row in members:
-            values = (row.statistics[name] for name in shown.values())
-            off = (row.statistics[f"mcse_{name}"] for name in told.values())
-            cells = [*map(row.single, singles), *(row.shown(value) for value in values), *(row.shown(value, 2) for value in off)]
-            lines.append([row.quantity, *cells, row.readable_unit])
+            cells = [row.shown(row.statistics[name]) for name in shown.values()]
+            cells += [row.shown(row.statistics[f"mcse_{name}"], 2) for name in told.values()]
+            lines.append([row.quantity, *map(row.single, singles), *cells, row.readable_unit])
         print_line()
         print_table(
             [Column(label or "in every scenario", "name"), *singles, *numbers, *mcse, Column("unit", "unit")], lines

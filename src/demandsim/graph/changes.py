@@ -24,11 +24,13 @@ __all__ = [
     "Change",
     "Changes",
     "Origin",
+    "changes_attrs",
     "changes_line",
     "described",
     "published_at",
     "published_values",
     "read_changes",
+    "said_of",
 ]
 
 #: Where a part stands only before, or only after.
@@ -104,13 +106,15 @@ class Origin:
 
 def described(model: Model) -> dict[str, str]:
     """Say in words, part by part, what determines the results of a model."""
-    found = {name: _said(made) for name, made in model.assumptions.items()}
+    found = {name: said_of(made) for name, made in model.assumptions.items()}
     for dim, labels in model.scenarios.grid.items():
         for label, overrides in labels.items():
-            told = "; ".join(f"{name} {_said(made)}" for name, made in overrides.items())
+            told = "; ".join(f"{name} {said_of(made)}" for name, made in overrides.items())
             found[f"{dim} {label}"] = told or "as assumed"
     for pair, rho in model.correlations.items():
         found[f"correlation of {' and '.join(sorted(pair))}"] = f"{rho:g}"
+    for key, rank in model.label_correlations.items():
+        found[f"correlation of labels of {', '.join(key)}"] = str(rank)
     for name, made in model.equations.items():
         found[f"equation {name}"] = f"{made.fingerprint} [{made.unit}]"
     for piece in model.evidence:
@@ -120,7 +124,8 @@ def described(model: Model) -> dict[str, str]:
     return found
 
 
-def _said(made: Assumption) -> str:
+def said_of(made: Assumption) -> str:
+    """Say an assumption: its point and unit, and its distribution unless it is sure."""
     unit = "" if made.unit == "1" else f" {made.unit}"
     point = format_value(made.point) if hasattr(made.point, "dims") else f"{float(made.point):.6g}"
     law = made.distribution
@@ -133,6 +138,11 @@ def changes_line(study: str, changes: Iterable[Change], most: int = 3) -> str:
     told = [str(change) for change in changes]
     more = f"; and {len(told) - most} more" if len(told) > most else ""
     return f"changed from {study or 'its study'}: {'; '.join(told[:most])}{more}" if told else ""
+
+
+def changes_attrs(model: Model) -> dict[str, str]:
+    """What was changed, as an attribute of draws and of what is made of the model; nothing if nothing was."""
+    return {"changes": json.dumps(model.changes)} if model.changes else {}
 
 
 def read_changes(attrs: Mapping[Any, Any]) -> Changes:

@@ -109,7 +109,7 @@ def break_even(
     bar = canvas.figure.colorbar(filled, ax=list(canvas.axes[0]), label=said.say("chance", event=phrase), pad=0.02)
     percent_ticks(bar.ax.yaxis)
     keys = [line(INK, said.say("even"), linewidth=2.2)]
-    keys += [dot(ORANGE, said.say("published"), "D", markeredgecolor="white", markersize=9)]
+    keys += [dot(ORANGE, said.say("point"), "D", markeredgecolor="white", markersize=9)]
     known = chains > 1 or DESIGNS[design].independent
     worst = said.number(100 * float(np.nanmax(chances.mcse.values)), 2) if known else "?"
     return picture.finish("break_even", keys, [said.say("break_even_note", error=worst)], event=phrase)

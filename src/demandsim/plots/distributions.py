@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
+from demandsim.graph.changes import published_at
 from demandsim.plots.canvas import (
     BLUE,
+    GREEN,
     GREY,
     INK,
     ORANGE,
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["distributions", "forest"]
 
+#: Colours of the single values: what was published, and the model's own where it is another.
+_MARKS = {"published": ORANGE, "point": GREEN}
+
 _LIGHT = "#A6CEE3"
 
 
@@ -46,14 +52,14 @@ def distributions(
     dim: str | None = None,
     locale: str = "en",
 ) -> Any:
-    """Distributions of quantities against their published points.
+    """Distributions of quantities against what was published of them, and their points.
 
     Parameters
     ----------
     draws : Dataset
         Of ``model.simulate``.
     point : Dataset, optional
-        Of ``model.point()``: drawn as a line.
+        Of ``model.point()``: drawn as a line, where it is not what the source of the study printed, which is drawn too.
     of : str or sequence of str, optional
         Quantities; the computed ones by default.
     prob : float, default 0.9
@@ -85,22 +91,27 @@ def distributions(
     names = quantities(of, draws.data_vars, derived(draws))
     picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim)
     said = picture.locale
+    drawn: dict[str, float] = {}
     for panel in picture.panels([2.15] * len(names), 4.6):
-        published = None if point is None or panel.name not in point else float(panel.of(point[panel.name]))
-        _shape(panel.axes, panel.of(draws[panel.name]), published, prob, said)
+        own = math.nan if point is None or panel.name not in point else float(panel.of(point[panel.name]))
+        printed = published_at(draws[panel.name].attrs, list(panel.where.values())) if point is not None else math.nan
+        marks = {"published": printed} | ({} if math.isclose(own, printed, rel_tol=1e-9) else {"point": own})
+        drawn |= {kind: value for kind, value in marks.items() if math.isfinite(value)}
+        _shape(panel.axes, panel.of(draws[panel.name]), marks, prob, said)
     keys = [
         band(_LIGHT, said.say("draws")),
         band(BLUE, said.say("interval", prob=said.percent(prob))),
         line(INK, said.say("median"), linewidth=1.5),
     ]
-    keys += [line(ORANGE, said.say("published"))] if point is not None else []
+    keys += [line(color, said.say(kind)) for kind, color in _MARKS.items() if kind in drawn]
     return picture.finish("distributions", keys, [said.say("tails")])
 
 
-def _shape(axes: Axes, array: xr.DataArray, published: float | None, prob: float, locale: Locale) -> None:
+def _shape(axes: Axes, array: xr.DataArray, marks: Mapping[str, float], prob: float, locale: Locale) -> None:
     values = finite(array)
     low, middle, high = np.quantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
-    divisor, shown = locale.axis(array, max(abs(middle), abs(published or 0.0)))
+    known = {kind: value for kind, value in marks.items() if math.isfinite(value)}
+    divisor, shown = locale.axis(array, max(abs(middle), *map(abs, known.values()), 0.0))
     values = values / divisor
     low, middle, high = low / divisor, middle / divisor, high / divisor
     start, stop = np.quantile(values, [0.004, 0.996])
@@ -116,8 +127,8 @@ def _shape(axes: Axes, array: xr.DataArray, published: float | None, prob: float
         inside = (edges[1:] > low) & (edges[:-1] < high)
         axes.stairs(np.where(inside, heights, 0), edges, fill=True, color=BLUE, linewidth=0)
         axes.vlines(middle, 0, 1.04, color=INK, linewidth=1.5)
-    if published is not None:
-        axes.axvline(published / divisor, color=ORANGE, linewidth=2)
+    for kind, value in known.items():
+        axes.axvline(value / divisor, color=_MARKS[kind], linewidth=2)
     ends = {name: locale.number(end, 3) for name, end in (("median", middle), ("low", low), ("high", high))}
     numbers = locale.say("spread", prob=locale.percent(prob), **ends)
     axes.set_xlabel(f"{shown}    {numbers}", fontsize=9)
@@ -133,7 +144,7 @@ def forest(
     of: Sequence[str] | str | None = None,
     locale: str = "en",
 ) -> Any:
-    """Intervals of scenarios, one under the other, with the published points.
+    """Intervals of scenarios, one under the other, with the points.
 
     Parameters
     ----------

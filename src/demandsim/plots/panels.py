@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
+from demandsim.graph.changes import read_changes
 from demandsim.plots.canvas import Canvas, bare, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
@@ -42,6 +43,7 @@ MOST = 12
 #: Inches of a row of bars, and of what stands above and below the rows of a panel.
 ROW, FRAME = 0.36, 0.95
 
+_CHANGES = 3
 _LONGEST_SOURCE = 220
 #: Coordinates that a footer does not name.
 _INNER = ("chain", "draw", "statistic", "quantity", "quantile", "units", "long_name")
@@ -213,6 +215,9 @@ def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale)
         said.append(locale.say("seed", seed=a["seed"]))
     # Lines of the footer break between these, not inside.
     said = [text.replace(" ", "\u00a0") for text in said]
+    if told := [str(change) for change in read_changes(a)]:
+        changed = f"{'; '.join(told[:_CHANGES])}{'; ...' if len(told) > _CHANGES else ''}"
+        said.insert(0, locale.say("changed", study=a.get("study") or locale.say("model"), changes=changed))
     source = str(a.get("source", "")) or _source_of_study(str(a.get("study", ""))) or _sources(arrays, locale)
     return [*said, locale.say("source", source=locale.text(source))] if source else said
 

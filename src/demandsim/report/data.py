@@ -264,6 +264,8 @@ class Content:
         What the study does not call for: said at the end of the page, not in a section of its own.
     remarks : tuple of str
         What a reader must know of the numbers, such as evidence that they do not take in.
+    changed : tuple of str
+        What the model has that its study has not.
     read_at : str, optional
         Where shares of variance were read off the draws, if they were: the last year, say.
     """
@@ -284,6 +286,7 @@ class Content:
     beside: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     read_at: str | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def several(self) -> tuple[str, ...]:

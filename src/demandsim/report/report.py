@@ -157,6 +157,7 @@ def _content(results: Results, words: Words) -> Content:
         {} if selection.decides else {"information": words.say("no_decision")},
         tuple(_remarks(results, words)),
         read_at,
+        tuple(map(str, model.changes)),
     )
 
 

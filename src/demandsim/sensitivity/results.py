@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
+from demandsim.graph.changes import changes_attrs
 from demandsim.sampling.program import Layout
 from demandsim.sensitivity.inputs import long_name
 from demandsim.statistics.mcse import spread_to_mcse
@@ -97,4 +98,4 @@ def named(out: xr.Dataset, model: Any) -> xr.Dataset:
 
 def provenance(model: Any, **settings: Any) -> dict[str, Any]:
     """Attributes of a result: where it comes from, and how it was made."""
-    return {"study": model.notes.name, "model_hash": model.hash, **settings}
+    return {"study": model.notes.name, "model_hash": model.hash, **changes_attrs(model), **settings}

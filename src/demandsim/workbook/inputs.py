@@ -12,6 +12,7 @@ from demandsim.distributions.convert import as_distribution
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, WorkbookError
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.changes import changes_line
 from demandsim.graph.study_file import presentation_table
 from demandsim.workbook.cells import fixed
 from demandsim.workbook.page import Page
@@ -93,7 +94,8 @@ class InputSheets:
         self.pages: list[Page] = []
         self._pages: dict[str, Page] = {}
         for plan in INPUTS.values():
-            if plan.name in OPTIONAL and not (plan.name == "labels" and self.coords):
+            wanted = {"labels": bool(self.coords), "study": model.origin is not None}
+            if plan.name in OPTIONAL and not wanted.get(plan.name):
                 continue
             headers = [*plan.columns, *plan.more]
             if plan.name in ("assumptions", "scenarios"):
@@ -108,6 +110,9 @@ class InputSheets:
         self._scenarios()
         self._correlations()
         self._labels()
+        for part, text in model.origin.parts.items() if model.origin is not None else ():
+            source = model.assumptions[part].source if part in model.assumptions else None
+            self._pages["study"].add((part, "name"), (text, "text"), (source, "text"))
 
     def _assumption(
         self, sheet: str, scenario: tuple[str, ...], name: str, made: Assumption, said: tuple[str | None, str | None]
@@ -206,6 +211,8 @@ class InputSheets:
         notes = model.notes
         rows = [("name", notes.name), ("title", notes.title), ("source", notes.source)]
         rows += [("note", note) for note in notes.notes]
+        if model.changes:
+            rows.insert(0, ("changed", changes_line(notes.name, model.changes, most=len(model.changes))))
         shown = presentation_table(notes.presentation)
         rows += [("presentation", tomli_w.dumps(shown, multiline_strings=False).strip())] if shown else []
         rows += [("order of dimensions", ", ".join(model.dimensions))]

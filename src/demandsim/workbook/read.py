@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from demandsim.errors import (
     WorkbookWarning,
     did_you_mean,
 )
+from demandsim.graph.assumption import USER, Assumption
+from demandsim.graph.changes import said_of
 from demandsim.graph.graph import Equation
 from demandsim.graph.label_correlation import LabelKey
 from demandsim.graph.metadata import Published, StudyNotes
@@ -34,7 +36,7 @@ from demandsim.workbook.cells import Entry, SheetTable, table_of
 from demandsim.workbook.evidence import evidence_of
 from demandsim.workbook.published import published_of
 from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL
-from demandsim.workbook.xlsx import opened
+from demandsim.workbook.xlsx import Opened, opened
 
 __all__ = ["read_workbook"]
 
@@ -102,6 +104,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     published: list[tuple[Entry, Published]] = []
     if "published" in present:
         published = list(published_of(table_of(book, "published", INPUTS["published"].columns)))
+    study = _study_of(book, present)
     notes = StudyNotes(
         settings.said["name"],
         settings.said["title"],
@@ -114,7 +117,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     try:
         model = Model.drafted(
             chosen,
-            {name: found.made for name, found in assumptions.items()},
+            {name: _sourced(name, found.made, study or {}) for name, found in assumptions.items()},
             correlations=pairs,
             label_correlations=ranks,
             scenarios=scenarios,
@@ -138,7 +141,21 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             raise type(error)(f"{book.path}, sheet 'evidence': {error}") from None
     for warning in rows.impossible_points():
         warnings.warn(warning, WorkbookWarning, stacklevel=2)
-    return model.finished()
+    return model.loaded(None if study is None else {part: said for part, (said, _) in study.items()})
+
+
+def _study_of(book: Opened, present: Collection[str]) -> dict[str, tuple[str, str | None]] | None:
+    """What the study said that the workbook was made from, part by part, and its sources."""
+    if "study" not in present:
+        return None
+    told = table_of(book, "study", INPUTS["study"].columns)
+    return {entry.needed("part"): (entry.text("said") or "", entry.text("source")) for entry in told}
+
+
+def _sourced(name: str, made: Assumption, study: Mapping[str, tuple[str, str | None]]) -> Assumption:
+    """The assumption, whose old source is not that of what somebody has changed."""
+    said, source = study.get(name, (None, None))
+    return made if said in (None, said_of(made)) or made.source != source else made.relabelled(source=USER)
 
 
 def _coords(table: SheetTable) -> dict[str, list[Any]]:
@@ -230,7 +247,7 @@ class _Settings:
             elif key == "schema":
                 if entry.text("text") != "1":
                     raise entry.fail("text", f"schema '{entry.text('text')}' is not known to this version of demandsim")
-            elif key not in ("guide", "not a formula"):
+            elif key not in ("changed", "guide", "not a formula"):
                 raise entry.fail("key", f"unknown key '{key}'{did_you_mean(key, known)}")
 
 

@@ -89,6 +89,11 @@ _PLANS = (
         "What the study says about itself, and how to read this workbook.",
     ),
     SheetPlan(
+        "study",
+        ("part", "said", "source"),
+        "What the study says that this workbook was made from: whatever differs is told as a change. Not to be edited.",
+    ),
+    SheetPlan(
         "labels",
         ("dim", "label", "kind"),
         "The labels of each dim, in order.",
@@ -97,11 +102,11 @@ _PLANS = (
 #: Sheets that are read back, by name.
 INPUTS = MappingProxyType({plan.name: plan for plan in _PLANS})
 #: Those that stand there only if there is something on them.
-OPTIONAL = ("evidence", "published", "labels")
+OPTIONAL = ("evidence", "published", "study", "labels")
 #: As they stand in a workbook; results, steps and units are not read back.
 ORDER = (
     *("assumptions", "scenarios", "correlations", "evidence", "results", "steps"),
-    *("published", "equations", "notes", "labels", "units"),
+    *("published", "equations", "notes", "study", "labels", "units"),
 )
 
 LABEL_KINDS = MappingProxyType({"whole number": int, "number": float, "text": str})
