@@ -151,11 +151,12 @@ def test_the_hash_does_not_depend_on_the_order_in_which_things_were_said(model):
 # Editing
 
 
-def test_assume_keeps_unit_labels_and_published_point(model):
+def test_assume_keeps_unit_and_labels_and_brings_its_own_point_and_source(model):
     changed = model.assume(utilization="beta(mean=0.15, sd=0.05)", peak_compute=dist.lognormal(100, 200))
     utilization, peak = (changed.assumptions[name] for name in ("utilization", "peak_compute"))
-    assert (utilization.point, utilization.source) == (0.45, "report, Fig. 27")
-    assert (peak.unit, peak.long_name, peak.source) == ("EFLOP/s", "Peak", "a report")
+    assert utilization.point == utilization.distribution.median()
+    assert (peak.unit, peak.long_name) == ("EFLOP/s", "Peak")
+    assert {utilization.source, peak.source} == {"set by the user"}
     assert peak.distribution == dist.lognormal(100, 200)
 
 

@@ -245,7 +245,7 @@ def test_what_does_not_fit_says_so_before_anything_is_written(tmp_path):
 def test_the_workbook_is_made_for_people():
     book = openpyxl.load_workbook(io.BytesIO(template()))
     assert book.sheetnames == [
-        *("assumptions", "scenarios", "correlations", "results", "published", "equations", "notes", "units"),
+        *("assumptions", "scenarios", "correlations", "results", "published", "equations", "notes", "study", "units"),
     ]
     for page in book:
         assert page.freeze_panes.endswith("3")
