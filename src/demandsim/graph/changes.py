@@ -113,8 +113,8 @@ def described(model: Model) -> dict[str, str]:
             found[f"{dim} {label}"] = told or "as assumed"
     for pair, rho in model.correlations.items():
         found[f"correlation of {' and '.join(sorted(pair))}"] = f"{rho:g}"
-    for key, rank in model.label_correlations.items():
-        found[f"correlation of labels of {', '.join(key)}"] = str(rank)
+    for labelled, rank in model.label_correlations.items():
+        found[f"correlation of labels of {', '.join(labelled)}"] = str(rank)
     for name, made in model.equations.items():
         found[f"equation {name}"] = f"{made.fingerprint} [{made.unit}]"
     for piece in model.evidence:
