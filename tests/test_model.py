@@ -174,7 +174,7 @@ def test_assume_checks_dimensions_again(model):
 def test_a_sure_value_brings_its_own_point(model):
     fixed = model.fix(utilization=0.3)
     assert fixed.assumptions["utilization"].point == 0.3
-    assert fixed.assumptions["utilization"].source == "report, Fig. 27"
+    assert fixed.assumptions["utilization"].source == "set by the user"
     assert fixed.point().utilization.item() == 0.3
     assert np.unique(fixed.simulate(draws=64, seed=1).utilization) == 0.3
 

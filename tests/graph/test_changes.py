@@ -107,7 +107,7 @@ def test_a_distribution_brings_its_own_point_and_source(model):
     assert after.assumptions["utilization"].point == pytest.approx(0.2)
     assert after.assumptions["card_price"].source == "me"
     before, now = after.changes[0].before, after.changes[0].after
-    assert (before, now) == ("0.45 ~ beta(mean=0.451386, sd=0.1)", "0.2 ~ triangular(0.1, 0.2, 0.3)")
+    assert (before, now) == ("0.45 ~ beta(mean=0.451386, sd=0.1)", "0.2 ~ triangular(0.1, 0.2, 0.3, prob=1)")
     # What is as it was has not been changed.
     assert model.assume(utilization="beta(mean=0.451386, sd=0.1)").changes == ()
 

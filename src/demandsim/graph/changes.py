@@ -94,7 +94,8 @@ class Origin:
 
     def narrowed(self, before: Mapping[str, str], after: Mapping[str, str]) -> Origin:
         """The origin of one scenario alone: what was not changed before is not changed by leaving others out."""
-        kept = {name: text for name, text in self.parts.items() if before.get(name, ABSENT) != text}
+        left_out = before.keys() - after.keys()
+        kept = {n: text for n, text in self.parts.items() if before.get(n, ABSENT) != text and n not in left_out}
         same = {name: text for name, text in after.items() if before.get(name) == self.parts.get(name)}
         return Origin(same | kept, self.values)
 

@@ -199,10 +199,10 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     >>> model = ds.load_study("guosen-2025-01").select(scenario="100T")
     >>> summary = ds.summarize(model.simulate(seed=20250127))[["cards", "capex"]]
     >>> print(ds.table(summary, model.point()))
-                     point   mean     P5    P50    P95 MCSE of mean          unit
+                      published  point   mean     P5    P50    P95 MCSE of mean          unit
     quantity scenario
-    cards    100T    85.78  128.8  20.98  87.57  369.1        0.022  10,000 cards
-    capex    100T    128.7  199.2  29.74  131.5  586.0        0.040        bn CNY
+    cards    100T         85.78  85.78  128.8  20.98  87.57  369.1        0.022  10,000 cards
+    capex    100T                128.7  199.2  29.74  131.5  586.0        0.040        bn CNY
     """
     import pandas as pd
 
