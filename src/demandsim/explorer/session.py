@@ -112,6 +112,7 @@ class Explorer:
                 assumptions={**m.assumptions, **overrides},
                 scenarios={},
                 evidence=(),
+                origin=None,
                 told=m.assumptions,
             )
         return self._flat[key]
