@@ -188,7 +188,7 @@ def test_the_command_line_prints_both(tmp_path, capsys):
     out = capsys.readouterr().out
     assert LINE in out
     assert next(line for line in out.splitlines() if line.startswith("cards")).split()[1:3] == ["85.78", "257.3"]
-    found = csv.DictReader(io.StringIO((tmp_path / STUDY / "summary.csv").read_text(encoding="utf-8")))
+    found = csv.DictReader(io.StringIO(next(tmp_path.rglob("summary.csv")).read_text(encoding="utf-8")))
     row = next(row for row in found if row["quantity"] == "cards")
     assert float(row["published"]) == pytest.approx(857_772, rel=1e-6)
     assert float(row["point"]) == pytest.approx(3 * 857_772, rel=1e-6)
