@@ -346,6 +346,27 @@ def test_a_report_goes_to_a_folder_as_all_results_do(demandsim):
     assert "'page.html' is a folder, as in all commands" in done.stderr
 
 
+@pytest.mark.parametrize("study", ["guosen-2025-01", "guosen-2025-01-evidence", "doubao-growth"])
+def test_a_study_is_shown_in_chinese(demandsim, study):
+    chinese = re.compile("[\u4e00-\u9fff]")
+    shown = demandsim("show", study, "--locale", "zh").stdout
+    sources = [line for line in shown.splitlines() if line.startswith("  来源：")]
+    model = ds.load_study(study)
+    assert len(sources) == sum(bool(a.source) for a in model.assumptions.values())
+    assert all(chinese.search(line.removeprefix("  来源：")) for line in sources)
+    assert "at least" not in shown
+    assert "source:" not in shown
+    explained = demandsim("explain", study, list(model.equations)[-1], "--locale", "zh").stdout
+    assert "假设\n" in explained
+    assert "步骤" in explained
+    assert "Source:" not in explained
+    assert chinese.search(demandsim("list", "--locale", "zh").stdout)
+    # Rows that the report prints are named as it prints them.
+    from demandsim.locale.words import words_of
+
+    assert all(chinese.search(words_of("zh").text(row.row)) for row in model.notes.published)
+
+
 def test_large_draws_are_written_only_if_asked_for(demandsim, tmp_path, monkeypatch):
     from demandsim.cli import run
 

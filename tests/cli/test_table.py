@@ -95,6 +95,16 @@ def on_a_terminal(calls, folder):
     return found
 
 
+def test_chinese_fits_as_well(tmp_path):
+    calls = [("show", "guosen-2025-01-evidence"), ("explain", "guosen-2025-01-evidence", "gross_margin"), ("list",)]
+    found = on_a_terminal([(*words, "--locale", "zh") for words in calls], tmp_path)
+    for (command, width), lines in found.items():
+        text = "\n".join(lines)
+        assert re.search("[\u4e00-\u9fff]", text)
+        assert set(NUMBER.findall(text)) == set(NUMBER.findall("\n".join(found[command, 0])))
+        assert not width or all(cell_len(line) <= width for line in lines if len(line.split()) > 1)
+
+
 def words_of(lines):
     """Words as they stand, but for rules, the sign of a folded error and the ends of sentences."""
     return {word for line in lines for word in line.split()} - {"±"}
@@ -212,6 +222,7 @@ def test_chinese_breaks_between_characters_and_never_in_a_number(width):
     for number in ("2024", "67.7%", "857,772"):
         assert any(number in line for line in lines)
     assert not any(line[0] in "，。、" for line in lines)
+    assert not any(line.endswith("（") for line in wrapped("推理（2024 年）占（67.7%）的算力", width))
     assert all(cell_len(line) <= width for line in lines)
 
 

@@ -17,7 +17,7 @@ _NARROWEST = 12
 #: A character of a script that is written without spaces.
 _WIDE = r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
 #: What is kept in one piece: such a character with the marks that may not begin a line, or a run without spaces.
-_PIECE = re.compile(rf"{_WIDE}[，。、；：？！）》”…]*|[“（《]?(?:(?!{_WIDE})\S)+[，。、；：？！）》”…]*|\s+")
+_PIECE = re.compile(rf"[“（《]*(?:{_WIDE}|(?:(?!{_WIDE})\S)+)[，。、；：？！）》”…]*|\s+")
 
 
 @dataclass(frozen=True)

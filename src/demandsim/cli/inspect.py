@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,16 +13,27 @@ from demandsim.cli._study import loaded
 from demandsim.cli._table import Column
 from demandsim.units.format import number
 
+if TYPE_CHECKING:
+    from demandsim.locale.words import Words
+    from demandsim.model import Model
+
 __all__ = ["explain", "list_", "show"]
 
+Language = Annotated[option.LocaleName, typer.Option("--locale", help="Language of the words.")]
 
-def list_() -> None:
+
+def list_(locale: Language = option.LocaleName.EN) -> None:
     """List the studies that ship with demandsim."""
+    from demandsim.locale.words import words_of
     from demandsim.studies import list_studies, load_study
 
+    words = words_of(locale.value, "terminal")
     models = {name: load_study(name) for name in list_studies()}
-    lines = [[name, m.notes.title, str(len(m.assumptions)), str(len(m.equations))] for name, m in models.items()]
-    print_table((Column("study", "name"), Column("title", "text"), "assumptions", "equations"), lines)
+    lines = [
+        [name, words.text(m.notes.title), str(len(m.assumptions)), str(len(m.equations))] for name, m in models.items()
+    ]
+    study, title, assumptions, equations = map(words.say, ("study", "title", "assumptions", "equations"))
+    print_table((Column(study, "name"), Column(title, "text"), assumptions, equations), lines)
 
 
 def _numbers(point: Any) -> str:
@@ -34,39 +46,58 @@ def _numbers(point: Any) -> str:
     return "[" + ", ".join(_numbers(part) for part in values) + "]"
 
 
-def show(study: option.Study) -> None:
+def show(study: option.Study, locale: Language = option.LocaleName.EN) -> None:
     """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
+    from demandsim.locale.words import words_of
+
+    words = words_of(locale.value, "terminal")
     model = loaded(study)
     notes = model.notes
     for line in (notes.title or notes.name, notes.source):
         if line:
-            print_line(line)
+            print_line(words.text(line))
     for name, assumption in model.assumptions.items():
-        point = _numbers(assumption.point)
         unit = "" if assumption.unit == "1" else f" {assumption.unit}"
         print_line(f"\n{name}: {assumption.distribution}{unit}")
-        possible = f"; can be {assumption.bounds}{unit}" if assumption.bounds else ""
-        print_line(f"  {assumption.long_name or name}; point {point}{unit}{possible}")
+        bounds = f"{_in_words(str(assumption.bounds), words)}{unit}"
+        possible = words.say("can_be", bounds=bounds) if assumption.bounds else ""
+        named = words.name(name, assumption.long_name) if words.code != "en" else assumption.long_name or name
+        print_line(f"  {named}{words.say('point', point=_numbers(assumption.point) + unit)}{possible}")
         if assumption.source:
-            print_line(f"  source: {assumption.source}")
-    for pair, rho in model.correlations.items():
-        why = notes.reasons.get(tuple(sorted(pair)))
-        print_line(f"\nrank correlation of {' and '.join(pair)}: {rho:g}" + (f"; {why}" if why else ""))
-    for (one, other, dim), rank in model.label_correlations.items():
-        of = one if one == other else f"{one} and {other}"
-        print_line(f"\nrank correlation of the labels of {of} along {dim}: {rank}")
+            print_line(f"  {words.say('source', source=words.text(assumption.source))}")
+    _show_correlations(model, words)
     for dim, labels in model.scenarios.grid.items():
         for label, overrides in labels.items():
             sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())
-            print_line(f"\n{dim} {label}: {sets or 'as above'}")
-    print_line("\nequations")
+            print_line(f"\n{words.dim(dim)} {words.label(label)}: {sets or words.say('as_above')}")
+    print_line(f"\n{words.say('equations')}")
     for made in model.equations.values():
         unit = "" if made.unit == "1" else f"  [{made.unit}]"
-        print_line(f"  {made.name} = {made.formula}{unit}" + (f"  ({made.bounds})" if made.bounds else ""))
+        print_line(
+            f"  {made.name} = {made.formula}{unit}"
+            + (f"  ({_in_words(str(made.bounds), words)})" if made.bounds else "")
+        )
     if notes.notes:
-        print_line("\nnotes and errata")
+        print_line(f"\n{words.say('notes')}")
     for note in notes.notes:
-        print_line(f"  - {note}")
+        print_line(f"  - {words.text(note)}")
+
+
+def _in_words(bounds: str, words: Words) -> str:
+    """Bounds as a language says them."""
+    for said in ("at least", "at most", " to "):
+        bounds = bounds.replace(said, words.phrases[said])
+    return bounds
+
+
+def _show_correlations(model: Model, words: Words) -> None:
+    for pair, rho in model.correlations.items():
+        why = model.notes.reasons.get(tuple(sorted(pair)))
+        said = words.say("rank", pair=words.say("and").join(pair), rho=f"{rho:g}")
+        print_line(f"\n{said}" + (words.say("why", why=words.text(why)) if why else ""))
+    for (one, other, dim), rank in model.label_correlations.items():
+        of = one if one == other else words.say("and").join((one, other))
+        print_line("\n" + words.say("rank_labels", of=of, dim=dim, rho=rank))
 
 
 def explain(
@@ -77,7 +108,35 @@ def explain(
     all_: Annotated[
         bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
     ] = False,
+    locale: Language = option.LocaleName.EN,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
     model = loaded(study, set_, scenario)
-    print_line(str(model.explain(quantity, "all" if all_ else 3)))
+    for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
+        print_line(line)
+
+
+def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str) -> Iterator[str]:
+    """Lines of an explanation, with heads, names and sources in a language; formulas and numbers are as they are."""
+    from demandsim.locale.words import words_of
+
+    words = words_of(locale, "terminal")
+    if words.code == "en":
+        yield from lines
+        return
+    long_names = {name: made.long_name for name, made in model.assumptions.items()}
+    long_names |= {name: made.long_name for name, made in model.equations.items()}
+    names = {f"{said}.": words.name(name, said) for name, said in long_names.items() if said}
+    yield words.say("at_points", title=words.name(quantity))
+    for line in lines[1:]:
+        said = line.strip()
+        margin = line[: len(line) - len(line.lstrip())]
+        head = said.partition(" ")[0]
+        if said.startswith("Source: "):
+            said = words.say("source", source=words.text(said.removeprefix("Source: ").removesuffix(".")))
+        elif ", can be " in said:
+            said, _, bounds = said.rpartition(", can be ")
+            said += words.say("can_be", bounds=_in_words(bounds, words))
+        elif not margin and head in ("Assumptions", "Constants", "Steps"):
+            said = words.say(head)
+        yield margin + names.get(said, said)

@@ -148,7 +148,7 @@ def printed_rows(model: Model, point: xr.Dataset, words: Words) -> Iterator[Prin
             # Half a unit of the last digit, and the last bit of what half of it is.
             agrees = abs(value - printed) <= 0.5 * 10.0**-made.digits + 1e-9 * abs(printed)
             cells[key] = (f"{printed:,.{made.digits}f}", shown, agrees)
-        yield Printed(made.row, made.quantity, unit_in_words(made.unit, words), cells)
+        yield Printed(words.locale.text(made.row), made.quantity, unit_in_words(made.unit, words), cells)
 
 
 def _computed(array: xr.DataArray, key: str, unit: str) -> float:
