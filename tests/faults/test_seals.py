@@ -143,11 +143,13 @@ def test_other_readers_see_what_they_saw_without_a_seal(sealed, scratch):
         np.testing.assert_array_equal(file["cards"][...], expected.cards.values)
     with xr.open_zarr(sealed / "draws.zarr", consolidated=False) as folder:
         np.testing.assert_array_equal(folder.cards.values, expected.cards.values)
+        np.testing.assert_array_equal(folder.cards.sel(scenario="1000T"), expected.cards.sel(scenario="1000T"))
     # In a folder the seal is where readers list nothing: they would warn of what they do not know.
     assert sorted(zarr.open_group(sealed / "draws.zarr", mode="r")) == [
         "cards",
         "chain",
         "demandsim_blocks",
+        "scenario",
         "utilization",
     ]
 

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -225,3 +226,31 @@ def test_what_somebody_counts_is_read_again_as_pint_writes_it(name):
     written = format(registry().Quantity(1.0, parsed(unit)).to_base_units().units, "~C")
     assert same_dimension(written, unit)
     assert not same_dimension(f"{{{name}}}", "1")
+
+
+@pytest.mark.parametrize(
+    ("unit", "meant"),
+    [
+        ("token/quarter", "quarter_year"),
+        ("CNY/quarters", "quarter_year"),
+        ("pct", "percent"),
+        ("Gb/s", "Gbit"),
+        ("kb", "kB"),
+        ("ton", "short_ton"),
+        ("unit/day", "{unit}"),
+        ("point", "percent"),
+        ("count", "'1' for none"),
+        ("T", "TFLOP"),
+        ("1/S", "second"),
+        ("cycle/second", "Hz"),
+        ("link", "{link}"),
+    ],
+)
+def test_what_pint_reads_as_something_else_is_refused_with_the_right_spelling(unit, meant):
+    with pytest.raises(UnitError, match=f"would be .*; write .*{re.escape(meant)}"):
+        base_factor(unit)
+
+
+def test_a_quarter_of_a_year_is_a_quarter_of_a_year():
+    assert conversion_factor("CNY/quarter_year", "CNY/year") == pytest.approx(4)
+    assert base_factor("{quarter}/{ton}") == 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from typing import Any
 
 import numpy as np
 
+from demandsim.errors import DistributionError
 from demandsim.units.format import exact
 
-__all__ = ["format_value", "is_labelled", "labels_along"]
+__all__ = ["date_of", "format_value", "is_labelled", "labels_along"]
 
 
 def is_labelled(value: Any) -> bool:
@@ -18,11 +20,85 @@ def is_labelled(value: Any) -> bool:
     return xarray is not None and isinstance(value, xarray.DataArray)
 
 
+#: Whole numbers that a cell of a workbook, or a double, tells apart.
+_LARGEST_LABEL = 2**53
+
+
 def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
-    """Labels of a DataArray along a dim: numbers and texts of Python, dates as numpy has them."""
+    """Labels of a DataArray along a dim: numbers and texts of Python, dates of any kind as numpy has them.
+
+    Dates are in seconds if they are whole ones, and otherwise in microseconds.
+
+    Raises
+    ------
+    DistributionError
+        If a label is what files cannot hold or readers cannot select by; the message says what to use.
+    """
     labels = array.coords[dim].values
-    # In a plain list dates become whole numbers.
-    return tuple(labels if labels.dtype.kind in "mM" else labels.tolist())
+    if labels.dtype.kind == "O":
+        labels = _of_objects(labels, dim)
+    kind = labels.dtype.kind
+    if kind == "M":
+        # In a plain list dates become whole numbers.
+        return tuple(_dates(labels, dim))
+    wrong = ""
+    if kind == "b":
+        wrong = "labels True and False, which are 1 and 0 elsewhere; name them: 'yes' and 'no'"
+    elif kind == "f" and not np.isfinite(labels).all():
+        wrong = "a label that is NaN or infinite; leave it out, or name it"
+    elif kind in "iu" and np.any(np.abs(labels.astype(np.float64)) > _LARGEST_LABEL):
+        wrong = "labels beyond 2**53, which doubles cannot tell apart; write them as text"
+    elif kind == "U" and np.any(labels == ""):
+        wrong = "an empty text as label; name it"
+    elif kind not in "iufU":
+        wrong = f"labels of type {labels.dtype.name}; use numbers, texts or dates"
+    if wrong:
+        raise DistributionError(f"dim '{dim}' has {wrong}")
+    return tuple(labels.tolist())
+
+
+def date_of(label: Any) -> Any:
+    """A label as files of text have it: a date of numpy as one of Python, without hours where it has none.
+
+    Examples
+    --------
+    >>> date_of(np.datetime64("2025-09-30T00:00:00")), date_of(2025)
+    (datetime.date(2025, 9, 30), 2025)
+    """
+    if not isinstance(label, np.datetime64):
+        return label
+    moment = label.astype("datetime64[us]").item()
+    return moment.date() if moment.time() == datetime.time() else moment
+
+
+def _of_objects(labels: Any, dim: Any) -> Any:
+    """Labels that stand as objects of Python, as numpy has them."""
+    given = labels.tolist()
+    if all(isinstance(label, str) for label in given):
+        return np.array(given, dtype=str)
+    if all(isinstance(label, datetime.date) for label in given):
+        if any(getattr(label, "tzinfo", None) is not None for label in given):
+            raise DistributionError(f"dim '{dim}' has dates with a time zone; write them in UTC, without one")
+        return np.array(given, dtype="datetime64[us]")
+    kinds = sorted({type(label).__name__ for label in given})
+    if kinds == ["Period"]:
+        raise DistributionError(
+            f"dim '{dim}' has periods of pandas, which files cannot hold; use their starts, index.to_timestamp(), or "
+            "their texts, index.astype(str)"
+        )
+    raise DistributionError(
+        f"dim '{dim}' has labels of type {' and '.join(kinds)}; use numbers, texts or dates, and one of them in a dim"
+    )
+
+
+def _dates(labels: Any, dim: Any) -> Any:
+    if np.isnat(labels).any():
+        raise DistributionError(f"dim '{dim}' has a label that is no date (NaT); leave it out")
+    for unit in ("s", "us"):
+        whole = labels.astype(f"datetime64[{unit}]")
+        if np.array_equal(whole.astype(labels.dtype), labels):
+            return whole
+    raise DistributionError(f"dim '{dim}' has dates that are finer than a microsecond; round them")
 
 
 def format_value(value: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import written_whole
-from demandsim.distributions.format import format_value, is_labelled
+from demandsim.distributions.format import date_of, format_value, is_labelled
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, OutputError, StudyError
 from demandsim.graph.assumption import Assumption
@@ -43,7 +43,7 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "equations": [made.reference for made in model.equations.values()],
         "dimensions": list(model.dimensions),
         "nearest_correlations": model.nearest,
-        "coords": {dim: list(layout.coords[dim]) for dim in layout.model_dims},
+        "coords": {dim: list(map(date_of, layout.coords[dim])) for dim in layout.model_dims},
         "changes": [change._asdict() for change in model.changes],
         "presentation": presentation_table(notes.presentation),
         "assumptions": {name: _assumption(name, a) for name, a in model.assumptions.items()},

@@ -10,6 +10,7 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
+from demandsim.distributions.format import date_of
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, EventError, EvidenceError, StudyError, check_known
 from demandsim.graph.assumption import Assumption
@@ -64,7 +65,7 @@ class Observation:
         except DistributionError as error:
             raise StudyError(f"evidence on '{self.quantity}': {error}") from None
         told: dict[str, Any] = {"quantity": self.quantity, "distribution": str(self.distribution), "unit": self.unit}
-        coords = {dim: list(labels) for dim, labels in self.distribution.coords.items()}
+        coords = {dim: list(map(date_of, labels)) for dim, labels in self.distribution.coords.items()}
         return told | ({"coords": coords} if coords else {}) | ({"source": self.source} if self.source else {})
 
     def canonical(self) -> list[Any]:

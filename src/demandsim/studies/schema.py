@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from typing import Annotated, Any, Self
 
@@ -13,7 +14,7 @@ __all__ = ["Study", "validated"]
 
 Value = float | str
 #: A label: whole numbers are those of the machine, and of files.
-Label = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | str
+Label = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | str | datetime.datetime | datetime.date
 
 
 class _Table(BaseModel):

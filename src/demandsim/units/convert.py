@@ -24,6 +24,33 @@ _POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
 #: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
 _ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
 _COUNTED = re.compile(r"\{([^{}]*)\}")
+_WORD = re.compile(r"[^\W\d_]\w*")
+#: What pint reads otherwise than people here mean it, what it is there, and how it is written.
+_TRAPS = {
+    "quarter": ("a mass of 12.7 kg", "'quarter_year' or 'month'"),
+    "ton": ("907 kg", "'t' for 1,000 kg, or 'short_ton'"),
+    "pound": ("a mass", "'GBP', or 'lb' for the mass"),
+    "pct": ("a mass", "'percent'"),
+    "point": ("a length", "'percent', or '{point}' for what is counted"),
+    "unit": ("a luminance", "'1' for none, or '{unit}' for what is counted"),
+    "count": ("a dimension of its own", "'1' for none, or '{image}' for what is counted"),
+    "chain": ("a length", "'{chain}'"),
+    "link": ("a length", "'{link}'"),
+    "hand": ("a length", "'{hand}'"),
+    "cycle": ("an angle of 6.28", "'{cycle}', or 'Hz' for cycles a second"),
+    "turn": ("an angle of 6.28", "'{turn}'"),
+    **{f"{prefix}b": ("an area or a magnetic tension", f"'{prefix}bit' or '{prefix}B'") for prefix in ("", *"kMGTP")},
+    "k": ("Boltzmann's constant", "the prefix before its unit: 'ktoken'"),
+    "M": ("a concentration", "the prefix before its unit: 'Mtoken'"),
+    "G": ("a magnetic field", "the prefix before its unit: 'GFLOP'"),
+    "T": ("a magnetic field", "the prefix before its unit: 'TFLOP'"),
+    "D": ("a dipole moment", "'d' or 'day'"),
+    "S": ("a conductance", "'s' or 'second'"),
+    "c": ("the speed of light", "'speed_of_light', or '{c}' for what is counted"),
+    "e": ("the charge of an electron", "'elementary_charge', or '{e}' for what is counted"),
+    "u": ("a mass", "'{u}' for what is counted"),
+    "R": ("the gas constant", "'molar_gas_constant'"),
+}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -52,6 +79,11 @@ def parsed(unit: str) -> Any:
         raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
     if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
         raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
+    for word in _WORD.findall(_COUNTED.sub("counted", text)):
+        trap = word if word in _TRAPS else word.removesuffix("s")
+        if trap in _TRAPS and (trap == word or len(trap) > 2):
+            what, meant = _TRAPS[trap]
+            raise UnitError(f"'{word}' in unit '{shown}' would be {what}; write {meant}")
     try:
         made = registry().Unit(_COUNTED.sub(lambda found: counted(found[1]), text))
         powers = [abs(power) for _, power in made._units.items()]

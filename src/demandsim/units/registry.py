@@ -27,7 +27,7 @@ wan = 1e4
 yi = 1e8
 """
 #: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
-_YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day")
+_YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day", "quarter_year = year / 4")
 #: pint counts bits as plain numbers; a bandwidth must not pass for a frequency.
 _DATA = ("byte = [information] = B = octet", "bit = byte / 8")
 

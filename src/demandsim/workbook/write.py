@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from demandsim._system import written_whole
 from demandsim.errors import OutputError, WorkbookError, WorkbookWarning
 from demandsim.workbook.cells import NamedCells
@@ -75,6 +77,12 @@ def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
         raise WorkbookError(f"a workbook is written to a file that ends in .xlsx, not to '{target}'")
+    for dim, labels in model.program.layout.coords.items():
+        if any(isinstance(label, np.datetime64) for label in labels):
+            raise WorkbookError(
+                f"dim '{dim}' has dates as labels, which a workbook would show as numbers of days; label it by texts, "
+                "such as '2025-01', or by years"
+            )
     book: Any = Workbook()
     book.remove(book.active)
     names = NamedCells()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim._system import available_memory, written_whole
+from demandsim.distributions.format import labels_along
 from demandsim.errors import MemoryGuardError
 from demandsim.sampling.dataset import dims_of, identity_of, plain
 from demandsim.sampling.in_memory import Sampled
@@ -117,7 +118,11 @@ def read_netcdf(path: Path) -> xr.Dataset:
     # One open file for both, so that nothing takes its place between.
     with named(path, "read"), path.open("rb") as file:
         check_file(path, file)
-        found = xr.load_dataset(file, engine="h5netcdf")
+        # Dates as they are in memory: xarray would make nanoseconds of them, which end in 2262.
+        dates = xr.coders.CFDatetimeCoder(time_unit="us")
+        found = xr.load_dataset(file, engine="h5netcdf", decode_times=dates)
+        moments = {dim: labels_along(found, dim) for dim in found.coords if found[dim].dtype.kind == "M"}
+        found = found.assign_coords({dim: list(labels) for dim, labels in moments.items()})
         found.attrs = {key: plain(value) for key, value in found.attrs.items()}
         for array in found.variables.values():
             array.attrs = {key: plain(value) for key, value in array.attrs.items()}

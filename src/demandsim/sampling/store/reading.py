@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["open_draws"]
+
+#: Draws of a chain that have an index, as in memory: that of a billion would take what laziness saves.
+_INDEXED = 1 << 20
 
 
 def open_draws(path: str | Path) -> xr.Dataset:
@@ -108,10 +110,11 @@ def _lazily(path: Path, seal: bytes, group: Any, identity: dict[str, Any]) -> xr
     import dask.array as da
     import xarray as xr
 
-    attrs = {key: plain(value) for key, value in dict(group.attrs).items() if key != zarr.IDENTITY}
+    attrs = {key: plain(value) for key, value in dict(group.attrs).items() if key not in (zarr.IDENTITY, zarr.LABELS)}
     if (path / STOP_RULE).is_file():
         attrs["stop_rule"] = (path / STOP_RULE).read_text(encoding="utf-8")
-    labels = json.loads(attrs.pop(zarr.LABELS))
+    used = {dim for name in identity["keep"] for dim in group[name].metadata.dimension_names}
+    labels = {dim: zarr.read_labels(group, dim, path) for dim in sorted(used - {"chain", "draw"})}
     sizes = {"chain": identity["chains"], "draw": identity["draws"]} | {d: len(v) for d, v in labels.items()}
     draws = tuple(stop - start for start, stop in spans(0, identity["draws"], identity["chunk"]))
     pieces = {"chain": (1,) * identity["chains"], "draw": draws}
@@ -135,8 +138,8 @@ def _lazily(path: Path, seal: bytes, group: Any, identity: dict[str, Any]) -> xr
             for spot in np.ndindex(*(len(c) for c in chunks))
         }
         variables[name] = (dims, da.Array(graph, key, chunks, dtype=array.dtype), dict(array.attrs))
-    coords: dict[str, Any] = {
-        dim: values for dim, values in labels.items() if any(dim in dims for dims, *_ in variables.values())
-    }
+    coords: dict[str, Any] = dict(labels)
     coords["chain"] = ("chain", np.arange(identity["chains"]), {"design": identity["design"]})
+    if identity["draws"] <= _INDEXED:
+        coords["draw"] = np.arange(identity["draws"])
     return xr.Dataset(variables, coords=coords, attrs=attrs)

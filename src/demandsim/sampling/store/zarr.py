@@ -25,7 +25,7 @@ import numpy as np
 from demandsim._system import cores
 from demandsim.errors import DemandsimError
 from demandsim.sampling.dask import CHUNK, active_client, blocks_of
-from demandsim.sampling.dataset import Labels, dims_of, identity_of, plain
+from demandsim.sampling.dataset import Labels, dims_of, identity_of
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.run import Run, threads_that_fit
 from demandsim.sampling.store.blocks import MARKS, Before, check_blocks, opened, write_block
@@ -40,11 +40,13 @@ __all__ = [
     "held_identity",
     "interrupted_exchange",
     "read_identity",
+    "read_labels",
     "read_marks",
     "write_zarr",
 ]
 
 IDENTITY = "demandsim_run"
+#: Texts of the labels, which the seal covers: the labels themselves are arrays beside the draws, for every reader.
 LABELS = "labels"
 #: Digest of the metadata with which a folder was made, beside the marks: readers of Zarr list nothing there.
 _MADE = Path(MARKS, "made")
@@ -108,9 +110,43 @@ def _fill_in(path: Path, run: Run, chunk: int, labels: Labels, attrs: dict[str, 
     marked = {"chain": run.chains, "block": -(-run.draws // chunk)}
     create(MARKS, marked, dict.fromkeys(marked, 1), np.uint32, {})[...] = 0
     create("chain", {"chain": run.chains}, {}, np.int64, {"design": run.design})[:] = np.arange(run.chains)
-    told = json.dumps({dim: list(map(plain, layout.coords[dim])) for dim in layout.dims})
-    group.attrs.update({**attrs, LABELS: told, IDENTITY: json.dumps(identity_of(run, attrs) | {"chunk": chunk})})
+    used = {dim for name in run.keep for dims in dims_of(run, name) for dim in dims}
+    dims_used = [dim for dim in layout.dims if dim in used]
+    for dim in dims_used:
+        values, told = _written_labels(np.asarray(list(layout.coords[dim])))
+        create(dim, {dim: values.size}, {}, str if values.dtype.kind == "T" else values.dtype, told)[...] = values
+    texts = json.dumps({dim: list(map(str, layout.coords[dim])) for dim in dims_used})
+    group.attrs.update({**attrs, LABELS: texts, IDENTITY: json.dumps(identity_of(run, attrs) | {"chunk": chunk})})
     (path / _MADE).write_text(metadata_digest(path), encoding="ascii")
+
+
+def _written_labels(labels: Any) -> tuple[Any, dict[str, Any]]:
+    """Labels as Zarr holds them: dates as whole numbers since a day, as xarray writes and reads them itself."""
+    if labels.dtype.kind == "M":
+        unit, word = ("s", "seconds") if np.datetime_data(labels.dtype)[0] == "s" else ("us", "microseconds")
+        attrs = {"units": f"{word} since 1970-01-01", "calendar": "proleptic_gregorian"}
+        return labels.astype(f"datetime64[{unit}]").astype(np.int64), attrs
+    return (labels.astype(np.dtypes.StringDType()) if labels.dtype.kind == "U" else labels), {}
+
+
+def read_labels(group: Any, dim: str, path: Path) -> Any:
+    """Labels along a dim, as they were before they were written.
+
+    Raises
+    ------
+    StoreError
+        If they are not those that were sealed.
+    """
+    array = group[dim]
+    values, said = np.asarray(array[...]), str(dict(array.attrs).get("units", ""))
+    if said:
+        values = values.astype("datetime64[s]" if said.startswith("seconds") else "datetime64[us]")
+    elif values.dtype.kind in "TO":
+        values = np.array([str(label) for label in values.tolist()])
+    sealed: dict[str, list[str]] = json.loads(dict(group.attrs)[LABELS])
+    if sealed.get(dim) != list(map(str, values if values.dtype.kind == "M" else values.tolist())):
+        raise damaged(path, f"the labels of '{dim}' are not those that were written")
+    return values
 
 
 def read_identity(group: Any, path: Path) -> dict[str, Any]:
