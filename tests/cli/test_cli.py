@@ -38,8 +38,8 @@ def test_run_prints_published_points_beside_intervals(done):
     _, result = done
     assert result.returncode == 0, result.stderr
     (row,) = [line.split() for line in result.stdout.splitlines() if line.startswith("cards ")][:1]
-    published, mean, low, median, high, mcse = map(float, row[1:7])
-    assert published == 85.78
+    published, point, mean, low, median, high, mcse = map(float, row[1:8])
+    assert published == point == 85.78
     assert low < median < mean < high
     assert 0 < mcse < 0.05 * mean
     assert "10,000 cards" in result.stdout
@@ -330,7 +330,7 @@ def test_errors_of_percentiles_are_printed_on_request(demandsim):
     few = ("run", STUDY, "--draws", "64", "--seed", "1", "--scenario", "100T")
     head, *rows = demandsim(*few, "--error").stdout.split("100T ")[1].splitlines()
     said = [f"MCSE of {name}" for name in ("mean", "P5", "P50", "P95")]
-    assert re.split(r"\s{2,}", head.strip()) == ["published", "mean", "P5", "P50", "P95", *said, "unit"]
+    assert re.split(r"\s{2,}", head.strip()) == ["published", "point", "mean", "P5", "P50", "P95", *said, "unit"]
     cards = next(row.split() for row in rows if row.startswith("cards "))
     record = next(
         r for r in csv.DictReader(io.StringIO(demandsim(*few, "--format", "csv").stdout)) if r["quantity"] == "cards"

@@ -53,7 +53,7 @@ def test_what_its_author_counts_is_a_dimension(videos):
 
 def test_what_its_author_counts_travels(tmp_path):
     counted = ds.Assumption("lognormal(1, 9)", unit="M{video}/day")
-    model = ds.load_study("guosen-2025-01").assume(videos=counted)
+    model = ds.load_study("guosen-2025-01").add(videos=counted).observe(videos="lognormal(2, 5)")
     model.to_toml(tmp_path / "study.toml")
     ds.write_workbook(model, tmp_path / "model.xlsx")
     (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))

@@ -84,10 +84,15 @@ def shifted(root):
     return root + 1
 
 
+@ds.equation(unit="1")
+def apart(y):
+    return y
+
+
 @pytest.fixture
 def failing():
     # A tenth of the draws is negative, so its root is not a number.
-    return ds.Model([root, shifted], {"x": dist.uniform(-1, 9, prob=1.0), "y": dist.uniform(0, 1, prob=1.0)})
+    return ds.Model([root, shifted, apart], {"x": dist.uniform(-1, 9, prob=1.0), "y": dist.uniform(0, 1, prob=1.0)})
 
 
 def test_a_nan_raises_and_says_where_it_came_from(failing):
@@ -130,7 +135,7 @@ def test_probabilities_leave_kept_nans_out(failing):
 
 
 def test_a_sure_nan_is_every_draw():
-    model = ds.Model([root], {"x": -1.0, "z": dist.uniform(0, 1)})
+    model = ds.Model([root, apart], {"x": -1.0, "y": dist.uniform(0, 1)})
     with pytest.raises(InvalidDrawsError, match="in 128 values"):
         model.simulate(draws=64, chains=2, seed=1)
     summary = ds.summarize(model.simulate(draws=64, chains=2, seed=1, on_invalid="keep"))

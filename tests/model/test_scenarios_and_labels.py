@@ -97,7 +97,7 @@ def test_scenarios_still_have_to_fit_when_assumptions_change(model):
         return served
 
     with pytest.raises(UnknownNameError, match="scenario 'low': 'peak_compute'"):
-        both.assume(served=ds.Assumption(1, unit="EFLOP/s")).with_equations(peak_compute)
+        both.add(served=ds.Assumption(1, unit="EFLOP/s")).with_equations(peak_compute)
 
 
 # Indexed assumptions
