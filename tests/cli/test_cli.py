@@ -335,7 +335,7 @@ def test_errors_of_percentiles_are_printed_on_request(demandsim):
     record = next(
         r for r in csv.DictReader(io.StringIO(demandsim(*few, "--format", "csv").stdout)) if r["quantity"] == "cards"
     )
-    for at, name in enumerate(("mean", "lower", "median", "upper"), start=6):
+    for at, name in enumerate(("mean", "lower", "median", "upper"), start=7):
         assert float(cards[at]) == pytest.approx(float(record[f"mcse_{name}"]) / 1e4, rel=0.06)
     assert "MCSE of P5" not in demandsim(*few).stdout
 
