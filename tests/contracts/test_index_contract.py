@@ -13,6 +13,9 @@ from demandsim import distributions as dist
 from demandsim import sensitivity
 from demandsim.errors import DemandsimError, UnknownNameError
 
+#: An assumption that nothing depends on is part of the proof.
+pytestmark = pytest.mark.filterwarnings("ignore::demandsim.errors.UnusedAssumptionWarning")
+
 
 @dataclass(frozen=True)
 class Index:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.errors import HeavyTailWarning
+from demandsim.errors import HeavyTailWarning, warn
 from demandsim.inference.importance import arviz_kernels
 
 __all__ = ["LONGEST", "Tail", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
@@ -102,13 +101,13 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
             f"intervals cannot be trusted. Instead {way_out} a threshold is passed with event=, or use "
             "sensitivity.given_data, whose delta and PAWN need no variance"
         )
-        warnings.warn(text, HeavyTailWarning, stacklevel=3)
+        warn(text, HeavyTailWarning)
     if vague:
         text = (
             f"{function}: so few draws do not tell the indices of {_quoted(vague)} (an interval is "
             f"{max(vague.values()):.2g} wide, or holds no number between 0 and 1); take more draws"
         )
-        warnings.warn(text, HeavyTailWarning, stacklevel=3)
+        warn(text, HeavyTailWarning)
 
 
 def warn_of_draws(heavy: Mapping[str, float]) -> None:
@@ -125,7 +124,7 @@ def warn_of_draws(heavy: Mapping[str, float]) -> None:
             "cannot be trusted. delta and pawn need no variance; or pass draws of the logarithm, as "
             "draws.assign(log_y=np.log(draws.y))"
         )
-        warnings.warn(text, HeavyTailWarning, stacklevel=3)
+        warn(text, HeavyTailWarning)
 
 
 def _quoted(names: Iterable[str]) -> str:
