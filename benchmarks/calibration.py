@@ -18,7 +18,7 @@ from scipy import special, stats
 import demandsim as ds
 from demandsim import distributions as dist
 
-METHODS = ("importance", "ensemble")
+METHODS = ("importance", "adaptive", "ensemble")
 MU, SIGMA = np.log([1000.0, 150e3]), np.array([0.5, 0.3])
 
 

@@ -148,17 +148,6 @@ def cases():
     yield "walk, 30 steps, 6 read sharply", *linear(30, [2, 7, 12, 17, 22, 29], 0.02, 1)
     yield "6 correlated, two sums read", *correlated()
     yield "product of 20, read to 0.3%", *factors(20, 1.003)
-    parts = {
-        "part": ds.Assumption(dist.gamma(mean=over(np.linspace(1, 3, 15)), sd=1)),
-        "price": ds.Assumption(dist.lognormal(median=over(np.linspace(1, 2, 15)), factor=2.0)),
-    }
-    model = ds.Model([two_sums, whole], parts)
-    yield (
-        "30 skewed, two sums",
-        model.observe(two_sums=dist.normal(mean=70, sd=1), whole=dist.normal(mean=25, sd=0.2)),
-        None,
-        None,
-    )
     shares = over([0.02, 0.05, 0.11, 0.22, 0.35, 0.47, 0.55, 0.59], "year")
     curve = ds.Model(
         [adoption],
@@ -197,6 +186,17 @@ def cases():
             )
         },
         np.log(1e-6),
+    )
+    parts = {
+        "part": ds.Assumption(dist.gamma(mean=over(np.linspace(1, 3, 15)), sd=1)),
+        "price": ds.Assumption(dist.lognormal(median=over(np.linspace(1, 2, 15)), factor=2.0)),
+    }
+    model = ds.Model([two_sums, whole], parts)
+    yield (
+        "30 skewed, two sums",
+        model.observe(two_sums=dist.normal(mean=70, sd=1), whole=dist.normal(mean=25, sd=0.2)),
+        None,
+        None,
     )
 
 

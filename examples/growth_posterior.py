@@ -48,6 +48,9 @@ for name, curve in curves.items():
         print(f"{name}: refused. {error}\n")
 
 logs = np.array([found.attrs["log_marginal_likelihood"] for found in posteriors.values()])
+errors = [found.attrs["log_marginal_likelihood_mcse"] for found in posteriors.values()]
+if not max(errors) < 0.2:
+    raise SystemExit(f"log marginal likelihoods have errors of up to {max(errors):.1f}: too large to weigh curves by")
 weights = np.exp(logs - logs.max()) / np.exp(logs - logs.max()).sum()
 print("curve        log marginal likelihood   weight    5%           median       95%          not by 2031")
 together = np.zeros(years.size)
