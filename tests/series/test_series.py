@@ -106,6 +106,23 @@ def test_how_the_source_means_a_figure_goes_along():
     assert market.chip_market.attrs["qualifier"] == "about; forecast"
 
 
+def test_evidence_is_as_wide_as_its_source_is_vague():
+    from demandsim import distributions as dist
+
+    tokens = ds.load_series("doubao-daily-tokens").daily_tokens
+    said = tokens[tokens.qualifier.isin(["exact", "estimated"])]
+    factor = series.error_factors(said, {"exact": 1.1, "estimated": 2.0})
+    assert factor.values.tolist() == [1.1, 2.0]
+    law = dist.lognormal(median=said.reset_coords(drop=True), factor=factor)
+    np.testing.assert_allclose(law.ppf(0.95) / said.values, [1.1, 2.0], rtol=1e-9)
+    with pytest.raises(SeriesError, match="no factor for figures that are 'estimated'"):
+        series.error_factors(said, {"exact": 1.1})
+    with pytest.raises(SeriesError, match="must be a finite number above 1"):
+        series.error_factors(said, {"exact": 0.9, "estimated": 2.0})
+    with pytest.raises(SeriesError, match="have no qualifiers"):
+        series.error_factors(said.reset_coords(drop=True), {})
+
+
 def test_a_file_of_ones_own_needs_no_qualifier(loaded):
     assert "qualifier" not in loaded(GOOD).coords
     assert "qualifier" not in loaded(GOOD).tokens.attrs

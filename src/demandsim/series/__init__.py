@@ -3,6 +3,7 @@
 The schema of the files, and what loading one gives, stand in ``docs/reference/series.md``.
 """
 
+from demandsim.series.error import error_factors
 from demandsim.series.growth import cagr, elapsed_years, growth, growth_on_quarter, growth_on_year, implied_earlier
 from demandsim.series.loader import list_series, load_series
 from demandsim.series.schema import QUALIFIERS, STATUSES
@@ -12,6 +13,7 @@ __all__ = [
     "STATUSES",
     "cagr",
     "elapsed_years",
+    "error_factors",
     "growth",
     "growth_on_quarter",
     "growth_on_year",
