@@ -196,3 +196,31 @@ def test_a_tornado_stands_on_the_point_of_the_model_that_it_is_given():
     assert found.setting.sel(member="utilization", end="base").item() == 0.15
     low, base, high = found.setting.sel(member="utilization").values.ravel()
     assert low < base < high
+
+
+# Bridge
+
+
+def test_the_error_of_a_bridge_of_means_is_the_true_one():
+    def version(mean, sd, median, sigma):
+        return model_of(
+            lambda a, b, c: a * b * c + np.exp(0.3 * a),
+            a=dist.normal(mean=mean, sd=sd),
+            b=dist.lognormal(median=median, factor=math.exp(stats.norm.ppf(0.95) * sigma)),
+            c=dist.normal(mean=2, sd=1),
+        )
+
+    def mean(a, b):
+        return a[0] * b[0] * math.exp(b[1] ** 2 / 2) * 2 + math.exp(0.3 * a[0] + 0.045 * a[1] ** 2)
+
+    a, b = ((1, 0.5), (1.5, 0.7)), ((1, 0.5), (1.3, 0.8))
+    by_a = 0.5 * (mean(a[1], b[0]) - mean(a[0], b[0]) + mean(a[1], b[1]) - mean(a[0], b[1]))
+    exact = {"a": by_a, "b": mean(a[1], b[1]) - mean(a[0], b[0]) - by_a}
+    before, after, inside = version(*a[0], *b[0]), version(*a[1], *b[1]), []
+    for seed in range(30):
+        found = sensitivity.bridge(before, after, "y", statistic="mean", draws=64, seed=seed).squeeze()
+        for name, truth in exact.items():
+            one = found.sel(change=name)
+            half = stats.t.ppf(0.95, 7) * one.contribution_mcse.item()
+            inside.append(abs(one.contribution.item() - truth) <= half)
+    assert np.mean(inside) >= 0.82
