@@ -15,7 +15,7 @@ from demandsim.cli._output import Folder, Results, busy, print_line, print_table
 from demandsim.cli._study import Call
 from demandsim.cli._table import Column
 from demandsim.statistics.design import DesignName
-from demandsim.statistics.table import Row, places, rows, single_values
+from demandsim.statistics.table import Row, heads, places, rows, single_values
 from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def run(
     seed: option.Seed = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = "sobol",
     prob: option.Prob = 0.9,
+    probs: Annotated[str, typer.Option(metavar="SHARES", help="Further quantiles: 0.01,0.99 adds P1 and P99.")] = "",
     rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
     of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
     max_draws: Annotated[int, typer.Option(help="Draws at which --rtol is given up.")] = 2**26,
@@ -72,7 +73,7 @@ def run(
 
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name)
     model = call.model()
-    events = list(asked_events(model, chances))
+    events, levels = list(asked_events(model, chances)), _levels(probs)
     folder = call.folder(model)
     kept = keep or _fitting(model, draws, chains)
     say(f"writing to {folder.path}: {'' if draws_file is False else 'draws.nc, '}summary.csv and a picture", whole=True)
@@ -91,7 +92,7 @@ def run(
             on_round=lambda reached: say(str(reached)),
         )
     with busy("summarizing"):
-        summary = summarize(data, prob=prob)
+        summary = summarize(data, prob=prob, probs=levels)
     table = list(rows(summary, model.point()))
     told = {event: probability(event.event, data) for event in events}
     verdicts = _cross_checked(data)
@@ -109,7 +110,9 @@ def run(
             _print_lines(f"Probability that {event.says}:", said_chances(found))
         _print_lines("Held against published limits:", verdicts)
 
-    results.print(format_, printed, folder.written, call.replay_of(data, design=design))
+    results.print(
+        format_, printed, folder.written, call.replay_of(data, design=design, more=["--probs", probs] if probs else [])
+    )
 
 
 def _results(
@@ -199,6 +202,21 @@ def _print_lines(head: str, lines: Sequence[str]) -> None:
         print_line(text)
 
 
+def _levels(text: str) -> list[float]:
+    """Levels of quantiles, as they are given with ``--probs``."""
+    from demandsim.errors import DemandsimError
+
+    try:
+        levels = [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        levels = [math.nan]
+    if not all(0 < level < 1 for level in levels):
+        raise DemandsimError(
+            f"--probs are shares between 0 and 1, separated by commas, such as 0.01,0.99; not '{text}'"
+        )
+    return levels
+
+
 def _print_summary(model: Model, table: Sequence[Row], prob: float, errors: bool) -> None:
     """Print a line a quantity, those over time with a column a year, and name those by further labels."""
     scenarios = set(model.scenarios.dims)
@@ -222,10 +240,11 @@ def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[st
 
 
 def _print_plain(rows: Sequence[Row], prob: float, errors: bool) -> None:
-    tail, singles = 100 * (1 - prob) / 2, single_values(rows)
-    shown = {"mean": "mean", f"P{tail:g}": "lower", "P50": "median", f"P{100 - tail:g}": "upper"}
+    singles = single_values(rows)
+    shown = heads(list(rows[0].statistics), prob) if rows else {}
     told = shown if errors else {"mean": "mean"}
-    numbers = [Column(head, joined=name in ("median", "upper")) for head, name in shown.items()]
+    # Quantiles stand or fall together where the terminal is narrow.
+    numbers = [Column(head, joined=place > 1) for place, head in enumerate(shown)]
     mcse = [Column(f"MCSE of {head}", "error", of=head) for head in told]
     for label, members in _by_scenario(rows):
         lines = []

@@ -22,7 +22,7 @@ from demandsim.units.format import label_value, number, readable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "places", "rows", "single_values", "table"]
+__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "heads", "places", "rows", "single_values", "table"]
 
 
 #: With which a spreadsheet takes the text of a cell for a formula, also in full width.
@@ -170,6 +170,26 @@ class SummaryTable:
         return str(self.frame.to_html()) + (f"<p>{html.escape(self.changed)}</p>" if self.changed else "")
 
 
+def heads(statistics: Sequence[str], prob: float, *, hdi: bool = False) -> dict[str, str]:
+    """Heads of the columns of a table, and the statistics that stand under them: mean, and quantiles by level.
+
+    Examples
+    --------
+    >>> heads(["mean", "sd", "median", "lower", "upper", "p1", "p99"], 0.9)
+    {'mean': 'mean', 'P1': 'p1', 'P5': 'lower', 'P50': 'median', 'P95': 'upper', 'P99': 'p99'}
+    """
+    tail = 50 * (1 - prob)
+    levels = {50.0: "median"} if hdi else {50.0: "median", tail: "lower", 100 - tail: "upper"}
+    for name in statistics:
+        if name[0] == "p" and name[1:].replace(".", "", 1).isdigit():
+            # A level that the interval has already is not shown twice.
+            near = any(math.isclose(float(name[1:]), level, rel_tol=1e-9) for level in levels)
+            levels |= {} if near else {float(name[1:]): name}
+    quantiles = {f"P{level:.10g}": levels[level] for level in sorted(levels)}
+    interval = {"HDI low": "lower", "HDI high": "upper"} if hdi else {}
+    return {"mean": "mean", **interval, **quantiles}
+
+
 def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     """Write a summary as people read it: a row a quantity, in units in which numbers are short.
 
@@ -185,8 +205,8 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     SummaryTable
         Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``published``, what the
         source of the study printed, and ``point``, where it is not the same; ``mean``,
-        lower end of the interval, ``P50``, upper end, ``MCSE of mean``, ``unit``; ``left out`` if draws were.
-        Its ``frame`` is a pandas DataFrame of text.
+        lower end of the interval, ``P50``, upper end, further quantiles that were asked for, by level,
+        ``MCSE of mean``, ``unit``; ``left out`` if draws were. Its ``frame`` is a pandas DataFrame of text.
 
     Raises
     ------
@@ -210,15 +230,13 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
         raise DemandsimError("a table is made of a summary, such as ds.table(ds.summarize(draws))")
     found = list(rows(summary, xr.Dataset() if point is None else point))
     dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
-    tail = 50 * (1 - float(summary.attrs.get("prob", 0.9)))
-    hdi = summary.attrs.get("kind") == "hdi"
-    low, high = ("HDI low", "HDI high") if hdi else (f"P{tail:g}", f"P{100 - tail:g}")
-    columns = {"mean": "mean", "lower": low, "median": "P50", "upper": high}
+    names = [str(name) for name in summary.statistic.values]
+    columns = heads(names, float(summary.attrs.get("prob", 0.9)), hdi=summary.attrs.get("kind") == "hdi")
     lines = []
     for row in found:
         s = row.statistics
         line = {key: row.single(key) for key in single_values(found) if key != "point" or point is not None}
-        line |= {head: row.shown(s[name]) for name, head in columns.items()}
+        line |= {head: row.shown(s[name]) for head, name in columns.items()}
         line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
         if "n_invalid" in s:
             line["left out"] = f"{s['n_invalid']:,.0f}"

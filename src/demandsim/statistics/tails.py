@@ -25,7 +25,7 @@ __all__ = ["HEAVY_FOR_MEAN", "HEAVY_FOR_SD", "pareto_index", "tail_index"]
 #: 1/4; nominal 90% intervals of an sd cover 70 to 90% at 1/4 with as many draws as are usual, 35 to 65% from 0.35 on.
 HEAVY_FOR_MEAN, HEAVY_FOR_SD = 0.5, 0.3
 #: Draws below which nothing is said of tails.
-_FEWEST = 100
+_FEWEST = 1000
 
 
 class _Ends(Protocol):
