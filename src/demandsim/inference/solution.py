@@ -6,6 +6,7 @@ populations. Where the evidence has heavy tails, two methods must agree.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,32 +117,47 @@ def solved(problem: Problem, pool: Pool, weights: Sequence[Weighed]) -> Solution
         return _by_prior(problem, pool, weights, "asked for")
     if method == "ensemble":
         return _by_populations(problem, pool, weights, "asked for")
-    khat, size = max(one.khat for one in weights), min(float(one.sizes.min()) for one in weights)
     heavy = any(heavy_tailed(term) for term in problem.likelihood.terms)
-    trusted = khat <= SURE and not heavy
-    if method == "auto" and trusted and size >= problem.run.draws:
-        return _by_prior(problem, pool, weights, _worth(khat, size))
+    if method == "auto":
+        return _first_sure(problem, pool, weights, heavy)
     found = _adapted(problem, pool)
-    if found is None and method == "adaptive":
+    if found is None:
         raise ConvergenceError(
             "no proposal came to the evidence; use method='ensemble', whose populations move in smaller steps"
         )
-    if found is not None and (method == "adaptive" or _good(found, problem)):
-        khat_of, size_of = found.khat, found.size
-        said = "asked for" if method == "adaptive" else f"of an adapted proposal, {_worth(khat_of, size_of)}"
-        found = Solution("adaptive", said, found.rows, found.weights, (), pool)
-        if heavy:
-            _check_agreement(problem, found, _by_populations(problem, pool, weights, "asked for"))
-        return found
-    if trusted and size < problem.run.draws:
+    return _agreed(problem, dataclasses.replace(found, why="asked for"), weights, heavy)
+
+
+def _first_sure(problem: Problem, pool: Pool, weights: Sequence[Weighed], heavy: bool) -> Solution:
+    """By the first method that can be trusted."""
+    khat, size = _quality(weights)
+    trusted = khat <= SURE and not heavy
+    if trusted and size >= problem.run.draws:
+        return _by_prior(problem, pool, weights, _worth(khat, size))
+    found, why = _adapted(problem, pool), "no adapted proposal came to the evidence"
+    if found is not None:
+        worth = _worth(found.khat, found.size)
+        if _good(found, problem):
+            return _agreed(problem, dataclasses.replace(found, why=f"of an adapted proposal, {worth}"), weights, heavy)
+        why = f"weights cannot be trusted: of an adapted proposal, {worth}"
+    if trusted:
         pool, weights = weighed_pool(problem.run, problem.likelihood, problem.request, patient=True)
-        khat, size = max(one.khat for one in weights), min(float(one.sizes.min()) for one in weights)
+        khat, size = _quality(weights)
         if khat <= SURE and size >= enough(problem.run.draws):
             return _by_prior(problem, pool, weights, _worth(khat, size))
-    why = "no adapted proposal came to the evidence"
-    if found is not None:
-        why = f"weights cannot be trusted: of an adapted proposal, {_worth(found.khat, found.size)}"
     return _by_populations(problem, pool, weights, why)
+
+
+def _agreed(problem: Problem, found: Solution, weights: Sequence[Weighed], heavy: bool) -> Solution:
+    """The draws of an adapted proposal, held against populations where tails are heavy."""
+    if heavy:
+        _check_agreement(problem, found, _by_populations(problem, found.pool, weights, "to compare"))
+    return found
+
+
+def _quality(weights: Sequence[Weighed]) -> tuple[float, float]:
+    """The largest k-hat of all worlds, and the effective draws of the worst chain."""
+    return max(one.khat for one in weights), min(float(one.sizes.min()) for one in weights)
 
 
 def _worth(khat: float, size: float) -> str:
