@@ -250,7 +250,7 @@ def test_repr_tells_the_size(model):
 
 def anew(model):
     """The same model, built from its parts as if for the first time."""
-    return ds.Model(
+    return ds.Model.drafted(
         model.equations.values(),
         model.assumptions,
         correlations=model.correlations,
@@ -259,6 +259,7 @@ def anew(model):
         dimensions=model.dimensions,
         nearest=model.nearest,
         evidence=model.evidence,
+        origin=model.origin,
     )
 
 
