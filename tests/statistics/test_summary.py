@@ -222,7 +222,7 @@ def test_a_table_says_what_the_summary_says_in_units_that_read_well():
     study = ds.load_study("guosen-2025-01")
     summary = ds.summarize(study.simulate(draws=256, chains=4, seed=1), prob=0.8)
     frame = ds.table(summary, study.point()).frame
-    assert list(frame.columns) == ["point", "mean", "P10", "P50", "P90", "MCSE of mean", "unit"]
+    assert list(frame.columns) == ["published", "point", "mean", "P10", "P50", "P90", "MCSE of mean", "unit"]
     assert frame.index.names == ["quantity", "scenario"]
     row = frame.loc[("cards", "100T")]
     assert (row["point"], row["unit"]) == ("85.78", "10,000 cards")
@@ -239,11 +239,11 @@ def test_a_table_shows_the_quantiles_that_were_asked_for_by_level():
     draws = ds.load_study("guosen-2025-01").simulate(draws=256, chains=4, seed=1)
     summary = ds.summarize(draws, probs=[0.99, 0.01, 0.05])
     frame = ds.table(summary).frame
-    assert list(frame.columns) == ["mean", "P1", "P5", "P50", "P95", "P99", "MCSE of mean", "unit"]
+    assert list(frame.columns) == ["published", "mean", "P1", "P5", "P50", "P95", "P99", "MCSE of mean", "unit"]
     expected = summary.cards.sel(scenario="100T", statistic="p1").item() / 1e4
     assert float(frame.loc[("cards", "100T")]["P1"]) == pytest.approx(expected, rel=5e-4)
     hdi = ds.table(ds.summarize(draws, kind="hdi", probs=[0.995])).frame
-    assert list(hdi.columns) == ["mean", "HDI low", "HDI high", "P50", "P99.5", "MCSE of mean", "unit"]
+    assert list(hdi.columns) == ["published", "mean", "HDI low", "HDI high", "P50", "P99.5", "MCSE of mean", "unit"]
 
 
 def test_a_table_counts_what_was_left_out():
