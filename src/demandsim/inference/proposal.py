@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -106,7 +105,7 @@ def fitted(z: Array, parts: int, rng: np.random.Generator) -> Mixture:
     rng : Generator
         Of the first centres.
     """
-    dims, draws = z.shape
+    dims = len(z)
     nu = degrees(dims)
     whole = np.cov(z, bias=True).reshape(dims, dims)
     distinct = np.unique(z[0]).size
@@ -117,7 +116,7 @@ def fitted(z: Array, parts: int, rng: np.random.Generator) -> Mixture:
     )
     shares = (nearest == np.arange(len(centres))[:, None]).astype(float)
     mixture = _maximized(z, shares, shares, whole, nu)
-    for _ in range(_SWEEPS if parts > 1 or draws > dims else 1):
+    for _ in range(_SWEEPS):
         logs, far = mixture.log_parts(z)
         shares = np.exp(logs - np.logaddexp.reduce(logs, axis=0))
         mixture = _maximized(z, shares, shares * (nu + dims) / (nu + far), whole, nu)
@@ -162,7 +161,7 @@ def _shrunk(spread: Array, towards: Array, draws: int, dims: int) -> Array:
     return np.asarray((1 - share) * spread + share * towards + ridge * np.eye(dims))
 
 
-def regressed(z: Array, x: Array, readings: Sequence[Reading], before: Any = None) -> Mixture | None:
+def regressed(z: Array, x: Array, readings: Sequence[Reading]) -> Mixture | None:
     r"""Posterior by linear regression of what was observed on the scores: a normal one, with heavier tails.
 
     .. math:: x \approx a + B z, \quad \Sigma = (I + B^T R^{-1} B)^{-1}, \quad m = \Sigma B^T R^{-1} (y - a),
