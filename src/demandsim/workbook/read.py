@@ -117,7 +117,7 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     try:
         model = Model.drafted(
             chosen,
-            {name: _sourced(name, found.made, study or {}) for name, found in assumptions.items()},
+            {name: _sourced(name, found.made, study) for name, found in assumptions.items()},
             correlations=pairs,
             label_correlations=ranks,
             scenarios=scenarios,
@@ -141,13 +141,18 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             raise type(error)(f"{book.path}, sheet 'evidence': {error}") from None
     for warning in rows.impossible_points():
         warnings.warn(warning, WorkbookWarning, stacklevel=2)
-    return model.loaded(None if study is None else {part: said for part, (said, _) in study.items()})
+    return model.loaded(_parts_of(study))
 
 
-def _study_of(book: Opened, present: Collection[str]) -> dict[str, tuple[str, str | None]] | None:
+def _parts_of(study: Mapping[str, tuple[str, str | None]]) -> dict[str, str] | None:
+    """What the study said, without sources; None where the workbook does not say."""
+    return {part: said for part, (said, _) in study.items()} or None
+
+
+def _study_of(book: Opened, present: Collection[str]) -> dict[str, tuple[str, str | None]]:
     """What the study said that the workbook was made from, part by part, and its sources."""
     if "study" not in present:
-        return None
+        return {}
     told = table_of(book, "study", INPUTS["study"].columns)
     return {entry.needed("part"): (entry.text("said") or "", entry.text("source")) for entry in told}
 
