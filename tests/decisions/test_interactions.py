@@ -43,8 +43,8 @@ def test_a_product_of_signs_is_worth_knowing_only_as_a_whole(n, design):
     function, names = signs(n)
     whole = worth(function, names, {"all": names}, design=design, seed=5)
     assert whole.evppi.item() == pytest.approx(HALF, abs=0.02)
-    # Of ten cases at 90% one may miss: none by more than half a percent.
-    assert holds(whole, HALF) or abs(whole.evppi.item() - HALF) < 0.005 * HALF
+    # Of ten cases at 90% one may miss: none by more than two percent.
+    assert holds(whole, HALF) or abs(whole.evppi.item() - HALF) < 0.02 * HALF
     assert whole.upper_evppi - whole.lower_evppi < 0.1
     but_one = worth(function, names, {"all but one": names[:-1]}, design=design, seed=5)
     assert holds(but_one, 0)
