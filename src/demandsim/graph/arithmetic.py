@@ -212,7 +212,7 @@ def _array_type() -> Any:
     """A DataArray whose functions work on terms."""
     import xarray as xr
 
-    class Terms(xr.DataArray):
+    class Terms(xr.DataArray):  # type: ignore[no-untyped-call]  # xarray's own __init_subclass__ has no types
         __slots__ = ()
 
         def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -84,11 +84,11 @@ def to_datatree(
     if observed:
         parts["observed_data"] = observed
     if prior is not None:
-        for group, whole in _by_role(prior, "prior", "prior_predictive").items():
-            own = parts.get(group.replace("prior", "posterior"), xr.Dataset())
+        for name_of_group, whole in _by_role(prior, "prior", "prior_predictive").items():
+            own = parts.get(name_of_group.replace("prior", "posterior"), xr.Dataset())
             names = [name for name in own.data_vars if name in whole]
             # Where worlds differ in the posterior, each has the same prior.
-            parts[group] = xr.Dataset(
+            parts[name_of_group] = xr.Dataset(
                 {name: _with_dims(whole[name], own[name]) for name in names}, attrs=whole.attrs
             ).transpose("chain", "draw", ...)
     return xr.DataTree.from_dict({name: part for name, part in parts.items() if part.data_vars}, name="demandsim")

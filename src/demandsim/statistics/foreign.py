@@ -110,7 +110,7 @@ def _columns(table: Any) -> dict[str, Any]:
         columns = {str(name): np.asarray(table[name]) for name in table.columns}
         # An index that says where a row belongs, as that of Dataset.to_dataframe.
         index = getattr(table, "index", None)
-        for level in getattr(index, "names", ()):
+        for level in index.names if index is not None else ():
             if level in ("chain", "draw"):
                 columns.setdefault(level, np.asarray(index.get_level_values(level)))
         return columns
@@ -121,7 +121,7 @@ def _columns(table: Any) -> dict[str, Any]:
 
 
 def _numbers(name: str, column: Any) -> Array:
-    values = np.asarray(column)
+    values: Any = np.asarray(column)
     if isinstance(column, np.ma.MaskedArray):
         values = np.ma.filled(column.astype(np.float64), np.nan)
     if values.ndim != 1:
@@ -134,7 +134,8 @@ def _numbers(name: str, column: Any) -> Array:
             values = None
         if values is None or any(isinstance(value, str) for value in np.asarray(column, dtype=object)):
             raise DemandsimError(f"column '{name}' holds no numbers; leave it out, or turn it into numbers")
-    return values.astype(np.float64)
+    found: Array = values.astype(np.float64)
+    return found
 
 
 def _rows(chains: Any, order: Any, sizes: Mapping[str, int]) -> tuple[list[Any], np.ndarray[Any, np.dtype[np.intp]]]:
