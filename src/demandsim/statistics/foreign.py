@@ -109,7 +109,7 @@ def _columns(table: Any) -> dict[str, Any]:
             raise DemandsimError(f"the table has two columns '{twice}'; name each column once")
         columns = {str(name): np.asarray(table[name]) for name in table.columns}
         # An index that says where a row belongs, as that of Dataset.to_dataframe.
-        index = getattr(table, "index", None)
+        index: Any = getattr(table, "index", None)
         for level in index.names if index is not None else ():
             if level in ("chain", "draw"):
                 columns.setdefault(level, np.asarray(index.get_level_values(level)))
