@@ -30,7 +30,10 @@ curves = {
     "logistic": growth.logistic_growth,
     "Gompertz": growth.gompertz_growth,
 }
-posteriors = {name: early.with_equations(curve).infer(draws=2048, seed=1) for name, curve in curves.items()}
+models = {name: early.with_equations(curve) for name, curve in curves.items()}
+# Exponential growth knows no saturation.
+models["exponential"] = models["exponential"].drop("saturation_tokens")
+posteriors = {name: model.infer(draws=2048, seed=1) for name, model in models.items()}
 
 
 def bet(score):

@@ -40,10 +40,13 @@ curves = {
     "logistic": growth.logistic_growth,
     "Gompertz": growth.gompertz_growth,
 }
+models = {name: study.with_equations(curve) for name, curve in curves.items()}
+# Exponential growth knows no saturation.
+models["exponential"] = models["exponential"].drop("saturation_tokens")
 posteriors = {}
-for name, curve in curves.items():
+for name, model in models.items():
     try:
-        posteriors[name] = study.with_equations(curve).infer(draws=2048, seed=1)
+        posteriors[name] = model.infer(draws=2048, seed=1)
     except EvidenceConflictError as error:
         print(f"{name}: refused. {error}\n")
 

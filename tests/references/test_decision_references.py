@@ -11,6 +11,9 @@ import demandsim as ds
 from demandsim import decisions
 from demandsim import distributions as dist
 
+# That one assumption is idle is the point.
+pytestmark = pytest.mark.filterwarnings("ignore:no equation asks for 'idle'")
+
 #: Slopes of the payoff in independent standard normals, and its mean: unequal importance, one of none.
 SLOPES = {"large": 1.0, "middle": 0.5, "small": 0.25, "idle": 0.0}
 MEAN = 0.2
