@@ -111,11 +111,12 @@ EACH_KNOWN = pytest.mark.parametrize("known", KNOWN, ids=lambda k: k.name)
 
 @EACH_KNOWN
 def test_sobol_indices_are_those_of_the_closed_form(known):
-    for seed in range(6):
-        found = sensitivity.sobol(known.model, "y", draws=known.draws, seed=seed)
-        assert found.attrs["model_runs"] <= 65_536
-        assert np.abs(found.first_order.values[0] - known.first).max() <= known.tolerance
-        assert np.abs(found.total_order.values[0] - known.total).max() <= known.tolerance
+    runs = [sensitivity.sobol(known.model, "y", draws=known.draws, seed=seed) for seed in range(6)]
+    assert all(found.attrs["model_runs"] <= 65_536 for found in runs)
+    for name, truth in (("first_order", known.first), ("total_order", known.total)):
+        errors = np.array([found[name].values[0] - truth for found in runs])
+        # Of the root mean square: the largest of so many errors hangs on the seeds.
+        assert np.sqrt(np.square(errors).mean(axis=0)).max() <= 0.7 * known.tolerance
 
 
 @EACH_KNOWN
@@ -235,8 +236,9 @@ def test_shapley_effects_of_independent_assumptions_share_interactions_equally()
         found = sensitivity.shapley(KNOWN[0].model, "y", draws=1024, seed=seed)
         assert found.attrs["model_runs"] <= 65_536
         np.testing.assert_allclose(found.effect.values[0], (first + total) / 2, atol=0.004)
-    found = sensitivity.shapley(KNOWN[3].model, "y", draws=1024, seed=1)
-    np.testing.assert_allclose(found.effect.values[0], 0.5, atol=0.01)
+    runs = [sensitivity.shapley(KNOWN[3].model, "y", draws=1024, seed=seed) for seed in range(6)]
+    errors = np.array([found.effect.values[0] - 0.5 for found in runs])
+    assert np.sqrt(np.square(errors).mean(axis=0)).max() <= 0.01
 
 
 def by_quadrature(function, correlation, nodes=24):
