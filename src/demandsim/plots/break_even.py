@@ -209,11 +209,12 @@ def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, 
         wide = scale == "log" and high / low > 10
         axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9) if wide else MaxNLocator(7))
         plain(axis)
+    written = []
     for level, width in ((0.1, 0.8), (0.25, 0.8), (0.5, 2.2), (0.75, 0.8), (0.9, 0.8)):
         # A line that only cuts off a corner has no room for its label.
         if 0.04 < (shares < level).mean() < 0.96:
             lines = axes.contour(x[0], y[0], shares, levels=[level], colors=[INK], linewidths=width)
-            axes.clabel(lines, fmt={level: f"{level:.0%}"}, fontsize=8, inline_spacing=3)
+            written += axes.clabel(lines, fmt={level: f"{level:.0%}"}, fontsize=8, inline_spacing=3)
     here = float(chances.isel({x_name: -1, y_name: -1}))
     axes.plot(x[1], y[1], "D", color=ORANGE, markeredgecolor="white", markersize=9)
     _, top = axes.get_ylim()
@@ -228,4 +229,9 @@ def _map(axes: Axes, chances: xr.DataArray, x: tuple[Any, float], y: tuple[Any, 
         fontsize=9,
         bbox={"facecolor": "white", "edgecolor": GREY, "linewidth": 0.5, "boxstyle": "round,pad=0.25"},
     )
+    # A line under the note keeps its place, and loses its label.
+    spot = np.add(axes.transData.transform((x[1], y[1])), (0, -20 if upper else 20))
+    for label in written:
+        if (np.abs(axes.transData.transform(label.get_position()) - spot) < (90, 30)).all():
+            label.remove()
     return filled

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.graph.changes import read_changes
+from demandsim.graph.changes import Change, read_changes
 from demandsim.plots.canvas import Canvas, bare, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
@@ -215,11 +215,19 @@ def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale)
         said.append(locale.say("seed", seed=a["seed"]))
     # Lines of the footer break between these, not inside.
     said = [text.replace(" ", "\u00a0") for text in said]
-    if told := [str(change) for change in read_changes(a)]:
+    if told := [_short(change, locale) for change in read_changes(a)]:
         changed = f"{'; '.join(told[:_CHANGES])}{'; ...' if len(told) > _CHANGES else ''}"
         said.insert(0, locale.say("changed", study=a.get("study") or locale.say("model"), changes=changed))
     source = str(a.get("source", "")) or _source_of_study(str(a.get("study", ""))) or _sources(arrays, locale)
     return [*said, locale.say("source", source=locale.text(source))] if source else said
+
+
+def _short(change: Change, locale: Locale) -> str:
+    """A change in the words of a language: laws are left to tables, where there is room."""
+    name = locale.name(change.name)
+    before, after = (text.partition(" ~ ")[0] for text in (change.before, change.after))
+    plain = before != after and all(text[:1].isdigit() or text[:1] == "-" for text in (before, after))
+    return f"{name} {before} -> {after}" if plain else name
 
 
 @functools.cache
