@@ -263,7 +263,13 @@ def test_a_study_goes_to_excel_and_comes_back_edited(demandsim, tmp_path):
     assert edited.returncode == 0, edited.stderr
     same = ["--set", "utilization=beta(0.08, 0.28, prob=0.8)"]
     asked = demandsim("run", STUDY, *same, "--draws", "256", "--seed", "1", "--format", "csv")
-    assert edited.stdout == asked.stdout
+
+    def told(result):
+        # A workbook has points in cells of their own, which nobody has edited here, and published numbers as printed.
+        rows = list(csv.DictReader(result.stdout.splitlines()))
+        return [{name: value for name, value in row.items() if name not in ("point", "published")} for row in rows]
+
+    assert told(edited) == told(asked)
     cell.value = "beta(0.08, 2.8)"
     book.save(tmp_path / "model.xlsx")
     bad = demandsim("run", "model.xlsx")

@@ -169,7 +169,8 @@ def _set_attribute(owner: object, name: str, value: object) -> None:
 def _zarr(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     path = _fresh(corpus, ".zarr")
     parts = dict(corpus.zarr)
-    for _ in range(made.choice([1, 1, 2, 3])):
+    # Every change of a store is noticed by its digests: some are left as they are, to get through.
+    for _ in range(made.choice([0, 0, 1, 1, 2, 3])):
         described = [name for name in parts if name.name == "zarr.json"] or list(parts)
         how, name = (
             made.choice(["tree", "tree", "tree", "text", "raw", "raw", "remove", "swap"]),
