@@ -203,6 +203,13 @@ def test_every_study_can_be_moved_everywhere():
                 setting, handles={**setting.handles, one.key: tuple(place - 3 for place in one.start)}
             )
         settled = of.settled(setting)
+        if settled.problems:
+            # Headroom is at least 1: that far down it cannot go, and the page says so.
+            assert set(settled.problems) == {"headroom"}
+            setting = dataclasses.replace(
+                setting, handles={key: place for key, place in setting.handles.items() if key != "headroom"}
+            )
+            settled = of.settled(setting)
         assert not settled.problems
         assert len(settled.changes) == len(setting.handles)
         assert of.scene(setting).rows

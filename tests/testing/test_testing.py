@@ -344,6 +344,7 @@ def varies(model, names, dim):
     return any((array != array.isel({dim: 0})).any() for array in found)
 
 
+@pytest.mark.filterwarnings("ignore:no equation asks for")
 @settings(nested, max_examples=25)
 @given(model=testing.models(coords={"hardware": ["H800", "H20"]}), data=st.data())
 def test_no_invariant_raises_a_false_alarm(model, data):
