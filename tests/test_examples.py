@@ -86,7 +86,7 @@ def test_the_page_on_the_value_of_information_runs_and_says_what_comes_out(capsy
 
 
 def test_the_study_file_of_the_documentation_loads(tmp_path):
-    first, dims, evidence = snippets("docs/reference/study-files.md", "toml")
+    first, _, dims, evidence = snippets("docs/reference/study-files.md", "toml")
     path = tmp_path / "study.toml"
     path.write_text(f"{first}\n{evidence}", encoding="utf-8")
     assert len(ds.load_study(path).evidence) == 3
