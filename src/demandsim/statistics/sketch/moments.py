@@ -66,6 +66,7 @@ def moments_of(values: Array) -> Moments:
         square = deviation * deviation
         # Sums, not dot products: the bits of BLAS may depend on its threads.
         second, rest = square.sum().item(), deviation.sum().item() / part.size
+        second = max(second - part.size * rest * rest, 0.0)
         deviation *= square
         square *= square
         # The mean is rounded: what the deviations still add up to belongs to it.
