@@ -99,7 +99,8 @@ UNITS = {made.name: made.unit for made in shipped().values()} | {
 
 
 def assumed(name, needs):
-    low, high = (1.0, 2.0) if name in ("revenue", "contribution", "earnings") else (0.2, 0.9)
+    # What bounds hold apart: revenue is above what it leaves, all tokens are more than those sold.
+    low, high = (1.0, 2.0) if name in ("revenue", "contribution", "earnings", "daily_tokens") else (0.2, 0.9)
     if name == "elapsed_time" and needs:
         return ds.Assumption(labelled([0.0, 1.0, 2.0], needs[0]), "year")
     if needs:

@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<number>[-+]?(?:\d[\d_]*+(?:\.[\d_]*+)?+|\.\d[\d_]*+)(?:[eE][-+]?\d++)?+(?![\w.]))
       | (?P<name>[A-Za-z_]\w*+)
-      | (?P<string>"[^"\\\n]*+")
+      | (?P<string>"[^"\\\n]*+"|'[^'\\\n]*+')
       | (?P<mark>[()\[\],=])
     )""",
     re.VERBOSE | re.ASCII,

@@ -84,7 +84,7 @@ def pareto_index(excess: Array) -> float:
     --------
     >>> u = (np.arange(1000) + 0.5) / 1000
     >>> round(pareto_index((1 - u) ** -0.5 - 1), 2)
-    0.47
+    0.5
     """
     count = excess.size
     quarter = float(excess[int(count / 4 + 0.5) - 1])
