@@ -299,8 +299,10 @@ def test_a_dim_of_hardware_runs_through_the_physics(study):
         attention_card_flops=peak / 2,
         memory_bandwidth=peak.copy(data=[3.35, 4.0]),
         memory_capacity=peak.copy(data=[80.0, 96.0]),
-        # The day was served by H800s; of H20s it would have taken more.
-        mean_nodes=peak.copy(data=[226.75, 1814.0]),
+        # What was measured are H800s: an H20 does a seventh of it, on seven times the nodes.
+        mean_nodes=peak.copy(data=[226.75, 1516.0]),
+        measured_input_rate=study.assumptions["measured_input_rate"].point * peak / 1979,
+        measured_output_rate=study.assumptions["measured_output_rate"].point * peak / 1979,
     )
     found = kinds.point()
     assert found.cards.dims == ("hardware",)
