@@ -301,8 +301,8 @@ def test_a_dim_of_hardware_runs_through_the_physics(study):
         memory_capacity=peak.copy(data=[80.0, 96.0]),
         # What was measured are H800s: an H20 does a seventh of it, on seven times the nodes.
         mean_nodes=peak.copy(data=[226.75, 1516.0]),
-        measured_input_rate=study.assumptions["measured_input_rate"].point * peak / 1979,
-        measured_output_rate=study.assumptions["measured_output_rate"].point * peak / 1979,
+        node_input_rate=study.assumptions["node_input_rate"].point * peak / 1979,
+        node_output_rate=study.assumptions["node_output_rate"].point * peak / 1979,
     )
     found = kinds.point()
     assert found.cards.dims == ("hardware",)
