@@ -294,15 +294,17 @@ def test_the_study_goes_through_a_file_and_comes_back_equal(study, tmp_path):
 
 def test_a_dim_of_hardware_runs_through_the_physics(study):
     peak = xr.DataArray([1979.0, 296.0], dims="hardware", coords={"hardware": ["H800", "H20"]})
+    measured = {name: assumption.point for name, assumption in study.assumptions.items()}
     kinds = study.fix(
         card_flops=peak,
         attention_card_flops=peak / 2,
         memory_bandwidth=peak.copy(data=[3.35, 4.0]),
         memory_capacity=peak.copy(data=[80.0, 96.0]),
-        # What was measured are H800s: an H20 does a seventh of it, on seven times the nodes.
-        mean_nodes=peak.copy(data=[226.75, 1516.0]),
-        node_input_rate=study.assumptions["node_input_rate"].point * peak / 1979,
-        node_output_rate=study.assumptions["node_output_rate"].point * peak / 1979,
+        # What was measured are H800s: H20s of a seventh of the peak do a seventh of it, in seven times the card-hours.
+        mean_nodes=measured["mean_nodes"] * 1979 / peak,
+        node_input_rate=measured["node_input_rate"] * peak / 1979,
+        node_output_rate=measured["node_output_rate"] * peak / 1979,
+        training_card_hours=measured["training_card_hours"] * 1979 / peak,
     )
     found = kinds.point()
     assert found.cards.dims == ("hardware",)
