@@ -12,14 +12,27 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["Array", "available_memory", "cores", "file_name", "printable", "versions", "written_whole"]
 
-Array = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    Array = npt.NDArray[np.float64]
+
+
+def __getattr__(name: str) -> Any:
+    # Text and files need no arrays: numpy is a third of the time that a list of studies takes.
+    if name != "Array":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import numpy as np
+    import numpy.typing as npt
+
+    return npt.NDArray[np.float64]
+
 
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 #: Limit, use and idle pages of files, in the first version of control groups.

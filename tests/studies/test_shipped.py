@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import demandsim as ds
+from demandsim.studies.catalogue import catalogue
 from demandsim.studies.loading import model_from_toml
 
 STUDIES = ds.list_studies()
@@ -15,6 +16,12 @@ YEARS = "doubao-2025-2030"
 
 def test_the_studies_of_the_documentation_are_there():
     assert {"guosen-2025-01", "guosen-2025-01-evidence", "deepseek-2025-02", YEARS} <= set(STUDIES)
+
+
+def test_the_list_says_of_every_study_what_its_model_has(model):
+    entry = next(each for each in catalogue() if each.name == model.notes.name)
+    assert entry[1:3] == (model.notes.title, model.notes.source)
+    assert entry[3:] == (len(model.assumptions), len(model.equations))
 
 
 @pytest.fixture(scope="module", params=STUDIES)

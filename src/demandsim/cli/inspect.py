@@ -25,13 +25,10 @@ Language = Annotated[option.LocaleName, typer.Option("--locale", help="Language 
 def list_(locale: Language = option.LocaleName.EN) -> None:
     """List the studies that ship with demandsim."""
     from demandsim.locale.words import words_of
-    from demandsim.studies import list_studies, load_study
+    from demandsim.studies.catalogue import catalogue
 
     words = words_of(locale.value, "terminal")
-    models = {name: load_study(name) for name in list_studies()}
-    lines = [
-        [name, words.text(m.notes.title), str(len(m.assumptions)), str(len(m.equations))] for name, m in models.items()
-    ]
+    lines = [[e.name, words.text(e.title), str(e.assumptions), str(e.equations)] for e in catalogue()]
     study, title, assumptions, equations = map(words.say, ("study", "title", "assumptions", "equations"))
     print_table((Column(study, "name"), Column(title, "text"), assumptions, equations), lines)
 

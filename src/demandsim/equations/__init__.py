@@ -65,6 +65,12 @@ def equation_named(reference: str) -> Equation:
     >>> equation_named("inference.cards").unit
     'card'
     """
+    room, _, name = reference.partition(".")
+    if room in MENU:
+        # A study needs a few rooms; only a wrong name looks into all.
+        made = vars(importlib.import_module(f"demandsim.equations.{room}")).get(name)
+        if isinstance(made, Equation) and made.reference == reference:
+            return made
     if reference not in shipped():
         raise UnknownNameError(f"unknown equation '{reference}'{did_you_mean(reference, shipped())}")
     return shipped()[reference]

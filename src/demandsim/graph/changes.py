@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from demandsim.distributions.format import format_value
 from demandsim.errors import shorten
-from demandsim.graph.assumption import Assumption
 from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from demandsim.graph.assumption import Assumption
     from demandsim.model import Model
 
 __all__ = [
@@ -127,6 +126,8 @@ def described(model: Model) -> dict[str, str]:
 
 def said_of(made: Assumption) -> str:
     """Say an assumption: its point and unit, and its distribution unless it is sure."""
+    from demandsim.distributions.format import format_value
+
     unit = "" if made.unit == "1" else f" {made.unit}"
     point = format_value(made.point) if hasattr(made.point, "dims") else f"{float(made.point):.6g}"
     law = made.distribution

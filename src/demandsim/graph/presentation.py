@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from demandsim.graph.graph import Equation
 
@@ -107,6 +105,8 @@ def time_dims(data: Any) -> tuple[str, ...]:
     >>> time_dims({"scenario": ["low", "high"], "horizon": [2025, 2026.5], "quarter": ["Q1", "Q2"]})
     ('horizon', 'quarter')
     """
+    import numpy as np
+
     coords = data if isinstance(data, Mapping) else {}
     if hasattr(data, "coords"):
         # The numbers of chains and draws are no years, however many there are.
@@ -118,4 +118,4 @@ def _are_times(labels: Any) -> bool:
     if labels.dtype.kind == "M":
         return True
     number = labels.dtype.kind in "iuf" and labels.size > 1
-    return bool(number and np.all((labels >= _YEARS[0]) & (labels < _YEARS[1])))
+    return bool(number and ((labels >= _YEARS[0]) & (labels < _YEARS[1])).all())

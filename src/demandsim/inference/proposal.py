@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
@@ -66,6 +65,8 @@ class Mixture:
 
     def drawn(self, u: Array) -> Array:
         """Draws from points in the unit cube, shape (streams + 2, draws): part, distance, directions."""
+        from scipy import special
+
         part = np.minimum(np.searchsorted(np.cumsum(self.weights), u[0], side="right"), len(self.weights) - 1)
         radius = np.sqrt(self.nu / (2.0 * special.gammaincinv(self.nu / 2, np.clip(u[1], 1e-12, 1.0))))
         noise = np.reshape(standard_normal()(u[2:].ravel()), u[2:].shape) * radius

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol
-
 from demandsim.errors import MissingWordWarning, check_known
 
 __all__ = ["CHINESE", "Words", "languages", "words_of"]
@@ -146,6 +144,8 @@ class Words:
 @functools.cache
 def _signs(tag: str) -> dict[int, str]:
     """Signs between digits, from Unicode's tables, by those that English has."""
+    from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol
+
     locale = tag.replace("-", "_")
     signs = {",": get_group_symbol(locale), ".": get_decimal_symbol(locale), "%": format_percent(0, locale=locale)[1:]}
     return str.maketrans(signs)

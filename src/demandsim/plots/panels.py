@@ -16,7 +16,7 @@ from demandsim.plots.canvas import Canvas, bare, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.ranking import ranked
-from demandsim.studies import list_studies, load_study
+from demandsim.studies.catalogue import entry, list_studies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -233,7 +233,7 @@ def _short(change: Change, locale: Locale) -> str:
 @functools.cache
 def _source_of_study(name: str) -> str:
     """What a study that ships says of its source."""
-    return load_study(name).notes.source if name in list_studies() else ""
+    return entry(name).source if name in list_studies() else ""
 
 
 def _sources(arrays: Iterable[xr.DataArray], locale: Locale) -> str:

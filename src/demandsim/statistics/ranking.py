@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["ranked"]
 
@@ -35,6 +36,8 @@ def ranked(sizes: npt.ArrayLike, names: Sequence[object] | None = None) -> list[
     >>> ranked([1.0, 3.0, 3.0000000000000004], ["tokens", "price", "cards"])
     [2, 1, 0]
     """
+    import numpy as np
+
     given = np.asarray(sizes, dtype=np.float64)
     values = np.where(np.isnan(given), -np.inf, given)
     order = np.argsort(-values, kind="stable")

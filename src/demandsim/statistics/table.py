@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import xarray as xr
 
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
@@ -21,6 +19,7 @@ from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 __all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "heads", "places", "rows", "single_values", "table"]
 
@@ -83,7 +82,7 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
     for name, array in summary.data_vars.items():
         dims = [dim for dim in array.dims if dim != "statistic"]
         own = point[name] if name in point.data_vars else None
-        for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
+        for place in itertools.product(*(range(array.sizes[dim]) for dim in dims)):
             spot = dict(zip(map(str, dims), place, strict=True))
             labels = {dim: label_value(array.coords[dim].values[i]) for dim, i in spot.items()}
             values = array.isel(spot)
@@ -144,7 +143,7 @@ def _cell(value: Any) -> Any:
 
 def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Every combination of labels along some dims, to select by."""
-    for spot in np.ndindex(*(data.sizes[dim] for dim in dims)):
+    for spot in itertools.product(*(range(data.sizes[dim]) for dim in dims)):
         yield {dim: data.coords[dim].values[i].item() for dim, i in zip(dims, spot, strict=True)}
 
 
@@ -225,6 +224,7 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     capex    100T                128.7  199.2  29.74  131.5  586.0        0.040        bn CNY
     """
     import pandas as pd
+    import xarray as xr
 
     if "statistic" not in summary.dims:
         raise DemandsimError("a table is made of a summary, such as ds.table(ds.summarize(draws))")

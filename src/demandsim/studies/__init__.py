@@ -1,5 +1,5 @@
 """Published models as data: TOML files that name equations and give distributions with sources."""
 
-from demandsim.studies.loading import list_studies, load_study
+import lazy_loader
 
-__all__ = ["list_studies", "load_study"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +19,10 @@ from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.inference.evidence import Happened, Observation, happened
 from demandsim.model import Model
 from demandsim.statistics.event import parse_event
+from demandsim.studies.catalogue import read_toml, shipped_files
 from demandsim.studies.schema import AssumptionTable, EvidenceTable, PresentationTable, ScenarioTable, Study, validated
 
-__all__ = ["list_studies", "load_study", "model_from_toml", "presentation_of"]
-
-
-#: Parts of a dotted key: the parser's time grows with their square.
-_DEEPEST = 32
-_TEXTS = re.compile(r'''"""(?:\\.|[^\\])*?"""|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*''', re.DOTALL)
-_PARTS = re.compile(r"[=,\[\]{}\n]")
-
-
-def _shipped() -> dict[str, Any]:
-    folder = resources.files("demandsim.studies")
-    return {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
-
-
-def list_studies() -> tuple[str, ...]:
-    """Names of the studies that ship with demandsim.
-
-    Examples
-    --------
-    >>> "guosen-2025-01" in list_studies()
-    True
-    """
-    return tuple(sorted(_shipped()))
+__all__ = ["load_study", "model_from_toml", "presentation_of"]
 
 
 def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
@@ -82,7 +58,7 @@ def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Mode
     if name.endswith(".toml") or isinstance(study, Path) or "/" in name:
         path = Path(study)
         if not path.is_file():
-            raise UnknownNameError(f"there is no study file '{path}'{did_you_mean(path.stem, _shipped())}")
+            raise UnknownNameError(f"there is no study file '{path}'{did_you_mean(path.stem, shipped_files())}")
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except OSError as error:
@@ -90,7 +66,7 @@ def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Mode
         except UnicodeDecodeError as error:
             raise StudyError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
         return model_from_toml(text, str(path), equations=equations)
-    shipped = _shipped()
+    shipped = shipped_files()
     if name not in shipped:
         raise UnknownNameError(f"unknown study '{name}'{did_you_mean(name, shipped)}")
     return model_from_toml(shipped[name].read_text(encoding="utf-8"), f"{name}.toml", equations=equations)
@@ -98,7 +74,7 @@ def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Mode
 
 def model_from_toml(text: str, where: str = "study", *, equations: Iterable[Equation] = ()) -> Model:
     """Build a model from the text of a study file; `where` names it in errors."""
-    study = validated(_parsed(text, where), where)
+    study = validated(read_toml(text, where), where)
     own = {made.name: made for made in equations}
     try:
         return _built(study, where, own)
@@ -106,24 +82,6 @@ def model_from_toml(text: str, where: str = "study", *, equations: Iterable[Equa
         raise
     except DemandsimError as error:
         raise type(error)(f"{where}: {error}") from None
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    """Read TOML; what would take the parser's time or break it is refused."""
-    # Of texts and comments only the ends stay: what is left of a line is keys, numbers and signs.
-    bare = _TEXTS.sub("", text)
-    if any(part.count(".") > _DEEPEST for part in _PARTS.split(bare)):
-        raise StudyError(f"{where}: a key has more than {_DEEPEST} parts; no study nests so deep")
-    try:
-        # A spreadsheet's or editor's mark of UTF-8 is no part of the text.
-        return tomllib.loads(text.removeprefix("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{where}: not valid TOML: {error}") from None
-    except RecursionError:
-        raise StudyError(f"{where}: not valid TOML: nested too deep") from None
-    except ValueError:
-        # Python reads no integer of more than 4,300 digits.
-        raise StudyError(f"{where}: holds a whole number of thousands of digits; write it as 1e30") from None
 
 
 def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:

@@ -6,8 +6,6 @@ import datetime
 import math
 from typing import Any
 
-import numpy as np
-
 from demandsim.units.registry import CURRENCIES
 
 __all__ = ["brief", "exact", "label_text", "label_value", "number", "percent", "readable", "settled"]
@@ -109,9 +107,15 @@ def label_value(label: Any) -> float | str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> label_value(np.float64(2025.5)), label_value(np.datetime64("2025-09-30T00:00:00.000000000"))
     (2025.5, '2025-09-30')
     """
+    if isinstance(label, str | int | float):
+        # A bool or a float of numpy becomes Python's own.
+        return label.item() if hasattr(label, "item") else label
+    import numpy as np
+
     if isinstance(label, np.ndarray) and label.ndim == 0:
         label = label[()]
     if isinstance(label, np.datetime64 | datetime.date):
@@ -125,6 +129,7 @@ def label_text(label: Any) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> label_text(2030.0), label_text("100T"), label_text(np.datetime64("2025-09-30T00:00:00"))
     ('2030', '100T', '2025-09-30')
     """
