@@ -29,7 +29,9 @@ from demandsim.graph.bounds import about
 from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, replaced
 from demandsim.graph.explanation import Explanation, explain
+from demandsim.graph.frame import quantities_frame
 from demandsim.graph.graph import Equation, Graph, unused_words
+from demandsim.graph.html import model_html
 from demandsim.graph.label_correlation import LabelKey, LabelRank, checked_label_correlations, replaced_labels
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.presentation import Presentation
@@ -52,6 +54,7 @@ from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor, check_unit
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 __all__ = ["Model"]
@@ -272,6 +275,9 @@ class Model:
         dims += f", {pieces} piece{'s' if pieces > 1 else ''} of evidence" if pieces else ""
         return f"<demandsim.Model{name}: {size}{dims}>"
 
+    def _repr_html_(self) -> str:
+        return model_html(self, changes_line(self.notes.name, self.changes))
+
     @functools.cached_property
     def hash(self) -> str:
         """Fingerprint of everything that determines the draws."""
@@ -292,6 +298,18 @@ class Model:
         origin = Origin(origin.parts, published_values(self, point))
         object.__setattr__(made, "origin", origin)
         return made
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all quantities as a pandas DataFrame: points, percentiles and sources, or formulas, with their units.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> frame = ds.load_study("guosen-2025-01").to_frame()
+        >>> frame.loc["card_price", ["role", "unit", "distribution"]].to_list()
+        ['assumption', 'CNY/card', 'lognormal(median=150000, factor=1.5, prob=0.9)']
+        """
+        return quantities_frame(self.assumptions, self.equations)
 
     @functools.cached_property
     def changes(self) -> Changes:

@@ -140,7 +140,7 @@ def test_whatever_differs_is_told(model, change, told):
         assert found.name == name
         assert found.before.startswith(before)
         assert found.after != found.before
-    assert list(after.changes.frame.columns) == ["name", "before", "after"]
+    assert list(after.changes.to_frame().columns) == ["name", "before", "after"]
 
 
 def test_to_look_at_one_scenario_changes_nothing():

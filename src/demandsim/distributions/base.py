@@ -124,6 +124,11 @@ class Distribution:
     def __repr__(self) -> str:
         return f"constant({self})" if self.family == "constant" else str(self)
 
+    def _repr_html_(self) -> str:
+        from demandsim.distributions.sparkline import distribution_html
+
+        return distribution_html(self)
+
     def _identity(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, tuple[Any, ...]], ...]]:
         return str(self), self.dims, tuple(sorted((dim, tuple(labels)) for dim, labels in self.coords.items()))
 

@@ -129,6 +129,11 @@ class Assumption:
             return made
         return Assumption(fields.pop("distribution"), fields.pop("unit"), **fields)
 
+    def _repr_html_(self) -> str:
+        from demandsim.graph.html import assumption_html
+
+        return assumption_html(self)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Assumption):
             return NotImplemented

@@ -68,9 +68,8 @@ class Changes(tuple[Change, ...]):
     def __str__(self) -> str:
         return "\n".join(map(str, self))
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        """As a pandas DataFrame."""
+    def to_frame(self) -> pd.DataFrame:
+        """Return the changes as a pandas DataFrame."""
         import pandas as pd
 
         return pd.DataFrame(list(self), columns=list(Change._fields))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim.graph.arithmetic import ATOM, SUM, Term, traced
+from demandsim.graph.frame import values_frame
 from demandsim.graph.graph import Equation, Graph
 from demandsim.units.convert import base_factor, base_unit
 from demandsim.units.format import label_text, readable, settled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Explanation", "explain"]
 
@@ -26,16 +30,31 @@ class Explanation:
     ----------
     name : str
     lines : tuple of str
+    values : mapping of str to DataArray
+        Every quantity of it at the points, inputs first.
+    formulas : mapping of str to str
+        Of those that are computed.
     """
 
     name: str
     lines: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    formulas: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
     def __repr__(self) -> str:
         return f"<explanation of {self.name}: print it>"
+
+    def _repr_html_(self) -> str:
+        from demandsim.graph.html import lines_html
+
+        return lines_html(self.lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers as a pandas DataFrame: a row a quantity and label, with unit, formula and source."""
+        return values_frame(self.values, self.formulas)
 
 
 def explain(graph: Graph, name: str, point: Any, title: str, labels: int | None = 3) -> Explanation:
@@ -79,7 +98,8 @@ def explain(graph: Graph, name: str, point: Any, title: str, labels: int | None 
         lines.append(f"  {number}. {quantity} = {made.formula}")
         lines += _worked(made, array, point, labels)
         lines += _labels(array, indent="     ")
-    return Explanation(name, tuple(lines))
+    formulas = {n: graph.equations[n].formula for n in computed}
+    return Explanation(name, tuple(lines), {n: point[n] for n in (*assumed, *computed)}, formulas)
 
 
 def _labels(array: Any, indent: str = "    ") -> list[str]:

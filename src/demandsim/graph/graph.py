@@ -58,6 +58,11 @@ class Equation:
     def __repr__(self) -> str:
         return f"<equation {self.name}({', '.join(self.inputs)}) [{self.unit}]>"
 
+    def _repr_html_(self) -> str:
+        from demandsim.graph.html import equation_html
+
+        return equation_html(self)
+
     def __reduce__(self) -> Any:
         # By name where the module has it; a function made elsewhere is the pickler's business.
         found: Any = inspect.getmodule(self.function) if self.function.__module__ != "__main__" else None

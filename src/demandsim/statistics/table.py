@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.graph.changes import changes_line, published_at, read_changes
+from demandsim.statistics.result_table import ResultTable, result_table
 from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
@@ -149,24 +150,32 @@ def places(data: xr.Dataset | xr.DataArray, dims: Sequence[str]) -> Iterator[dic
 
 @dataclass(frozen=True, repr=False)
 class SummaryTable:
-    """A summary as people read it: print it, or let a notebook show it.
+    """A result as people read it: print it, or let a notebook show it.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of text; compute with the summary.
-    changed : str
-        What the model has that its study has not; empty if nothing was changed.
+        Of text, in units in which numbers are short.
+    numbers : pandas.DataFrame
+        The same rows as numbers, in declared units.
+    notes : tuple of str
+        What holds for many rows, and what the model has that its study has not.
     """
 
     frame: pd.DataFrame
-    changed: str = ""
+    numbers: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers, in full and in declared units, as a pandas DataFrame to compute with."""
+        return self.numbers.copy()
 
     def __repr__(self) -> str:
-        return printable("\n".join(filter(None, (str(self.frame.to_string()), self.changed))))
+        return printable("\n".join((str(self.frame.to_string()), *self.notes)))
 
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html()) + (f"<p>{html.escape(self.changed)}</p>" if self.changed else "")
+        notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
+        return printable(str(self.frame.to_html())) + notes
 
 
 def heads(statistics: Sequence[str], prob: float, *, hdi: bool = False) -> dict[str, str]:
@@ -189,28 +198,31 @@ def heads(statistics: Sequence[str], prob: float, *, hdi: bool = False) -> dict[
     return {"mean": "mean", **interval, **quantiles}
 
 
-def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
-    """Write a summary as people read it: a row a quantity, in units in which numbers are short.
+def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
+    """Write a result as people read it: a row a quantity, in units in which numbers are short.
 
     Parameters
     ----------
-    summary : Dataset
-        Of `summarize`, or of ``model.estimate``.
+    result : Dataset
+        Of `summarize` or ``model.estimate``; or of any other analysis: indices, tornado, bridge, decision, value of
+        information, scores, probability. Of draws of ``model.infer`` it is the table of the evidence.
     point : Dataset, optional
-        Points to stand beside it, of ``model.point()``.
+        Points to stand beside a summary, of ``model.point()``.
 
     Returns
     -------
     SummaryTable
-        Rows by quantity and, where there are any, by labels of scenarios and dims. Columns: ``published``, what the
-        source of the study printed, and ``point``, where it is not the same; ``mean``,
+        Rows by quantity and, where there are any, by labels of scenarios and dims. Of a summary the columns are
+        ``published``, what the source of the study printed, and ``point``, where it is not the same; ``mean``,
         lower end of the interval, ``P50``, upper end, further quantiles that were asked for, by level,
-        ``MCSE of mean``, ``unit``; ``left out`` if draws were. Its ``frame`` is a pandas DataFrame of text.
+        ``MCSE of mean``, ``unit``; ``left out`` if draws were. Of other results they are its variables, each with
+        its error or interval in the cell. Its ``frame`` is a pandas DataFrame of text, ``to_frame()`` one of numbers
+        in declared units.
 
     Raises
     ------
     DemandsimError
-        If it is no summary.
+        If there is no such result in it.
 
     Examples
     --------
@@ -222,26 +234,49 @@ def table(summary: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     quantity scenario
     cards    100T         85.78  85.78  128.8  20.98  87.57  369.1        0.022  10,000 cards
     capex    100T                128.7  199.2  29.74  131.5  586.0        0.040        bn CNY
+    >>> round(ds.table(summary).to_frame().loc[("cards", "100T"), "P50"], -3)
+    np.float64(876000.0)
     """
+    if not isinstance(result, xr.Dataset):
+        raise DemandsimError(
+            f"a table is made of a Dataset, such as ds.table(ds.summarize(draws)), not of a {type(result).__name__}"
+        )
+    made = _summary_table(result, point) if "statistic" in result.dims else result_table(result)
+    changed = changes_line(str(result.attrs.get("study", "")), read_changes(result.attrs))
+    return SummaryTable(_frame(made, made.texts), _frame(made, made.numbers), (*made.notes, *filter(None, (changed,))))
+
+
+def _frame(made: ResultTable, lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
     import xarray as xr
 
-    if "statistic" not in summary.dims:
-        raise DemandsimError("a table is made of a summary, such as ds.table(ds.summarize(draws))")
+    if not made.names:
+        return pd.DataFrame(lines, index=[""] * len(lines))
+    if len(made.names) == 1:
+        return pd.DataFrame(lines, index=pd.Index([key[0] for key in made.keys], name=made.names[0]))
+    return pd.DataFrame(lines, index=pd.MultiIndex.from_tuples(made.keys, names=made.names))
+
+
+def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable:
     found = list(rows(summary, xr.Dataset() if point is None else point))
     dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
     names = [str(name) for name in summary.statistic.values]
     columns = heads(names, float(summary.attrs.get("prob", 0.9)), hdi=summary.attrs.get("kind") == "hdi")
-    lines = []
+    texts, numbers = [], []
+    single = [key for key in single_values(found) if key != "point" or point is not None]
     for row in found:
         s = row.statistics
-        line = {key: row.single(key) for key in single_values(found) if key != "point" or point is not None}
+        line = {key: row.single(key) for key in single}
         line |= {head: row.shown(s[name]) for head, name in columns.items()}
         line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
         if "n_invalid" in s:
             line["left out"] = f"{s['n_invalid']:,.0f}"
-        lines.append(line)
+        texts.append(line)
+        beside = {f"MCSE of {head}": s[f"mcse_{name}"] for head, name in columns.items() if f"mcse_{name}" in s}
+        left_out = {"left out": s["n_invalid"]} if "n_invalid" in s else {}
+        own: dict[str, Any] = {key: float(getattr(row, key)) for key in single} | {
+            head: s[name] for head, name in columns.items()
+        }
+        numbers.append(own | beside | {"unit": row.unit} | left_out)
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
-    index = pd.MultiIndex.from_tuples(keys, names=["quantity", *dims]) if dims else [key[0] for key in keys]
-    changed = changes_line(str(summary.attrs.get("study", "")), read_changes(summary.attrs))
-    return SummaryTable(pd.DataFrame(lines, index=index), changed)
+    return ResultTable(("quantity", *dims), keys, texts, numbers)
