@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.graph.changes import changes_line, published_at, read_changes
-from demandsim.statistics.result_table import ResultTable, result_table
 from demandsim.units.format import label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from demandsim.statistics.result_table import ResultTable
 
 __all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "heads", "places", "rows", "single_values", "table"]
 
@@ -237,6 +238,10 @@ def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
     >>> round(ds.table(summary).to_frame().loc[("cards", "100T"), "P50"], -3)
     np.float64(876000.0)
     """
+    import xarray as xr
+
+    from demandsim.statistics.result_table import result_table
+
     if not isinstance(result, xr.Dataset):
         raise DemandsimError(
             f"a table is made of a Dataset, such as ds.table(ds.summarize(draws)), not of a {type(result).__name__}"
@@ -248,7 +253,6 @@ def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
 
 def _frame(made: ResultTable, lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
-    import xarray as xr
 
     if not made.names:
         return pd.DataFrame(lines, index=[""] * len(lines))
@@ -258,6 +262,10 @@ def _frame(made: ResultTable, lines: Sequence[Mapping[str, Any]]) -> pd.DataFram
 
 
 def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable:
+    import xarray as xr
+
+    from demandsim.statistics.result_table import ResultTable
+
     found = list(rows(summary, xr.Dataset() if point is None else point))
     dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
     names = [str(name) for name in summary.statistic.values]
