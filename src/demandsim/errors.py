@@ -37,6 +37,7 @@ __all__ = [
     "SeriesError",
     "StoreError",
     "StudyError",
+    "StudyWarning",
     "ToleranceWarning",
     "UnitError",
     "UnknownNameError",
@@ -193,6 +194,10 @@ class ToleranceWarning(UserWarning):
 
 class UnusedAssumptionWarning(UserWarning):
     """An assumption that no equation asks for: a name that was mistyped, or one that has lost its equation."""
+
+
+class StudyWarning(UserWarning):
+    """A study file that does not hold all of the model it was written from."""
 
 
 class MissingWordWarning(ResourceWarning):

@@ -1010,7 +1010,8 @@ class Model:
         Returns
         -------
         str
-            The text. ``load_study`` of it gives an equal model with the same draws.
+            The text. ``load_study`` of it gives a model with the same draws. Simple equations of your own are
+            written as formulas; a `StudyWarning` names those that cannot be, which `load_study` is given again.
 
         Raises
         ------

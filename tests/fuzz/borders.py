@@ -31,6 +31,7 @@ class Corpus:
         page = (ROOT / "docs" / "reference" / "study-files.md").read_text(encoding="utf-8")
         self.studies = [path.read_text(encoding="utf-8") for path in shipped if path.stat().st_size < 20_000]
         # Small ones, over and over: most of a long file is words that change nothing.
+        self.studies += [_FORMULAS, _FORMULAS]
         self.studies += [page.split("```toml\n")[1].split("```")[0], _YEARS, _YEARS]
         self.settings = [str(a.distribution) for a in self.model.assumptions.values()] + mutating.WORDS[:17]
         self.model.simulate(draws=16, chains=2, seed=1, store=folder / "seed.nc", chunks=8)
@@ -63,6 +64,24 @@ between = ["utilization", "peak_compute"]
 spearman = -0.5
 [scenarios.policy.slow]
 utilization = 0.3
+"""
+
+_FORMULAS = """
+schema = 1
+[formulas.cost]
+formula = "where(cards > 1e3 and not price < 2, max(cards * price, 0), -cards ** 2 / (1 + price))"
+unit = "1"
+[formulas.total]
+formula = "sum(cost, 'year') + shift(cost, 'year', 1, 0) * exp(-rate)"
+unit = "1"
+bounds = [0, inf]
+constants = { rate = { value = 0.05, unit = "1" } }
+[coords]
+year = [2025, 2026]
+[assumptions.cards]
+distribution = 'lognormal(by("year", [500, 800]), by("year", [1200, 2000]), prob=0.9)'
+[assumptions.price]
+distribution = "uniform(1, 3)"
 """
 
 

@@ -330,11 +330,13 @@ def degree_of(model, name, by):
     """Degree to which a drawn quantity is homogeneous in an assumption; None if it is a sum of different ones."""
     if name in model.assumptions:
         return 1 if name == by else 0
-    formula = model.equations[name].function
-    above, below = ([degree_of(model, n, by) for n in names] for names in (formula.above, formula.below))
-    if None in (*above, *below) or (formula.adds and len(set(above)) > 1):
+    # Such as (a + b) / c, or a * b / c / d.
+    whole, *under = model.equations[name].formula.split(" / ")
+    adds = " + " in whole
+    above, below = ([degree_of(model, n, by) for n in names] for names in (re.findall(r"\w+", whole), under))
+    if None in (*above, *below) or (adds and len(set(above)) > 1):
         return None
-    return (above[0] if formula.adds else sum(above)) - sum(below)
+    return (above[0] if adds else sum(above)) - sum(below)
 
 
 def varies(model, names, dim):

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from demandsim._system import written_whole
 from demandsim.distributions.format import date_of, format_value, is_labelled
 from demandsim.distributions.grammar import written
-from demandsim.errors import DistributionError, OutputError, StudyError
+from demandsim.errors import DistributionError, EquationError, OutputError, StudyError, StudyWarning, warn
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.graph import Equation
 from demandsim.graph.label_correlation import written_rank
+from demandsim.graph.plain_function import as_formula
 
 if TYPE_CHECKING:
     from demandsim.graph.presentation import Presentation
     from demandsim.model import Model
 
-__all__ = ["presentation_table", "study_text"]
+__all__ = ["formula_tables", "presentation_table", "study_text"]
 
 
 def study_text(model: Model, path: str | Path | None = None) -> str:
@@ -41,6 +43,7 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "source": notes.source,
         "notes": list(notes.notes),
         "equations": [made.reference for made in model.equations.values()],
+        "formulas": _formulas(model.equations),
         "dimensions": list(model.dimensions),
         "nearest_correlations": model.nearest,
         "coords": {dim: list(map(date_of, layout.coords[dim])) for dim in layout.model_dims},
@@ -74,6 +77,36 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         except OSError as error:
             raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     return text
+
+
+def formula_tables(equations: Mapping[str, Equation]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Tables of the equations that no room of the library has; and which no formula can say, with the reason."""
+    found: dict[str, dict[str, Any]] = {}
+    kept = []
+    for name, made in equations.items():
+        if made.reference != name:
+            continue
+        try:
+            formula = as_formula(made)
+        except EquationError as error:
+            kept.append(f"'{name}' ({error})")
+            continue
+        constants = {key: {"value": one.value, "unit": one.unit} for key, one in made.constants.items()}
+        table = {"formula": formula.text, "unit": made.unit, "long_name": made.long_name, "source": made.source}
+        bounds = list(made.bounds.ends) if made.bounds is not None else None
+        found[name] = _without_empty({**table, "bounds": bounds, "constants": constants})
+    return found, kept
+
+
+def _formulas(equations: Mapping[str, Equation]) -> dict[str, Any]:
+    found, kept = formula_tables(equations)
+    if kept:
+        warn(
+            f"no formula can say {', '.join(kept)}; whoever loads the file passes them as "
+            "load_study(path, equations=[...])",
+            StudyWarning,
+        )
+    return found
 
 
 def presentation_table(presentation: Presentation) -> dict[str, Any]:

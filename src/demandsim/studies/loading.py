@@ -13,16 +13,26 @@ from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import ABSENT, described
-from demandsim.graph.graph import Equation
+from demandsim.graph.formula import Formula
+from demandsim.graph.graph import Equation, equation
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.inference.evidence import Happened, Observation, happened
 from demandsim.model import Model
 from demandsim.statistics.event import parse_event
 from demandsim.studies.catalogue import read_toml, shipped_files
-from demandsim.studies.schema import AssumptionTable, EvidenceTable, PresentationTable, ScenarioTable, Study, validated
+from demandsim.studies.schema import (
+    AssumptionTable,
+    EvidenceTable,
+    FormulaTable,
+    PresentationTable,
+    ScenarioTable,
+    Study,
+    validated,
+)
+from demandsim.units.constant import Constant
 
-__all__ = ["load_study", "model_from_toml", "presentation_of"]
+__all__ = ["formula_equation", "load_study", "model_from_toml", "presentation_of"]
 
 
 def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
@@ -99,7 +109,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         for dim, labels in study.scenarios.items()
     }
     model = Model.drafted(
-        [_equation(reference, own, where) for reference in study.equations],
+        _equations(study, own, where),
         assumptions,
         correlations={table.between: table.spearman for table in study.correlations},
         label_correlations={(*table.of, table.dim): table.spearman for table in study.label_correlations},
@@ -148,6 +158,34 @@ def presentation_of(table: PresentationTable) -> Presentation:
         tuple(table.pictured),
         tuple(table.time),
         {name: PresentedEvent(one.event, one.says) for name, one in table.events.items()},
+    )
+
+
+def _equations(study: Study, own: Mapping[str, Equation], where: str) -> list[Equation]:
+    """Equations in the order in which they are named, then formulas that are not; those of the caller come first."""
+    formulas = {name: own.get(name) or _formula(name, table, where) for name, table in study.formulas.items()}
+    named = [formulas.get(reference) or _equation(reference, own, where) for reference in study.equations]
+    return [*named, *(made for name, made in formulas.items() if name not in study.equations)]
+
+
+def _formula(name: str, table: FormulaTable, where: str) -> Equation:
+    try:
+        return formula_equation(name, table)
+    except DemandsimError as error:
+        raise StudyError(f"{where}: [formulas.{name}]: {error}") from None
+
+
+def formula_equation(name: str, table: FormulaTable) -> Equation:
+    """The equation of a table of formulas.
+
+    Raises
+    ------
+    EquationError, BoundsError, UnitError
+        If the formula, its bounds or the unit of a constant cannot be read.
+    """
+    formula = Formula(table.formula, name, {key: Constant(one.value, one.unit) for key, one in table.constants.items()})
+    return equation(
+        formula, name=name, unit=table.unit, long_name=table.long_name, source=table.source, bounds=table.bounds
     )
 
 

@@ -15,6 +15,8 @@ __all__ = ["Study", "validated"]
 Value = float | str
 #: A label: whole numbers are those of the machine, and of files.
 Label = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | str | datetime.datetime | datetime.date
+_End = Annotated[float, Field(allow_inf_nan=True)]
+Ends = tuple[_End, _End]
 
 
 class _Table(BaseModel):
@@ -33,8 +35,28 @@ class AssumptionTable(_Table):
     long_name: str | None = Field(default=None, description="label")
     source: str | None = Field(default=None, description="where point and spread come from")
     shared: bool = Field(default=False, description="true for one draw over all labels")
-    bounds: tuple[Annotated[float, Field(allow_inf_nan=True)], Annotated[float, Field(allow_inf_nan=True)]] | None = (
-        Field(default=None, description="least and greatest possible value, such as [0, 1] or [0, inf]", strict=False)
+    bounds: Ends | None = Field(
+        default=None, description="least and greatest possible value, such as [0, 1] or [0, inf]", strict=False
+    )
+
+
+class ConstantTable(_Table):
+    """One constant of a formula."""
+
+    value: float = Field(description="a number")
+    unit: str = Field(description="unit, such as 'byte/parameter'")
+
+
+class FormulaTable(_Table):
+    """One ``[formulas.NAME]``."""
+
+    formula: str = Field(description="arithmetic of named quantities, such as 'cards * price'")
+    unit: str = Field(description="unit of the result, such as 'CNY/year'")
+    long_name: str | None = Field(default=None, description="label")
+    source: str | None = Field(default=None, description="where the formula comes from")
+    bounds: Ends | None = Field(default=None, description="least and greatest result, such as [0, inf]", strict=False)
+    constants: dict[str, ConstantTable] = Field(
+        default_factory=dict, description="names with { value = 2, unit = 'byte' } that no assumption gives"
     )
 
 
@@ -129,6 +151,7 @@ class Study(_Table):
     source: str = Field(default="", description="report, authors, date")
     notes: list[str] = Field(default_factory=list, description="errata and limits")
     equations: list[str] = Field(description="names, such as 'inference.cards'")
+    formulas: dict[str, FormulaTable] = Field(default_factory=dict, description="a table per formula")
     coords: dict[str, list[Label]] = Field(default_factory=dict, description="labels of each dim")
     dimensions: list[str] = Field(default_factory=list, description="order of quasi-random dimensions")
     nearest_correlations: bool = Field(default=False, description="true to mend impossible correlations")
@@ -157,7 +180,8 @@ def validated(data: dict[str, Any], where: str) -> Study:
         Naming the file, the table, the key and what was expected.
     """
     try:
-        return Study.model_validate(data)
+        # Formulas are equations: a file that has some need not name others.
+        return Study.model_validate({"equations": [], **data} if data.get("formulas") else data)
     except ValidationError as error:
         lines = [_line(item) for item in error.errors(include_url=False)]
         unique = list(dict.fromkeys(lines))
@@ -183,6 +207,7 @@ def _line(item: Any) -> str:
 
 def _table_class(table: list[Any]) -> type[_Table]:
     tables: dict[str, type[_Table]] = {
+        "formulas": FormulaTable,
         "assumptions": AssumptionTable,
         "correlations": CorrelationTable,
         "label_correlations": LabelCorrelationTable,
@@ -193,6 +218,8 @@ def _table_class(table: list[Any]) -> type[_Table]:
     }
     if table and table[0] == "scenarios" and len(table) >= 4:
         return ScenarioTable
+    if table[:1] == ["formulas"] and table[2:3] == ["constants"]:
+        return ConstantTable
     if table[:2] == ["presentation", "events"]:
         return EventTable
     return tables.get(str(table[0]), Study) if table else Study

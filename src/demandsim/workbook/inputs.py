@@ -13,8 +13,9 @@ from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, WorkbookError
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.changes import changes_line
-from demandsim.graph.study_file import presentation_table
+from demandsim.graph.study_file import formula_tables, presentation_table
 from demandsim.workbook.cells import fixed
+from demandsim.workbook.equations import formula_text
 from demandsim.workbook.page import Page
 from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
 from demandsim.workbook.style import input_format
@@ -199,7 +200,7 @@ class InputSheets:
         """Write the equations; `status` says how each stands on the sheet of results."""
         page = self._pages["equations"]
         for made in self.model.equations.values():
-            said, how = (made.formula[:2000], "code"), status[made.name]
+            said, how = (formula_text(made), "code"), status[made.name]
             texts = (made.reference, "input"), (made.name, "short"), (made.unit, "unit"), said
             page.add(*texts, (how, look_of(how)), (made.source, "text"))
 
@@ -215,6 +216,13 @@ class InputSheets:
             rows.insert(0, ("changed", changes_line(notes.name, model.changes, most=len(model.changes))))
         shown = presentation_table(notes.presentation)
         rows += [("presentation", tomli_w.dumps(shown, multiline_strings=False).strip())] if shown else []
+        # The rest stands on the sheet of equations.
+        formulas = {
+            name: {key: one for key, one in table.items() if key not in ("formula", "unit", "source")}
+            for name, table in formula_tables(model.equations)[0].items()
+        }
+        formulas = {name: table for name, table in formulas.items() if table}
+        rows += [("formulas", tomli_w.dumps(formulas, multiline_strings=False).strip())] if formulas else []
         rows += [("order of dimensions", ", ".join(model.dimensions))]
         rows += [("nearest correlations", "yes" if model.nearest else "no"), ("schema", "1")]
         for key, text in rows:

@@ -11,13 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from demandsim.equations import equation_named
 from demandsim.errors import (
     CorrelationError,
     DemandsimError,
     DimensionError,
     MissingAssumptionError,
-    UnknownNameError,
     WorkbookWarning,
     did_you_mean,
 )
@@ -33,6 +31,7 @@ from demandsim.studies.loading import presentation_of
 from demandsim.studies.schema import PresentationTable
 from demandsim.workbook.assumptions import AssumptionRows, Found
 from demandsim.workbook.cells import Entry, SheetTable, table_of
+from demandsim.workbook.equations import equations_of, formulas_of
 from demandsim.workbook.evidence import evidence_of
 from demandsim.workbook.published import published_of
 from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL
@@ -49,7 +48,8 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     path : str or Path
         A file ending in ``.xlsx``.
     equations : iterable of Equation, optional
-        Your own equations, which the sheet ``equations`` names without a room.
+        Your own equations, which the sheet ``equations`` names without a room. Those of which it holds the formula
+        need not be given.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     assumptions = rows.assumptions(tables["assumptions"])
     scenarios = rows.scenarios(tables["scenarios"], assumptions)
     own = {made.name: made for made in equations}
-    chosen = [_equation(entry, own) for entry in tables["equations"]]
     settings = _Settings(tables["notes"])
+    chosen = equations_of(tables["equations"], settings.formulas, own)
     pairs, ranks, reasons = _correlations(tables["correlations"], assumptions)
     published: list[tuple[Entry, Published]] = []
     if "published" in present:
@@ -186,17 +186,6 @@ def _coords(table: SheetTable) -> dict[str, list[Any]]:
     return coords
 
 
-def _equation(entry: Entry, own: Mapping[str, Equation]) -> Equation:
-    reference = entry.needed("equation")
-    if reference in own:
-        return own[reference]
-    try:
-        return equation_named(reference)
-    except UnknownNameError as error:
-        more = "" if "." in reference else "; an equation of your own is passed as read_workbook(path, equations=[...])"
-        raise entry.fail("equation", f"{error}{more}") from None
-
-
 def _correlations(
     table: SheetTable, assumptions: Mapping[str, Found]
 ) -> tuple[dict[tuple[str, str], float], dict[LabelKey, Any], dict[tuple[str, ...], str]]:
@@ -235,7 +224,16 @@ class _Settings:
         self.dimensions: list[str] = []
         self.nearest = False
         self.presentation = Presentation()
-        known = (*self.said, "note", "presentation", "order of dimensions", "nearest correlations", "schema")
+        self.formulas: dict[str, dict[str, Any]] = {}
+        known = (
+            *self.said,
+            "note",
+            "presentation",
+            "formulas",
+            "order of dimensions",
+            "nearest correlations",
+            "schema",
+        )
         for row in table:
             key = row.needed("key")
             entry = row.about(key)
@@ -245,6 +243,8 @@ class _Settings:
                 self.notes += [text] if (text := entry.text("text")) else []
             elif key == "presentation":
                 self.presentation = _presentation(entry)
+            elif key == "formulas":
+                self.formulas = formulas_of(entry)
             elif key == "order of dimensions":
                 self.dimensions = [name for part in (entry.text("text") or "").split(",") if (name := part.strip())]
             elif key == "nearest correlations":

@@ -80,8 +80,8 @@ _PLANS = (
     SheetPlan(
         "equations",
         ("equation", "quantity", "unit", "formula", "in Excel", "source"),
-        "The equations of the model. Only the first column is read back: delete a row to leave one out, or name "
-        "another that ships with demandsim.",
+        "The equations of the model. Of one that ships with demandsim only the first column is read back; of your own "
+        "also unit and formula. Delete a row to leave one out.",
     ),
     SheetPlan(
         "notes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from demandsim import distributions as menu
 from demandsim.distributions.base import Distribution
 from demandsim.errors import check_known, check_whole
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.formula import Formula
 from demandsim.graph.graph import Equation, equation
 from demandsim.model import Model
 from demandsim.sampling.margin import attainable, margin_of
@@ -120,38 +120,10 @@ class _Known:
     high: float
 
 
-class _Formula:
-    """A function of named quantities that is written, and may be pickled, as data: what is above, what below."""
-
-    def __init__(self, name: str, above: Sequence[str], below: Sequence[str], adds: bool) -> None:
-        self.above, self.below, self.adds = tuple(above), tuple(below), adds
-        self.__name__ = self.__qualname__ = name
-        self.__doc__ = f"{name.replace('_', ' ').capitalize()}."
-        named = dict.fromkeys((*above, *below))
-        self.__signature__ = inspect.Signature(
-            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in named]
-        )
-
-    def __call__(self, **quantities: Any) -> Any:
-        """Sum or product of what is above, over the product of what is below."""
-        first, *rest = (quantities[name] for name in self.above)
-        for value in rest:
-            first = first + value if self.adds else first * value
-        for name in self.below:
-            first = first / quantities[name]
-        return first
-
-    def __str__(self) -> str:
-        whole = (" + " if self.adds else " * ").join(self.above)
-        return " / ".join([f"({whole})" if self.adds and self.below else whole, *self.below])
-
-
 def _made(name: str, above: Sequence[str], below: Sequence[str], adds: bool, unit: str) -> Equation:
-    formula = _Formula(name, above, below, adds)
-    made = equation(formula, unit=unit)
-    # It has no source to read: its text is what it computes, in explanations and fingerprints.
-    object.__setattr__(made, "formula", str(formula))
-    return made
+    whole = (" + " if adds else " * ").join(above)
+    formula = Formula(" / ".join([f"({whole})", *below]), name)
+    return equation(formula, unit=unit, long_name=name.replace("_", " ").capitalize())
 
 
 def _of(name: str, assumption: Assumption) -> _Known:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from demandsim.graph.formula import ELEMENTWISE, PAIRWISE, Formula, arguments
 from demandsim.graph.graph import Equation
 from demandsim.workbook.formulas.cohorts import cohorts
 from demandsim.workbook.formulas.expressions import Expression, Workspace, as_expression, combined, plain_number
@@ -60,7 +61,9 @@ def translated(equation: Equation, inputs: Mapping[str, Expression], work: Works
     UntranslatableError
         If it does something that has no formula; the message says what.
     """
-    result = _Reader(equation.function, dict(inputs), work, 0).result()
+    reader = _Reader(equation.function, dict(inputs), work, 0)
+    formula = equation.function
+    result = reader.read(formula.tree) if isinstance(formula, Formula) else reader.result()
     return as_expression(result).each(Term.as_number)
 
 
@@ -186,7 +189,7 @@ class _Reader:
             return -operand if plain_number(operand) else as_expression(operand).each(lambda term: -term)
         if isinstance(node.op, ast.UAdd):
             return operand
-        if isinstance(node.op, ast.Invert):
+        if isinstance(node.op, ast.Invert | ast.Not):
             import numpy as np
 
             return as_expression(operand).each(known_functions()[np.logical_not])
@@ -196,14 +199,20 @@ class _Reader:
         return self.operation(node.op, self.read(node.left), self.read(node.right))
 
     def _compare(self, node: ast.Compare) -> Any:
-        if len(node.ops) != 1:
-            raise UntranslatableError(f"'{_shown(node)}' compares more than two")
-        left, right = self.read(node.left), self.read(node.comparators[0])
-        if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(right, tuple):
-            return (left in right) == isinstance(node.ops[0], ast.In)
-        if (sign := _COMPARISONS.get(type(node.ops[0]))) is None:
-            raise _no_formula(node)
-        return combined([as_expression(left), as_expression(right)], lambda a, b: a.compared(sign, b))
+        parts = [self.read(part) for part in (node.left, *node.comparators)]
+        if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(parts[1], tuple) and len(parts) == 2:
+            return (parts[0] in parts[1]) == isinstance(node.ops[0], ast.In)
+        found = []
+        for left, operator, right in zip(parts, node.ops, parts[1:], strict=False):
+            if (sign := _COMPARISONS.get(type(operator))) is None:
+                raise _no_formula(node)
+            pair = [as_expression(left), as_expression(right)]
+            found.append(combined(pair, lambda a, b, sign=sign: a.compared(sign, b)))
+        return combined(found, lambda *terms: JOINS["all"](terms))
+
+    def _boolop(self, node: ast.BoolOp) -> Any:
+        join = JOINS["all" if isinstance(node.op, ast.And) else "any"]
+        return combined([as_expression(self.read(part)) for part in node.values], lambda *terms: join(terms))
 
     def _ifexp(self, node: ast.IfExp) -> Any:
         test = self.read(node.test)
@@ -211,7 +220,24 @@ class _Reader:
             raise UntranslatableError(f"'{_shown(node)}' decides once for all draws")
         return self.read(node.body if test else node.orelse)
 
+    def _in_formula(self, node: ast.Call, name: str) -> Expression:
+        """The call of a function of formulas."""
+        if name == "shift":
+            dim, steps, fill = (ast.literal_eval(part) for part in node.args[1:])
+            return method(as_expression(self.read(node.args[0])), name, [{dim: steps}, fill], {})
+        values, dims = arguments(node)
+        parts = [as_expression(self.read(part)) for part in values]
+        if dims:
+            return method(parts[0], name, [dims], {})
+        if name in PAIRWISE:
+            return combined(parts, lambda *terms: JOINS[name](terms))
+        import numpy as np
+
+        return combined(parts, known_functions()[np.where if name == "where" else ELEMENTWISE[name]])
+
     def _call(self, node: ast.Call) -> Any:
+        if isinstance(self.function, Formula):
+            return self._in_formula(node, node.func.id)  # type: ignore[attr-defined]  # formulas call names only
         called = self.read(node.func)
         if any(isinstance(argument, ast.Starred) for argument in node.args) or None in [k.arg for k in node.keywords]:
             raise UntranslatableError(f"'{_shown(node)}' hides its arguments")
