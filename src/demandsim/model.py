@@ -38,6 +38,7 @@ from demandsim.graph.presentation import Presentation
 from demandsim.graph.scenario import Scenarios
 from demandsim.graph.source import canonical, fingerprint
 from demandsim.graph.study_file import study_text
+from demandsim.graph.submodel import joined
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
 from demandsim.inference.infer import Request, inferred
@@ -584,6 +585,52 @@ class Model:
             assumptions=kept,
             dimensions=order,
         )
+
+    def with_submodel(self, prefix: str, other: Model, given: Mapping[str, str] | None = None) -> Model:
+        """Return a model that holds another, so that equations may use its results by name.
+
+        Parameters
+        ----------
+        prefix : str
+            Its quantities are called ``prefix_name`` here; its correlations and scenarios come along.
+        other : Model
+            Without evidence.
+        given : mapping of str to str, optional
+            Its assumptions that quantities of this model take the place of.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        UnknownNameError
+            If `other` has no assumption that is given.
+        DemandsimError
+            If a name is there already, or `other` has evidence.
+        ScenarioError
+            If both have scenarios along one dim with different labels.
+
+        Notes
+        -----
+        Random streams go by name: the draws are those of the same laws, and not those of `other` by itself.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> supply = ds.load_study("guosen-2025-01").select(scenario="100T")
+        >>> @ds.equation(unit="MW")
+        ... def power(supply_cards, card_power):
+        ...     return supply_cards * card_power
+        >>> model = ds.Model([], {"card_power": ds.Assumption("uniform(600, 800)", "W/card")})
+        >>> model = model.with_submodel("supply", supply).with_equations(power)
+        >>> round(model.point().power.item())
+        600
+        """
+        parts = {name: getattr(self, name) for name in _PARTS}
+        parts |= {"equations": list(self.equations.values()), "scenarios": self.scenarios.grid}
+        made = joined(parts, prefix, other, given or {})
+        return self._with(**{**made, "scenarios": Scenarios(made["scenarios"])})
 
     def with_scenarios(
         self, scenario: Mapping[str, Mapping[str, Any]] | None = None, /, **dims: Mapping[str, Mapping[str, Any]]

@@ -9,6 +9,7 @@ import importlib
 from functools import cache
 
 from demandsim.errors import UnknownNameError, did_you_mean
+from demandsim.graph.alias import read_alias
 from demandsim.graph.graph import Equation
 
 __all__ = ["MENU", "equation_named"]
@@ -53,7 +54,8 @@ def equation_named(reference: str) -> Equation:
     Parameters
     ----------
     reference : str
-        Room and name, such as ``"inference.cards"``.
+        Room and name, such as ``"inference.cards"``; under other names of its quantities
+        ``"inference.cards(utilization=load) as needed_cards"``.
 
     Raises
     ------
@@ -71,6 +73,10 @@ def equation_named(reference: str) -> Equation:
         made = vars(importlib.import_module(f"demandsim.equations.{room}")).get(name)
         if isinstance(made, Equation) and made.reference == reference:
             return made
+    said = read_alias(reference)
+    if said is not None and said[0] != reference:
+        found = equation_named(said[0])
+        return found.renamed(said[2] or found.name, said[1])
     if reference not in shipped():
         raise UnknownNameError(f"unknown equation '{reference}'{did_you_mean(reference, shipped())}")
     return shipped()[reference]

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.errors import EquationError, did_you_mean, shorten
+from demandsim.errors import EquationError, check_known, did_you_mean, shorten
 
 __all__ = ["ALONG", "ELEMENTWISE", "FUNCTIONS", "PAIRWISE", "Formula", "arguments"]
 
@@ -117,10 +117,8 @@ class Formula:
         self.__name__ = self.__qualname__ = name
         # That of the class is not its label.
         self.__doc__ = None
-        called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        named = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in called]
         # In the order in which they are written.
-        self.inputs = tuple(dict.fromkeys(node.id for node in sorted(named, key=lambda node: node.col_offset)))
+        self.inputs = tuple(dict.fromkeys(n.id for n in sorted(_quantities(self.tree), key=lambda n: n.col_offset)))
         for unused in set(self.constants) - set(self.inputs):
             raise EquationError(f"formula of '{name}': constant '{unused}' does not stand in '{shorten(self.text)}'")
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -132,6 +130,15 @@ class Formula:
 
     def __reduce__(self) -> Any:
         return Formula, (self.text, self.__name__, self.constants)
+
+    def renamed(self, name: str, names: Mapping[str, str]) -> Formula:
+        """Return the formula with other names of its quantities, of those that it has."""
+        check_known(names, self.inputs, f"input of formula '{self.__name__}':")
+        tree = ast.parse(self.text, mode="eval").body
+        for node in _quantities(tree):
+            node.id = names.get(node.id, node.id)
+        constants = {names.get(key, key): value for key, value in self.constants.items()}
+        return Formula(ast.unparse(tree), name, constants)
 
     def __repr__(self) -> str:
         return f"<formula {self.__name__} = {self.text}>"
@@ -145,6 +152,12 @@ class Formula:
         except ArithmeticError as error:
             # Of plain numbers: arrays have infinity.
             raise EquationError(f"formula of '{self.__name__}': numbers in it come to none: {error}") from None
+
+
+def _quantities(tree: ast.expr) -> list[ast.Name]:
+    """Names in a tree that are no functions."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
 
 
 def _read(text: str, name: str) -> ast.expr:

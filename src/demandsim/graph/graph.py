@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
+from demandsim.graph.alias import Alias
 from demandsim.graph.bounds import Bounds
+from demandsim.graph.formula import Formula
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit
@@ -74,12 +76,51 @@ class Equation:
         # Its source may not be found where it arrives: what was read from it goes along.
         return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
 
+    def renamed(self, name: str, inputs: Mapping[str, str]) -> Equation:
+        """Return the equation under other names of its quantities.
+
+        Parameters
+        ----------
+        name : str
+            Quantity that it computes.
+        inputs : mapping of str to str
+            Inputs that are called otherwise, and what they are called.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such input.
+
+        Examples
+        --------
+        >>> from demandsim.equations.inference import cards
+        >>> cards.renamed("needed", {"utilization": "load"})
+        <equation needed(peak_compute, card_flops, load) [card]>
+        """
+        function = self.function
+        if isinstance(function, Formula):
+            made: Any = function.renamed(name, inputs)
+        elif isinstance(function, Alias):
+            made = Alias(function.of, name, {i: inputs.get(o, o) for i, o in function.names.items()})
+        else:
+            made = Alias(self, name, inputs)
+        return equation(
+            made,
+            unit=self.unit,
+            name=name,
+            long_name=self.long_name or self.name.replace("_", " "),
+            source=self.source,
+            bounds=self.bounds,
+        )
+
     @property
     def reference(self) -> str:
         """Name for study files: ``inference.cards`` for a shipped equation, else the bare name.
 
         A shipped one goes by its function: several may compute one quantity, in different ways.
         """
+        if isinstance(self.function, Alias):
+            return self.function.reference if "." in self.function.of.reference else self.name
         module = self.function.__module__
         prefix = "demandsim.equations."
         room = module.removeprefix(prefix)
@@ -88,6 +129,8 @@ class Equation:
     @functools.cached_property
     def fingerprint(self) -> str:
         """What the equation computes, as text that differs when it does."""
+        if isinstance(self.function, Alias):
+            return f"{self.function.of.fingerprint}; {self.function.reference}"
         body = self.formula if self.has_source else code_digest(self.function) or self.formula
         constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
         return "; ".join([body, *held_values(self.function), *constants])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.errors import EquationError, shorten
+from demandsim.graph.alias import Alias
 from demandsim.graph.formula import ALONG, ELEMENTWISE, PAIRWISE, Formula
 from demandsim.graph.graph import Equation
 
@@ -52,6 +53,8 @@ def as_formula(made: Equation) -> Formula:
     function = made.function
     if isinstance(function, Formula):
         return function
+    if isinstance(function, Alias):
+        return as_formula(function.of).renamed(made.name, function.changed)
     tree = _Function(function, made.inputs).result()
     return Formula(ast.unparse(tree), made.name, made.constants)
 

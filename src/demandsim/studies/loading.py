@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from demandsim.graph.formula import Formula
 from demandsim.graph.graph import Equation, equation
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
+from demandsim.graph.submodel import joined
 from demandsim.inference.evidence import Happened, Observation, happened
 from demandsim.model import Model
 from demandsim.statistics.event import parse_event
@@ -25,9 +27,11 @@ from demandsim.studies.schema import (
     AssumptionTable,
     EvidenceTable,
     FormulaTable,
+    LabelCorrelationTable,
     PresentationTable,
     ScenarioTable,
     Study,
+    SubmodelTable,
     validated,
 )
 from demandsim.units.constant import Constant
@@ -108,13 +112,13 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         }
         for dim, labels in study.scenarios.items()
     }
-    model = Model.drafted(
-        _equations(study, own, where),
-        assumptions,
-        correlations={table.between: table.spearman for table in study.correlations},
-        label_correlations={(*table.of, table.dim): table.spearman for table in study.label_correlations},
-        scenarios=grid,
-        notes=StudyNotes(
+    parts: dict[str, Any] = {
+        "equations": _equations(study, own, where),
+        "assumptions": assumptions,
+        "correlations": {table.between: table.spearman for table in study.correlations},
+        "label_correlations": {_label_key(table): table.spearman for table in study.label_correlations},
+        "scenarios": grid,
+        "notes": StudyNotes(
             study.name,
             study.title,
             study.source,
@@ -123,9 +127,12 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
             {tuple(sorted(t.between)): t.source for t in study.correlations if t.source},
             presentation_of(study.presentation),
         ),
-        dimensions=study.dimensions or None,
-        nearest=study.nearest_correlations,
-    )
+        "dimensions": study.dimensions or None,
+        "nearest": study.nearest_correlations,
+    }
+    for prefix, used in study.submodels.items():
+        parts = _with_submodel(parts, prefix, used, where)
+    model = Model.drafted(**parts)
     for place, table in enumerate(study.evidence):
         model = _observing(model, table, study.coords, f"{where}: [evidence.{place}]")
     for part, names in _named(study, model, where):
@@ -134,6 +141,32 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
                 raise StudyError(f"{where}: {part}: unknown quantity '{name}'{did_you_mean(name, model.quantities)}")
     parts = described(model) | {change.name: change.before for change in study.changes}
     return model.loaded({name: text for name, text in parts.items() if text != ABSENT})
+
+
+#: Files that are being read: one that uses itself would be read without end.
+_READING: ContextVar[tuple[Path, ...]] = ContextVar("reading", default=())
+
+
+def _with_submodel(parts: Mapping[str, Any], prefix: str, table: SubmodelTable, where: str) -> dict[str, Any]:
+    """Parts of a model with those of a study that it uses."""
+    place: str | Path = table.study
+    if table.study.endswith(".toml"):
+        place = (Path(where).parent / table.study).resolve()
+        if place in (reading := (*_READING.get(), Path(where).resolve())):
+            raise StudyError(f"{where}: [submodels.{prefix}]: '{table.study}' uses itself")
+        token = _READING.set(reading)
+    try:
+        other = load_study(place)
+        return joined(parts, prefix, other.select(**table.select) if table.select else other, table.given)
+    except DemandsimError as error:
+        raise StudyError(f"{where}: [submodels.{prefix}]: {error}") from None
+    finally:
+        if isinstance(place, Path):
+            _READING.reset(token)
+
+
+def _label_key(table: LabelCorrelationTable) -> tuple[str, str, str]:
+    return table.of[0], table.of[-1], table.dim
 
 
 def _named(study: Study, model: Model, where: str) -> Iterator[tuple[str, Sequence[str]]]:

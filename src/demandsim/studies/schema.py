@@ -40,6 +40,18 @@ class AssumptionTable(_Table):
     )
 
 
+class SubmodelTable(_Table):
+    """One ``[submodels.PREFIX]``."""
+
+    study: str = Field(description="name of a shipped study, or path of a study file beside this one")
+    given: dict[str, str] = Field(
+        default_factory=dict, description="its assumptions, and the quantities of this study in their place"
+    )
+    select: dict[str, str] = Field(
+        default_factory=dict, description="its scenario of each dim that is not to come along"
+    )
+
+
 class ConstantTable(_Table):
     """One constant of a formula."""
 
@@ -151,6 +163,7 @@ class Study(_Table):
     source: str = Field(default="", description="report, authors, date")
     notes: list[str] = Field(default_factory=list, description="errata and limits")
     equations: list[str] = Field(description="names, such as 'inference.cards'")
+    submodels: dict[str, SubmodelTable] = Field(default_factory=dict, description="a table per study that is used")
     formulas: dict[str, FormulaTable] = Field(default_factory=dict, description="a table per formula")
     coords: dict[str, list[Label]] = Field(default_factory=dict, description="labels of each dim")
     dimensions: list[str] = Field(default_factory=list, description="order of quasi-random dimensions")
@@ -207,6 +220,7 @@ def _line(item: Any) -> str:
 
 def _table_class(table: list[Any]) -> type[_Table]:
     tables: dict[str, type[_Table]] = {
+        "submodels": SubmodelTable,
         "formulas": FormulaTable,
         "assumptions": AssumptionTable,
         "correlations": CorrelationTable,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from demandsim.graph.alias import Alias
 from demandsim.graph.formula import ELEMENTWISE, PAIRWISE, Formula, arguments
 from demandsim.graph.graph import Equation
 from demandsim.workbook.formulas.cohorts import cohorts
@@ -61,6 +62,8 @@ def translated(equation: Equation, inputs: Mapping[str, Expression], work: Works
     UntranslatableError
         If it does something that has no formula; the message says what.
     """
+    if isinstance(equation.function, Alias):
+        return translated(equation.function.of, equation.function.inner(inputs), work)
     reader = _Reader(equation.function, dict(inputs), work, 0)
     formula = equation.function
     result = reader.read(formula.tree) if isinstance(formula, Formula) else reader.result()
