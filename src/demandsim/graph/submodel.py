@@ -38,21 +38,7 @@ def joined(parts: Mapping[str, Any], prefix: str, other: Model, given: Mapping[s
     ScenarioError
         If both have scenarios along one dim, with different labels.
     """
-    if not prefix.isidentifier():
-        raise DemandsimError(f"the prefix of a submodel is a name, such as 'supply', not {prefix!r}")
-    if other.evidence:
-        raise DemandsimError(
-            f"submodel '{prefix}' has evidence, which stays with its own model; leave it out, and observe() what was "
-            "measured on the whole"
-        )
-    check_known(given, other.assumptions, f"assumption of submodel '{prefix}':")
-    constants = {name for made in other.equations.values() for name in made.constants}
-    names = {name: given.get(name, f"{prefix}_{name}") for name in (*other.quantities, *constants)}
-    kept = {name: names[name] for name in other.assumptions if name not in given}
-    taken = {*parts["assumptions"], *(made.name for made in parts["equations"])}
-    for name in (*kept.values(), *(names[name] for name in other.equations)):
-        if name in taken:
-            raise DemandsimError(f"submodel '{prefix}': there is a quantity '{name}' already; choose another prefix")
+    names, kept = _names(parts, prefix, other, given)
     grid = {
         dim: {label: {kept[n]: a for n, a in over.items() if n in kept} for label, over in labels.items()}
         for dim, labels in other.scenarios.grid.items()
@@ -70,6 +56,28 @@ def joined(parts: Mapping[str, Any], prefix: str, other: Model, given: Mapping[s
         "nearest": parts["nearest"] or other.nearest,
         "notes": dataclasses.replace(parts["notes"], reasons={**parts["notes"].reasons, **reasons}),
     }
+
+
+def _names(
+    parts: Mapping[str, Any], prefix: str, other: Model, given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What the quantities of a submodel are called, and those assumptions that it keeps."""
+    if not prefix.isidentifier():
+        raise DemandsimError(f"the prefix of a submodel is a name, such as 'supply', not {prefix!r}")
+    if other.evidence:
+        raise DemandsimError(
+            f"submodel '{prefix}' has evidence, which stays with its own model; leave it out, and observe() what was "
+            "measured on the whole"
+        )
+    check_known(given, other.assumptions, f"assumption of submodel '{prefix}':")
+    constants = {name for made in other.equations.values() for name in made.constants}
+    names = {name: given.get(name, f"{prefix}_{name}") for name in (*other.quantities, *constants)}
+    kept = {name: names[name] for name in other.assumptions if name not in given}
+    taken = {*parts["assumptions"], *(made.name for made in parts["equations"])}
+    for name in (*kept.values(), *(names[name] for name in other.equations)):
+        if name in taken:
+            raise DemandsimError(f"submodel '{prefix}': there is a quantity '{name}' already; choose another prefix")
+    return names, kept
 
 
 def _renamed(made: Equation, names: Mapping[str, str]) -> Equation:
