@@ -14,7 +14,8 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
 from demandsim.statistics.sample import Chain, Pool, Pooled, Sorted
-from demandsim.statistics.tails import tail_index
+from demandsim.statistics.tails import tail_index, tail_size
+from demandsim.statistics.windows import Windowed
 
 __all__ = [
     "Asked",
@@ -31,6 +32,8 @@ __all__ = [
 
 Kind = Literal["eti", "hdi"]
 
+#: Draws of all chains up to which sorting them is cheaper than windows.
+_SORT_ALL = 1 << 15
 #: Draws of all chains, up and down from a quantile, between which its slope is taken at least: nearer neighbours of a
 #: quantile are too few to tell it.
 _SLOPE = 4.0
@@ -203,14 +206,29 @@ def array_estimates(values: Array, asked: Asked) -> Estimates:
     if values.strides == (0, 0):
         # A sure value, shown as a view: one number stands for all.
         values, repeats = values[:1, :1], values.size
-    finite = np.isfinite(values)
-    whole = bool(finite.all())
-    rows = list(values) if whole else [row[good] for row, good in zip(values, finite, strict=True)]
-    chains = [Sorted(np.sort(row)) for row in rows if row.size]
-    left_out = 0 if whole else int(np.count_nonzero(~finite)) * repeats
-    if chains and all(chain.values[0] == chains[0].values[0] == chain.values[-1] for chain in chains):
-        return Estimates(sure_statistics(float(chains[0].values[0]), asked), left_out, math.nan)
-    return Estimates(statistics(chains, Pooled(chains), asked)[0], left_out, tail_index(chains))
+    with np.errstate(all="ignore"):
+        # A sum is a number only if all of it are; where it is none, its parts may still be.
+        whole = all(math.isfinite(row.sum(dtype=np.float64)) for row in values)
+    rows, left_out = [*values], 0
+    if not whole:
+        finite = np.isfinite(values)
+        rows = [row[good] for row, good in zip(values, finite, strict=True)]
+        left_out = int(np.count_nonzero(~finite)) * repeats
+    rows = [row for row in rows if row.size]
+    if rows and all(row[0] == rows[0][0] and (row == row[0]).all() for row in rows):
+        return Estimates(sure_statistics(float(rows[0][0]), asked), left_out, math.nan)
+    chains, pooled = _sample(rows, asked)
+    return Estimates(statistics(chains, pooled, asked)[0], left_out, tail_index(chains))
+
+
+def _sample(rows: Sequence[Array], asked: Asked) -> tuple[Sequence[Chain], Pool]:
+    """Chains and all of them together, of as many order statistics as are asked for."""
+    total = sum(row.size for row in rows)
+    if total <= _SORT_ALL:
+        chains = [Sorted(np.sort(row)) for row in rows]
+        return chains, Pooled(chains)
+    pooled = Windowed(rows, asked.levels, iid=asked.iid, tail=tail_size(total) + 1, prob=asked.narrowest)
+    return pooled.chains, pooled
 
 
 def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tuple[float, float]:

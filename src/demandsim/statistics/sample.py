@@ -13,7 +13,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.statistics.sketch import Moments, merged_moments, moments_of
 
-__all__ = ["Chain", "Pool", "Pooled", "Sorted"]
+__all__ = ["Chain", "Pool", "Pooled", "Sorted", "between", "narrowest_run", "widest_gap"]
 
 
 class Chain(Protocol):
@@ -68,17 +68,13 @@ class Sorted:
         for prob in probs:
             place = prob * last
             low = int(place)
-            found.append(_between(self.values.item(low), self.values.item(min(low + 1, last)), place - low))
+            found.append(between(self.values.item(low), self.values.item(min(low + 1, last)), place - low))
         return found
 
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval: the narrowest that holds `prob` of the values."""
         inside = min(math.floor(prob * self.values.size), self.values.size - 1)
-        # Halves, since the distance of two doubles may be none.
-        widths = np.multiply(self.values[inside:], 0.5, dtype=np.float64)
-        widths -= np.multiply(self.values[: self.values.size - inside], 0.5, dtype=np.float64)
-        place = int(np.argmin(widths))
-        return float(self.values[place]), float(self.values[place + inside])
+        return narrowest_run(self.values[: self.values.size - inside], self.values[inside:])
 
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""
@@ -91,22 +87,32 @@ class Sorted:
 
     def widest_gap(self) -> tuple[float, float]:
         """Neighbours that are farthest apart."""
-        if self.values.size < 2:
-            return self.values.item(0), self.values.item(0)
-        halves = np.multiply(self.values, 0.5, dtype=np.float64)
-        place = int(np.argmax(halves[1:] - halves[:-1]))
-        return self.values.item(place), self.values.item(place + 1)
+        return widest_gap(self.values)
 
 
-def _between(below: float, above: float, share: float) -> float:
+def narrowest_run(low: Array, high: Array) -> tuple[float, float]:
+    """The narrowest interval from a value of the one array to that of the other in its place."""
+    # Halves, since the distance of two doubles may be none.
+    widths = np.multiply(high, 0.5, dtype=np.float64)
+    widths -= np.multiply(low, 0.5, dtype=np.float64)
+    place = int(np.argmin(widths))
+    return float(low[place]), float(high[place])
+
+
+def widest_gap(values: Array) -> tuple[float, float]:
+    """Neighbours that are farthest apart, of sorted values."""
+    if values.size < 2:
+        return values.item(0), values.item(0)
+    halves = np.multiply(values, 0.5, dtype=np.float64)
+    place = int(np.argmax(halves[1:] - halves[:-1]))
+    return values.item(place), values.item(place + 1)
+
+
+def between(below: float, above: float, share: float) -> float:
     """A number a share of the way up."""
     step = above - below
     # The distance of two doubles may be none.
     return below + step * share if math.isfinite(step) else below * (1 - share) + above * share
-
-
-#: Draws of all chains up to which sorting them again is cheaper than looking between the chains.
-_SORT_AGAIN = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,25 +131,8 @@ class Pooled:
         return Sorted(np.sort(np.concatenate([chain.values for chain in self.chains])))
 
     def quantiles(self, probs: Sequence[float]) -> list[float]:
-        """Quantiles of all chains together; of many draws, without sorting them again."""
-        total = sum(chain.values.size for chain in self.chains)
-        if total <= _SORT_AGAIN:
-            return self._together.quantiles(probs)
-        return [self._quantile(prob, total) for prob in probs]
-
-    def _quantile(self, prob: float, total: int) -> float:
-        """One quantile: it lies between the smallest and the largest of the chains' own."""
-        chains = [chain.values for chain in self.chains]
-        place = prob * (total - 1)
-        spots = [prob * (chain.size - 1) for chain in chains]
-        start = min(chain[max(int(spot) - 1, 0)] for chain, spot in zip(chains, spots, strict=True))
-        stop = max(chain[min(int(spot) + 2, chain.size - 1)] for chain, spot in zip(chains, spots, strict=True))
-        first = [int(chain.searchsorted(start, side="left")) for chain in chains]
-        last = [int(chain.searchsorted(stop, side="right")) for chain in chains]
-        between = np.sort(np.concatenate([chain[a:b] for chain, a, b in zip(chains, first, last, strict=True)]))
-        rank = int(place) - sum(first)
-        below, above = between.item(rank), between.item(min(rank + 1, between.size - 1))
-        return _between(below, above, place - int(place))
+        """Quantiles of all chains together."""
+        return self._together.quantiles(probs)
 
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval of all chains together."""

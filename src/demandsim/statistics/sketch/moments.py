@@ -15,9 +15,11 @@ from demandsim._system import Array
 __all__ = ["Moments", "merged_moments", "moments_of", "moments_of_copies"]
 
 
-_STEP = 8_192
+_STEP = 32_768
 #: Binary exponents up to which fourth powers of the values, and of their smallest deviations, are doubles.
 _TAME = 200
+#: Sums of squares between it and its inverse say that fourth powers are doubles, and lose nothing.
+_SMALLEST = 2.0**-400
 #: Exponents whose powers of two, and their inverses, are doubles.
 _LEAST, _LARGEST = -1022, 1024
 
@@ -53,27 +55,41 @@ class Moments:
         return self.scaled(math.sqrt(self.second / (self.count - 1))) if self.count > 1 else 0.0
 
 
-def moments_of(values: Array) -> Moments:
-    """Moments of finite values of any size and of any type, computed in doubles, in pieces that fit in the cache."""
+def moments_of(values: Array, *, fourth: bool = True) -> Moments:
+    """Moments of finite values of any size and of any type, computed in doubles, in pieces that fit in the cache.
+
+    Without the `fourth`, neither it nor the third is worked out: they are NaN.
+    """
     total = Moments()
+    held, other = np.empty((2, min(_STEP, values.size)))
     for start in range(0, values.size, _STEP):
-        part = values[start : start + _STEP].astype(np.float64)
-        exponent = _exponent_of(max(-part.min().item(), part.max().item()))
-        if exponent:
-            part *= math.ldexp(1.0, -exponent)
-        mean = part.sum().item() / part.size
-        deviation = np.subtract(part, mean, out=part)
-        square = deviation * deviation
-        # Sums, not dot products: the bits of BLAS may depend on its threads.
-        second, rest = square.sum().item(), deviation.sum().item() / part.size
-        second = max(second - part.size * rest * rest, 0.0)
-        deviation *= square
-        square *= square
-        # The mean is rounded: what the deviations still add up to belongs to it.
-        mean = math.ldexp(mean + rest, exponent)
-        piece = Moments(part.size, mean, second, deviation.sum().item(), square.sum().item(), exponent)
+        part = values[start : start + _STEP]
+        buffers = held[: part.size], other[: part.size]
+        with np.errstate(all="ignore"):
+            piece = _piece(part, 0, buffers, fourth=fourth)
+        if not _SMALLEST < piece.second < 1 / _SMALLEST:
+            piece = _piece(part, _exponent_of(max(-part.min().item(), part.max().item())), buffers, fourth=fourth)
         total = merged_moments(total, piece) if start else piece
     return total
+
+
+def _piece(part: Array, exponent: int, buffers: tuple[Array, Array], *, fourth: bool) -> Moments:
+    """Moments of some values, in units of ``2**exponent``."""
+    deviation, square = buffers
+    scaled = np.multiply(part, math.ldexp(1.0, -exponent), out=deviation, dtype=np.float64) if exponent else part
+    # Sums, not dot products: the bits of BLAS may depend on its threads.
+    mean = scaled.sum(dtype=np.float64).item() / part.size
+    np.subtract(scaled, mean, out=deviation, dtype=np.float64)
+    np.multiply(deviation, deviation, out=square)
+    second, rest = square.sum().item(), deviation.sum().item() / part.size
+    second = max(second - part.size * rest * rest, 0.0)
+    higher = (math.nan, math.nan)
+    if fourth:
+        deviation *= square
+        square *= square
+        higher = deviation.sum().item(), square.sum().item()
+    # The mean is rounded: what the deviations still add up to belongs to it.
+    return Moments(part.size, math.ldexp(mean + rest, exponent), second, *higher, exponent)
 
 
 def moments_of_copies(value: float, times: int) -> Moments:

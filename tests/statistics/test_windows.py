@@ -1,0 +1,156 @@
+"""Windows: order statistics without a sort are those of a sort, to the last bit, whatever the draws look like."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demandsim.statistics import estimators, windows
+from demandsim.statistics.estimators import Asked, array_estimates
+from demandsim.statistics.sample import Pooled, Sorted
+from demandsim.statistics.tails import tail_index, tail_size
+from demandsim.statistics.windows import Windowed
+
+LEVELS = (0.5, 0.05, 0.95)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small():
+    """Blocks and pilots so small that a few draws have many."""
+    before = windows._BLOCK, windows._PILOT
+    windows._BLOCK, windows._PILOT = 64, 32
+    yield
+    windows._BLOCK, windows._PILOT = before
+
+
+def smooth(rng, size):
+    return np.exp(rng.standard_normal(size))
+
+
+def even(rng, size):
+    return (rng.permutation(size) + rng.random(size)) / size
+
+
+def few(rng, size):
+    return np.floor(5 * rng.random(size))
+
+
+def equal(rng, size):
+    return np.where(rng.random(size) < 0.7, 3.0, rng.standard_normal(size))
+
+
+def peaks(rng, size):
+    return rng.standard_normal(size) + 1000.0 * (rng.random(size) < 0.5)
+
+
+def heavy(rng, size):
+    return rng.standard_t(1, size)
+
+
+def rising(rng, size):
+    # The first draws say nothing of the rest.
+    return np.sort(rng.standard_normal(size))
+
+
+def shifted(rng, size):
+    return rng.standard_normal(size) + 10 * rng.random()
+
+
+def tiny(rng, size):
+    return 1e-310 * rng.standard_normal(size)
+
+
+def huge(rng, size):
+    return 1.7e308 * (2 * rng.random(size) - 1)
+
+
+def single(rng, size):
+    return np.exp(rng.standard_normal(size)).astype(np.float32)
+
+
+KINDS = [smooth, even, few, equal, peaks, heavy, rising, shifted, tiny, huge, single]
+
+
+def both(rows, **settings):
+    made = Windowed(rows, LEVELS, tail=tail_size(sum(row.size for row in rows)) + 1, **{"iid": False, **settings})
+    chains = [Sorted(np.sort(row)) for row in rows]
+    return made, chains, Pooled(chains)
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(1, 700), min_size=1, max_size=5),
+    iid=st.booleans(),
+    probs=st.lists(st.floats(0, 1), max_size=5),
+)
+def test_order_statistics_are_those_of_a_sort(kind, seed, sizes, iid, probs):
+    rng = np.random.default_rng(seed)
+    rows = [kind(rng, size) for size in sizes]
+    made, chains, pooled = both(rows, iid=iid)
+    assert made.quantiles([*LEVELS, *probs, 0.0, 1.0]) == pooled.quantiles([*LEVELS, *probs, 0.0, 1.0])
+    asked = [*pooled.quantiles([*LEVELS, *probs]), -7.5, float(rows[0][0])]
+    for own, chain in zip(made.chains, chains, strict=True):
+        assert np.array_equal(own.counts(asked), chain.counts(asked))
+        one, other = own.widest_gap(), chain.widest_gap()
+        assert one[1] / 2 - one[0] / 2 == other[1] / 2 - other[0] / 2
+    assert tail_index(made.chains) == pytest.approx(tail_index(chains), rel=1e-9, nan_ok=True)
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(1, 700), min_size=1, max_size=5),
+    prob=st.floats(0.01, 0.99),
+)
+def test_highest_density_intervals_are_those_of_a_sort(kind, seed, sizes, prob):
+    rng = np.random.default_rng(seed)
+    made, chains, pooled = both([kind(rng, size) for size in sizes], prob=prob)
+    assert made.narrowest(prob) == pooled.narrowest(prob)
+    assert [own.narrowest(prob) for own in made.chains] == [chain.narrowest(prob) for chain in chains]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("asked", [Asked(0.9), Asked(0.5, probs=(0.999, 0.3)), Asked(0.9, "hdi"), Asked(0.9, iid=True)])
+def test_statistics_are_those_of_sorted_draws(kind, asked, monkeypatch):
+    values = np.array([kind(np.random.default_rng(seed), 5000) for seed in range(8)])
+    found = array_estimates(values, asked)
+    assert estimators._SORT_ALL < 8 * 5000
+    monkeypatch.setattr(estimators, "_SORT_ALL", values.size)
+    exact = array_estimates(values, asked)
+    assert found.row[2:5] == exact.row[2:5]
+    # Sums in another order differ in their last bits, of which a spread of chains may be made.
+    scale = max(map(abs, exact.row[:5]))
+    assert found.row == pytest.approx(exact.row, rel=1e-6, abs=1e-12 * scale)
+    assert found.tail == pytest.approx(exact.tail, rel=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_left_out_and_counted(bad):
+    values = np.random.default_rng(1).standard_normal((8, 5000))
+    values[2, 17] = values[7, 4999] = bad
+    kept = [row[np.isfinite(row)] for row in values]
+    found = array_estimates(values, Asked(0.9))
+    assert found.left_out == 2
+    assert found.row[2] == np.quantile(np.concatenate(kept), 0.5)
+
+
+def test_numbers_whose_sum_is_none_are_not_left_out():
+    assert array_estimates(np.full((2, 20_000), 1.5e308) * np.linspace(0.5, 1, 20_000), Asked(0.9)).left_out == 0
+
+
+def test_most_draws_are_read_once_and_not_sorted(monkeypatch):
+    monkeypatch.setattr(windows, "_BLOCK", 32_768)
+    monkeypatch.setattr(windows, "_PILOT", 8_192)
+    read = []
+    monkeypatch.setattr(
+        windows, "_read_chain", lambda row, edges, plain=windows._read_chain: read.append(row) or plain(row, edges)
+    )
+    values = [smooth(np.random.default_rng(seed), 2**16) for seed in range(8)]
+    made = Windowed(values, LEVELS, iid=True, tail=tail_size(2**19) + 1)
+    for level, step in itertools.product(LEVELS, (-5e-4, 0, 5e-4)):
+        made.quantiles([level + step])
+    assert len(read) == 8
+    assert sum(window.size for window in made._windows) < 0.06 * 2**19
