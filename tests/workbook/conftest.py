@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-collect_ignore = ["workbooks.py"]
+collect_ignore = ["books.py", "workbooks.py"]

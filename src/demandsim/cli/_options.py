@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Accept",
+    "Assume",
     "Chains",
     "Event",
     "Format",
@@ -17,8 +19,10 @@ __all__ = [
     "Name",
     "Observe",
     "Out",
+    "Output",
     "PrintAs",
     "Prob",
+    "Rand",
     "Scenario",
     "Seed",
     "Set",
@@ -73,3 +77,19 @@ Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
 Chains = Annotated[int, typer.Option(help="Independent randomisations.")]
 PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 Locale = Annotated[LocaleName, typer.Option(help="Language of the pictures; zh needs a Chinese font.")]
+
+Output = Annotated[
+    list[str], typer.Option("--output", metavar="CELL", help="Of a workbook: a cell to compute, such as 'DCF!D29'.")
+]
+Assume = Annotated[
+    list[str],
+    typer.Option(
+        "--assume",
+        metavar="CELL=VALUE",
+        help="Of a workbook: what is known of a cell, as in 'Inputs!C21=normal(1, 2)'.",
+    ),
+]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Of a workbook: go on where recomputed cells are not as it says.")
+]
+Rand = Annotated[bool, typer.Option("--rand", help="Of a workbook: draw RAND, which stands frozen otherwise.")]

@@ -24,10 +24,37 @@ if TYPE_CHECKING:
     from demandsim.model import Model
     from demandsim.statistics.event import Event
 
-__all__ = ["Call", "event_option", "loaded"]
+__all__ = ["Call", "Cells", "event_option", "loaded"]
 
 #: Characters of a folder that is named by what was set.
 _LONGEST_VARIANT = 80
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is asked of a workbook.
+
+    Parameters
+    ----------
+    outputs, assume : sequence of str
+        As they are given with ``--output`` and ``--assume``.
+    accept, rand : bool
+    """
+
+    outputs: Sequence[str] = ()
+    assume: Sequence[str] = ()
+    accept: bool = False
+    rand: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """The same as words of a command."""
+        return [
+            *_repeated("--output", self.outputs),
+            *_repeated("--assume", self.assume),
+            *(["--accept"] if self.accept else []),
+            *(["--rand"] if self.rand else []),
+        ]
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,8 @@ class Call:
         As they are given with options of these names.
     as_ : str, optional
         What the folder of this variant is called, with ``--name``.
+    cells : Cells, optional
+        Of a workbook.
     """
 
     command: str
@@ -65,6 +94,7 @@ class Call:
     observe: Sequence[str] = ()
     event: Sequence[str] = ()
     as_: str | None = None
+    cells: Cells = Cells()
 
     def model(self) -> Model:
         """The study as it is asked for; whatever can be wrong without it is found out first."""
@@ -73,7 +103,7 @@ class Call:
 
         check_prob(self.prob)
         locale_of(self.locale.value)
-        return _observing(loaded(self.study, self.sets, self.scenarios), self.observe, self.event)
+        return _observing(loaded(self.study, self.sets, self.scenarios, self.cells), self.observe, self.event)
 
     def name(self, model: Model) -> str:
         """Name of the study as its folder is called: one component of a path, whatever the study calls itself."""
@@ -82,7 +112,7 @@ class Call:
     @property
     def variant(self) -> list[str]:
         """Folder of what was set, so that it leaves the results of the study itself alone; none if nothing was."""
-        said = self.as_ or "+".join([*self.sets, *self.scenarios, *self.observe, *self.event])
+        said = self.as_ or "+".join([*self.cells.assume, *self.sets, *self.scenarios, *self.observe, *self.event])
         if not said:
             return []
         plain = said.replace("=", "-")
@@ -100,7 +130,7 @@ class Call:
         self, seed: int, draws: int, *, of: Sequence[str] = (), design: str = "sobol", more: Sequence[str] = ()
     ) -> str:
         """Return the command that gives the same draws again."""
-        words = ["demandsim", self.command, self.study, *_repeated("--of", of)]
+        words = ["demandsim", self.command, self.study, *self.cells.words, *_repeated("--of", of)]
         words += ["--seed", str(seed), "--draws", str(draws), "--chains", str(self.chains)]
         words += ["--design", design] if design != "sobol" else []
         words += ["--prob", f"{self.prob:g}"] if self.prob != 0.9 else []
@@ -118,15 +148,15 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
-def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> Model:
+def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), cells: Cells = Cells()) -> Model:
     """Load a study and apply the settings of the command line; a bad one is named."""
     from demandsim.distributions.grammar import parse_distribution
     from demandsim.studies import load_study
 
-    if study.lower().endswith(".xlsx"):
-        from demandsim.workbook import read_workbook
-
-        model = read_workbook(study)
+    if study.lower().endswith((".xlsx", ".xlsm")):
+        model = _of_workbook(study, cells)
+    elif cells.words:
+        raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint=cells.words[0])
     else:
         model = load_study(study)
     changes: dict[str, Any] = {}
@@ -150,6 +180,21 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = ()) 
     parts = [item.partition("=") for item in scenarios]
     chosen = {dim if equals else only: label if equals else dim for dim, equals, label in parts}
     return model.select(**chosen) if chosen else model
+
+
+def _of_workbook(study: str, cells: Cells) -> Model:
+    from demandsim.workbook import read_workbook
+
+    assume = {}
+    for item in cells.assume:
+        # A sheet in quotes may have an equals sign in its name.
+        quoted = item.find("'!", 1) if item.startswith("'") else 0
+        cut = item.find("=", max(quoted, 0))
+        if cut < 1 or not item[cut + 1 :].strip():
+            form = "CELL=VALUE, such as 'Inputs!C21=normal(0.08, 0.12)'"
+            raise typer.BadParameter(f"'{item}' is not {form}", param_hint="--assume")
+        assume[item[:cut].strip()] = item[cut + 1 :].strip()
+    return read_workbook(study, outputs=cells.outputs, assume=assume, accept=cells.accept, rand=cells.rand)
 
 
 def _target(item: str) -> str:

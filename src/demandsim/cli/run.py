@@ -12,7 +12,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._events import Asked, asked_events, said_chances
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import Call
+from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, heads, places, rows, single_values
@@ -60,6 +60,10 @@ def run(
     error: Annotated[
         bool, typer.Option("--error", help="Also print the Monte Carlo errors of the percentiles.")
     ] = False,
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     out: option.Out = Path("out"),
     name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
@@ -71,7 +75,8 @@ def run(
     """Simulate a study: print its summary, write draws, summary and picture."""
     from demandsim.statistics.summarize import probability, summarize
 
-    call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name)
+    cells = Cells(output, assume, accept, rand)
+    call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model = call.model()
     events, levels = list(asked_events(model, chances)), _levels(probs)
     folder = call.folder(model)

@@ -219,9 +219,22 @@ def _worked(made: Equation, array: Any, point: Any, labels: int | None) -> list[
             lines.append(f"       {prefix}= {text}")
             prefix = " " * len(prefix)
         lines.append(f"       {prefix}= {shown}")
+        lines += [f"         {step}" for step in _trail(made, point, place, everything=labels is None)]
     if labels is not None and len(places) > labels:
         lines.append(f"       ... {array.size} values over {', '.join(map(str, array.dims))}")
     return lines
+
+
+def _trail(made: Equation, point: Any, place: Mapping[str, Any], *, everything: bool) -> list[str]:
+    """Steps within an equation that tells them itself, as the cells of a workbook do."""
+    tell = getattr(made.function, "trail", None)
+    if tell is None:
+        return []
+    values = {}
+    for name in made.inputs:
+        array = point[name]
+        values[name] = float(array.sel({dim: label for dim, label in place.items() if dim in array.dims}))
+    return list(tell(values, everything))
 
 
 def _in_base(name: str, made: Equation, point: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Workbooks: a model as Excel, with assumptions to edit and results as live formulas, and back again."""
+"""Workbooks: a model as Excel, with live formulas, and back again; and any other workbook as a model."""
 
-from demandsim.workbook.read import read_workbook
+from demandsim.workbook.model import read_workbook
 from demandsim.workbook.write import write_workbook
 
 __all__ = ["read_workbook", "write_workbook"]

@@ -1,4 +1,4 @@
-"""Reading: an edited workbook becomes a Model; whatever is wrong is named with its cell."""
+"""Exported: a workbook that was written from a Model and edited becomes one again; faults are named with their cell."""
 
 from __future__ import annotations
 
@@ -37,56 +37,30 @@ from demandsim.workbook.published import published_of
 from demandsim.workbook.sheets import INPUTS, LABEL_KINDS, OPTIONAL
 from demandsim.workbook.xlsx import Opened, opened
 
-__all__ = ["read_workbook"]
+__all__ = ["is_exported", "read_exported"]
 
 
-def read_workbook(path: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
-    """Read a model from a workbook that `write_workbook` wrote and an analyst has edited.
+def is_exported(path: str | Path) -> bool:
+    """Whether a workbook has the sheets that `write_workbook` writes."""
+    present = {name.casefold() for name in opened(path).sheets}
+    return {plan.name for plan in INPUTS.values() if plan.name not in OPTIONAL} <= present
+
+
+def read_exported(path: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
+    """Read the sheets that `write_workbook` writes.
+
+    Units, dims, scenarios, correlations and evidence stand there as words, which the cells of its formulas do not say.
 
     Parameters
     ----------
     path : str or Path
-        A file ending in ``.xlsx``.
     equations : iterable of Equation, optional
-        Your own equations, which the sheet ``equations`` names without a room. Those of which it holds the formula
-        need not be given.
-
-    Returns
-    -------
-    Model
-        Equal to the one that was written, with the same draws, where nothing was edited.
+        Of which the workbook holds the formula need not be given.
 
     Raises
     ------
-    UnknownNameError
-        If there is no such file.
     WorkbookError
-        If the file is no workbook, or something in it cannot be read: it names sheet and cell.
-    DemandsimError
-        If the edited parts do not make a model.
-
-    Warns
-    -----
-    WorkbookWarning
-        If a point lies where its distribution has no probability: the results on the sheet would then be
-        of a world that no simulation draws.
-
-    Notes
-    -----
-    Nothing in the file is run: of a formula the last computed value is read, macros and links to other
-    workbooks are ignored. Sheets of results, and columns and sheets that people have added, are ignored.
-
-    Examples
-    --------
-    >>> import tempfile, demandsim as ds
-    >>> from pathlib import Path
-    >>> from demandsim.workbook import read_workbook, write_workbook
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "model.xlsx"
-    ...     _ = write_workbook(ds.load_study("guosen-2025-01"), path)
-    ...     model = read_workbook(path)
-    >>> round(model.point().cards.sel(scenario="100T").item())
-    857772
+        If something cannot be read: it names sheet and cell.
     """
     book = opened(path)
     tables = {

@@ -1,0 +1,269 @@
+"""Book: what a workbook holds: constants, formulas, the values that were cached with them, names and tables."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from demandsim.errors import WorkbookError
+from demandsim.workbook.calc.values import ERRORS, CellError
+from demandsim.workbook.xlsx import opened
+
+__all__ = ["Book", "Formula", "Key", "Loops", "Sheet", "Table", "address", "book_of", "column_letters"]
+
+#: Sheet in small letters, row and column.
+Key = tuple[str, int, int]
+
+_MOST_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula of a cell.
+
+    Parameters
+    ----------
+    text : str
+        With its ``=``.
+    array : bool
+        Whether it is an array formula.
+    frozen : str
+        Why its cached value stands for it, if it does.
+    spill : (key, row, column), optional
+        The cell of whose array formula this cell shows a part, and which part.
+    """
+
+    text: str
+    array: bool = False
+    frozen: str = ""
+    spill: tuple[Key, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a sheet: where it stands, and the names of its columns."""
+
+    sheet: str
+    box: tuple[int, int, int, int]
+    columns: tuple[str, ...]
+    header: int
+    totals: int
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Whether and how the file allows circular references."""
+
+    allowed: bool
+    count: int
+    delta: float
+
+
+@dataclass
+class Sheet:
+    """A sheet: its title and how far its used cells reach."""
+
+    title: str
+    rows: int = 0
+    columns: int = 0
+
+
+@dataclass
+class Book:
+    """A workbook as it was saved.
+
+    Parameters
+    ----------
+    path : str
+    data : bytes
+    sheets : dict of key to Sheet
+        In their order.
+    constants, cached : dict of Key to value
+    formulas : dict of Key to Formula
+    formats : dict of Key to str
+        Number formats of constants.
+    names : dict of (sheet key or None, name) to str
+    tables : dict of name to Table
+    loops : Loops
+    old_dates : bool
+        Whether days count from 1904.
+    """
+
+    path: str
+    data: bytes
+    loops: Loops
+    old_dates: bool = False
+    sheets: dict[str, Sheet] = field(default_factory=dict)
+    constants: dict[Key, Any] = field(default_factory=dict)
+    cached: dict[Key, Any] = field(default_factory=dict)
+    formulas: dict[Key, Formula] = field(default_factory=dict)
+    formats: dict[Key, str] = field(default_factory=dict)
+    names: dict[tuple[str | None, str], str] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    def address(self, key: Key) -> str:
+        """Write where a cell stands, as a formula would."""
+        return address(self.sheets[key[0]].title if key[0] in self.sheets else key[0], key[1], key[2])
+
+    def saved(self, key: Key) -> Any:
+        """Value of a cell as the file holds it."""
+        return self.cached.get(key) if key in self.formulas else self.constants.get(key)
+
+
+def column_letters(column: int) -> str:
+    """Letters of a column.
+
+    Examples
+    --------
+    >>> column_letters(1), column_letters(28), column_letters(16384)
+    ('A', 'AB', 'XFD')
+    """
+    letters = ""
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return letters
+
+
+def address(sheet: str, row: int, column: int) -> str:
+    """Write where a cell stands.
+
+    Examples
+    --------
+    >>> address("Cash Flow", 7, 4), address("DCF", 29, 4)
+    ("'Cash Flow'!D7", 'DCF!D29')
+    """
+    plain = sheet.replace("_", "").replace(".", "").isalnum() and not sheet[:1].isdigit()
+    shown = sheet if plain else "'" + sheet.replace("'", "''") + "'"
+    return f"{shown}!{column_letters(column)}{row}"
+
+
+def book_of(path: str | Path) -> Book:
+    """Read all cells of a workbook, within bounds; nothing is run, and no link is followed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file.
+    WorkbookError
+        If it is no workbook, is damaged, or is too large.
+    """
+    file = opened(path)
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns of what it leaves out: pictures, validations, extensions.
+            warnings.simplefilter("ignore")
+            return _read(file.path, file.data)
+    except WorkbookError:
+        raise
+    except Exception as error:
+        # A damaged file makes it raise nearly anything.
+        raise WorkbookError(
+            f"{file.path}: cannot be read as a workbook ({type(error).__name__}: {str(error)[:80]}); "
+            "open it in Excel or LibreOffice and save it again as .xlsx"
+        ) from None
+
+
+def _read(path: str, data: bytes) -> Book:
+    import openpyxl
+
+    said = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False)
+    values = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False, data_only=True)
+    settings = said.calculation
+    loops = Loops(
+        bool(settings and settings.iterate),
+        int((settings.iterateCount if settings else None) or 100),
+        float((settings.iterateDelta if settings else None) or 0.001),
+    )
+    book = Book(path, data, loops, old_dates=said.epoch.year == 1904)
+    for sheet in said.worksheets:
+        key = sheet.title.casefold()
+        book.sheets[key] = Sheet(sheet.title)
+        _read_cells(book, key, sheet, values[sheet.title])
+        for name, defined in sheet.defined_names.items():
+            book.names[key, name.casefold()] = defined.attr_text or ""
+        for table in sheet.tables.values():
+            book.tables[table.displayName.casefold()] = _table(key, table)
+    for name, defined in said.defined_names.items():
+        book.names[None, name.casefold()] = defined.attr_text or ""
+    return book
+
+
+def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
+    from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
+
+    size, arrays = book.sheets[key], []
+    cached = values._cells
+    for (row, column), cell in sheet._cells.items():
+        value = cell.value
+        if value is None:
+            continue
+        size.rows, size.columns = max(size.rows, row), max(size.columns, column)
+        place = key, row, column
+        if cell.data_type == "f":
+            found = cached.get((row, column))
+            book.cached[place] = None if found is None else _value(found.value, found.data_type)
+            if isinstance(value, ArrayFormula):
+                book.formulas[place] = Formula(value.text or "=", array=True)
+                arrays.append((place, value.ref, ""))
+            elif isinstance(value, DataTableFormula):
+                book.formulas[place] = Formula("=TABLE()", frozen="data table")
+                arrays.append((place, value.ref, "data table"))
+            else:
+                book.formulas[place] = Formula(str(value))
+        else:
+            book.constants[place] = _value(value, cell.data_type)
+        # Formats tell what a number is.
+        if (cell.has_style and type(value) in (int, float)) or (cell.has_style and place in book.formulas):
+            book.formats[place] = cell.number_format
+    if len(book.constants) + len(book.formulas) > _MOST_CELLS:
+        raise WorkbookError(f"{book.path}: has more than {_MOST_CELLS:,} cells that are not empty")
+    for place, ref, why in arrays:
+        for inner, row, column in _within(place, ref):
+            if inner == place:
+                continue
+            book.cached[inner] = book.constants.pop(inner, None)
+            part = None if why else (place, row, column)
+            book.formulas[inner] = Formula(book.formulas[place].text, array=True, frozen=why, spill=part)
+            size.rows, size.columns = max(size.rows, inner[1]), max(size.columns, inner[2])
+
+
+def _within(place: Key, ref: str) -> Iterator[tuple[Key, int, int]]:
+    from openpyxl.utils import range_boundaries
+
+    left, top, right, bottom = range_boundaries(ref)
+    if (right - left + 1) * (bottom - top + 1) > 100_000:
+        raise WorkbookError(f"an array formula or data table has the range {ref}, which is too large to be read")
+    for row in range(top, bottom + 1):
+        for column in range(left, right + 1):
+            yield (place[0], row, column), row - top, column - left
+
+
+def _value(value: Any, kind: str) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return float(value)
+    if isinstance(value, str):
+        if kind == "e":
+            return ERRORS.get(value, CellError(value))
+        return value
+    from openpyxl.utils.datetime import to_excel
+
+    try:
+        return float(to_excel(value))
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _table(sheet: str, table: Any) -> Table:
+    from openpyxl.utils import range_boundaries
+
+    left, top, right, bottom = range_boundaries(table.ref)
+    header = 1 if table.headerRowCount is None else int(table.headerRowCount)
+    columns = tuple(column.name.casefold() for column in table.tableColumns)
+    return Table(sheet, (top, left, bottom, right), columns, header, int(table.totalsRowCount or 0))

@@ -1,0 +1,80 @@
+"""Workbooks of our own making for tests: cells as a dict, in memory or in a file with values beside its formulas."""
+
+import re
+import zipfile
+from io import BytesIO
+
+import openpyxl
+
+from demandsim.workbook.calc.book import Book, Formula, Loops, Sheet, book_of
+from demandsim.workbook.calc.program import traced
+from demandsim.workbook.xlsx import with_computed_values
+
+_CELL = re.compile(r"(?:(.+)!)?([A-Z]+)(\d+)")
+
+
+def key_of(cell):
+    """Key of a cell such as ``Inputs!C21``; on sheet ``S`` if none is named."""
+    sheet, letters, row = _CELL.fullmatch(cell).groups()
+    return (sheet or "S").casefold(), int(row), openpyxl.utils.column_index_from_string(letters)
+
+
+def book_with(cells, *, loops=None):
+    """A book whose cells are given: what begins with ``=`` is a formula."""
+    book = Book("made.xlsx", b"", loops or Loops(False, 100, 0.001))
+    for cell, value in cells.items():
+        key = key_of(cell)
+        size = book.sheets.setdefault(key[0], Sheet(cell.rpartition("!")[0] or "S"))
+        size.rows, size.columns = max(size.rows, key[1]), max(size.columns, key[2])
+        if isinstance(value, str) and value.startswith("="):
+            book.formulas[key] = Formula(value)
+        else:
+            book.constants[key] = float(value) if type(value) is int else value
+    return book
+
+
+def value_of(cells, cell):
+    """What a cell comes to."""
+    book = book_with(cells)
+    return traced(book, [key_of(cell)], []).base[key_of(cell)]
+
+
+def draws_of(cells, cell, given):
+    """What a cell comes to where some cells are arrays of draws."""
+    book = book_with(cells)
+    program = traced(book, [key_of(cell)], [key_of(one) for one in given])
+    return program.run({key_of(one): value for one, value in given.items()})[key_of(cell)]
+
+
+def saved(path, sheets, *, names=None, iterate=False):
+    """Write a workbook with the values that its formulas come to, as Excel saves them; ours, so only for plumbing."""
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for title, cells in sheets.items():
+        sheet = made.create_sheet(title)
+        for cell, value in cells.items():
+            sheet[cell] = value
+    for name, target in (names or {}).items():
+        made.defined_names[name] = openpyxl.workbook.defined_name.DefinedName(name, attr_text=target)
+    made.calculation.iterate = iterate or None
+    made.save(path)
+    book = book_of(path)
+    program = traced(book, list(book.formulas), [])
+    values = {title: {} for title in sheets}
+    for key in program.order:
+        title = book.sheets[key[0]].title
+        found = program.base[key]
+        cell = openpyxl.utils.get_column_letter(key[2]) + str(key[1])
+        if type(found) in (float, str):
+            values[title][cell] = found
+    with_computed_values(path, values)
+    return path
+
+
+def repacked(path, change):
+    """Change parts of a workbook: `change` takes name and bytes, and gives bytes."""
+    held = BytesIO(path.read_bytes())
+    with zipfile.ZipFile(held) as before, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            after.writestr(name, change(name, before.read(name)))
+    return path
