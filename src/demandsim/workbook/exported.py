@@ -43,7 +43,9 @@ __all__ = ["is_exported", "read_exported"]
 def is_exported(path: str | Path) -> bool:
     """Whether a workbook has the sheets that `write_workbook` writes."""
     present = {name.casefold() for name in opened(path).sheets}
-    return {plan.name for plan in INPUTS.values() if plan.name not in OPTIONAL} <= present
+    wanted = {plan.name for plan in INPUTS.values() if plan.name not in OPTIONAL}
+    # One may have been renamed: that is then said, rather than that it is another workbook.
+    return len(wanted & present) >= len(wanted) - 1
 
 
 def read_exported(path: str | Path, *, equations: Iterable[Equation] = ()) -> Model:

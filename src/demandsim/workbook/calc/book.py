@@ -188,6 +188,8 @@ def _read(path: str, data: bytes) -> Book:
             book.names[key, name.casefold()] = defined.attr_text or ""
         for table in sheet.tables.values():
             book.tables[table.displayName.casefold()] = _table(key, table)
+    if not book.sheets:
+        raise WorkbookError(f"{path}: cannot be read as a workbook: it has no sheets with cells")
     for name, defined in said.defined_names.items():
         book.names[None, name.casefold()] = defined.attr_text or ""
     return book

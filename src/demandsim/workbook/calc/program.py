@@ -143,34 +143,33 @@ class Program:
 
     def specialise(self) -> None:
         """Keep for runs only what they need: the part that the inputs reach, and the values beside it."""
-        reached: set[Any] = {*self.inputs, *self.chance}
-        part: list[Key] = []
-        for key in self.order:
-            if key in self.inputs:
-                continue
-            drawn = any(one[1] == key for one in self.chance)
-            if drawn or any(self._touched(area, reached) for area in self.areas[key]):
-                reached.add(key)
-                part.append(key)
+        part, reached = self._reach()
         self.blocks = _circles(part, self._precedents)
-        # What stands on a circle that is reached is reached too.
         self._selfish = {b[0] for b in self.blocks if len(b) == 1 and b[0] in set(self._precedents(b[0]))}
         self._fixed, self._grids = {}, {}
         for key in part:
-            if key in self.frozen:
-                continue
-            for area in self.areas[key]:
+            for area in self.areas[key] if key not in self.frozen else ():
                 cells = list(self.cells_of(area))
                 if not area.single and not any(cell in reached for cell in cells):
                     self._grids[area] = self._grid(area)
-                for cell in cells:
-                    if cell in self.base:
-                        self._fixed[cell] = self.base[cell]
+                self._fixed.update((cell, self.base[cell]) for cell in cells if cell in self.base)
         for key in part:
             self._fixed.pop(key, None)
-        for key, value in list(self.base.items()):
-            if key[0] == "spill":
-                self._fixed[key] = value
+        self._fixed.update((key, value) for key, value in self.base.items() if key[0] == "spill")
+
+    def _reach(self) -> tuple[list[Key], set[Any]]:
+        """Formulas that the inputs reach, in order, and everything that depends on the draw."""
+        reached: set[Any] = {*self.inputs, *self.chance}
+        drawn = {one[1] for one in self.chance}
+        formulas = [key for key in self.order if key not in self.inputs]
+        while True:
+            before = len(reached)
+            for key in formulas:
+                if key not in reached and (key in drawn or any(self._touched(one, reached) for one in self.areas[key])):
+                    reached.add(key)
+            # Within circles what comes later may reach what comes first.
+            if len(reached) == before or not self.book.loops.allowed:
+                return [key for key in formulas if key in reached], reached
 
     def _touched(self, area: Area, reached: set[Any]) -> bool:
         return area.first in reached if area.single else any(cell in reached for cell in self.cells_of(area))

@@ -189,19 +189,23 @@ def _body(table: Table) -> Area:
     return Area(table.sheet, top + table.header, left, bottom - table.totals, right)
 
 
+def _written_parts(inner: str) -> list[str]:
+    """Columns and ``#`` words between the brackets of a table reference."""
+    parts = [part.strip().casefold() for part in re.findall(r"\[([^\[\]]*)\]", "[" + inner) if part.strip()]
+    whole = inner[:-1].strip().casefold()
+    if whole.startswith("@["):
+        return ["#this row", *parts]
+    if whole.startswith("@"):
+        return ["#this row", whole[1:].strip("[]")] if len(whole) > 1 else ["#this row"]
+    return parts or ([whole] if whole else [])
+
+
 def _table_part(book: Book, said: str, home: Key) -> Area:
     name, _, inner = said.partition("[")
     table = book.tables.get(name.casefold()) if name else _table_at(book, home)
     if table is None:
         raise UnsupportedError(f"the table of {said[:60]} is not known")
-    parts = [part.strip().casefold() for part in re.findall(r"\[([^\[\]]*)\]", "[" + inner) if part.strip()]
-    plain = inner[:-1].strip().casefold()
-    if not parts and plain:
-        parts = [plain]
-    if plain.startswith("@") and not plain.startswith("@["):
-        parts = ["#this row", plain[1:].strip("[]")]
-    elif plain.startswith("@["):
-        parts = ["#this row", *parts]
+    parts = _written_parts(inner)
     top, left, bottom, right = table.box
     body = _body(table)
     rows = body.top, body.bottom

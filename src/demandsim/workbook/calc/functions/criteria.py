@@ -61,26 +61,23 @@ def _test(said: Any) -> Callable[[Any], bool]:
         if sign == "<>":
             return lambda value: value is not None
     pattern = wildcard(wanted) if isinstance(wanted, str) else None
+    if sign == "=":
+        return lambda value: _equal(value, wanted, pattern)
+    if sign == "<>":
+        return lambda value: not _equal(value, wanted, pattern)
+    return lambda value: type(value) is type(wanted) and bool(COMPARISONS[sign](compare(value, wanted), 0))
 
-    def equal(value: Any) -> bool:
-        if isinstance(value, CellError) or isinstance(wanted, CellError):
-            return bool(value == wanted)
-        if value is None:
+
+def _equal(value: Any, wanted: Any, pattern: re.Pattern[str] | None) -> bool:
+    if isinstance(value, CellError) or isinstance(wanted, CellError):
+        return bool(value == wanted)
+    if isinstance(wanted, str):
+        if not isinstance(value, str):
             return False
-        if isinstance(wanted, str):
-            if not isinstance(value, str):
-                return False
-            return bool(pattern.fullmatch(value)) if pattern else value.casefold() == wanted.casefold()
-        if isinstance(value, str) and isinstance(wanted, float):
-            value = plain(value)
-        return value is not None and isinstance(value, bool) == isinstance(wanted, bool) and compare(value, wanted) == 0
-
-    def ordered(value: Any) -> bool:
-        if value is None or isinstance(value, CellError) or type(value) is not type(wanted):
-            return False
-        return bool(COMPARISONS[sign](compare(value, wanted), 0))
-
-    return equal if sign == "=" else (lambda value: not equal(value)) if sign == "<>" else ordered
+        return bool(pattern.fullmatch(value)) if pattern else value.casefold() == wanted.casefold()
+    if isinstance(value, str):
+        value = plain(value) if isinstance(wanted, float) else None
+    return type(value) is type(wanted) and compare(value, wanted) == 0
 
 
 def _cells(cells: Any) -> list[Any]:

@@ -179,14 +179,20 @@ def _index(cells: Any, row: Any = 0.0, column: Any = None, area: Any = 1.0) -> A
     row, column = (value if is_drawn(value) else float(int(number(value))) for value in (row, column))
     if not is_drawn(row) and not is_drawn(column):
         return _part(grid, int(row), int(column))
+    return _part_by_draw(grid, row, column)
+
+
+def _part_by_draw(grid: Grid, row: Any, column: Any) -> Any:
+    """A cell of a range whose row or column depends on the draw."""
     if not is_drawn(column):
         if column == 0:
             raise UnsupportedError("INDEX of a whole row that depends on the draw is not read")
-        return _picked([grid.cell(i, int(column) - 1) for i in range(max(len(grid.rows), 1))], row)
+        return _picked([grid.cell(i, int(column) - 1) for i in range(len(grid.rows))], row)
     if not is_drawn(row):
+        if row == 0 and len(grid.rows) > 1:
+            raise UnsupportedError("INDEX of a whole column that depends on the draw is not read")
         return _picked([grid.cell(max(int(row), 1) - 1, j) for j in range(len(grid.rows[0]))], column)
-    lines = [_picked(list(line), column) for line in grid.rows]
-    return _picked(lines, row)
+    return _picked([_picked(list(line), column) for line in grid.rows], row)
 
 
 def _part(grid: Grid, row: int, column: int) -> Any:
