@@ -2,7 +2,11 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from demandsim.studies import loading
+from demandsim.studies.catalogue import shipped_files
 
 settings.register_profile(
     "ci",
@@ -17,3 +21,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Fixtures of all pictures, for their contract and the tests of their numbers; the folder is on the path of the tests.
 pytest_plugins = ["pictures"]
+
+
+def pytest_configure(config):
+    """Build each shipped study once a process: models are never changed, and tests ask for them a thousand times."""
+    build, built = loading.model_from_toml, {}
+
+    def model_from_toml(text, where="study", *, equations=()):
+        own = tuple(equations)
+        if own or where.removesuffix(".toml") not in shipped_files():
+            return build(text, where, equations=own)
+        if (where, text) not in built:
+            built[where, text] = build(text, where)
+        return built[where, text]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(loading, "model_from_toml", model_from_toml)
+    config.add_cleanup(patch.undo)
