@@ -11,6 +11,7 @@ from .graph.graph import Equation as Equation
 from .graph.graph import equation as equation
 from .graph.label_correlation import ar1 as ar1
 from .graph.label_correlation import exponential as exponential
+from .graph.recurrence import recurrence as recurrence
 from .model import Model as Model
 from .report import write_report as write_report
 from .sampling.receipt import receipt as receipt
@@ -55,6 +56,7 @@ __all__ = [
     "probability",
     "read_workbook",
     "receipt",
+    "recurrence",
     "sensitivity",
     "summarize",
     "table",

@@ -349,7 +349,7 @@ class Model:
     @property
     def constants(self) -> dict[str, Constant]:
         """Values that equations bring along and no assumption has replaced; `assume` replaces them too."""
-        held = {name: value for made in self.equations.values() for name, value in made.constants.items()}
+        held = {name: value for made in self.graph.equations.values() for name, value in made.constants.items()}
         return {name: value for name, value in held.items() if name not in self.quantities}
 
     def assume(self, **distributions: Any) -> Model:

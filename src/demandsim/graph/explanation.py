@@ -13,6 +13,7 @@ import numpy as np
 from demandsim.graph.arithmetic import ATOM, SUM, Term, traced
 from demandsim.graph.frame import values_frame
 from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.loop import Lag, previous
 from demandsim.units.convert import base_factor, base_unit
 from demandsim.units.format import label_text, readable, settled
 
@@ -75,9 +76,9 @@ def explain(graph: Graph, name: str, point: Any, title: str, labels: int | None 
     -------
     Explanation
     """
-    wanted = graph.ancestors([name])
+    wanted = graph.causes([name])
     assumed = [n for n in point.data_vars if n in wanted and n not in graph.equations]
-    computed = [n for n in graph.order if n in wanted]
+    computed = [n for n in graph.written_order() if n in wanted]
     lines = [title, ""]
     if assumed:
         lines.append("Assumptions")
@@ -87,19 +88,30 @@ def explain(graph: Graph, name: str, point: Any, title: str, labels: int | None 
         lines.append(f"  {quantity} = {_values(array, labels)}" + (f", can be {possible}" if possible else ""))
         lines += _labels(array)
     constants = {n: c for q in computed for n, c in graph.equations[q].constants.items() if n not in point.data_vars}
+    before = {n: _before(lag, point) for n, lag in graph.lags.items() if lag.of in point.data_vars}
     if constants:
         lines += ["", "Constants"]
         lines += [f"  {n} = {c!r}" for n, c in constants.items()]
     if computed:
         lines += ["", "Steps (a number stands in the unit beside it; a last factor without one converts units)"]
     for number, quantity in enumerate(computed, start=1):
-        made = graph.equations[quantity]
+        made = graph.written[quantity]
         array = point[quantity]
         lines.append(f"  {number}. {quantity} = {made.formula}")
-        lines += _worked(made, array, point, labels)
+        lines += _worked(made, array, point.assign(before), labels)
         lines += _labels(array, indent="     ")
-    formulas = {n: graph.equations[n].formula for n in computed}
+    formulas = {n: graph.written[n].formula for n in computed}
     return Explanation(name, tuple(lines), {n: point[n] for n in (*assumed, *computed)}, formulas)
+
+
+def _before(lag: Lag, point: Any) -> Any:
+    """Values at the label before, in the unit of the quantity."""
+    unit = point[lag.of].attrs.get("units", "1")
+    if lag.start in point.data_vars:
+        start = point[lag.start] * (base_factor(point[lag.start].attrs.get("units", "1")) / base_factor(unit))
+    else:
+        start = float(lag.constant or math.nan) / base_factor(unit)
+    return previous(point[lag.of], start, lag.over).assign_attrs(units=unit)
 
 
 def _labels(array: Any, indent: str = "    ") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import graphlib
 import inspect
@@ -13,6 +14,7 @@ from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssu
 from demandsim.graph.alias import Alias
 from demandsim.graph.bounds import Bounds
 from demandsim.graph.formula import Formula
+from demandsim.graph.loop import PREVIOUS, Lag, without_loops
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit
@@ -42,6 +44,8 @@ class Equation:
         Inputs that have a value of their own unless the model gives another.
     bounds : (low, high), optional
         What the result can be, in `unit`; None for no bound.
+    lag : Lag, optional
+        How it is taken at the label before, of a recurrence.
     """
 
     function: Callable[..., Any]
@@ -52,6 +56,7 @@ class Equation:
     inputs: tuple[str, ...]
     constants: Mapping[str, Constant] = field(default_factory=dict)
     bounds: Bounds | None = None
+    lag: Lag | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the quantity, from plain values in base units."""
@@ -72,7 +77,16 @@ class Equation:
             found = getattr(found, part, None)
         if found is self:
             return _named, (self.function.__module__, self.function.__qualname__)
-        said = self.name, self.unit, self.long_name, self.source, self.inputs, dict(self.constants), self.bounds
+        said = (
+            self.name,
+            self.unit,
+            self.long_name,
+            self.source,
+            self.inputs,
+            dict(self.constants),
+            self.bounds,
+            self.lag,
+        )
         # Its source may not be found where it arrives: what was read from it goes along.
         return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
 
@@ -98,6 +112,8 @@ class Equation:
         <equation needed(peak_compute, card_flops, load) [card]>
         """
         function = self.function
+        lag = self.lag and dataclasses.replace(self.lag, of=name, start=inputs.get(self.lag.start, self.lag.start))
+        inputs = {key: value for key, value in inputs.items() if lag is None or key in self.inputs}
         if isinstance(function, Formula):
             made: Any = function.renamed(name, inputs)
         elif isinstance(function, Alias):
@@ -111,7 +127,17 @@ class Equation:
             long_name=self.long_name or self.name.replace("_", " "),
             source=self.source,
             bounds=self.bounds,
-        )
+        ).lagged(lag)
+
+    def lagged(self, lag: Lag | None) -> Equation:
+        """Return the equation as a recurrence, or as none."""
+        if lag is None:
+            return self
+        made = dataclasses.replace(self, lag=lag)
+        # What replace does not copy: how the function calls itself.
+        for attribute in _NAMES:
+            object.__setattr__(made, attribute, getattr(self, attribute, None))
+        return made
 
     @property
     def reference(self) -> str:
@@ -133,6 +159,7 @@ class Equation:
             return f"{self.function.of.fingerprint}; {self.function.reference}"
         body = self.formula if self.has_source else code_digest(self.function) or self.formula
         constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
+        constants += [f"over {self.lag.over} from {self.lag.start}"] if self.lag is not None else []
         return "; ".join([body, *held_values(self.function), *constants])
 
     @property
@@ -148,6 +175,9 @@ class Equation:
     def formula(self) -> str:
         """The right-hand side as written in the source: ``peak_compute / (card_flops * utilization)``."""
         return formula_of(self.function) or self._signature
+
+
+_NAMES = ("__module__", "__name__", "__qualname__", "__doc__", "__wrapped__")
 
 
 def _named(module: str, qualname: str) -> Any:
@@ -255,9 +285,9 @@ def equation(
         raise BoundsError(f"equation '{called}': {error}") from None
     made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants, limits)
     # A decorated function keeps its name, docstring and signature for help() and doctest.
-    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
-        object.__setattr__(made, attribute, getattr(function, attribute, None))
     object.__setattr__(made, "__wrapped__", function)
+    for attribute in _NAMES[:-1]:
+        object.__setattr__(made, attribute, getattr(function, attribute, None))
     return made
 
 
@@ -271,10 +301,16 @@ class Graph:
         As given; the order does not matter.
     order : tuple of str
         Names of the computed quantities, inputs first.
+    written : mapping of str to Equation
+        As they were given: those of a loop need values of the label before.
+    lags : mapping of str to Lag
+        What ``previous_NAME`` stands for.
     """
 
     equations: Mapping[str, Equation]
     order: tuple[str, ...]
+    written: Mapping[str, Equation]
+    lags: Mapping[str, Lag]
 
     @classmethod
     def of(cls, equations: Sequence[Equation], assumptions: Iterable[str]) -> Graph:
@@ -303,26 +339,41 @@ class Graph:
             check_unit(made.unit)
             by_name[made.name] = made
         known = given | set(by_name)
-        needs = {}
+        steps = {PREVIOUS + name: made.lag for name, made in by_name.items() if made.lag is not None}
+        lags = {name: lag for name, lag in steps.items() if name not in known}
         for name in sorted(by_name):
-            made = by_name[name]
-            for wanted in made.inputs:
-                if wanted not in known and wanted not in made.constants:
-                    raise MissingAssumptionError(
-                        f"equation '{name}' needs '{wanted}', which is neither an assumption nor an equation"
-                        f"{did_you_mean(wanted, known)}"
-                    )
-            needs[name] = sorted(wanted for wanted in made.inputs if wanted in by_name)
+            _check_inputs(by_name[name], known, lags)
+        used = {wanted for made in by_name.values() for wanted in made.inputs} & set(lags)
+        written = by_name
+        if used:
+            by_name = without_loops(by_name, {name: lags[name] for name in sorted(used)}, _LOOPS)
+        needs = {name: sorted(set(by_name[name].inputs) & set(by_name)) for name in sorted(by_name)}
         try:
             order = tuple(graphlib.TopologicalSorter(needs).static_order())
         except graphlib.CycleError as error:
             path = " -> ".join(reversed(error.args[1]))
-            raise CycleError(f"equations need each other in a circle: {path}") from None
-        return cls(by_name, order)
+            raise CycleError(
+                "equations need each other in a circle; what one needs of the year before is asked for as "
+                f"{PREVIOUS}{error.args[1][0]}, of a @ds.recurrence(over='year', ...): {path}"
+            ) from None
+        return cls(by_name, order, written, lags)
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return the given quantities and all that they are computed from."""
         return ancestors({name: made.inputs for name, made in self.equations.items()}, names)
+
+    def causes(self, names: Iterable[str]) -> set[str]:
+        """Return the given quantities and all that they are computed from, at their own label or one before."""
+        return ancestors({name: self._asked(made) for name, made in self.written.items()}, names)
+
+    def _asked(self, made: Equation) -> list[str]:
+        lags = self.lags
+        return [w for name in made.inputs for w in ((lags[name].of, lags[name].start) if name in lags else (name,))]
+
+    def written_order(self) -> tuple[str, ...]:
+        """Names of the computed quantities, those that one needs at its own label first."""
+        needs = {name: sorted(set(self.written[name].inputs) & set(self.written)) for name in sorted(self.written)}
+        return tuple(graphlib.TopologicalSorter(needs).static_order())
 
     def unused(self, assumptions: Iterable[str], known: Iterable[str] = ()) -> set[str]:
         """Return the assumptions that no equation asks for, and no evidence is on, which is on the `known`.
@@ -330,6 +381,27 @@ class Graph:
         Without equations the assumptions themselves are what is asked for.
         """
         return set(assumptions) - self.ancestors([*self.equations, *known]) if self.equations else set()
+
+
+#: Loops that were taken apart, so that a changed model has the same equations and they need not be tried again.
+_LOOPS: dict[Any, Equation] = {}
+
+
+def _check_inputs(made: Equation, known: set[str], lags: Mapping[str, Lag]) -> None:
+    """Raise for an input that nothing gives."""
+    starts = [(made.lag.start, made.lag.constant)] if made.lag is not None else []
+    for wanted, constant in [*((wanted, made.constants.get(wanted)) for wanted in made.inputs), *starts]:
+        if wanted in known or constant is not None or wanted in lags:
+            continue
+        hint = did_you_mean(wanted, [*known, *lags])
+        before = wanted.removeprefix(PREVIOUS)
+        if before != wanted and before in known:
+            hint = (
+                f"; for its value at the label before, make '{before}' a recurrence: @ds.recurrence(over='year', ...)"
+            )
+        raise MissingAssumptionError(
+            f"equation '{made.name}' needs '{wanted}', which is neither an assumption nor an equation{hint}"
+        )
 
 
 def unused_words(unused: Iterable[str], quantities: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from demandsim.distributions.format import is_labelled
 from demandsim.graph.alias import Alias
 from demandsim.graph.formula import Formula
+from demandsim.graph.loop import Lagged, Stepped
 from demandsim.units.format import settled
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["canonical", "code_digest", "fingerprint", "formula_of", "held_values
 
 def formula_of(function: Callable[..., Any]) -> str | None:
     """Read the right-hand side of a function from its source, where there is one that was run."""
-    if isinstance(function, Formula | Alias):
+    if isinstance(function, Formula | Alias | Stepped | Lagged):
         return function.text
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

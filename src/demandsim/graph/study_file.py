@@ -92,9 +92,18 @@ def formula_tables(equations: Mapping[str, Equation]) -> tuple[dict[str, dict[st
             kept.append(f"'{name}' ({error})")
             continue
         constants = {key: {"value": one.value, "unit": one.unit} for key, one in made.constants.items()}
-        table = {"formula": formula.text, "unit": made.unit, "long_name": made.long_name, "source": made.source}
-        bounds = list(made.bounds.ends) if made.bounds is not None else None
-        found[name] = _without_empty({**table, "bounds": bounds, "constants": constants})
+        table: dict[str, Any] = {
+            "formula": formula.text,
+            "unit": made.unit,
+            "long_name": made.long_name,
+            "source": made.source,
+        }
+        table["bounds"] = list(made.bounds.ends) if made.bounds is not None else None
+        if (lag := made.lag) is not None:
+            table |= {"over": lag.over, "start": lag.start}
+            if lag.constant is not None:
+                constants[lag.start] = {"value": lag.constant.value, "unit": lag.constant.unit}
+        found[name] = _without_empty({**table, "constants": constants})
     return found, kept
 
 

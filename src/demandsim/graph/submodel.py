@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim.errors import DemandsimError, ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
+from demandsim.graph.loop import PREVIOUS
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -70,7 +71,7 @@ def _names(
             "measured on the whole"
         )
     check_known(given, other.assumptions, f"assumption of submodel '{prefix}':")
-    constants = {name for made in other.equations.values() for name in made.constants}
+    constants = set(other.constants)
     names = {name: given.get(name, f"{prefix}_{name}") for name in (*other.quantities, *constants)}
     kept = {name: names[name] for name in other.assumptions if name not in given}
     taken = {*parts["assumptions"], *(made.name for made in parts["equations"])}
@@ -81,7 +82,12 @@ def _names(
 
 
 def _renamed(made: Equation, names: Mapping[str, str]) -> Equation:
-    return made.renamed(names[made.name], {name: names[name] for name in made.inputs})
+    def outer(name: str) -> str:
+        of = name.removeprefix(PREVIOUS)
+        return names[name] if name in names else PREVIOUS + names[of]
+
+    starts = [made.lag.start] if made.lag is not None else []
+    return made.renamed(names[made.name], {name: outer(name) for name in (*made.inputs, *starts)})
 
 
 def _named(name: str, assumption: Assumption) -> Assumption:

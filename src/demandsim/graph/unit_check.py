@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import DimensionError
+from demandsim.errors import DimensionError, equation_of
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.result import check_numbers, computed
-from demandsim.units.convert import parsed
+from demandsim.units.convert import parsed, same_dimension
 from demandsim.units.registry import registry
 
 __all__ = ["check_units"]
@@ -36,6 +36,7 @@ def check_units(graph: Graph, points: Mapping[str, Any], units: Mapping[str, str
     DimensionError
         If an equation mixes dimensions, or returns another than it declares; the message names it.
     """
+    _check_starts(graph, units)
     quantities: Quantities = {name: _quantity(value, units[name]) for name, value in points.items()}
     for name in graph.order:
         made = graph.equations[name]
@@ -43,11 +44,44 @@ def check_units(graph: Graph, points: Mapping[str, Any], units: Mapping[str, str
         try:
             quantities[name] = _run(made, inputs)
         except _MismatchError as mismatch:
+            inside = str(mismatch.equation) if mismatch.equation in graph.written else made.name
+            if inside != name or graph.written[name] is not made:
+                made, inputs = graph.written[inside], _asked(graph, graph.written[inside], quantities)
+                raise DimensionError(_message(made, inputs, str(mismatch))) from None
             raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
 
 
+def _check_starts(graph: Graph, units: Mapping[str, str]) -> None:
+    """What a recurrence starts from must have its dimension."""
+    declared = {**units, **{name: made.unit for name, made in graph.written.items()}}
+    for lag in graph.lags.values():
+        start = declared.get(lag.start, lag.constant.unit if lag.constant else None)
+        if start is not None and not same_dimension(start, declared[lag.of]):
+            raise DimensionError(
+                f"recurrence '{lag.of}' declares unit '{declared[lag.of]}' but starts from {lag.start} in '{start}'; "
+                f"give that in {declared[lag.of]}"
+            )
+
+
 class _MismatchError(Exception):
-    """What is wrong with the dimensions of one equation."""
+    """What is wrong with the dimensions of one equation; of which, where it was found inside a loop."""
+
+    def __init__(self, what: str, equation: str | None = None) -> None:
+        super().__init__(what)
+        self.equation = equation
+
+
+def _asked(graph: Graph, made: Equation, quantities: Quantities) -> Quantities:
+    """What an equation of a loop asks for: of quantities that are still to be computed, their declared units."""
+
+    def asked(name: str) -> Any:
+        name = graph.lags[name].of if name in graph.lags else name
+        if name in quantities:
+            return quantities[name]
+        unit = graph.written[name].unit if name in graph.written else made.constants[name].unit
+        return _quantity(1.0, unit)
+
+    return {name: asked(name) for name in made.inputs}
 
 
 def _base(unit: str) -> Any:
@@ -95,7 +129,8 @@ def _run(made: Equation, inputs: Quantities) -> Any:
                 # xarray pads with bare NaN inside some of its methods, which is no fault of the equation.
                 return _run_rescaled(made, inputs)
             except Exception:
-                raise _MismatchError(f"combines {_pretty(error.units1)} with {_pretty(error.units2)}") from None
+                what = f"combines {_pretty(error.units1)} with {_pretty(error.units2)}"
+                raise _MismatchError(what, equation_of(error)) from None
         except pint.errors.OffsetUnitCalculusError as error:
             raise _MismatchError(str(error)) from None
         except Exception:

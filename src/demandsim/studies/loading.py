@@ -10,12 +10,13 @@ from typing import Any
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.convert import as_distribution
 from demandsim.equations import equation_named
-from demandsim.errors import DemandsimError, StudyError, UnknownNameError, check_known, did_you_mean
+from demandsim.errors import DemandsimError, EquationError, StudyError, UnknownNameError, check_known, did_you_mean
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import ABSENT, described
 from demandsim.graph.formula import Formula
 from demandsim.graph.graph import Equation, equation
+from demandsim.graph.loop import Lag
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.graph.submodel import joined
@@ -216,10 +217,16 @@ def formula_equation(name: str, table: FormulaTable) -> Equation:
     EquationError, BoundsError, UnitError
         If the formula, its bounds or the unit of a constant cannot be read.
     """
-    formula = Formula(table.formula, name, {key: Constant(one.value, one.unit) for key, one in table.constants.items()})
-    return equation(
+    constants = {key: Constant(one.value, one.unit) for key, one in table.constants.items()}
+    start = table.start or f"initial_{name}"
+    first = constants.pop(start, None) if table.over else None
+    formula = Formula(table.formula, name, constants)
+    made = equation(
         formula, name=name, unit=table.unit, long_name=table.long_name, source=table.source, bounds=table.bounds
     )
+    if table.start and not table.over:
+        raise EquationError(f"formula of '{name}': key 'start' needs 'over', the dim along which it steps")
+    return made.lagged(Lag(name, table.over, start, first) if table.over else None)
 
 
 def _equation(reference: str, own: Mapping[str, Equation], where: str) -> Equation:

@@ -67,6 +67,8 @@ class FormulaTable(_Table):
     long_name: str | None = Field(default=None, description="label")
     source: str | None = Field(default=None, description="where the formula comes from")
     bounds: Ends | None = Field(default=None, description="least and greatest result, such as [0, inf]", strict=False)
+    over: str | None = Field(default=None, description="dim along which previous_NAME of it may be asked for")
+    start: str | None = Field(default=None, description="quantity that stands before the first label; initial_NAME")
     constants: dict[str, ConstantTable] = Field(
         default_factory=dict, description="names with { value = 2, unit = 'byte' } that no assumption gives"
     )

@@ -96,7 +96,7 @@ class ResultsSheet:
         # No constant stands in for what has a value of its own.
         constants = {
             _key(name, constant): constant
-            for made in model.equations.values()
+            for made in model.graph.equations.values()
             for name, constant in made.constants.items()
             if name not in valued
         }
@@ -105,7 +105,12 @@ class ResultsSheet:
         for key, constant in constants.items():
             self._constant(key, constant)
         self.page.section("Results")
-        for made in _in_order(model):
+        ordered = _in_order(model)
+        # All are named before any is written: a year may ask for the year before of what stands further down.
+        row = self.page.row
+        for made in ordered:
+            row += len(self._name_quantity(made.name, made.unit, row))
+        for made in ordered:
             self._derived(made)
 
     def status(self, name: str) -> str:
@@ -139,9 +144,9 @@ class ResultsSheet:
         return float(np.asarray(array.values)[index])
 
     def _name_cells(
-        self, name: str, dims: tuple[str, ...], value: Callable[[Labels, Labels], float]
+        self, name: str, dims: tuple[str, ...], value: Callable[[Labels, Labels], float], row: int
     ) -> list[Expression]:
-        """Name the cells in base units of the rows to come, which hold a value by scenario and labels."""
+        """Name the cells in base units of the rows from `row` on, which hold a value by scenario and labels."""
 
         def cell(scenario: Labels, letters: str, rows: Iterator[int], place: Place) -> Term:
             labels = {dim: self.coords[dim][at] for dim, at in place.items()}
@@ -151,14 +156,14 @@ class ResultsSheet:
 
         sizes = {dim: len(self.coords[dim]) for dim in dims}
         return [
-            Expression.of(sizes, functools.partial(cell, scenario, _letters(base), itertools.count(self.page.row)))
+            Expression.of(sizes, functools.partial(cell, scenario, _letters(base), itertools.count(row)))
             for _, scenario, _, base in self._columns()
         ]
 
-    def _name_quantity(self, name: str, unit: str) -> list[Labels]:
-        """Name the cells of a quantity, and return the labels of its rows."""
+    def _name_quantity(self, name: str, unit: str, row: int) -> list[Labels]:
+        """Name the cells of a quantity, from a row on, and return the labels of its rows."""
         rows, factor = self._rows(name), base_factor(unit)
-        found = self._name_cells(name, tuple(rows[0]), lambda *at: self._value(name, *at) * factor)
+        found = self._name_cells(name, tuple(rows[0]), lambda *at: self._value(name, *at) * factor, row)
         for cells, expression in zip(self._cells, found, strict=True):
             cells[name] = expression
         return rows
@@ -189,7 +194,7 @@ class ResultsSheet:
         made, page = self._model.assumptions[name], self.page
         said = _Row(name, made.unit, made.long_name, how="point of an assumption", source=made.source)
         unit = self._inputs.points[(name,)].unit
-        for labels in self._name_quantity(name, made.unit):
+        for labels in self._name_quantity(name, made.unit, self.page.row):
             looked_up = self.units.looked_up(f"${_letters(self._first - 1)}{page.row}")
             factor = self._begin(said, labels, looked_up, unit)
             for _, scenario, shown, base in self._columns():
@@ -211,7 +216,7 @@ class ResultsSheet:
         finite = math.isfinite(number)
         # Infinity is the largest number that a cell can hold.
         value, base_value = min(max(constant.value, -LARGEST), LARGEST), number if finite else LARGEST
-        self._constants[key] = self._name_cells(name, (), lambda *_: base_value)
+        self._constants[key] = self._name_cells(name, (), lambda *_: base_value, page.row)
         how = "constant of an equation" if finite else "no limit: the largest number that a cell holds"
         factor = self._begin(_Row(name, unit, how=how, source=""), {}, self.units.factor(unit))
         for _, _, shown, base in self._columns():
@@ -221,7 +226,7 @@ class ResultsSheet:
 
     def _derived(self, made: Equation) -> None:
         page, name, start = self.page, made.name, self.page.row
-        rows = self._name_quantity(name, made.unit)
+        rows = self._rows(name)
         formulas = self._formulas(made)
         touched = sorted({name, *made.inputs} & (self.frozen.keys() | self._after_frozen.keys()) - {name})
         if name not in self.frozen and touched:
@@ -259,10 +264,7 @@ class ResultsSheet:
         """The formulas of a quantity in one scenario, each compared with what the model has."""
         cells = self._cells[scenario]
         own = cells[made.name]
-        inputs = {
-            name: cells[name] if name in cells else self._constants[_key(name, made.constants[name])][scenario]
-            for name in made.inputs
-        }
+        inputs = {name: self._input(name, made, scenario) for name in made.inputs}
         step = functools.partial(self.steps.add, made.name, _title(self.scenarios[scenario]))
         written = translated(made, inputs, Workspace(own.at, step))
         if set(written.dims) - set(own.dims):
@@ -277,6 +279,18 @@ class ResultsSheet:
             return term
 
         return Expression.of(own.lengths, checked)
+
+    def _input(self, name: str, made: Equation, scenario: int) -> Expression:
+        """Cells of what an equation asks for: of a quantity, of a constant, or of the label before."""
+        cells = self._cells[scenario]
+        if name in cells:
+            return cells[name]
+        lag = self._model.graph.lags.get(name)
+        if lag is None:
+            return self._constants[_key(name, made.constants[name])][scenario]
+        constant = None if lag.start in cells else lag.constant
+        start = cells[lag.start] if constant is None else self._constants[_key(lag.start, constant)][scenario]
+        return cells[lag.of].previous(lag.over, start)
 
 
 def _in_order(model: Model) -> list[Equation]:

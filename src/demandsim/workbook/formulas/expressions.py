@@ -88,6 +88,15 @@ class Expression:
 
         return Expression.of(self.lengths, moved)
 
+    def previous(self, dim: str, start: Expression) -> Expression:
+        """Take, at each label of a dim, the term at the label before, and `start` at the first."""
+        self._along(dim)
+
+        def before(place: dict[str, int]) -> Term:
+            return self.at({**place, dim: place[dim] - 1}) if place[dim] else start.at(place)
+
+        return Expression.of({**start.lengths, **self.lengths}, before)
+
     def taken(self, dim: str, index: int) -> Expression:
         """Keep one label of a dim, which goes away."""
         outer, length = self._along(dim), self.lengths[dim]
