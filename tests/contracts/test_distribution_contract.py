@@ -72,6 +72,12 @@ SKEWED = np.random.default_rng(7).gamma(0.7, size=300)
 JOINTS = (np.sort(SKEWED)[1:] + np.sort(SKEWED)[:-1]) / 2
 ABOVE_4 = stats.truncnorm(-1, math.inf, 5)
 
+#: Mean and sd of a standard normal clipped to -1 and 1.5.
+_LEFT, _RIGHT = stats.norm.cdf(-1), stats.norm.sf(1.5)
+_MEAN = -_LEFT + 1.5 * _RIGHT + stats.norm.pdf(-1) - stats.norm.pdf(1.5)
+_SQUARE = _LEFT + 2.25 * _RIGHT + (1 - _LEFT - _RIGHT) - stats.norm.pdf(-1) - 1.5 * stats.norm.pdf(1.5)
+CLIPPED = _MEAN, math.sqrt(_SQUARE - _MEAN**2)
+
 ROWS = [
     Row("normal by interval", lambda: dist.normal(8, 12), lambda: stats.norm(10, 2 / Z90)),
     Row("normal by moments", lambda: dist.normal(mean=-3, sd=0.01), lambda: stats.norm(-3, 0.01)),
@@ -138,6 +144,14 @@ ROWS = [
         discrete=True,
     ),
     Row("empirical", lambda: dist.empirical([3, 1, 2, 2]), mean=2, sd=0.5**0.5, discrete=True, density=False),
+    Row(
+        "empirical, weighted",
+        lambda: dist.empirical([3, 1, 2], weights=[1, 0, 3]),
+        mean=2.25,
+        sd=math.sqrt(3) / 4,
+        discrete=True,
+        density=False,
+    ),
     Row(
         "empirical, many",
         lambda: dist.empirical(SKEWED),
@@ -240,6 +254,71 @@ ROWS = [
         lambda: dist.mixture([gap(), dist.truncated(dist.normal(mean=5, sd=1), lower=4)]),
         mean=(8 + ABOVE_4.mean()) / 2,
         sd=math.sqrt((1 / 12 + 100 * 3 / 16 + ABOVE_4.var()) / 2 + (8 - ABOVE_4.mean()) ** 2 / 4),
+    ),
+    Row("weibull by interval", lambda: dist.weibull(2, 8)),
+    Row(
+        "weibull by shape",
+        lambda: dist.weibull(shape=1.5, scale=2),
+        lambda: stats.weibull_min(1.5, scale=2),
+    ),
+    Row("pareto by interval", lambda: dist.pareto(1, 3)),
+    Row("pareto by tail", lambda: dist.pareto(shape=3, least=2), lambda: stats.pareto(3, scale=2)),
+    Row("bernoulli", lambda: dist.bernoulli(0.3), lambda: stats.bernoulli(0.3), discrete=True),
+    Row("binomial", lambda: dist.binomial(10, 0.3), lambda: stats.binom(10, 0.3), discrete=True),
+    Row("poisson", lambda: dist.poisson(3.5), lambda: stats.poisson(3.5), discrete=True),
+    Row(
+        "clipped",
+        lambda: dist.clipped(dist.normal(mean=0, sd=1), -1, 1.5),
+        mean=CLIPPED[0],
+        sd=CLIPPED[1],
+        density=False,
+    ),
+    Row(
+        "clipped, one side",
+        lambda: dist.clipped(dist.normal(mean=0, sd=1), lower=0),
+        mean=1 / math.sqrt(2 * math.pi),
+        sd=math.sqrt(0.5 - 1 / (2 * math.pi)),
+        density=False,
+    ),
+    Row(
+        "rounded",
+        # Halves go up: what is at most k rounds from below k + 1/2.
+        lambda: dist.rounded(stats.expon(scale=4)),
+        mean=math.exp(-0.125) / (1 - math.exp(-0.25)),
+        sd=math.sqrt(
+            math.exp(-0.125) * (1 + math.exp(-0.25)) / (1 - math.exp(-0.25)) ** 2
+            - math.exp(-0.25) / (1 - math.exp(-0.25)) ** 2
+        ),
+        discrete=True,
+        density=False,
+    ),
+    Row(
+        "rounded to a step",
+        # Sheppard's correction, exact to exp(-2 * pi**2 * 64).
+        lambda: dist.rounded(dist.normal(mean=3, sd=2), step=0.25),
+        mean=3,
+        sd=math.hypot(2, 0.25 / math.sqrt(12)),
+        discrete=True,
+        density=False,
+    ),
+    Row(
+        "normal of uncertain mean",
+        lambda: dist.normal(mean=dist.normal(mean=1, sd=3), sd=4),
+        lambda: stats.norm(1, 5),
+        u_error=1e-9,
+    ),
+    Row(
+        "poisson of uncertain mean",
+        lambda: dist.poisson(mean=dist.gamma(mean=4, sd=2)),
+        lambda: stats.nbinom(4, 0.5),
+        u_error=1e-9,
+        discrete=True,
+    ),
+    Row(
+        "normal of two means",
+        lambda: dist.normal(mean=dist.discrete([0, 4], weights=[3, 1]), sd=1),
+        mean=1,
+        sd=math.sqrt(1 + 3),
     ),
     Row("scipy, frozen", lambda: stats.weibull_min(1.5, scale=2), lambda: stats.weibull_min(1.5, scale=2)),
     Row("scipy, heavy", lambda: stats.pareto(3, scale=2), lambda: stats.pareto(3, scale=2)),
@@ -492,5 +571,6 @@ def test_no_draw_depends_on_its_neighbours(row):
 def test_every_constructor_has_a_row():
     families = {row.distribution.family for row in ROWS}
     assert (
-        set(dist.__all__) - {"Distribution", "as_distribution", "parse_distribution", "scipy_distribution"} <= families
+        set(dist.__all__) - {"Distribution", "as_distribution", "by", "parse_distribution", "scipy_distribution"}
+        <= families
     )

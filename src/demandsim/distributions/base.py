@@ -13,6 +13,7 @@ import numpy.typing as npt
 from demandsim._system import Array
 from demandsim.distributions.format import format_value, is_labelled
 from demandsim.distributions.inversion import QuantileTable, tabulate
+from demandsim.errors import DistributionError, check_whole, shorten
 
 __all__ = ["Distribution", "Law", "format_value", "is_labelled", "normal_scores", "standard_normal"]
 
@@ -47,6 +48,10 @@ class Law(Protocol):
 
     def logpdf(self, x: Array) -> Array:
         """Logarithm of the density (of the probability, if discrete) at `x`."""
+
+    def atoms(self) -> dict[float, float]:
+        """Values that have a probability of their own, as far as they are finitely many."""
+        return {}
 
     def mean(self) -> float:
         """Expected value."""
@@ -165,6 +170,21 @@ class Distribution:
         """
         return all(law.support()[0] == law.support()[1] for law in self.laws)
 
+    @property
+    def atoms(self) -> Any:
+        """Values with a probability of their own, and how much: those of a list, and what clipping piles up.
+
+        A list of them, one by label, where it has labels; empty for continuous laws and for endlessly many values.
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.discrete([5, 6], weights=[1, 3]).atoms
+        {5.0: 0.25, 6.0: 0.75}
+        """
+        found = [law.atoms() for law in self.laws]
+        return found if self.dims else found[0]
+
     @functools.cached_property
     def quantile_functions(self) -> tuple[Callable[[Array], Array], ...]:
         """Fast quantile functions, one per element: tabulated where the law's own is slow.
@@ -216,6 +236,64 @@ class Distribution:
         """
         points = np.asarray(x, dtype=np.float64)
         return self._each(lambda law: np.reshape(law.logpdf(points.ravel()), points.shape))
+
+    def sample(self, draws: int = 1000, *, seed: int | None = None) -> Any:
+        """Draw independent values, for a quick look; in a model every assumption is drawn by it.
+
+        Parameters
+        ----------
+        draws : int, default 1000
+        seed : int, optional
+            Fresh entropy if not given.
+
+        Returns
+        -------
+        array of shape (draws,); or DataArray with `dims` and ``draw``, for an indexed distribution
+
+        Examples
+        --------
+        >>> from demandsim import distributions as dist
+        >>> dist.uniform(2, 4).sample(3, seed=1).round(3)
+        array([3.024, 3.901, 2.288])
+        """
+        count = check_whole("draws", draws)
+        u = np.random.default_rng(seed).uniform(2.0**-54, 1.0 - 2.0**-53, (len(self.laws), count))
+        values = np.array([made(row) for made, row in zip(self.quantile_functions, u, strict=True)])
+        if not self.dims:
+            return values[0]
+        import xarray as xr
+
+        coords = {dim: list(labels) for dim, labels in self.coords.items()}
+        return xr.DataArray(values.reshape(*self.shape, count), dims=(*self.dims, "draw"), coords=coords)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the density with its 90% interval and median, or one curve a label; needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            The current ones by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from demandsim.distributions.sparkline import plotted
+
+        return plotted(self, ax)
+
+    #: Arrays leave arithmetic to the distribution, which refuses it.
+    __array_ufunc__ = None
+
+    def _no_arithmetic(self, *other: Any) -> Any:
+        raise DistributionError(
+            f"{shorten(str(self))} is a distribution and no number to compute with; make an assumption of it, and an "
+            "equation of what follows: @ds.equation(unit=...) def y(x): return 8 * x. For a quick look compute with "
+            ".sample()"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = _no_arithmetic
 
     def median(self) -> Any:
         """Value with as much probability below as above."""

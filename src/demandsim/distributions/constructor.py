@@ -21,6 +21,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.compound import compound_law
 from demandsim.distributions.format import is_labelled, labels_along
 from demandsim.errors import DistributionError, shorten
 
@@ -31,6 +32,7 @@ __all__ = [
     "bound",
     "by_interval",
     "central_z",
+    "certain",
     "check_finite",
     "check_interval",
     "check_moments",
@@ -145,6 +147,7 @@ def constructor[**P](
     def decorate(solve: Callable[P, Law]) -> Callable[P, Distribution]:
         family, signature = solve.__name__, inspect.signature(solve)
         kinds = signature.parameters.values()
+        numeric = frozenset(signature.parameters) - frozenset(read or {})
         plain = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in named)
         required = {p.name for p in kinds if p.default is p.empty}
 
@@ -164,7 +167,12 @@ def constructor[**P](
                     said[name] = found
             if interval is not None and "prob" not in said and not said.keys().isdisjoint(("low", "factor")):
                 said["prob"] = interval
-            return _built(family, solve, plain, {name: said[name] for name in signature.parameters if name in said})
+            return _built(
+                family,
+                functools.partial(_law, solve, numeric),
+                plain,
+                {name: said[name] for name in signature.parameters if name in said},
+            )
 
         make.__signature__ = signature.replace(return_annotation="Distribution")  # type: ignore[attr-defined]
         make.__annotations__ = {**solve.__annotations__, "return": "Distribution"}
@@ -200,6 +208,16 @@ def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said:
     return dataclasses.replace(shell, laws=tuple(laws))
 
 
+def _law(solve: Callable[..., Law], numeric: frozenset[str], /, **said: Any) -> Law:
+    """The law of one element; where parameters are uncertain themselves, over all that they can be."""
+    unsure = {
+        name: value.laws[0] for name, value in said.items() if name in numeric and isinstance(value, Distribution)
+    }
+    if not unsure:
+        return solve(**said)
+    return compound_law(solve, {name: value for name, value in said.items() if name not in unsure}, unsure)
+
+
 def _solved(solve: Callable[..., Law], said: Mapping[str, Any], shell: Distribution, where: str) -> Law:
     try:
         with np.errstate(all="ignore"):
@@ -211,7 +229,9 @@ def _solved(solve: Callable[..., Law], said: Mapping[str, Any], shell: Distribut
 
 
 def _number(family: str, name: str, value: Any) -> Any:
-    """Read a number, or a DataArray of numbers as a copy that nobody else can change."""
+    """Read a number, a distribution of it, or a DataArray of numbers as a copy that nobody else can change."""
+    if isinstance(value, Distribution):
+        return value if value.dims or not value.is_constant else float(value.median())
     if is_labelled(value):
         return _labelled_numbers(family, name, value)
     if isinstance(value, np.ndarray) and value.ndim:
@@ -221,7 +241,7 @@ def _number(family: str, name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise DistributionError(f"{family}: {name} must be a number, not {shorten(repr(value))}")
+        raise DistributionError(f"{family}: {name} must be a number or a distribution, not {shorten(repr(value))}")
     try:
         return float(value)
     except OverflowError:
@@ -314,9 +334,17 @@ def numbers_of(name: str, values: Any) -> Array:
     return array
 
 
+def certain(family: str, name: str, value: Any) -> Any:
+    """Read a number that cannot be uncertain itself."""
+    found = _number(family, name, value)
+    if isinstance(found, Distribution):
+        raise DistributionError(f"{family}: {name} must be a number, not {shorten(str(found))}")
+    return found
+
+
 def bound(family: str, name: str, value: Any) -> Any:
     """Read a `lower` or `upper` bound; one at its own infinity is none."""
-    found = _number(family, name, value)
+    found = certain(family, name, value)
     infinite = isinstance(found, float) and found == (-math.inf if name == "lower" else math.inf)
     return None if infinite else found
 

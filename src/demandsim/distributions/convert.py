@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.distributions.base import Distribution, Law, is_labelled
+from demandsim.distributions.by_label import by_label
 from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
 from demandsim.distributions.foreign import ObjectLaw
 from demandsim.distributions.frozen import law_of, named_in_scipy
@@ -196,6 +197,41 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
         f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
         "it has no quantile function ('ppf' or 'icdf')"
     )
+
+
+def by(dim: str, values: Mapping[Any, Any]) -> Distribution:
+    """Another distribution, or a known value, for each label along a dim: actuals, then a forecast.
+
+    Parameters
+    ----------
+    dim : str
+        Such as ``"year"``.
+    values : mapping of label to distribution or number
+        Anything that `as_distribution` takes, without dims of its own.
+
+    Returns
+    -------
+    Distribution
+        With the dim `dim`; independent from label to label, unless the model correlates them.
+
+    Raises
+    ------
+    DistributionError
+        If there is no label, or one is given what is no distribution of a single number.
+
+    Examples
+    --------
+    >>> from demandsim.distributions import lognormal
+    >>> tokens = by("year", {2024: 4e12, 2025: 6.3e13, 2026: lognormal(1e14, 4e14)})
+    >>> tokens.ppf(0.95).values
+    array([4.0e+12, 6.3e+13, 4.0e+14])
+    """
+    if not isinstance(values, Mapping):
+        raise DistributionError("by: give a mapping of label to distribution, such as {{2024: 4, 2025: normal(5, 7)}}")
+    return by_label(dim, list(values), [as_distribution(value) for value in values.values()])
+
+
+register("by", by)
 
 
 def as_part(family: str, name: str, value: Any) -> Distribution:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,71 +11,11 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
-from demandsim.distributions.constructor import constructor, listed, numbers_of
+from demandsim.distributions.constructor import certain, constructor, listed, numbers_of
+from demandsim.distributions.step_law import StepLaw, root_mean_square, step_law
 from demandsim.errors import DistributionError
 
-__all__ = ["PolylineLaw", "StepLaw", "constant", "discrete", "empirical", "shares_of"]
-
-
-def _root_mean_square(deviations: Array, shares: Array) -> float:
-    # Scaled, so that the squares of very large or small numbers stay within a double.
-    scale = float(np.max(np.abs(deviations)))
-    return scale * math.sqrt(float(np.sum((deviations / scale) ** 2 * shares))) if scale > 0 else 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class StepLaw(Law):
-    """Finitely many values; the quantile function is a staircase.
-
-    Parameters
-    ----------
-    values : array
-        Increasing.
-    shares : array
-        Probability of each, positive.
-    """
-
-    values: Array
-    shares: Array
-    kind: str = "discrete"
-
-    @functools.cached_property
-    def _levels(self) -> Array:
-        total = np.cumsum(self.shares)
-        return np.asarray(total / total[-1])
-
-    def fast(self) -> Callable[[Array], Array]:
-        """The quantile function itself."""
-        return self.ppf
-
-    def ppf(self, u: Array) -> Array:
-        """Quantiles at `u`."""
-        found: Array = self.values[np.searchsorted(self._levels[:-1], u, side="left")]
-        return found
-
-    def cdf(self, x: Array) -> Array:
-        """Probability of at most `x`."""
-        found: Array = np.concatenate([[0.0], self._levels])[np.searchsorted(self.values, x, side="right")]
-        return found
-
-    def logpdf(self, x: Array) -> Array:
-        """Logarithm of the probability of `x` itself."""
-        place = np.clip(np.searchsorted(self.values, x), 0, self.values.size - 1)
-        share = np.where(self.values[place] == x, self.shares[place], 0.0)
-        with np.errstate(divide="ignore"):
-            return np.log(share)
-
-    def mean(self) -> float:
-        """Expected value."""
-        return float(np.sum(self.values * self.shares))
-
-    def std(self) -> float:
-        """Standard deviation."""
-        return _root_mean_square(self.values - self.mean(), self.shares) if self.values.size > 1 else 0.0
-
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest possible value."""
-        return float(self.values[0]), float(self.values[-1])
+__all__ = ["PolylineLaw", "constant", "discrete", "empirical", "shares_of"]
 
 
 def shares_of(weights: Any, count: int, what: str) -> Array:
@@ -90,14 +29,7 @@ def shares_of(weights: Any, count: int, what: str) -> Array:
     return np.asarray(shares / shares.sum())
 
 
-def step_law(values: Array, shares: Array) -> StepLaw:
-    """The law of values in any order, with repetitions."""
-    unique, place = np.unique(values, return_inverse=True)
-    total = np.bincount(place, weights=shares)
-    return StepLaw(unique[total > 0], total[total > 0])
-
-
-@constructor()
+@constructor(read={"value": certain})
 def constant(value: Any) -> Law:
     """A value that is sure.
 
@@ -192,7 +124,7 @@ class PolylineLaw(Law):
         centred = self.values - self.mean()
         middles, halves = (centred[1:] + centred[:-1]) / 2, np.diff(centred) / math.sqrt(12)
         shares = np.diff(self.levels)
-        return _root_mean_square(np.concatenate([middles, halves]), np.concatenate([shares, shares]))
+        return root_mean_square(np.concatenate([middles, halves]), np.concatenate([shares, shares]))
 
     def support(self) -> tuple[float, float]:
         """Smallest and largest possible value."""
@@ -205,14 +137,16 @@ def _switch(family: str, name: str, value: Any) -> bool | None:
     return bool(value) or None
 
 
-@constructor(read={"data": listed, "interpolate": _switch})
-def empirical(data: Sequence[float], *, interpolate: bool = False) -> Law:
+@constructor(read={"data": listed, "weights": listed, "interpolate": _switch})
+def empirical(data: Sequence[float], weights: Sequence[float] | None = None, *, interpolate: bool = False) -> Law:
     """The distribution of data: each value as likely as it occurs.
 
     Parameters
     ----------
     data : sequence of float
         Observations, in any order.
+    weights : sequence of float, optional
+        How much each counts, such as the size of what was sampled; all alike by default.
     interpolate : bool, default False
         Join the sorted values by straight lines, so that values in between occur as well.
 
@@ -223,7 +157,12 @@ def empirical(data: Sequence[float], *, interpolate: bool = False) -> Law:
     Raises
     ------
     DistributionError
-        If there is no data, it is not finite, or fewer than two different values are interpolated.
+        If there is no data, it is not finite, the weights do not fit it, or fewer than two different values are
+        interpolated.
+
+    Notes
+    -----
+    Joined values have the weight between two neighbours that half of each has: the line starts at the least value.
 
     Examples
     --------
@@ -232,11 +171,19 @@ def empirical(data: Sequence[float], *, interpolate: bool = False) -> Law:
     >>> empirical([3, 1, 2, 2], interpolate=True).ppf([0.2, 0.5, 0.9]).round(3)
     array([1.6, 2. , 2.7])
     """
-    values = np.sort(numbers_of("data", data))
+    given = numbers_of("data", data)
+    order = np.argsort(given, kind="stable")
+    values, shares = given[order], shares_of(weights, given.size, "observations")[order]
+    if weights is not None:
+        values, shares = values[shares > 0], shares[shares > 0]
     if not interpolate:
-        return step_law(values, np.full(values.size, 1.0 / values.size))
+        return step_law(values, shares)
     if values[0] == values[-1]:
         raise DistributionError("interpolation needs at least two different values")
     if not math.isfinite(values[-1] - values[0]):
         raise DistributionError("its values are too far apart for a double")
-    return PolylineLaw(values, np.linspace(0.0, 1.0, values.size))
+    if weights is None:
+        return PolylineLaw(values, np.linspace(0.0, 1.0, values.size))
+    # Between two neighbours lies half of the weight of each; what the ends have outside goes to all.
+    levels = np.concatenate([[0.0], np.cumsum((shares[1:] + shares[:-1]) / 2)])
+    return PolylineLaw(values, levels / levels[-1])

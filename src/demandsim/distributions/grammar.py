@@ -9,7 +9,8 @@
 
 Names are those of the constructors, ``scipy`` for a distribution of scipy by name, and ``by`` for a
 parameter with dims: ``lognormal(by("year", [1, 2]), by("year", [4, 8]))``, with the coordinates of
-``year`` given elsewhere in the study.
+``year`` given elsewhere in the study. Its values may be distributions, each of its label:
+``by("year", [1.5, 2, lognormal(2, 4)])``, known until now and forecast from then on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demandsim.distributions.base import Distribution
+from demandsim.distributions.by_label import by_label
 from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import DistributionError, did_you_mean, shorten
 
@@ -168,6 +170,9 @@ class _Reader:
                 )
             if dims.count(dim) > 1:
                 raise DistributionError(f"by: dim '{dim}' is named twice")
+        if isinstance(values, list) and any(isinstance(value, Distribution) for value in values) and len(dims) == 1:
+            parts = [v if isinstance(v, Distribution) else CONSTRUCTORS["constant"].make(v) for v in values]
+            return by_label(dims[0], self.coords[dims[0]], parts)
         try:
             array = np.array(values)
         except ValueError:

@@ -61,7 +61,7 @@ def why_fixed(distribution: Distribution) -> str:
     if distribution.is_constant:
         return "sure"
     known = CONSTRUCTORS.get(distribution.family)
-    if known is None or not known.moved_by:
+    if known is None or not known.moved_by or distribution.parts:
         return "no_interval"
     return "by_quantiles" if known.moved_by == "quantiles" and distribution.dims else ""
 

@@ -13,9 +13,10 @@ from demandsim._system import Array
 from demandsim.distributions.base import Law
 from demandsim.distributions.constructor import constructor, listed, sound
 from demandsim.distributions.convert import as_distributions
-from demandsim.distributions.empirical import StepLaw, shares_of
+from demandsim.distributions.empirical import shares_of
 from demandsim.distributions.frozen import ScipyLaw, law_of
-from demandsim.distributions.mixture import mixture_law
+from demandsim.distributions.mixture_law import mixture_law
+from demandsim.distributions.step_law import StepLaw
 from demandsim.errors import DistributionError, check_known
 
 __all__ = ["pooled"]

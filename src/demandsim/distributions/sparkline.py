@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import html
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim._system import Array, printable
-from demandsim.units.format import brief, label_text
+from demandsim.units.format import brief, label_text, percent
 
 if TYPE_CHECKING:
     from demandsim.distributions.base import Distribution, Law
 
-__all__ = ["distribution_html", "percentiles", "sparkline"]
+__all__ = ["distribution_html", "percentiles", "plotted", "sparkline"]
 
 #: Steps of the axis, and the share of draws at each end that is not drawn.
 _STEPS = 64
@@ -133,6 +133,29 @@ def percentiles(distribution: Distribution, prob: float = 0.9, divisor: float = 
     return found
 
 
+def plotted(distribution: Distribution, ax: Any = None) -> Any:
+    """Draw the density into axes of matplotlib: one curve a label, or one with its interval and median."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.gca()
+    laws = distribution.laws[:_CURVES]
+    for (label, _), law in zip(percentiles(distribution), laws, strict=False):
+        low, high = _clipped(law)
+        edges = np.linspace(low, high, 4 * _STEPS + 1)
+        heights, middles = _masses(law, edges) / np.diff(edges), (edges[1:] + edges[:-1]) / 2
+        (line,) = ax.plot(middles, heights, label=label or str(distribution))
+        if len(laws) == 1:
+            left, middle, right = law.ppf(np.array([0.05, 0.5, 0.95]))
+            inside = (middles >= left) & (middles <= right)
+            ax.fill_between(middles[inside], heights[inside], color=line.get_color(), alpha=0.25)
+            ax.axvline(middle, color=line.get_color(), linewidth=1)
+    ax.set_ylim(bottom=0)
+    if len(laws) > 1:
+        ax.legend()
+    return ax
+
+
 def distribution_html(distribution: Distribution) -> str:
     """Show a distribution in a notebook: what was said, its density, and its percentiles.
 
@@ -152,4 +175,13 @@ def distribution_html(distribution: Distribution) -> str:
     )
     more = f"<p>and {len(rows) - _LABELS} more</p>" if len(rows) > _LABELS else ""
     head = "<tr><th></th><th>P5</th><th>P50</th><th>P95</th></tr>"
-    return f"<div>{said}<br>{sparkline(distribution, 320, 80)}<table>{head}{cells}</table>{more}</div>"
+    table = f"<table>{head}{cells}</table>{more}{_piled_up(distribution)}"
+    return f"<div>{said}<br>{sparkline(distribution, 320, 80)}{table}</div>"
+
+
+def _piled_up(distribution: Distribution) -> str:
+    """Say how much lies on single values, where that is not all there is."""
+    if distribution.dims or distribution.laws[0].kind != "mixed":
+        return ""
+    told = "; ".join(f"{percent(share, 1)} at exactly {brief(value, 4)}" for value, share in distribution.atoms.items())
+    return f"<p>{told}</p>" if told else ""

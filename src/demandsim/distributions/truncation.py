@@ -17,8 +17,9 @@ from demandsim._system import Array
 from demandsim.distributions.base import Law
 from demandsim.distributions.constructor import Number, bound, constructor, sound
 from demandsim.distributions.convert import as_part
-from demandsim.distributions.empirical import PolylineLaw, StepLaw
-from demandsim.distributions.mixture import MixtureLaw, mixture_law
+from demandsim.distributions.empirical import PolylineLaw
+from demandsim.distributions.mixture_law import MixtureLaw, mixture_law
+from demandsim.distributions.step_law import StepLaw
 from demandsim.errors import DistributionError
 
 __all__ = ["TruncatedLaw", "truncated"]

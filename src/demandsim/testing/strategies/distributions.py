@@ -105,6 +105,11 @@ _REAL: dict[str, Builder] = {
     **_POSITIVE,
     **{name: made for name, made in _asked_for("real").items() if CONSTRUCTORS[name].support == "real"},
     "constant": lambda draw, c, w: menu.constant(c * draw(_SIGNS)),
+    "bernoulli": lambda draw, c, w: menu.bernoulli(w),
+    "poisson": lambda draw, c, w: menu.poisson(min(c, 1e3)),
+    "binomial": lambda draw, c, w: menu.binomial(draw(st.integers(1, 9)), w),
+    "clipped": lambda draw, c, w: menu.clipped(menu.normal(mean=c, sd=c * w), lower=c * draw(_SIGNS) * (1 - w)),
+    "rounded": lambda draw, c, w: menu.rounded(menu.normal(mean=c * draw(_SIGNS), sd=c * w), step=c * w),
     "discrete": lambda draw, c, w: menu.discrete([-c, 0, c * w]),
 }
 _MENUS = {"real": _REAL, "positive": _POSITIVE, "unit": _UNIT}
