@@ -68,12 +68,11 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
         for name in graph.order:
             made = graph.equations[name]
             bare, bare_varying = _bare_try(made, base, layout, varying)
-            try:
-                result, found = labelled_run(made, base, layout, varying)
-            except LostLabelsError:
-                if bare is None:
-                    raise
+            if bare is not None and not bare_varying.dims:
+                # There is no label that the bare run could have lost.
                 result, found = bare, bare_varying
+            else:
+                result, found = _labelled_try(made, base, layout, varying, bare)
             same = bare is not None and bare_varying == found and np.array_equal(bare, result, equal_nan=True)
             varying[name] = found
             steps.append(Step(made, elementwise=same))
@@ -81,6 +80,18 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
             result.flags.writeable = False
             base[name] = result
     return tuple(steps), varying
+
+
+def _labelled_try(
+    made: Equation, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying], bare: Array | None
+) -> tuple[Array, Varying]:
+    """The result on labelled arrays; where it loses the labels, that on bare ones, if there is one."""
+    try:
+        return labelled_run(made, base, layout, varying)
+    except LostLabelsError:
+        if bare is None:
+            raise
+        return bare, Varying.union([varying[name] for name in made.inputs if name in base])
 
 
 def _bare_try(
@@ -102,13 +113,15 @@ def _check_draws_apart(
     step: Step, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying], together: Array
 ) -> None:
     """Every draw must be computed from itself alone, or blocks and chains would leak into results."""
+    inputs = {name: base[name] for name in step.equation.inputs if name in base}
     for place in range(len(_PROBES)):
-        alone = {n: v[..., place : place + 1] if varying[n].random else v for n, v in base.items()}
+        alone = {n: v[..., place : place + 1] if varying[n].random else v for n, v in inputs.items()}
         single, _ = step.run(alone, layout, varying)
         expected = together[..., place : place + 1] if together.shape[-1] > 1 else together
         # Not to the last bit: a sum over many years may round otherwise for one draw than for several.
-        if single.shape != expected.shape or not np.allclose(
-            single, expected, rtol=1e-9, atol=1e-9 * _typical(together), equal_nan=True
+        if not np.array_equal(single, expected, equal_nan=True) and (
+            single.shape != expected.shape
+            or not np.allclose(single, expected, rtol=1e-9, atol=1e-9 * _typical(together), equal_nan=True)
         ):
             again, _ = step.run(base, layout, varying)
             if not np.array_equal(again, together, equal_nan=True):

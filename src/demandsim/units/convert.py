@@ -8,12 +8,22 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import UnitError, did_you_mean, shorten
+from demandsim.units.quantity import Dimension
 from demandsim.units.registry import CURRENCIES, counted, registry
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["base_factor", "base_unit", "check_unit", "conversion_factor", "convert", "parsed", "same_dimension"]
+__all__ = [
+    "base_factor",
+    "base_unit",
+    "check_unit",
+    "conversion_factor",
+    "convert",
+    "dimension_of",
+    "parsed",
+    "same_dimension",
+]
 
 #: What most misspelt units were meant to be.
 _COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
@@ -148,6 +158,18 @@ def base_factor(unit: str) -> float:
     return float(quantity.magnitude)
 
 
+@functools.lru_cache(maxsize=4096)
+def dimension_of(unit: str) -> Dimension:
+    """Return the exponents of the base dimensions of a unit, by their names.
+
+    Examples
+    --------
+    >>> dimension_of("token/day")
+    (('[time]', -1.0), ('[token]', 1.0))
+    """
+    return tuple(sorted((name, float(power)) for name, power in parsed(unit).dimensionality.items() if power))
+
+
 def base_unit(unit: str) -> str:
     """Return the coherent base unit of a unit, as text.
 
@@ -162,7 +184,7 @@ def base_unit(unit: str) -> str:
 
 def same_dimension(one: str, other: str) -> bool:
     """Tell whether two units measure the same dimension."""
-    return bool(parsed(one).dimensionality == parsed(other).dimensionality)
+    return dimension_of(one) == dimension_of(other)
 
 
 def conversion_factor(unit: str, to: str) -> float:
