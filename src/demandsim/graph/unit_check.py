@@ -18,8 +18,7 @@ from demandsim.distributions.base import is_labelled
 from demandsim.errors import DimensionError, equation_of
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.result import check_numbers, computed
-from demandsim.units.convert import parsed, same_dimension
-from demandsim.units.convert import dimension_of, parsed
+from demandsim.units.convert import dimension_of, parsed, same_dimension
 from demandsim.units.quantity import Dimension, Quantity
 from demandsim.units.registry import registry
 
@@ -47,28 +46,16 @@ def check_units(graph: Graph, points: Mapping[str, Any], units: Mapping[str, str
         If an equation mixes dimensions, or returns another than it declares; the message names it.
     """
     _check_starts(graph, units)
-    quantities: Quantities = {name: _quantity(value, units[name]) for name, value in points.items()}
-    for name in graph.order:
-        made = graph.equations[name]
-        inputs = _inputs(made, quantities)
-        try:
-            quantities[name] = _run(made, inputs)
-        except _MismatchError as mismatch:
-            inside = str(mismatch.equation) if mismatch.equation in graph.written else made.name
-            if inside != name or graph.written[name] is not made:
-                made, inputs = graph.written[inside], _asked(graph, graph.written[inside], quantities)
-                raise DimensionError(_message(made, inputs, str(mismatch))) from None
-            raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
     measured = {name: _measured(value, dimension_of(units[name])) for name, value in points.items()}
     of = {**units, **{name: made.unit for name, made in graph.equations.items()}}
     with np.errstate(all="ignore"):
         for name in graph.order:
             made = graph.equations[name]
-            found = _quickly(made, measured)
+            # What steps through a loop is left to pint, which says in which of its equations a mistake is.
+            found = _quickly(made, measured) if graph.written[name] is made else None
             if found is None:
-                found = _by_pint(
-                    made, {each: _told(measured[each], of[each]) for each in made.inputs if each in measured}
-                )
+                asked = {each: _told(measured[each], of[each]) for each in made.inputs if each in measured}
+                found = _by_pint(graph, made, asked)
             measured[name] = found
 
 
@@ -122,7 +109,7 @@ def _told(measured: Any, unit: str) -> Any:
     return labelled.copy(data=registry().Quantity(labelled.data.value, _base(unit)))
 
 
-def _by_pint(made: Equation, quantities: Quantities) -> Any:
+def _by_pint(graph: Graph, made: Equation, quantities: Quantities) -> Any:
     """The result as pint finds it.
 
     Raises
@@ -134,6 +121,10 @@ def _by_pint(made: Equation, quantities: Quantities) -> Any:
     try:
         result = _run(made, inputs)
     except _MismatchError as mismatch:
+        inside = str(mismatch.equation) if mismatch.equation in graph.written else made.name
+        if inside != made.name or graph.written[inside] is not made:
+            made, inputs = graph.written[inside], _asked(graph, graph.written[inside], quantities)
+            raise DimensionError(_message(made, inputs, str(mismatch))) from None
         raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
     return result.copy(data=Quantity(_bare(result).magnitude, dimension_of(made.unit)))
 

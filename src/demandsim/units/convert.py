@@ -8,11 +8,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import UnitError, did_you_mean, shorten
-from demandsim.units.quantity import Dimension
 from demandsim.units.registry import CURRENCIES, counted, registry
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from demandsim.units.quantity import Dimension
 
 __all__ = [
     "base_factor",
