@@ -15,20 +15,22 @@ from demandsim.cli._table import Column, laid_out, wrapped
 
 pty = pytest.importorskip("pty", reason="a pseudo-terminal is POSIX's")
 
+#: One worker runs the process whose output all share.
+pytestmark = pytest.mark.xdist_group("terminal")
+
 WIDTHS = (60, 80, 100, 120, 200)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?")
 
 #: Runs commands in a process whose output is a terminal; each prints what it found at every width, and to a pipe.
 SCRIPT = """
-import fcntl, functools, io, struct, sys, termios, warnings
-from demandsim import plots, studies
+import fcntl, io, struct, sys, termios, warnings
+from demandsim import plots
 from demandsim.cli import _output, main
 
 warnings.simplefilter("ignore")
 for name in ("distributions", "fan", "information", "payoffs", "posterior", "shapley", "sobol", "tornado"):
     setattr(plots, name, lambda *_, **__: None)
 plots.save = lambda _, path: path.touch()
-studies.load_study = functools.cache(studies.load_study)
 terminal = sys.stdout
 
 def everywhere(show):
@@ -42,9 +44,9 @@ def everywhere(show):
     terminal.write("\\n@@ 0\\n" + pipe)
 
 _output.Results.print = lambda self, format_, table, *_: everywhere(table)
-for words in %r:
+for at, words in enumerate(%r):
     sys.argv = ["demandsim", *words]
-    terminal.write(f"\\n@@@ {words[0]}\\n")
+    terminal.write(f"\\n@@@ {at}\\n")
     if words[0] in ("show", "explain", "list"):
         def again():
             try:
@@ -61,7 +63,7 @@ for words in %r:
 
 
 def on_a_terminal(calls, folder):
-    """What each command prints at each width: by command and width, lines without styles."""
+    """What each command prints at each width: by its place and width, lines without styles."""
     master, slave = pty.openpty()
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
     child = subprocess.Popen(
@@ -88,44 +90,16 @@ def on_a_terminal(calls, folder):
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", read.decode()).replace("\r\n", "\n")
     found = {}
     for part in text.split("\n@@@ ")[1:]:
-        command, *widths = part.split("\n@@ ")
+        place, *widths = part.split("\n@@ ")
         for one in widths:
             width, _, lines = one.partition("\n")
-            found[command.strip(), int(width)] = lines.splitlines()
+            found[int(place), int(width)] = lines.splitlines()
     return found
-
-
-def test_chinese_fits_as_well(tmp_path):
-    calls = [("show", "guosen-2025-01-evidence"), ("explain", "guosen-2025-01-evidence", "gross_margin"), ("list",)]
-    found = on_a_terminal([(*words, "--locale", "zh") for words in calls], tmp_path)
-    for (command, width), lines in found.items():
-        text = "\n".join(lines)
-        assert re.search("[\u4e00-\u9fff]", text)
-        assert set(NUMBER.findall(text)) == set(NUMBER.findall("\n".join(found[command, 0])))
-        assert not width or all(cell_len(line) <= width for line in lines if len(line.split()) > 1)
 
 
 def words_of(lines):
     """Words as they stand, but for rules, the sign of a folded error and the ends of sentences."""
     return {word for line in lines for word in line.split()} - {"±"}
-
-
-def check(found):
-    commands = {command for command, _ in found}
-    for command in commands:
-        plain = found[command, 0]
-        for width in WIDTHS:
-            lines = [line for line in found[command, width] if set(line) != {"─"}]
-            assert lines
-            assert not any("…" in line for line in lines)
-            too_long = [line for line in lines if cell_len(line) > width]
-            # Only a word that is longer than the terminal.
-            assert all(len(line.split()) == 1 for line in too_long), (command, width, too_long)
-            assert set(NUMBER.findall("\n".join(lines))) == set(NUMBER.findall("\n".join(plain))), (command, width)
-            # Heads of columns that were folded are gone, nothing else is.
-            assert words_of(plain) - words_of(lines) <= {"unit", "MCSE", "of"}, (command, width)
-            assert words_of(lines) <= words_of(plain), (command, width)
-    return commands
 
 
 SMALL = ("--draws", "32", "--chains", "4", "--seed", "1")
@@ -140,11 +114,53 @@ CALLS["guosen-2025-01-evidence"] += [
     ("infer", "guosen-2025-01-evidence", *SMALL, "--observe", "cards@100T=lognormal(median=4e5, factor=2)"),
 ]
 CALLS["doubao-growth"] += [("explain", "doubao-growth", "top_down_tokens")]
+CHINESE = [
+    (*words, "--locale", "zh")
+    for words in (
+        ("show", "guosen-2025-01-evidence"),
+        ("explain", "guosen-2025-01-evidence", "gross_margin"),
+        ("list",),
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What every command prints on a terminal, from one process: it takes longer to start than most of them."""
+    every = [*(words for calls in CALLS.values() for words in calls), *CHINESE]
+    found = on_a_terminal(every, tmp_path_factory.mktemp("terminal"))
+
+    def of(calls):
+        return {(words, width): found[every.index(words), width] for words in calls for width in (*WIDTHS, 0)}
+
+    return of
+
+
+def test_chinese_fits_as_well(printed):
+    found = printed(CHINESE)
+    for (command, width), lines in found.items():
+        text = "\n".join(lines)
+        assert re.search("[\u4e00-\u9fff]", text)
+        assert set(NUMBER.findall(text)) == set(NUMBER.findall("\n".join(found[command, 0])))
+        assert not width or all(cell_len(line) <= width for line in lines if len(line.split()) > 1)
 
 
 @pytest.mark.parametrize("study", CALLS)
-def test_no_number_is_cut_and_no_line_is_too_long(study, tmp_path):
-    assert check(on_a_terminal(CALLS[study], tmp_path)) == {words[0] for words in CALLS[study]}
+def test_no_number_is_cut_and_no_line_is_too_long(study, printed):
+    found = printed(CALLS[study])
+    for command in CALLS[study]:
+        plain = found[command, 0]
+        for width in WIDTHS:
+            lines = [line for line in found[command, width] if set(line) != {"─"}]
+            assert lines
+            assert not any("…" in line for line in lines)
+            too_long = [line for line in lines if cell_len(line) > width]
+            # Only a word that is longer than the terminal.
+            assert all(len(line.split()) == 1 for line in too_long), (command, width, too_long)
+            assert set(NUMBER.findall("\n".join(lines))) == set(NUMBER.findall("\n".join(plain))), (command, width)
+            # Heads of columns that were folded are gone, nothing else is.
+            assert words_of(plain) - words_of(lines) <= {"unit", "MCSE", "of"}, (command, width)
+            assert words_of(lines) <= words_of(plain), (command, width)
 
 
 # The layout alone
