@@ -45,9 +45,10 @@ from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order, draft_program
 from demandsim.sampling.dataset import Labels
 from demandsim.sampling.dependence import without_effect
-from demandsim.sampling.in_memory import Pace, Progress
+from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.points import point_values, possible_results
 from demandsim.sampling.program import Program
+from demandsim.sampling.progress import Progress, reporting
 from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
 from demandsim.sampling.stopping import Round, goal_of
 from demandsim.statistics.design import DesignName
@@ -809,7 +810,7 @@ class Model:
         store: str | Path | None = None,
         threads: int | None = None,
         block: int | None = None,
-        progress: Progress | None = None,
+        progress: Progress = None,
         on_round: Callable[[Round], None] | None = None,
     ) -> xr.Dataset:
         """Draw from all assumptions at once and push the draws through the equations.
@@ -854,8 +855,8 @@ class Model:
             All cores by default. Neither it nor `block` or `chunks` changes a bit of the result.
         block : int, optional
             Draws computed at a time; 65,536, or fewer where quantities have many labels.
-        progress : callable, optional
-            Called with (draws done, draws in total).
+        progress : bool or callable, optional
+            True shows a line as it goes on; or called with (draws done, draws in total).
         on_round : callable, optional
             Called after every doubling with estimate, error and draws (``print`` will do).
 
@@ -892,7 +893,12 @@ class Model:
         goal = goal_of(of, rtol, atol, statistics=statistics, prob=prob, max_draws=max_draws)
         begin = (8192 if goal is None else 1024) if draws is None else draws
         settings = Settings(begin, chains, seed, design, keep, on_invalid, dtype)
-        return simulated(self._parts(), settings, goal, Way(Pace(threads, block, progress), on_round, chunks, store))
+        return simulated(
+            self._parts(),
+            settings,
+            goal,
+            Way(Pace(threads, block, reporting(progress, "simulating")), on_round, chunks, store),
+        )
 
     def infer(
         self,
@@ -906,6 +912,7 @@ class Model:
         on_failure: Literal["raise", "warn"] = "raise",
         threads: int | None = None,
         block: int | None = None,
+        progress: Progress = None,
     ) -> xr.Dataset:
         r"""Draw from the posterior: what the assumptions are, given the evidence of `observe`.
 
@@ -922,6 +929,8 @@ class Model:
             evidence; or populations that move from prior to posterior. By default the first whose k-hat is at
             most 0.5 and whose weights are worth enough draws; where evidence has heavy tails, the last two must
             agree.
+        progress : bool or callable, optional
+            True shows a line as it goes on; or called with (steps done, steps in total).
         on_failure : {"raise", "warn"}, default "raise"
             What to do when evidence contradicts the prior (more than 6 sd off) or the draws have not
             converged: raise, or return them with a warning.
@@ -956,7 +965,14 @@ class Model:
         >>> round(float(posterior.capex.mean()) / 1e9)
         79
         """
-        request = Request(self.evidence, self.declared_units, method, on_failure, Pace(threads, block))
+        request = Request(
+            self.evidence,
+            self.declared_units,
+            method,
+            on_failure,
+            Pace(threads, block),
+            reporting(progress, "inferring"),
+        )
         parts = dataclasses.replace(self._parts(), labels=self._labels())
         return inferred(parts, Settings(draws, chains, seed, design, keep), request)
 
@@ -971,6 +987,7 @@ class Model:
         chains: int = 8,
         seed: int | None = None,
         design: DesignName = "sobol",
+        progress: Progress = None,
     ) -> xr.Dataset:
         r"""Estimate means and quantiles by conditional Monte Carlo: far more accurate per draw.
 
@@ -987,6 +1004,8 @@ class Model:
             Further quantiles.
         draws, chains, seed, design
             As for `simulate`.
+        progress : bool or callable, optional
+            True shows a line as it goes on; or called with (quantities done, quantities in total).
 
         Returns
         -------
@@ -1015,7 +1034,7 @@ class Model:
         True
         """
         settings = Settings(draws, chains, seed, design, (of,) if isinstance(of, str) else tuple(of))
-        return estimated(self._parts(), settings, over, prob, probs)
+        return estimated(self._parts(), settings, over, (prob, *probs), reporting(progress, "estimating"))
 
     def _parts(self) -> Parts:
         self._name_unused()

@@ -97,7 +97,7 @@ def say(text: str, *, whole: bool = False) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Any]:
-    """Yield a callback that shows a progress bar on a terminal, once a second has passed."""
+    """Yield a callback that shows a progress bar on a terminal, once half a second has passed."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = _console(error=True)
@@ -108,7 +108,7 @@ def progress(what: str) -> Iterator[Any]:
 
     def advance(done: int, total: int) -> None:
         nonlocal task
-        if task is None and done < total and time.monotonic() - began > 1.0 and console.is_terminal:
+        if task is None and done < total and time.monotonic() - began > 0.4 and console.is_terminal:
             bar.start()
             task = bar.add_task(what, total=total)
         if task is not None:

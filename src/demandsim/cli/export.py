@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from demandsim.cli import _options as option
-from demandsim.cli._output import say
+from demandsim.cli._output import busy, say
 from demandsim.cli._study import loaded
 
 __all__ = ["export"]
@@ -23,6 +23,7 @@ def export(
     """Write a study as an Excel workbook: assumptions to edit, results as live formulas."""
     from demandsim.workbook import write_workbook
 
-    write_workbook(loaded(study, set_, scenario), path)
+    with busy("writing the workbook"):
+        write_workbook(loaded(study, set_, scenario), path)
     say(f"written: {path}")
     say(f"edit it, then: demandsim run {path}")

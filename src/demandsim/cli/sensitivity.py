@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from demandsim.cli import _options as option
-from demandsim.cli._output import Results, print_line, print_table, print_title, say
+from demandsim.cli._output import Results, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call
 from demandsim.cli._table import Column
 from demandsim.errors import check_known
@@ -74,10 +74,12 @@ def _shares(model: Model, names: Sequence[str], draws: int, call: Call) -> tuple
 
     settings: dict[str, Any] = {"draws": draws, "chains": call.chains, "seed": call.seed, "prob": call.prob}
     try:
-        return "sobol", sobol(model, names, **settings)
+        with progress("explaining") as advance:
+            return "sobol", sobol(model, names, **settings, progress=advance)
     except CorrelationError:
         say("note: assumptions are correlated, which Sobol' indices do not allow; Shapley effects are used instead")
-        return "shapley", shapley(model, names, **settings)
+        with progress("explaining") as advance:
+            return "shapley", shapley(model, names, **settings, progress=advance)
 
 
 def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:

@@ -18,6 +18,7 @@ from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of
 from demandsim.decisions.regression import Fit, given_one
 from demandsim.decisions.surfaces import given_several
 from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
+from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
@@ -44,6 +45,7 @@ def value_of_information(
     unit: str | None = None,
     dim: str = "action",
     on_invalid: str = "raise",
+    progress: Progress = None,
 ) -> xr.Dataset:
     r"""What it is worth to know assumptions, or to gather evidence, before an action is chosen.
 
@@ -108,7 +110,8 @@ def value_of_information(
         # Keyed by name: further evidence leaves the noise of this one as it is.
         sequence = np.random.SeedSequence(entropy, spawn_key=(11, zlib.crc32(name.encode())))
         simulated[name] = summaries(name, source, draws, np.random.Generator(np.random.PCG64DXSM(sequence)))
-    lines = [_informed(table, groups, planned, simulated) for table in tables]
+    steps = _steps(reporting(progress, "value of information"), len(tables) * (len(groups) + len(planned)))
+    lines = [_informed(table, groups, planned, simulated, steps) for table in tables]
     out = _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff))
     if planned:
         counts = [one.count if isinstance(one, Measurement) else math.nan for one in planned.values()]
@@ -118,6 +121,13 @@ def value_of_information(
         | {"draws": int(draws.sizes["draw"])}
         | ({"seed_of_evidence": recorded_seed(entropy)} if planned else {})
     )
+
+
+def _steps(report: Report, total: int) -> Iterator[None]:
+    """Each item taken is a step that is done."""
+    for done in range(1, total + 1):
+        report(done, total)
+        yield
 
 
 def _groups(draws: xr.Dataset, of: Of | None) -> dict[str, tuple[str, ...]]:
@@ -159,6 +169,7 @@ def _informed(
     groups: Mapping[str, tuple[str, ...]],
     planned: Mapping[str, Evidence],
     simulated: Mapping[str, xr.Dataset],
+    steps: Iterator[None],
 ) -> dict[str, Any]:
     """All values in one element of the payoff's dims."""
     means: list[float] = []
@@ -194,9 +205,13 @@ def _informed(
         lowest = max(together.lower, 2 * most.lower - most.value)
         return replace(together if together.value >= most.value else most, lower=lowest, upper=highest)
 
-    evppi = {label: worth(" + ".join(names), _columns(table, table.draws, names)) for label, names in groups.items()}
+    evppi = {}
+    for label, names in groups.items():
+        evppi[label] = worth(" + ".join(names), _columns(table, table.draws, names))
+        next(steps)
     evsi = {}
     for name, made in simulated.items():
+        next(steps)
         found = worth(f"\n{name}", _columns(table, made, [str(key) for key in made.data_vars]))
         source = planned[name]
         if isinstance(source, Measurement):

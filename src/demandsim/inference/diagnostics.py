@@ -25,6 +25,7 @@ from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.prior_pool import Pool, in_world
 from demandsim.inference.target import REACH
 from demandsim.sampling.in_memory import Pace
+from demandsim.sampling.progress import Report
 from demandsim.sampling.run import Run
 from demandsim.sampling.simulate import Parts
 
@@ -58,6 +59,7 @@ class Request:
     method: str
     on_failure: str
     pace: Pace
+    report: Report
 
 
 def check_reach(rows: Sequence[Array]) -> None:

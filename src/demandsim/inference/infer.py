@@ -51,8 +51,10 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     worlds = likelihood.worlds(parts.program.layout)
     # The draws of every scenario, and as many log-likelihoods and normal scores, before any of it is drawn.
     copies = max(len(worlds), 1)
+    request.report(0, 3)
     guard_memory(run, copies, more=8 * copies * run.total * (len(streams) + 2))
     pool, weights = weighed_pool(run, likelihood, request, patient=request.method == "importance")
+    request.report(1, 3)
     prior_distances = _prior_distances(pool, likelihood, request)
     conflict = worst([one for one in prior_distances if one.contradicts])
     # Bounds far beyond the prior are a contradiction, and not come to by steps.
@@ -62,6 +64,7 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     programs = [in_world(parts.program, world) for world in worlds]
     targets = [Target(program, likelihood, streams) for program in programs]
     found = solved(Problem(run, likelihood, targets, request), pool, weights)
+    request.report(2, 3)
     check_reach(found.rows)
     observed = tuple(dict.fromkeys(name for term in likelihood.terms for name in term.names))
     kept = dataclasses.replace(
@@ -75,6 +78,7 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     left = worst([one for one in after if one.contradicts])
     if left is not None and conflict is None:
         refuse(request, EvidenceConflictError, conflict_text(left, "what all evidence together allows"))
+    request.report(3, 3)
     outcome = Outcome(found, worlds, sampled, streams, worst(prior_distances), worst(after))
     check_converged(outcome, request, run)
     return as_dataset(outcome, run, parts, likelihood, request.evidence)

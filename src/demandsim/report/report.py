@@ -19,6 +19,7 @@ from demandsim.report.scenes import scenes, titled
 from demandsim.report.sections import record_sections, scene_sections
 from demandsim.report.selection import selection_of
 from demandsim.report.words import Words, words_of
+from demandsim.sampling.progress import Progress
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.format import label_text, percent
 
@@ -39,7 +40,7 @@ def write_report(
     prob: float = 0.9,
     locale: str = "en",
     command: str | Callable[[int], str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> dict[str, Any]:
     """Write one HTML page that says what a model says, for a reader who has no Python.
 
@@ -62,8 +63,8 @@ def write_report(
         Language of the page; text of the study stays as it is.
     command : str or callable, optional
         What the page says makes it again; given the seed if callable. A call of this function by default.
-    progress : callable, optional
-        Called with (draws done, draws in total).
+    progress : bool or callable, optional
+        True shows a line; or called with (draws done, draws in total).
 
     Returns
     -------
@@ -107,7 +108,7 @@ def report_page(
     of: str | Sequence[str] | None = None,
     locale: str = "en",
     command: str | Callable[[int], str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> tuple[str, dict[str, Any]]:
     """Make the page as text, with the attributes of its draws; parameters as of `write_report`."""
     check_prob(sample.prob)

@@ -11,6 +11,7 @@ import numpy as np
 
 from demandsim.errors import CorrelationError, DemandsimError
 from demandsim.report.selection import Selection
+from demandsim.sampling.progress import Progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,9 +80,7 @@ class Results:
     posterior: xr.Dataset | None = None
 
 
-def computed(
-    model: Model, selection: Selection, sample: Sample, progress: Callable[[int, int], None] | None = None
-) -> Results:
+def computed(model: Model, selection: Selection, sample: Sample, progress: Progress = None) -> Results:
     """Run the model: draws, then what they and the assumptions say.
 
     A section whose analysis refuses is left out with the reason; draws that fail raise.

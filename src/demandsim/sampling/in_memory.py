@@ -11,15 +11,14 @@ import numpy as np
 
 from demandsim._system import Array, cores
 from demandsim.errors import InvalidDrawsError, check_whole
+from demandsim.sampling.progress import Report
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
 from demandsim.sampling.run import BLOCK, Faults, Run, Stored, guard_memory, spans, stored_shape
 
-__all__ = ["Pace", "Progress", "Sampled", "continued", "first_receipt", "run_in_memory"]
+__all__ = ["Pace", "Sampled", "continued", "first_receipt", "run_in_memory"]
 
 #: Draws of each chain that a receipt of lazy draws looks at.
 _PILOT = 8192
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Pace:
 
     threads: int | None = None
     block: int | None = None
-    progress: Progress | None = None
+    progress: Report | None = None
 
     def __post_init__(self) -> None:
         for name in ("threads", "block"):

@@ -18,6 +18,7 @@ from demandsim.sampling.dask import CHUNK, active_client, check_dask, lazy_array
 from demandsim.sampling.dataset import Labels, labelled, run_attrs
 from demandsim.sampling.in_memory import Pace, Sampled, continued, first_receipt, run_in_memory
 from demandsim.sampling.program import Program
+from demandsim.sampling.progress import Report
 from demandsim.sampling.qmc import entropy_of
 from demandsim.sampling.receipt import written
 from demandsim.sampling.run import Run, guard_memory, threads_that_fit
@@ -215,21 +216,24 @@ def checked_run(parts: Parts, settings: Settings) -> Run:
     return Run(parts.program, settings.design, entropy, chains, draws, wanted, needed, dtype, settings.on_invalid)
 
 
-def estimated(parts: Parts, settings: Settings, over: str | None, prob: float, probs: Sequence[float]) -> xr.Dataset:
+def estimated(
+    parts: Parts, settings: Settings, over: str | None, levels: Sequence[float], report: Report
+) -> xr.Dataset:
     """Check all settings, then estimate what is kept by conditioning; see ``Model.estimate``."""
     import xarray as xr
 
-    for level in (prob, *probs):
+    for level in levels:
         check_prob(level)
+    prob, *probs = levels
     names = settings.keep or ()
     check_known(names, parts.computed, "computed quantity")
     if over is not None:
         check_known([over], parts.program.transforms, "assumption")
     run = checked_run(parts, settings)
-    levels = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
+    wanted = [0.5, (1 - prob) / 2, (1 + prob) / 2, *probs]
     words = ["mean", "median", "lower", "upper", *(f"p{100 * level:.10g}" for level in probs)]
     found, layout = {}, parts.program.layout
-    for name, form, rows in estimates(run, names, levels, over):
+    for name, form, rows in estimates(run, names, wanted, over):
         dims = [dim for dim in layout.dims if dim in parts.program.varying[name].dims]
         table = np.array([[*values, *errors] for values, errors in rows])
         found[name] = xr.DataArray(
@@ -238,6 +242,7 @@ def estimated(parts: Parts, settings: Settings, over: str | None, prob: float, p
             coords={dim: list(layout.coords[dim]) for dim in dims},
             attrs={**parts.labels.variables[name], "integrated_out": form.over},
         )
+        report(len(found), len(names))
     coords = {"statistic": [*words, *(f"mcse_{word}" for word in words)]}
     attrs = dict(parts.labels.dataset) | {"seed": str(run.seed), "design": run.design, "chains": run.chains}
     return xr.Dataset(found, coords=coords, attrs=attrs | {"draws": run.draws, "prob": prob, "kind": "eti"})

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
+from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import recorded_seed
 from demandsim.sampling.run import BLOCK
 from demandsim.sensitivity.inputs import Groups, SobolPoints, scores
@@ -41,6 +42,7 @@ def shapley(
     event: Happening | None = None,
     groups: Groups | None = None,
     prob: float = 0.9,
+    progress: Progress = None,
 ) -> xr.Dataset:
     r"""Divide the variance of quantities among their assumptions; they may be correlated.
 
@@ -67,6 +69,8 @@ def shapley(
         As for `sobol`; correlated assumptions need no group.
     prob : float, default 0.9
         Of the intervals.
+    progress : bool or callable, optional
+        True shows a line; or called with (chains done, chains in total).
 
     Returns
     -------
@@ -100,12 +104,13 @@ def shapley(
     pilot: Pilot[Any]
     correlated = not all(about.inputs.alone)
     pilot = gaussian_pilot(about, points.seed) if correlated else expansion_pilot(about, points.seed, runs)
-    parts = [_chain(about, pilot, points, chain) for chain in range(chains)]
+    report = reporting(progress, "shapley")
+    parts = _chains(about, pilot, points, report)
     invalid = np.sum([part[1] for part in parts], axis=0)
     if invalid.any():
         # The surrogate's exact effects are about all points, not about those that are valid.
         pilot = pilot.without(invalid > 0)
-        parts = [_chain(about, pilot, points, chain) for chain in range(chains)]
+        parts = _chains(about, pilot, points, report)
     effect = _effects(np.stack([part[0] for part in parts]), prob, _reach(about))
     warn_of_indices("shapley", about.labels, pilot.tails, *effect[1:3])
     return about.table({"effect": effect}, {"effect": "Shapley effect"}, invalid).assign_attrs(
@@ -137,6 +142,15 @@ def _effects(shares: Array, prob: float, reach: npt.NDArray[np.bool_]) -> tuple[
         each = effect + (shares - effect * total) / pooled
     effect, each = (np.where(reach | ~np.isfinite(effect), x, 0.0) for x in (effect, each))
     return (effect, *chain_interval(effect, each, prob))
+
+
+def _chains(about: Explained, pilot: Pilot[Any], points: SobolPoints, report: Report) -> list[tuple[Array, Array]]:
+    parts = []
+    for chain in range(points.chains):
+        report(chain, points.chains)
+        parts.append(_chain(about, pilot, points, chain))
+    report(points.chains, points.chains)
+    return parts
 
 
 def _chain(about: Explained, pilot: Pilot[Any], points: SobolPoints, chain: int) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import recorded_seed
 from demandsim.sampling.run import BLOCK
 from demandsim.sensitivity.inputs import Block, Groups, SobolPoints
@@ -46,6 +47,7 @@ def sobol(
     event: Happening | None = None,
     groups: Groups | None = None,
     prob: float = 0.9,
+    progress: Progress = None,
 ) -> xr.Dataset:
     r"""Shares of the variance that each assumption explains, for all quantities in one pass.
 
@@ -78,6 +80,8 @@ def sobol(
         Assumptions that are varied together; only these may be correlated with each other.
     prob : float, default 0.9
         Of the intervals.
+    progress : bool or callable, optional
+        True shows a line; or called with (done, total).
 
     Returns
     -------
@@ -117,13 +121,14 @@ def sobol(
     factors = len(about.inputs.factors)
     runs = draws * chains * ((2 * factors if second_order else factors) + 2)
     pilot = expansion_pilot(about, points.seed, runs)
-    sums = _sums(about, pilot, points, second_order)
+    report = reporting(progress, "sobol")
+    sums = _sums(about, pilot, points, second_order, report)
     spoilt = np.array([own.invalid > 0 for own in sums])
     everything = np.ones((1, len(about.inputs.streams)))
     if any(own.explained(everything)[0] for own, bad in zip(pilot.surrogates, spoilt, strict=True) if bad):
         # What is left after invalid points is not what the surrogate's exact indices are about.
         pilot = pilot.without(spoilt)
-        sums = _sums(about, pilot, points, second_order)
+        sums = _sums(about, pilot, points, second_order, report)
     made = [indices(*row) for row in zip(pilot.surrogates, sums, about.reach, strict=True)]
     found = {}
     for name in made[0].estimates:
@@ -139,14 +144,16 @@ def sobol(
     )
 
 
-def _sums(about: Explained, pilot: Pilot[Surrogate], points: SobolPoints, second: bool) -> list[Sums]:
+def _sums(about: Explained, pilot: Pilot[Surrogate], points: SobolPoints, second: bool, report: Report) -> list[Sums]:
     """Sums of every element over all points; whole chains together while they fit into a block."""
     parts = []
     together = max(BLOCK // points.draws, 1)
     for first in range(0, points.chains, together):
+        report(first, points.chains)
         chains = range(first, min(first + together, points.chains))
         blocks = (_block_sums(about, pilot, block, second) for block in points.blocks(chains, BLOCK))
         parts.append(functools.reduce(lambda one, other: [a.plus(b) for a, b in zip(one, other, strict=True)], blocks))
+    report(points.chains, points.chains)
     return [Sums.joined(own) for own in zip(*parts, strict=True)]
 
 
