@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,66 +123,24 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
             return NotImplemented
         if method != "__call__" or settings:
             raise UnknownRuleError(f"{function.__name__} with settings")
-        values = [given.value if isinstance(given, Quantity) else given for given in inputs]
-        dimensions = [_dimension_of(given) for given in inputs]
-        own = next(given.dimension for given in inputs if isinstance(given, Quantity))
-        result = function(*values)
-        if function in _RATIOS:
-            return Quantity(result, _times(*dimensions, _RATIOS[function]))
-        if function in _POWERS:
-            return Quantity(result, _times((), own, _POWERS[function]))
-        if function is np.power and isinstance(inputs[1], int | float):
-            return Quantity(result, _times((), own, float(inputs[1])))
-        if function in _PURE and not own:
-            return Quantity(result, ())
-        if function in _KEPT:
-            return Quantity(result, own)
-        if function in _TOLD:
-            return result
-        if function in _SAME or function in _COMPARED:
-            if any(not _measured_in(given, own) for given in inputs):
-                raise UnknownRuleError("different dimensions")
-            return Quantity(result, own) if function in _SAME else result
-        raise UnknownRuleError(function.__name__)
+        dimension = _dimension_after(function, inputs)
+        result = function(*map(_value_of, inputs))
+        return result if dimension is None else Quantity(result, dimension)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         """Apply one of numpy's other functions, if its rule is known."""
-        if function is np.result_type:
-            return np.result_type(*(getattr(each, "value", each) for each in args))
-        if function is np.pad and _fills_with_nothing(*args[2:], **kwargs):
-            return Quantity(np.pad(args[0].value, *args[1:], **kwargs), args[0].dimension)
-        if function is np.where and len(args) == 3 and not kwargs:
-            condition, *given = args
-            own = next(each.dimension for each in given if isinstance(each, Quantity))
-            if isinstance(condition, Quantity) or any(not _measured_in(each, own) for each in given):
-                raise UnknownRuleError("different dimensions")
-            return Quantity(np.where(condition, *(getattr(each, "value", each) for each in given)), own)
-        if function in (np.concatenate, np.stack):
-            (first, *rest), *more = args
-            if not all(isinstance(each, Quantity) and each.dimension == first.dimension for each in (first, *rest)):
-                raise UnknownRuleError("different dimensions")
-            return Quantity(function([each.value for each in (first, *rest)], *more, **kwargs), first.dimension)
-        if function in _REDUCED or function in _SHAPED:
-            given, *more = args
-            if not isinstance(given, Quantity) or any(isinstance(each, Quantity) for each in more):
-                raise UnknownRuleError(function.__name__)
-            if not kwargs.keys() <= _SETTINGS:
-                raise UnknownRuleError(f"{function.__name__} with settings")
-            return Quantity(function(given.value, *more, **kwargs), given.dimension)
-        raise UnknownRuleError(getattr(function, "__name__", "a function"))
+        rule = _RULES.get(function)
+        if rule is None:
+            raise UnknownRuleError(getattr(function, "__name__", "a function"))
+        return rule(function, *args, **kwargs)
+
+
+def _value_of(given: Any) -> Any:
+    return given.value if isinstance(given, Quantity) else given
 
 
 def _dimension_of(given: Any) -> Dimension:
     return given.dimension if isinstance(given, Quantity) else ()
-
-
-def _fills_with_nothing(mode: Any = None, *, constant_values: Any = None) -> bool:
-    """Whether what is padded has no number there, or 0, which has any dimension."""
-    return (
-        mode == "constant"
-        and type(constant_values) in (int, float)
-        and (constant_values == 0 or math.isnan(constant_values))
-    )
 
 
 def _measured_in(given: Any, dimension: Dimension) -> bool:
@@ -190,3 +148,73 @@ def _measured_in(given: Any, dimension: Dimension) -> bool:
     if isinstance(given, Quantity):
         return given.dimension == dimension
     return not dimension or (type(given) in (int, float) and given == 0)
+
+
+def _shared(*given: Any) -> Dimension:
+    """The dimension in which all are measured."""
+    own = next(each.dimension for each in given if isinstance(each, Quantity))
+    if not all(_measured_in(each, own) for each in given):
+        raise UnknownRuleError("different dimensions")
+    return own
+
+
+def _dimension_after(function: np.ufunc, inputs: Sequence[Any]) -> Dimension | None:
+    """Dimension of the result; None of a bare array of truths."""
+    if function in _SAME:
+        return _shared(*inputs)
+    if function in _COMPARED or function in _TOLD:
+        _shared(*inputs)
+        return None
+    if function in _RATIOS:
+        return _times(*map(_dimension_of, inputs), _RATIOS[function])
+    if function is np.power and isinstance(inputs[1], int | float):
+        return _times((), _dimension_of(inputs[0]), float(inputs[1]))
+    own = _dimension_of(inputs[0])
+    if function in _POWERS:
+        return _times((), own, _POWERS[function])
+    if function in _KEPT or (function in _PURE and not own):
+        return own
+    raise UnknownRuleError(function.__name__)
+
+
+def _kept(function: Callable[..., Any], given: Any, *more: Any, **settings: Any) -> Quantity:
+    """A function of one array whose result is measured as it is."""
+    if not isinstance(given, Quantity) or any(isinstance(each, Quantity) for each in more):
+        raise UnknownRuleError("a quantity that is no array")
+    if not settings.keys() <= _SETTINGS:
+        raise UnknownRuleError("settings")
+    return Quantity(function(given.value, *more, **settings), given.dimension)
+
+
+def _joined(function: Callable[..., Any], given: Sequence[Any], *more: Any, **settings: Any) -> Quantity:
+    if not all(isinstance(each, Quantity) for each in given):
+        raise UnknownRuleError("quantities and numbers")
+    return Quantity(function([each.value for each in given], *more, **settings), _shared(*given))
+
+
+def _chosen(function: Callable[..., Any], condition: Any, *given: Any) -> Quantity:
+    if isinstance(condition, Quantity):
+        raise UnknownRuleError("the truth of a quantity")
+    return Quantity(function(condition, *map(_value_of, given)), _shared(*given))
+
+
+def _padded(function: Callable[..., Any], given: Any, widths: Any, mode: Any, *, constant_values: Any) -> Quantity:
+    """What is padded with no number, or with 0, which has any dimension."""
+    nothing = type(constant_values) in (int, float) and (constant_values == 0 or math.isnan(constant_values))
+    if mode != "constant" or not nothing:
+        raise UnknownRuleError("a number without dimension")
+    return Quantity(function(given.value, widths, mode, constant_values=constant_values), given.dimension)
+
+
+def _type(function: Callable[..., Any], *given: Any) -> Any:
+    return function(*map(_value_of, given))
+
+
+_RULES: dict[Callable[..., Any], Callable[..., Any]] = {
+    **dict.fromkeys(_REDUCED | _SHAPED, _kept),
+    np.concatenate: _joined,
+    np.stack: _joined,
+    np.where: _chosen,
+    np.pad: _padded,
+    np.result_type: _type,
+}
