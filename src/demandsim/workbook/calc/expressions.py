@@ -81,6 +81,8 @@ _VOLATILE = {"NOW": "the clock", "TODAY": "the clock", "RAND": "chance", "RANDBE
 _PLACES = ("ROW", "COLUMN", "OFFSET", "INDIRECT", "SUBTOTAL", "SINGLE", "ISREF", "ANCHORARRAY")
 #: Functions that give back one of their arguments.
 _CHOICES = ("IF", "IFS", "SWITCH", "CHOOSE", "IFERROR", "IFNA")
+#: Functions that lead to cells, whose text is left out by sums.
+_REFERRING = (*_CHOICES, "INDEX", "OFFSET", "INDIRECT", "XLOOKUP")
 _CHANCE = ("RAND", "RANDBETWEEN")
 
 
@@ -502,9 +504,31 @@ class _Compiler:
         letter = made.letter(place)
         if letter == "a":
             return self.node(node, True)
-        if letter == "r" or array:
-            return self.node(node, array)
+        if letter == "r":
+            return self.ranged(self.node(node, array), node)
+        if array:
+            return self.node(node, True)
         return self.value(node, False)
+
+    def ranged(self, code: Code, node: Node) -> Code:
+        """A single cell where a range may stand is a range too: text in it is left out, rather than converted."""
+        at: Key | None = None
+        if isinstance(node, Operand):
+            try:
+                found = stands_for(self.book, node.said, self.home)
+            except CellError:
+                return code
+            if not isinstance(found, Area) or not found.single:
+                return code
+            at = found.first
+        elif not isinstance(node, (Intersection, Span)) and not (isinstance(node, Call) and node.name in _REFERRING):
+            return code
+
+        def run(state: State) -> Any:
+            value = code(state)
+            return value if type(value) is Grid else Grid([[value]], at)
+
+        return run
 
     def volatile(self, node: Call) -> Code:
         if not self.chance or node.name not in _CHANCE:

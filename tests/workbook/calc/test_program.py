@@ -1,0 +1,187 @@
+"""Programs of cells: order, circles, computed references, frozen cells, errors that travel, and limits."""
+
+import time
+
+import numpy as np
+import pytest
+from books import book_with, draws_of, key_of, value_of
+
+from demandsim.workbook.calc.book import Formula, Loops
+from demandsim.workbook.calc.draws import single_draws
+from demandsim.workbook.calc.grammar import parsed
+from demandsim.workbook.calc.program import traced
+from demandsim.workbook.calc.values import CellError, UnsupportedError
+
+ALLOWED = Loops(True, 100, 0.001)
+
+
+def test_errors_travel_by_draw_and_are_caught_by_draw():
+    cells = {"A1": 2, "B1": "=1/A1", "C1": "=B1*2", "D1": '=IFERROR(C1,"none")', "E1": "=IFERROR(C1,-1)"}
+    draws = np.array([2.0, 0.0, 4.0])
+    assert single_draws(draws_of(cells, "C1", {"A1": draws})) == [1.0, CellError("#DIV/0!"), 0.5]
+    assert single_draws(draws_of(cells, "D1", {"A1": draws})) == [1.0, "none", 0.5]
+    assert draws_of(cells, "E1", {"A1": draws}).tolist() == [1.0, -1.0, 0.5]
+
+
+def test_texts_by_draw_are_left_out_of_sums_and_chosen_by():
+    cells = {"A1": 2, "B1": '=IF(A1>1,A1,"n/a")', "C1": "=SUM(B1:B1,10)", "D1": '=IF(B1="n/a",0,1)', "E1": "=B1+1"}
+    draws = np.array([2.0, 0.0])
+    assert draws_of(cells, "C1", {"A1": draws}).tolist() == [12.0, 10.0]
+    assert draws_of(cells, "D1", {"A1": draws}).tolist() == [1.0, 0.0]
+    assert single_draws(draws_of(cells, "E1", {"A1": draws})) == [3.0, CellError("#VALUE!")]
+
+
+def test_a_circle_arrives_at_its_fixed_point_in_every_draw():
+    # Interest on the average of opening and closing debt: closing = opening + rate * (opening + closing) / 2.
+    cells = {"A1": 0.1, "A2": 100, "B1": "=A1*(A2+B2)/2", "B2": "=A2+B1"}
+    book = book_with(cells, loops=ALLOWED)
+    program = traced(book, [key_of("B2")], [key_of("A1")])
+    rates = np.array([0.0, 0.05, 0.1, 0.4])
+    found = program.run({key_of("A1"): rates})[key_of("B2")]
+    np.testing.assert_allclose(found, 100 * (1 + rates / 2) / (1 - rates / 2), rtol=1e-11)
+    # One draw is the same whether it is swept alone or with others.
+    alone = [float(program.run({key_of("A1"): np.array([rate])})[key_of("B2")][0]) for rate in rates]
+    assert alone == found.tolist()
+
+
+def test_a_draw_whose_circle_does_not_arrive_is_invalid():
+    cells = {"A1": 0.5, "B1": "=A1*B2+1", "B2": "=B1"}
+    program = traced(book_with(cells, loops=ALLOWED), [key_of("B2")], [key_of("A1")])
+    found = single_draws(program.run({key_of("A1"): np.array([0.5, 2.0])})[key_of("B2")])
+    assert found[0] == pytest.approx(2.0, rel=1e-11)
+    assert found[1] == CellError("#NUM!")
+
+
+def test_a_circle_that_the_file_does_not_allow_is_shown():
+    with pytest.raises(UnsupportedError, match=r"S!B1 <- S!B2 <- S!B1.*iterative calculation"):
+        value_of({"B1": "=B2+1", "B2": "=B1*2"}, "B1")
+
+
+def test_computed_references_are_followed_where_their_arguments_are_sure():
+    cells = {
+        "A1": 1,
+        "A2": "=A1*2",
+        "A3": "=A2*2",
+        "B1": 2,
+        "C1": "=SUM(OFFSET(A1,1,0,B1))",
+        "D1": '=INDIRECT("A"&B1+1)',
+    }
+    assert value_of(cells, "C1") == 6.0
+    assert draws_of(cells, "C1", {"A1": np.array([1.0, 10.0])}).tolist() == [6.0, 60.0]
+    assert draws_of(cells, "D1", {"A1": np.array([1.0, 10.0])}).tolist() == [4.0, 40.0]
+    with pytest.raises(UnsupportedError, match=r"S!C1: OFFSET with an uncertain argument is not read.*OFFSET\(A1"):
+        draws_of(cells, "C1", {"B1": np.array([1.0, 2.0])})
+
+
+def test_what_is_not_known_is_refused_with_the_way_to_it_or_stands_frozen_off_the_path():
+    cells = {"A1": 1, "A2": 5, "B1": "=MYSTERY(A1)", "B2": "=MYSTERY(A2)", "C1": "=B1+B2", "D1": "=A1+B2"}
+    book = book_with(cells)
+    book.cached |= {key_of("B1"): 7.0, key_of("B2"): 8.0}
+    with pytest.raises(UnsupportedError, match=r"S!B1: the function MYSTERY is not known.*S!C1 <- S!B1"):
+        traced(book, [key_of("C1")], [key_of("A1")])
+    program = traced(book, [key_of("D1")], [key_of("A1")])
+    assert program.run({key_of("A1"): np.array([1.0, 2.0])})[key_of("D1")].tolist() == [9.0, 10.0]
+    assert "no assumption reaches it" in program.frozen[key_of("B2")]
+
+
+def test_clocks_chance_and_links_stand_at_their_saved_values():
+    cells = {"A1": 1, "B1": "=RAND()", "B2": "=TODAY()", "B3": "=[2]Other!A1", "C1": "=A1+B1+B2+B3"}
+    book = book_with(cells)
+    book.cached |= {key_of("B1"): 0.25, key_of("B2"): 45000.0, key_of("B3"): 3.0}
+    program = traced(book, [key_of("C1")], [key_of("A1")])
+    assert program.run({key_of("A1"): np.array([1.0])})[key_of("C1")].tolist() == [45004.25]
+    assert {book.address(key) for key in program.frozen} == {"S!B1", "S!B2", "S!B3"}
+
+
+def test_chance_is_drawn_if_asked_for():
+    book = book_with({"B1": "=10+2*NORM.S.INV(RAND())", "C1": "=B1*2"})
+    program = traced(book, [key_of("C1")], [], chance=True)
+    (chance,) = program.chance
+    found = program.run({chance: np.array([0.5, 0.975])})[key_of("C1")]
+    np.testing.assert_allclose(found, [20.0, 20 + 4 * 1.959963984540054])
+
+
+def test_cells_are_compared_with_what_the_file_says():
+    book = book_with({"A1": 3, "B1": "=A1*2", "C1": "=B1+1"})
+    book.cached |= {key_of("B1"): 6.0, key_of("C1"): 8.0}
+    program = traced(book, [key_of("C1")], [key_of("A1")])
+    (wrong,) = program.differences
+    assert (wrong.key, wrong.ours, wrong.theirs, program.checked) == (key_of("C1"), 7.0, 8.0, 2)
+
+
+def test_text_in_a_single_cell_is_left_out_and_text_given_directly_is_converted():
+    cells = {"A1": "5", "B1": "=SUM(A1,1)", "B2": '=SUM("5",1)', "B3": "=A1+1", "B4": "=MAX(A1,2)", "B5": "=SUM(A9)"}
+    assert [value_of(cells, f"B{row}") for row in range(1, 6)] == [1.0, 6.0, 6.0, 2.0, 0.0]
+    assert value_of({"B1": "=AVERAGE(A9,A8)"}, "B1") == CellError("#DIV/0!")
+
+
+def test_subtotals_leave_out_subtotals():
+    cells = {"A1": 1, "A2": 2, "A3": "=SUBTOTAL(9,A1:A2)", "A4": 5, "A5": "=SUBTOTAL(9,A1:A4)"}
+    assert value_of(cells, "A5") == 8.0
+
+
+def test_ranges_over_sheets_and_whole_columns():
+    cells = {"One!A1": 1, "Two!A1": 2, "Three!A1": 4, "One!B1": "=SUM(One:Three!A1)", "One!B2": "=SUM(Two:Three!A:A)"}
+    assert value_of(cells, "One!B1") == 7.0
+    assert value_of(cells, "One!B2") == 6.0
+
+
+def test_names_stand_for_ranges_and_formulas():
+    book = book_with({"A1": 3, "A2": 4, "A3": 5, "B2": "=col*10", "B3": "=SUM(col)+twice"})
+    book.names |= {(None, "col"): "S!$A$1:$A$3", (None, "twice"): "S!$A$1*2"}
+    program = traced(book, [key_of("B2"), key_of("B3")], [])
+    # One value is wanted: the cell beside the formula.
+    assert program.base[key_of("B2")] == 40.0
+    assert program.base[key_of("B3")] == 18.0
+
+
+def test_array_formulas_spill():
+    book = book_with({"A1": 1, "A2": 2, "A3": 3})
+    book.formulas[key_of("B1")] = Formula("=A1:A3*10", array=True)
+    for row in (2, 3):
+        book.formulas[key_of(f"B{row}")] = Formula("=A1:A3*10", array=True, spill=(key_of("B1"), row - 1, 0))
+    program = traced(book, [key_of("B3")], [key_of("A3")])
+    assert program.run({key_of("A3"): np.array([3.0, 7.0])})[key_of("B3")].tolist() == [30.0, 70.0]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "=" + "(" * 200 + "1" + ")" * 200,
+        "=" + "-" * 3000 + "1",
+        "=1+",
+        "=(1",
+        "=SUM(",
+        "={1,2;3}",
+        "=" + "1+" * 5000 + "1",
+    ],
+)
+def test_what_is_no_formula_or_too_deep_is_refused(formula):
+    with pytest.raises(UnsupportedError):
+        parsed(formula)
+
+
+def test_long_sums_and_deep_chains_need_no_recursion():
+    cells = {"A1": 1, "A2": "=" + "+".join(["A1"] * 2000)} | {f"A{row}": f"=A{row - 1}+1" for row in range(3, 3000)}
+    assert value_of(cells, "A2999") == 2000 + 2997
+
+
+def test_a_range_of_a_billion_cells_costs_nothing_or_is_refused():
+    start = time.process_time()
+    with pytest.raises(UnsupportedError):
+        value_of({"A1": 1, "XFD1048576": 1, "B1": "=SUM(C1:XFD1048576)"}, "B1")
+    assert time.process_time() - start < 1.0
+
+
+def test_a_thousand_cells_and_65536_draws_take_less_than_half_a_second():
+    cells = {f"A{row}": row for row in range(1, 9)}
+    cells |= {f"B{row}": f"=B{row - 1}*(1+A{row % 8 + 1}/1000)-A{row % 7 + 1}/50" for row in range(2, 1000)} | {
+        "B1": "=A1+A2"
+    }
+    book = book_with(cells)
+    program = traced(book, [key_of("B999")], [key_of(f"A{row}") for row in range(1, 9)])
+    made = np.random.default_rng(1).random((8, 8192))
+    start = time.process_time()
+    program.run({key_of(f"A{row}"): made[row - 1] for row in range(1, 9)})
+    # An eighth of the draws in a sixteenth of a second, with room for other machines.
+    assert time.process_time() - start < 0.2
