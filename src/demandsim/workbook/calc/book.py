@@ -104,6 +104,8 @@ class Book:
     formats: dict[Key, str] = field(default_factory=dict)
     names: dict[tuple[str | None, str], str] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+    #: What references stand for, once they have been read.
+    known: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     def address(self, key: Key) -> str:
         """Write where a cell stands, as a formula would."""

@@ -76,6 +76,7 @@ class Compiled:
     areas: tuple[Area, ...]
 
 
+_REMEMBERED = 200_000
 _VOLATILE = {"NOW": "the clock", "TODAY": "the clock", "RAND": "chance", "RANDBETWEEN": "chance", "RANDARRAY": "chance"}
 #: Functions that look at where something stands, rather than at its value.
 _PLACES = ("ROW", "COLUMN", "OFFSET", "INDIRECT", "SUBTOTAL", "SINGLE", "ISREF", "ANCHORARRAY")
@@ -88,6 +89,17 @@ _CHANCE = ("RAND", "RANDBETWEEN")
 
 def stands_for(book: Book, said: str, home: Key) -> Area | tuple[Area, ...] | Node:
     """What a reference or a name stands for: ranges, or the formula behind a name."""
+    # Only a table reference depends on the cell in which it stands; others on its sheet.
+    where = home[0], said
+    known = book.known.get(where)
+    if known is None:
+        known = _stands_for(book, said, home)
+        if "[" not in said and len(book.known) < _REMEMBERED:
+            book.known[where] = known
+    return known
+
+
+def _stands_for(book: Book, said: str, home: Key) -> Area | tuple[Area, ...] | Node:
     for _ in range(16):
         found = resolved(book, said, home)
         if not isinstance(found, str):

@@ -104,7 +104,7 @@ class Calculation:
         results = {output: np.empty(size) for output in known}
         for start in range(0, size, _TOGETHER):
             part = {key: _part(array.reshape(-1), start) for key, array in given.items()}
-            values = self.program.run({**filled, **part})
+            values = self.program.run({**filled, **part}, whole=False)
             for output, result in results.items():
                 result[start : start + _TOGETHER] = _numbers(values.get(output, base.get(output)))
         return results

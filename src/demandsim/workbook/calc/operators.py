@@ -83,6 +83,20 @@ def _arithmetic(sign: str) -> Callable[[Any, Any], Any]:
     return apply
 
 
+#: Numbers further apart than this, relative to them, have other digits among their first 15.
+_CLOSE = 1e-14
+
+
+def _near(apart: Any, left: Any) -> bool:
+    """Whether any two numbers may be the same to 15 digits: found out cheaply, since hardly any are."""
+    least, most = apart.min(), apart.max()
+    size = max(abs(left), 0.0) if type(left) is float else max(left.max(), -left.min())
+    bound = _CLOSE * size
+    if least > bound or most < -bound:
+        return False
+    return bool((np.abs(apart) <= bound).any())
+
+
 def snapped(sign: str) -> Callable[[Any, Any], Any]:
     """A sum or difference that is 0 where its terms are the same to 15 digits, as the last one of a formula is."""
 
@@ -95,10 +109,9 @@ def snapped(sign: str) -> Callable[[Any, Any], Any]:
         left, right = numeric(one), numeric(other)
         right = right if sign == "-" else -right
         found = left - right
-        near = (np.abs(found) <= 1e-14 * np.abs(left)) & (found != 0)
-        if near.any():
-            # Each of these few is decided by the definition.
-            found = np.where(near, np.nan, found)
+        if _near(found, left):
+            # Each of the few that are close is decided by the definition.
+            found = np.where((np.abs(found) <= _CLOSE * np.abs(left)) & (found != 0), np.nan, found)
         return found
 
     def apply(one: Any, other: Any) -> Any:
@@ -160,8 +173,8 @@ def compared_draws(sign: str, one: Any, other: Any) -> Any:
             raise Declined
     left, right = numeric(one), numeric(other)
     result = COMPARISONS[sign](left, right)
-    near = (np.abs(left - right) <= 1e-14 * np.abs(left)) & (left != right)
-    if near.any():
+    if _near(left - right, left):
+        near = (np.abs(left - right) <= _CLOSE * np.abs(left)) & (left != right)
         result = np.array(result)
         wide = np.broadcast_arrays(left, right)
         for place in np.flatnonzero(near):

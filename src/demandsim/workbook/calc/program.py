@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +74,8 @@ class Program:
     def __post_init__(self) -> None:
         self._fixed: dict[Any, Any] = {}
         self._grids: dict[Area, Grid] = {}
+        self._selfish: set[Key] = set()
+        self._done_with: list[list[Key]] = []
 
     @property
     def fixed(self) -> dict[Any, Any]:
@@ -87,12 +91,15 @@ class Program:
         """Cells of a range that can hold anything."""
         return iter((area.first,)) if area.single else area.clipped(self.book).cells()
 
-    def run(self, given: Mapping[Any, Any]) -> dict[Any, Any]:
+    def run(self, given: Mapping[Any, Any], *, whole: bool = True) -> dict[Any, Any]:
         """Compute everything that the inputs reach.
 
         Parameters
         ----------
         given : mapping of input to number or array of shape (draws,)
+        whole : bool
+            Whether to keep every cell, rather than the outputs and what they still need: memory that is used again
+            stays in the processor's cache.
 
         Returns
         -------
@@ -100,11 +107,13 @@ class Program:
         """
         state = State({**self._fixed, **given}, self._grids)
         with np.errstate(all="ignore"):
-            for block in self.blocks:
+            for place, block in enumerate(self.blocks):
                 if len(block) == 1 and not self._loops_on_itself(block[0]):
                     state.values[block[0]] = self._computed(block[0], state)
                 else:
                     self._swept(block, state)
+                for key in () if whole else self._done_with[place]:
+                    state.values.pop(key, None)
         return state.values
 
     def _loops_on_itself(self, key: Key) -> bool:
@@ -156,6 +165,21 @@ class Program:
         for key in part:
             self._fixed.pop(key, None)
         self._fixed.update((key, value) for key, value in self.base.items() if key[0] == "spill")
+
+        self._done_with = self._last_uses(set(part))
+
+    def _last_uses(self, reached: set[Key]) -> list[list[Key]]:
+        """Cells that no later block takes, by block; outputs are kept."""
+        last: dict[Key, int] = {}
+        for place, block in enumerate(self.blocks):
+            for key in block:
+                last[key] = place
+                last.update((cell, place) for cell in self._precedents(key) if cell in reached)
+        found: list[list[Key]] = [[] for _ in self.blocks]
+        for key, place in last.items():
+            if key not in self.outputs:
+                found[place].append(key)
+        return found
 
     def _reach(self) -> tuple[list[Key], set[Any]]:
         """Formulas that the inputs reach, in order, and everything that depends on the draw."""
@@ -432,7 +456,12 @@ def traced(book: Book, outputs: Sequence[Key], inputs: Sequence[Key], *, chance:
     UnsupportedError
         If a cell on the way from the inputs to the outputs cannot be computed; with its address and the way to it.
     """
-    program = Program(book, tuple(outputs), tuple(inputs))
+    with _without_collection():
+        return _traced(Program(book, tuple(outputs), tuple(inputs)), chance)
+
+
+def _traced(program: Program, chance: bool) -> Program:
+    book = program.book
     tracer = _Tracer(program, chance)
     tracer.trace()
     _compare(program, tracer)
@@ -451,6 +480,18 @@ def traced(book: Book, outputs: Sequence[Key], inputs: Sequence[Key], *, chance:
     for key in frozen_on_path:
         program.code[key] = Compiled(_constant(program.base.get(key)), ())
     return program
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Do not look for garbage while tens of thousands of functions are made: all of them stay."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _constant(value: Any) -> Callable[[State], Any]:
