@@ -1,4 +1,4 @@
-"""Command line: ``demandsim run | sensitivity | infer | decide | report | export | explore | list | show | explain``.
+"""Command line: ``demandsim run``, ``sensitivity``, ``infer``, ``decide``, ``report``, ``export``, ``mark`` and more.
 
 Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 an
 error of the model, the data or the disk, 2 a wrong call.
@@ -18,6 +18,7 @@ from demandsim.cli.explore import explore
 from demandsim.cli.export import export
 from demandsim.cli.infer import infer
 from demandsim.cli.inspect import explain, list_, show
+from demandsim.cli.mark import mark
 from demandsim.cli.report import report
 from demandsim.cli.run import run
 from demandsim.cli.sensitivity import sensitivity
@@ -39,6 +40,7 @@ app.command()(decide)
 app.command()(report)
 app.command()(export)
 app.command()(explore)
+app.command()(mark)
 app.command("list")(list_)
 app.command()(show)
 app.command()(explain)

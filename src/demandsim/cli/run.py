@@ -64,6 +64,9 @@ def run(
     assume: option.Assume = [],  # noqa: B006
     accept: option.Accept = False,
     rand: option.Rand = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="FILE", help="Of a workbook: a copy of it with a sheet of results.")
+    ] = None,
     out: option.Out = Path("out"),
     name: option.Name = None,
     format_: option.PrintAs = option.Format.TABLE,
@@ -107,6 +110,9 @@ def run(
             folder.add_draws(data)
         folder.add_text("summary.csv", results.csv)
         _add_picture(folder, model, data, call)
+    again = call.replay_of(data, design=design, more=["--probs", probs] if probs else [])
+    if into is not None:
+        _write_copy(into, model, data, call, again)
 
     def printed() -> None:
         _print_head(model, data)
@@ -115,9 +121,17 @@ def run(
             _print_lines(f"Probability that {event.says}:", said_chances(found))
         _print_lines("Held against published limits:", verdicts)
 
-    results.print(
-        format_, printed, folder.written, call.replay_of(data, design=design, more=["--probs", probs] if probs else [])
-    )
+    results.print(format_, printed, folder.written, again)
+
+
+def _write_copy(into: Path, model: Model, data: xr.Dataset, call: Call, again: str) -> None:
+    """A copy of the workbook with a sheet of results."""
+    from demandsim.workbook import write_results
+
+    if not call.study.lower().endswith((".xlsx", ".xlsm")):
+        raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint="--into")
+    write_results(call.study, into, model, data, prob=call.prob, command=again)
+    say(f"written: {into}")
 
 
 def _results(

@@ -1,0 +1,26 @@
+"""``demandsim mark``: a copy of a workbook with a sheet that lists its outputs and the numbers behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demandsim.cli import _options as option
+from demandsim.cli._output import say
+
+__all__ = ["mark"]
+
+
+def mark(
+    workbook: Annotated[Path, typer.Argument(help="Any .xlsx workbook.")],
+    output: option.Output = [],  # noqa: B006  typer reads the default and never changes it
+    out: Annotated[Path | None, typer.Option(help="The copy; MODEL-marked.xlsx by default.")] = None,
+) -> None:
+    """Add a sheet to a copy of a workbook: its outputs, and the numbers behind them by what they move."""
+    from demandsim.workbook import mark_workbook
+
+    path = mark_workbook(workbook, out, outputs=output)
+    say(f"written: {path}")
+    say(f"on its sheet 'demandsim' turn candidates into assumptions, save it, then: demandsim run {path}")
