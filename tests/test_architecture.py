@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,15 @@ def path_of(module):
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(module):
     """Modules of demandsim that a module imports, wherever in the file, types apart."""
-    tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
+    tree = parsed(path_of(module))
     typing_only = {
         id(node)
         for block in ast.walk(tree)
@@ -303,7 +310,7 @@ def test_every_file_is_part_of_the_package():
 def _numbers_of_equations():
     """Every number in the body of a shipped equation: room, function, value."""
     for path in sorted((SOURCE / "equations").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef) and any("equation(" in ast.unparse(d) for d in node.decorator_list):
                 for inner in (n for line in node.body for n in ast.walk(line)):
                     if isinstance(inner, ast.Constant) and type(inner.value) in (int, float):
@@ -332,7 +339,7 @@ def test_the_version_is_the_same_wherever_it_stands():
 def functions():
     """Every function of the package: where it stands, and its tree."""
     for module in MODULES:
-        for node in ast.walk(ast.parse(path_of(module).read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path_of(module))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{module}.{node.name}", node
 

@@ -16,10 +16,12 @@ from workbooks import (
     computed_by_formulas,
     computed_by_libreoffice,
     edited,
+    exported,
     fleet,
     follow,
     mix,
     results_of,
+    template,
     written,
 )
 
@@ -32,6 +34,9 @@ from demandsim.workbook.formulas.special import wright_omega
 from demandsim.workbook.formulas.terms import UntranslatableError, numeral
 from demandsim.workbook.formulas.translation import translated
 
+#: One worker starts LibreOffice.
+pytestmark = pytest.mark.xdist_group("workbooks")
+
 
 @pytest.fixture(scope="module")
 def books(tmp_path_factory):
@@ -43,7 +48,10 @@ def books(tmp_path_factory):
     models |= {"fleet": fleet(), "mix": mix([7e6, 1e5, 1e7])}
     paths = {name: folder / f"{name}.xlsx" for name in [*models, "edited"]}
     for name, model in models.items():
-        written(model, paths[name])
+        if name in ds.list_studies() and model is ds.load_study(name):
+            paths[name].write_bytes(template(name))
+        else:
+            written(model, paths[name])
     (folder / "work").mkdir()
     edited(folder / "work", follow).replace(paths["edited"])
     models["edited"] = read_workbook(paths["edited"])
@@ -59,9 +67,9 @@ def test_formulas_compute_what_the_model_computes(name, books):
     assert_computes(paths[name], models[name], evaluators)
 
 
-def test_every_result_of_every_shipped_study_is_live(tmp_path):
-    for model in map(ds.load_study, ds.list_studies()):
-        assert write_workbook(model, tmp_path / "model.xlsx") == {}
+def test_every_result_of_every_shipped_study_is_live():
+    for study in ds.list_studies():
+        assert exported(study)[1] == {}
 
 
 def test_formulas_follow_an_edited_cell(books):

@@ -35,14 +35,18 @@ def written(model, path):
 
 
 @functools.cache
-def template(study="guosen-2025-01"):
-    """A workbook of a shipped study, as bytes."""
+def exported(study):
+    """A workbook of a shipped study, as bytes, and what is not live in it."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xlsx"
-        written(ds.load_study(study), path)
-        return path.read_bytes()
+        frozen = written(ds.load_study(study), path)
+        return path.read_bytes(), frozen
+
+
+def template(study="guosen-2025-01"):
+    return exported(study)[0]
 
 
 def columns(sheet):
