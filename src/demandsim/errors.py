@@ -35,6 +35,7 @@ __all__ = [
     "OutputError",
     "ScenarioError",
     "SeriesError",
+    "SeveralPeaksWarning",
     "StoreError",
     "StudyError",
     "StudyWarning",
@@ -186,6 +187,10 @@ class EvidenceWarning(UserWarning):
 
 class HeavyTailWarning(UserWarning):
     """Statistics that hang on a few extreme draws, so that their errors do not hold what they say."""
+
+
+class SeveralPeaksWarning(UserWarning):
+    """One interval for a result that has several peaks, with an empty middle."""
 
 
 class ToleranceWarning(UserWarning):

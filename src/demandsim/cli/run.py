@@ -15,7 +15,8 @@ from demandsim.cli._output import Folder, Results, busy, print_line, print_table
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.statistics.design import DesignName
-from demandsim.statistics.table import Row, heads, places, rows, single_values
+from demandsim.statistics.estimators import Kind
+from demandsim.statistics.table import Row, heads, intervals, places, rows, single_values
 from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def run(
     seed: option.Seed = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = "sobol",
     prob: option.Prob = 0.9,
+    kind: Annotated[Kind, typer.Option(help="Equal-tailed intervals, or those of highest density.")] = "eti",
+    multimodal: Annotated[
+        bool, typer.Option("--multimodal", help="With --kind hdi: several intervals where a result has several peaks.")
+    ] = False,
     probs: Annotated[str, typer.Option(metavar="SHARES", help="Further quantiles: 0.01,0.99 adds P1 and P99.")] = "",
     rtol: Annotated[float, typer.Option(help="Draw until errors are this small, relative to the results.")] = 0.0,
     of: Annotated[list[str], typer.Option(help="Quantities that --rtol is about; all results by default.")] = [],  # noqa: B006
@@ -100,7 +105,7 @@ def run(
             on_round=lambda reached: say(str(reached)),
         )
     with busy("summarizing"):
-        summary = summarize(data, prob=prob, probs=levels)
+        summary = summarize(data, prob=prob, kind=kind, probs=levels, multimodal=multimodal)
     table = list(rows(summary, model.point()))
     told = {event: probability(event.event, data) for event in events}
     verdicts = _cross_checked(data)
@@ -110,13 +115,14 @@ def run(
             folder.add_draws(data)
         folder.add_text("summary.csv", results.csv)
         _add_picture(folder, model, data, call)
-    again = call.replay_of(data, design=design, more=["--probs", probs] if probs else [])
+    more = ["--kind", kind] * (kind != "eti") + ["--multimodal"] * multimodal + ["--probs", probs] * bool(probs)
+    again = call.replay_of(data, design=design, more=more)
     if into is not None:
         _write_copy(into, model, data, call, again)
 
     def printed() -> None:
         _print_head(model, data)
-        _print_summary(model, table, prob, error)
+        _print_summary(model, table, summary, error)
         for event, found in told.items():
             _print_lines(f"Probability that {event.says}:", said_chances(found))
         _print_lines("Held against published limits:", verdicts)
@@ -236,13 +242,13 @@ def _levels(text: str) -> list[float]:
     return levels
 
 
-def _print_summary(model: Model, table: Sequence[Row], prob: float, errors: bool) -> None:
+def _print_summary(model: Model, table: Sequence[Row], summary: xr.Dataset, errors: bool) -> None:
     """Print a line a quantity, those over time with a column a year, and name those by further labels."""
     scenarios = set(model.scenarios.dims)
     further = [set(row.labels) - scenarios for row in table]
     time = model.presentation.time
-    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], prob, errors)
-    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, prob)
+    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], summary, errors)
+    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, summary)
     others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(time))
     if others:
         print_line()
@@ -258,9 +264,11 @@ def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[st
     return sorted(groups.items(), key=lambda item: item[0] != "")
 
 
-def _print_plain(rows: Sequence[Row], prob: float, errors: bool) -> None:
+def _print_plain(rows: Sequence[Row], summary: xr.Dataset, errors: bool) -> None:
     singles = single_values(rows)
-    shown = heads(list(rows[0].statistics), prob) if rows else {}
+    shown = heads(summary.statistic.values.tolist(), summary.attrs["prob"], hdi=summary.attrs["kind"] == "hdi")
+    # All intervals of a highest density set stand in one cell.
+    spans = [Column("HDI", "text")] * ("lower_1" in summary.statistic)
     told = shown if errors else {"mean": "mean"}
     # Quantiles stand or fall together where the terminal is narrow.
     numbers = [Column(head, joined=place > 1) for place, head in enumerate(shown)]
@@ -270,14 +278,16 @@ def _print_plain(rows: Sequence[Row], prob: float, errors: bool) -> None:
         for row in members:
             cells = [row.shown(row.statistics[name]) for name in shown.values()]
             cells += [row.shown(row.statistics[f"mcse_{name}"], 2) for name in told.values()]
-            lines.append([row.quantity, *map(row.single, singles), *cells, row.readable_unit])
+            texts = [row.spans() for _ in spans]
+            lines.append([row.quantity, *map(row.single, singles), *texts, *cells, row.readable_unit])
         print_line()
         print_table(
-            [Column(label or "in every scenario", "name"), *singles, *numbers, *mcse, Column("unit", "unit")], lines
+            [Column(label or "in every scenario", "name"), *singles, *spans, *numbers, *mcse, Column("unit", "unit")],
+            lines,
         )
 
 
-def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
+def _print_timed(rows: Sequence[Row], time: Sequence[str], summary: xr.Dataset) -> None:
     """A line a quantity and a column a year: the median, and the interval in brackets."""
     results = [row for row in rows if row.role == "derived"]
     if not results:
@@ -294,7 +304,8 @@ def _print_timed(rows: Sequence[Row], time: Sequence[str], prob: float) -> None:
         print_line()
         columns: list[Column | str] = [Column(label or "in every scenario", "name"), *shown, Column("unit", "unit")]
         print_table(columns, lines)
-    print_line(f"medians, and central {prob:.0%} intervals in brackets")
+    which = "highest density" if summary.attrs["kind"] == "hdi" else "central"
+    print_line(f"medians, and {which} {summary.attrs['prob']:.0%} intervals in brackets")
 
 
 def _time(row: Row, time: Sequence[str]) -> str:
@@ -304,5 +315,6 @@ def _time(row: Row, time: Sequence[str]) -> str:
 def _cell(row: Row | None, divisor: float) -> str:
     if row is None:
         return ""
-    middle, low, high = (number(row.statistics[k] / divisor, 3) for k in ("median", "lower", "upper"))
-    return middle if low == middle == high else f"{middle} ({low}, {high})"
+    middle = number(row.statistics["median"] / divisor, 3)
+    ends = [[number(end / divisor, 3) for end in pair] for pair in intervals(row.statistics)]
+    return middle if ends == [[middle, middle]] else f"{middle} ({'; '.join(map(', '.join, ends))})"

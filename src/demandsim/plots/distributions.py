@@ -31,6 +31,7 @@ from demandsim.plots.canvas import (
 from demandsim.plots.panels import Picture, derived, finite, name_rows, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
+from demandsim.statistics.table import intervals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,13 +216,17 @@ def _intervals(
     plain_ticks(axes, log=is_wide(low, high))
     for y, place in enumerate(places):
         found = {str(s.item()): float(at(place, array).sel(statistic=s)) / divisor for s in array.statistic}
-        axes.plot([found["lower"], found["upper"]], [y, y], color=BLUE, linewidth=2, solid_capstyle="butt")
+        spans = intervals(found)
+        for span in spans:
+            axes.plot(span, [y, y], color=BLUE, linewidth=2, solid_capstyle="butt")
         if _has_halves(array):
             axes.plot([found["p25"], found["p75"]], [y, y], color=BLUE, linewidth=6, solid_capstyle="butt")
         axes.plot(found["median"], y, "o", color="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7)
         if point is not None:
             axes.plot(float(at(place, point)) / divisor, y - 0.24, "D", color=ORANGE, markersize=6)
-        ends_text = locale.say("range", low=locale.number(found["lower"], 3), high=locale.number(found["upper"], 3))
+        ends_text = "; ".join(
+            locale.say("range", low=locale.number(low, 3), high=locale.number(high, 3)) for low, high in spans
+        )
         text = f"{locale.number(found['median'], 3)}  ({ends_text})"
         axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
     if low < 0 < high:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
+from demandsim.statistics.density_interval import EMPTY, gaps, pieces
 from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
 from demandsim.statistics.sample import Chain, Pool, Pooled, Sorted
 from demandsim.statistics.tails import tail_index, tail_size
@@ -20,6 +21,7 @@ from demandsim.statistics.windows import Windowed
 __all__ = [
     "Asked",
     "Estimates",
+    "HighestDensity",
     "Kind",
     "array_estimates",
     "array_statistics",
@@ -57,12 +59,15 @@ class Asked:
     iid : bool
         Draws are independent, so that errors follow from all of them; otherwise from the spread
         between chains.
+    multimodal : bool
+        A highest density interval may have several pieces.
     """
 
     prob: float
     kind: Kind = "eti"
     probs: tuple[float, ...] = ()
     iid: bool = False
+    multimodal: bool = False
 
     @property
     def levels(self) -> list[float]:
@@ -81,7 +86,43 @@ class Asked:
         return 5 + len(self.probs)
 
 
-def statistics(chains: Sequence[Chain], pooled: Pool, asked: Asked) -> tuple[list[float], list[float]]:
+class HighestDensity(NamedTuple):
+    """Highest density interval of one quantity: one, or its pieces.
+
+    Parameters
+    ----------
+    ends, errors : array of shape (pieces, 2)
+        Ends of each piece, and their MCSE.
+    empty : tuple of float, or None
+        Where one interval holds hardly anything between its ends.
+    """
+
+    ends: Array
+    errors: Array
+    empty: tuple[float, float] | None = None
+
+
+def _highest_density(chains: Sequence[Chain], pooled: Pool, asked: Asked) -> HighestDensity:
+    prob, whole = asked.prob, pooled.ordered()
+    cuts = gaps(whole, prob) if asked.multimodal else gaps(whole, prob, EMPTY)
+    found, empty = np.array([pooled.narrowest(prob)]), None
+    own = [np.array([chain.narrowest(prob)]) for chain in chains]
+    if cuts.size:
+        several = pieces(whole, prob, cuts)
+        empty = None if asked.multimodal else (float(several[0, 1]), float(several[1, 0]))
+        if asked.multimodal:
+            found, own = several, [pieces(chain.ordered(), prob, cuts) for chain in chains]
+    # A narrowest interval settles with the cube root of the draws, not with their square root; and of a design whose
+    # chains are even by themselves, all of them together are hardly more so.
+    slow = len(chains) ** (1 / 6 if asked.iid else 1 / 3)
+    with np.errstate(over="ignore"):
+        errors = np.minimum(slow * spread_to_mcse(np.moveaxis(np.array(own), 0, -1)), np.finfo(np.float64).max)
+    return HighestDensity(found, errors, empty)
+
+
+def statistics(
+    chains: Sequence[Chain], pooled: Pool, asked: Asked
+) -> tuple[list[float], list[float], HighestDensity | None]:
     """All statistics of one quantity: values first, their MCSE after.
 
     Parameters
@@ -98,19 +139,26 @@ def statistics(chains: Sequence[Chain], pooled: Pool, asked: Asked) -> tuple[lis
         mean, sd, median, lower, upper, further quantiles, then the MCSE of each.
     list of float
         Levels of further quantiles that the errors were taken from.
+    HighestDensity or None
+        If that is asked.
     """
     if not chains:
-        return [math.nan] * (2 * asked.count), []
+        return [math.nan] * (2 * asked.count), [], None
     quantiles = pooled.quantiles(asked.levels)
     around, share = _around(chains, quantiles, asked)
     ends = np.array(pooled.quantiles(around.ravel().tolist())).reshape(around.shape)
     # Shares first: the distance of two doubles may be none.
     errors = (ends[1] * share - ends[0] * share).tolist()
     sd, *errors_of_moments = _moments(chains, pooled, iid=asked.iid)
+    levels, dense = around.ravel().tolist(), None
     if asked.kind == "hdi":
-        quantiles[1:1] = pooled.narrowest(asked.prob)
-        errors[1:1] = spread_to_mcse(np.array([chain.narrowest(asked.prob) for chain in chains]).T).tolist()
-    return [pooled.moments.mean, sd, *quantiles, *errors_of_moments, *errors], around.ravel().tolist()
+        dense = _highest_density(chains, pooled, asked)
+        quantiles[1:1] = dense.ends[0, 0], dense.ends[-1, 1]
+        errors[1:1] = dense.errors[0, 0], dense.errors[-1, 1]
+        if len(dense.ends) > 1:
+            whole = pooled.ordered()
+            levels += (whole.searchsorted(dense.ends.ravel()) / whole.size).tolist()
+    return [pooled.moments.mean, sd, *quantiles, *errors_of_moments, *errors], levels, dense
 
 
 def _moments(chains: Sequence[Chain], pooled: Pool, *, iid: bool) -> tuple[float, float, float]:
@@ -188,11 +236,14 @@ class Estimates(NamedTuple):
         Draws that are no numbers.
     tail : float
         As `tail_index` gives it; NaN of what is sure.
+    dense : HighestDensity or None
+        If that is asked, and the quantity is not sure.
     """
 
     row: list[float]
     left_out: int
     tail: float
+    dense: HighestDensity | None = None
 
 
 def array_statistics(values: Array, asked: Asked) -> tuple[list[float], int]:
@@ -218,13 +269,14 @@ def array_estimates(values: Array, asked: Asked) -> Estimates:
     if rows and all(row[0] == rows[0][0] and (row == row[0]).all() for row in rows):
         return Estimates(sure_statistics(float(rows[0][0]), asked), left_out, math.nan)
     chains, pooled = _sample(rows, asked)
-    return Estimates(statistics(chains, pooled, asked)[0], left_out, tail_index(chains))
+    row, _, dense = statistics(chains, pooled, asked)
+    return Estimates(row, left_out, tail_index(chains), dense)
 
 
 def _sample(rows: Sequence[Array], asked: Asked) -> tuple[Sequence[Chain], Pool]:
     """Chains and all of them together, of as many order statistics as are asked for."""
     total = sum(row.size for row in rows)
-    if total <= _SORT_ALL:
+    if total <= _SORT_ALL or asked.multimodal:
         chains = [Sorted(np.sort(row)) for row in rows]
         return chains, Pooled(chains)
     pooled = Windowed(rows, asked.levels, iid=asked.iid, tail=tail_size(total) + 1, prob=asked.narrowest)

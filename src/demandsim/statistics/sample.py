@@ -26,6 +26,9 @@ class Chain(Protocol):
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval."""
 
+    def ordered(self) -> Array:
+        """Values in increasing order, or quantiles that stand for them."""
+
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""
 
@@ -48,6 +51,9 @@ class Pool(Protocol):
 
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval."""
+
+    def ordered(self) -> Array:
+        """Values in increasing order, or quantiles that stand for them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +81,10 @@ class Sorted:
         """Highest density interval: the narrowest that holds `prob` of the values."""
         inside = min(math.floor(prob * self.values.size), self.values.size - 1)
         return narrowest_run(self.values[: self.values.size - inside], self.values[inside:])
+
+    def ordered(self) -> Array:
+        """Values in increasing order."""
+        return self.values
 
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""
@@ -137,3 +147,7 @@ class Pooled:
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval of all chains together."""
         return self._together.narrowest(prob)
+
+    def ordered(self) -> Array:
+        """Values in increasing order."""
+        return self._together.values

@@ -162,8 +162,8 @@ def _finished(
             rows[key] = Estimates(sure_statistics(sketch.smallest, asked), sketch.invalid, math.nan)
             levels = asked.levels
         else:
-            row, around = statistics(chains, table, asked)
-            rows[key] = Estimates(row, sketch.invalid, tail_index(chains))
+            row, around, dense = statistics(chains, table, asked)
+            rows[key] = Estimates(row, sketch.invalid, tail_index(chains), dense)
             levels = [*asked.levels, *around]
         coarse = table.unresolved(levels, asked.narrowest)
         coarse += [one for chain in chains for one in chain.unresolved([], asked.narrowest)]

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array, cores
-from demandsim.errors import DemandsimError, DesignWarning, HeavyTailWarning, check_known
+from demandsim.errors import DemandsimError, DesignWarning, HeavyTailWarning, SeveralPeaksWarning, check_known
 from demandsim.statistics.design import design_of
 from demandsim.statistics.estimators import Asked, Estimates, Kind, array_estimates, check_prob, share_and_error
 from demandsim.statistics.event import Event, event_of
@@ -33,7 +33,12 @@ def _names(probs: Sequence[float]) -> list[str]:
 
 
 def summarize(
-    draws: xr.Dataset | xr.DataArray, prob: float = 0.9, kind: Kind = "eti", *, probs: Sequence[float] = ()
+    draws: xr.Dataset | xr.DataArray,
+    prob: float = 0.9,
+    kind: Kind = "eti",
+    *,
+    probs: Sequence[float] = (),
+    multimodal: bool = False,
 ) -> xr.Dataset:
     r"""Mean, sd, median and credible interval of every quantity, each with its Monte Carlo error.
 
@@ -47,6 +52,8 @@ def summarize(
         Equal-tailed or highest density interval.
     probs : sequence of float, optional
         Further quantiles; 0.25 gives the statistics ``p25`` and ``mcse_p25``.
+    multimodal : bool, default False
+        A highest density interval may be several intervals, where a result has several peaks.
 
     Returns
     -------
@@ -54,15 +61,19 @@ def summarize(
         Same quantities and units; dims without ``chain`` and ``draw``, plus ``statistic``: mean, sd,
         median, lower, upper and the ``mcse_`` of each. If draws with NaN or infinity were kept, they
         are left out, and the statistic ``n_invalid`` says how many. A quantity with heavy tails has the
-        attribute ``khat``.
+        attribute ``khat``. With `multimodal`, ``lower_1``, ``upper_1``, ``lower_2``, ... are the ends of each
+        interval, NaN where a quantity has fewer; ``lower`` and ``upper`` are the outermost ends.
 
     Raises
     ------
     DemandsimError
-        If `prob` is not inside (0, 1), or `draws` has no dims ``chain`` and ``draw``.
+        If `prob` is not inside (0, 1), `draws` has no dims ``chain`` and ``draw``, or `multimodal` is asked of an
+        equal-tailed interval.
 
     Warns
     -----
+    SeveralPeaksWarning
+        If a highest density interval, asked to be one, spans values that hardly occur.
     HeavyTailWarning
         If the index of a Pareto law fitted to the most extreme draws of a quantity, less its standard error, is above
         0.3: the sd hangs on few draws; above 0.5 the mean does, too.
@@ -87,6 +98,8 @@ def summarize(
     """
     check_prob(prob)
     check_known([kind], ("eti", "hdi"), "kind of interval")
+    if multimodal and kind != "hdi":
+        raise DemandsimError("an equal-tailed interval is always one; multimodal=True needs kind='hdi'")
     for level in probs:
         check_prob(level)
     data = _as_dataset(draws)
@@ -95,13 +108,15 @@ def summarize(
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     warn_one_chain(data)
-    names, rows = _names(probs), _rows(kept, Asked(prob, kind, tuple(probs), iid))
+    rows = _rows(kept, Asked(prob, kind, tuple(probs), iid, multimodal))
+    most = max(_count_of_pieces(found) for found in rows.values()) if multimodal else 0
     some_invalid = any(found.left_out for found in rows.values())
-    labels = [*names, "n_invalid"] if some_invalid else names
+    labels = [*_names(probs), *_names_of_pieces(most), *["n_invalid"] * some_invalid]
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
     for (name, place), found in rows.items():
-        tables[name][place] = [*found.row, found.left_out] if some_invalid else found.row
+        tables[name][place] = [*found.row, *_pieces(found, most), *[found.left_out] * some_invalid]
     tails = _heavy_tails(rows)
+    _warn_of_peaks(rows)
     out: dict[str, Any] = {}
     coords: dict[str, Any] = {"statistic": labels}
     for key, array in kept.items():
@@ -110,6 +125,41 @@ def summarize(
         khat = {"khat": tails[str(key)]} if str(key) in tails else {}
         out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs) | khat)
     return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": prob, "kind": kind})
+
+
+def _names_of_pieces(most: int) -> list[str]:
+    values = [f"{end}_{number}" for number in range(1, most + 1) for end in ("lower", "upper")]
+    return [*values, *(f"mcse_{name}" for name in values)]
+
+
+def _count_of_pieces(found: Estimates) -> int:
+    return 1 if found.dense is None else len(found.dense.ends)
+
+
+def _pieces(found: Estimates, most: int) -> list[float]:
+    """Ends of each interval of a highest density set, then their errors; NaN where there are fewer."""
+    # Of what is sure, the one interval is that of the row: lower, upper and their errors.
+    half = len(found.row) // 2
+    sure = np.array([[found.row[3:5]], [found.row[half + 3 : half + 5]]])
+    own = sure if found.dense is None else np.array([found.dense.ends, found.dense.errors])
+    padded = np.full((2, most, 2), np.nan)
+    padded[:, : own.shape[1]] = own[:, :most]
+    return list(padded.ravel().tolist())
+
+
+def _warn_of_peaks(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> None:
+    """Warn once of highest density intervals that hold hardly anything in their middle."""
+    empty = {name: found.dense.empty for (name, _), found in rows.items() if found.dense and found.dense.empty}
+    if empty:
+        name, (low, high) = next(iter(empty.items()))
+        more = f"; so do those of {', '.join(repr(n) for n in list(empty)[1:4])}" if len(empty) > 1 else ""
+        also = f" and {len(empty) - 4} more" if len(empty) > 4 else ""
+        warnings.warn(
+            f"'{name}' has several peaks: its highest density interval spans values that hardly occur, from "
+            f"{low:.4g} to {high:.4g}{more}{also}; multimodal=True gives the intervals on either side",
+            SeveralPeaksWarning,
+            stacklevel=3,
+        )
 
 
 def _rows(arrays: Mapping[Any, xr.DataArray], asked: Asked) -> dict[tuple[str, tuple[int, ...]], Estimates]:

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 
     from demandsim.statistics.result_table import ResultTable
 
-__all__ = ["FORMULA_SIGNS", "Row", "SummaryTable", "csv_text", "heads", "places", "rows", "single_values", "table"]
+__all__ = [
+    "FORMULA_SIGNS",
+    "Row",
+    "SummaryTable",
+    "csv_text",
+    "heads",
+    "intervals",
+    "places",
+    "rows",
+    "single_values",
+    "table",
+]
 
 
 #: With which a spreadsheet takes the text of a cell for a formula, also in full width.
@@ -65,6 +76,10 @@ class Row:
         """Write what was published, or the point; nothing where there is none."""
         value = float(getattr(self, key))
         return "" if math.isnan(value) else self.shown(value)
+
+    def spans(self) -> str:
+        """Write all intervals of this row: ``-3.64 to -2.36 and 2.36 to 3.64``."""
+        return " and ".join(f"{self.shown(low)} to {self.shown(high)}" for low, high in intervals(self.statistics))
 
     def shown(self, value: float, digits: int = 4) -> str:
         """Write a value of this row in the readable unit."""
@@ -195,8 +210,21 @@ def heads(statistics: Sequence[str], prob: float, *, hdi: bool = False) -> dict[
             near = any(math.isclose(float(name[1:]), level, rel_tol=1e-9) for level in levels)
             levels |= {} if near else {float(name[1:]): name}
     quantiles = {f"P{level:.10g}": levels[level] for level in sorted(levels)}
-    interval = {"HDI low": "lower", "HDI high": "upper"} if hdi else {}
+    interval = {"HDI low": "lower", "HDI high": "upper"} if hdi and "lower_1" not in statistics else {}
     return {"mean": "mean", **interval, **quantiles}
+
+
+def intervals(statistics: Mapping[str, float]) -> list[tuple[float, float]]:
+    """Intervals of a row of a summary, in increasing order: several where a highest density interval has pieces.
+
+    Examples
+    --------
+    >>> intervals({"lower": 0.0, "upper": 3.0, "lower_1": 0.0, "upper_1": 1.0, "lower_2": 2.0, "upper_2": 3.0})
+    [(0.0, 1.0), (2.0, 3.0)]
+    """
+    numbers = [name.removeprefix("lower_") for name in statistics if name.startswith("lower_")]
+    several = [(statistics[f"lower_{n}"], statistics[f"upper_{n}"]) for n in numbers]
+    return [pair for pair in several if not math.isnan(pair[0])] or [(statistics["lower"], statistics["upper"])]
 
 
 def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
@@ -216,9 +244,9 @@ def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
         Rows by quantity and, where there are any, by labels of scenarios and dims. Of a summary the columns are
         ``published``, what the source of the study printed, and ``point``, where it is not the same; ``mean``,
         lower end of the interval, ``P50``, upper end, further quantiles that were asked for, by level,
-        ``MCSE of mean``, ``unit``; ``left out`` if draws were. Of other results they are its variables, each with
-        its error or interval in the cell. Its ``frame`` is a pandas DataFrame of text, ``to_frame()`` one of numbers
-        in declared units.
+        ``HDI`` with all intervals of a highest density set, ``MCSE of mean``, ``unit``; ``left out`` if draws were. Of
+        other results they are its variables, each with its error or interval in the cell. Its ``frame`` is a pandas
+        DataFrame of text, ``to_frame()`` one of numbers in declared units.
 
     Raises
     ------
@@ -275,7 +303,10 @@ def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable
     for row in found:
         s = row.statistics
         line = {key: row.single(key) for key in single}
-        line |= {head: row.shown(s[name]) for head, name in columns.items()}
+        for head, name in columns.items():
+            line[head] = row.shown(s[name])
+            if head == "mean" and "lower_1" in s:
+                line["HDI"] = row.spans()
         line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
         if "n_invalid" in s:
             line["left out"] = f"{s['n_invalid']:,.0f}"
@@ -285,6 +316,7 @@ def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable
         own: dict[str, Any] = {key: float(getattr(row, key)) for key in single} | {
             head: s[name] for head, name in columns.items()
         }
+        own |= {name: value for name, value in s.items() if name.startswith(("lower_", "upper_"))}
         numbers.append(own | beside | {"unit": row.unit} | left_out)
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
     return ResultTable(("quantity", *dims), keys, texts, numbers)

@@ -257,6 +257,14 @@ class Windowed:
         low = lowest.item(0) if lowest.size else self.rows[place].min().item()
         return low, highest.item(-1) if highest.size else self.rows[place].max().item()
 
+    def ordered(self) -> Array:
+        """Some of the values in increasing order, which stand for all."""
+        return self._pilot
+
+    def pilot(self, place: int) -> Array:
+        """Some of the values of a chain in increasing order, which stand for all."""
+        return self._pilots[place]
+
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval of all chains together."""
         count = self.total - min(math.floor(prob * self.total), self.total - 1)
@@ -359,6 +367,10 @@ class _Chain:
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval."""
         return self.pool.narrowest_of_chain(self.place, prob)
+
+    def ordered(self) -> Array:
+        """Some of the values in increasing order, which stand for all."""
+        return self.pool.pilot(self.place)
 
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""

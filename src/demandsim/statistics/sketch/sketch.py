@@ -36,6 +36,8 @@ __all__ = ["Sketch", "Table", "merged", "repeated", "sketch_of"]
 
 #: Octaves below the largest magnitude that keep their own bins; what is smaller counts as zero.
 _OCTAVES = 64
+#: Quantiles that stand for all values where densities are asked.
+_ORDERED = 1 << 13
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,11 @@ class Table:
         below, above = self._order_statistics(low), self._order_statistics(high)
         found: list[float] = (below + (above - below) * (ranks - low)).tolist()
         return found
+
+    def ordered(self) -> Array:
+        """Quantiles, evenly spaced in probability, that stand for the values."""
+        number = min(self.moments.count, _ORDERED)
+        return np.array(self.quantiles(((np.arange(number) + 0.5) / number).tolist()))
 
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are at most each of some numbers, spread evenly inside each bin; the same for below."""
