@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,7 +15,6 @@ from demandsim.cli._output import Folder, Results, busy, print_line, print_table
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.statistics.design import DesignName
-from demandsim.statistics.estimators import Kind
 from demandsim.statistics.table import Row, heads, intervals, places, rows, single_values
 from demandsim.units.format import number, readable
 
@@ -45,7 +44,9 @@ def run(
     seed: option.Seed = None,
     design: Annotated[DesignName, typer.Option(help="How the unit cube is sampled.")] = "sobol",
     prob: option.Prob = 0.9,
-    kind: Annotated[Kind, typer.Option(help="Equal-tailed intervals, or those of highest density.")] = "eti",
+    kind: Annotated[
+        Literal["eti", "hdi"], typer.Option(help="Equal-tailed intervals, or those of highest density.")
+    ] = "eti",
     multimodal: Annotated[
         bool, typer.Option("--multimodal", help="With --kind hdi: several intervals where a result has several peaks.")
     ] = False,
