@@ -298,25 +298,30 @@ def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable
     dims = list(dict.fromkeys(dim for row in found for dim in row.labels))
     names = [str(name) for name in summary.statistic.values]
     columns = heads(names, float(summary.attrs.get("prob", 0.9)), hdi=summary.attrs.get("kind") == "hdi")
-    texts, numbers = [], []
     single = [key for key in single_values(found) if key != "point" or point is not None]
-    for row in found:
-        s = row.statistics
-        line = {key: row.single(key) for key in single}
-        for head, name in columns.items():
-            line[head] = row.shown(s[name])
-            if head == "mean" and "lower_1" in s:
-                line["HDI"] = row.spans()
-        line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
-        if "n_invalid" in s:
-            line["left out"] = f"{s['n_invalid']:,.0f}"
-        texts.append(line)
-        beside = {f"MCSE of {head}": s[f"mcse_{name}"] for head, name in columns.items() if f"mcse_{name}" in s}
-        left_out = {"left out": s["n_invalid"]} if "n_invalid" in s else {}
-        own: dict[str, Any] = {key: float(getattr(row, key)) for key in single} | {
-            head: s[name] for head, name in columns.items()
-        }
-        own |= {name: value for name, value in s.items() if name.startswith(("lower_", "upper_"))}
-        numbers.append(own | beside | {"unit": row.unit} | left_out)
+    texts = [_texts(row, single, columns) for row in found]
+    numbers = [_numbers(row, single, columns) for row in found]
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
     return ResultTable(("quantity", *dims), keys, texts, numbers)
+
+
+def _texts(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Cells of a row of a summary, as text."""
+    s = row.statistics
+    line = {key: row.single(key) for key in single}
+    for head, name in columns.items():
+        line[head] = row.shown(s[name])
+        if head == "mean" and "lower_1" in s:
+            line["HDI"] = row.spans()
+    line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
+    return line | ({"left out": f"{s['n_invalid']:,.0f}"} if "n_invalid" in s else {})
+
+
+def _numbers(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dict[str, Any]:
+    """The same as numbers, with all errors and all ends of intervals."""
+    s = row.statistics
+    own: dict[str, Any] = {key: float(getattr(row, key)) for key in single}
+    own |= {head: s[name] for head, name in columns.items()}
+    own |= {name: value for name, value in s.items() if name.startswith(("lower_", "upper_"))}
+    own |= {f"MCSE of {head}": s[f"mcse_{name}"] for head, name in columns.items() if f"mcse_{name}" in s}
+    return own | {"unit": row.unit} | ({"left out": s["n_invalid"]} if "n_invalid" in s else {})
