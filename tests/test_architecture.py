@@ -164,6 +164,10 @@ def test_the_command_line_says_what_it_can_do_without_arrays():
     assert loaded_by("run", "--help") <= {"typer", "pydantic"}
 
 
+def test_a_study_is_shown_without_labelled_arrays_and_pint():
+    assert loaded_by("show", "guosen-2025-01") <= {"typer", "pydantic", "numpy", "scipy.stats"}
+
+
 def test_importing_the_library_loads_nothing_heavy():
     assert loaded_after("import demandsim") == []
     assert loaded_after("import demandsim; dir(demandsim)") == []

@@ -47,7 +47,7 @@ from demandsim.sampling.dataset import Labels
 from demandsim.sampling.dependence import without_effect
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.points import point_values, possible_results
-from demandsim.sampling.program import Program
+from demandsim.sampling.program import Program, Values
 from demandsim.sampling.progress import Progress, reporting
 from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
 from demandsim.sampling.stopping import Round, goal_of
@@ -296,8 +296,8 @@ class Model:
         made = self.finished()
         own = described(self)
         origin = Origin(own if parts is None else parts)
-        point = made.point() if self.notes.published and not origin.changes(own) else None
-        origin = Origin(origin.parts, published_values(self, point))
+        at = made._point_at() if self.notes.published and not origin.changes(own) else None
+        origin = Origin(origin.parts, published_values(self, at))
         object.__setattr__(made, "origin", origin)
         return made
 
@@ -745,9 +745,7 @@ class Model:
         857772.0
         """
         self._name_unused()
-        layout = self.program.layout
-        values = point_values(self.program, self.assumptions, self.scenarios)
-        values |= possible_results(self.program, values)
+        layout, values = self.program.layout, self._point_values()
         sure = {name: dataclasses.replace(v, random=False) for name, v in self.program.varying.items()}
         import xarray as xr
 
@@ -755,6 +753,16 @@ class Model:
             name: layout.label(values[name], sure[name]).assign_attrs(self._attrs(name)) for name in self.quantities
         }
         return xr.Dataset(found, attrs=self._provenance())
+
+    def _point_values(self) -> Values:
+        values = point_values(self.program, self.assumptions, self.scenarios)
+        return values | possible_results(self.program, values)
+
+    def _point_at(self) -> Callable[[str, str], float]:
+        """Values at the points, by quantity and label; without labelled arrays, which take longer to import."""
+        self._name_unused()
+        program, values = self.program, self._point_values()
+        return lambda quantity, label: program.layout.at(values[quantity], program.varying[quantity], label)
 
     def explain(self, name: str, labels: int | Literal["all"] = 3) -> Explanation:
         """Trace a quantity back to its assumptions: formulas, numbers, units and sources.

@@ -12,6 +12,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import demandsim as ds
 from demandsim.errors import UnitError
 from demandsim.units.convert import base_factor, check_unit, conversion_factor, convert, parsed, same_dimension
 from demandsim.units.registry import CURRENCIES, registry
@@ -254,3 +255,25 @@ def test_what_pint_reads_as_something_else_is_refused_with_the_right_spelling(un
 def test_a_quarter_of_a_year_is_a_quarter_of_a_year():
     assert conversion_factor("CNY/quarter_year", "CNY/year") == pytest.approx(4)
     assert base_factor("{quarter}/{ton}") == 1
+
+
+def test_the_table_of_known_units_is_what_pint_says():
+    from demandsim.units.convert import _known
+    from demandsim.units.registry import registry
+
+    for (unit, to), known in _known().items():
+        made = registry().Quantity(1.0, parsed(unit))
+        found = made.to(parsed(to)) if to else made.to_base_units()
+        assert known.factor == found.magnitude, unit
+        if not to:
+            assert dict(known.dimension) == {name: power for name, power in made.dimensionality.items() if power}, unit
+
+
+@pytest.mark.parametrize("study", ds.list_studies())
+def test_every_unit_of_a_shipped_study_is_in_the_table(study):
+    from demandsim.units.convert import _known
+
+    model = ds.load_study(study)
+    constants = {constant.unit for made in model.equations.values() for constant in made.constants.values()}
+    missing = sorted(unit for unit in {*model.declared_units.values(), *constants} if (unit, "") not in _known())
+    assert missing == [], "add them to units/known.csv"

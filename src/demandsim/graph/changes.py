@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,6 @@ from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
     from demandsim.graph.assumption import Assumption
     from demandsim.model import Model
@@ -151,10 +150,11 @@ def read_changes(attrs: Mapping[Any, Any]) -> Changes:
     return Changes(Change(*row) for row in json.loads(str(attrs.get("changes") or "[]")))
 
 
-def published_values(model: Model, point: xr.Dataset | None) -> dict[str, dict[str, float]]:
+def published_values(model: Model, at: Callable[[str, str], float] | None) -> dict[str, dict[str, float]]:
     """What the source printed, in the units of the quantities, by scenario; "" where there are none.
 
-    The value at the study's points, where it rounds to what is printed; else what is printed.
+    The value at the study's points, where it rounds to what is printed; else what is printed. Of a quantity and a label
+    `at` tells the value at the points.
     """
     found: dict[str, dict[str, float]] = {}
     for row in model.notes.published:
@@ -163,18 +163,10 @@ def published_values(model: Model, point: xr.Dataset | None) -> dict[str, dict[s
             continue
         factor = conversion_factor(row.unit, unit)
         for label, printed in row.values.items():
-            exact = _at(point, row.quantity, label) if point is not None else math.nan
+            exact = at(row.quantity, label) if at is not None else math.nan
             near = abs(exact / factor - printed) <= 0.5 * 10.0**-row.digits + 1e-9 * abs(printed)
             found.setdefault(row.quantity, {}).setdefault(label, exact if near else printed * factor)
     return found
-
-
-def _at(point: xr.Dataset, quantity: str, label: str) -> float:
-    array = point[quantity]
-    for dim in array.dims:
-        if label in (words := list(map(str, array[dim].values))):
-            array = array.isel({dim: words.index(label)})
-    return float(array) if array.ndim == 0 else math.nan
 
 
 def published_at(attrs: Mapping[Any, Any], labels: Sequence[Any]) -> float:

@@ -70,6 +70,16 @@ class Layout:
         shape = [self.size(dim) if dim in dims else 1 for dim in self.dims]
         return cast(Array, np.reshape(array, [*shape, np.shape(array)[-1]]))
 
+    def at(self, array: Array, varying: Varying, label: str) -> float:
+        """The one value at a label, of an array with all axes; NaN if it varies over what the label does not say."""
+        spot: list[int] = []
+        for dim in self.dims:
+            words = list(map(str, np.asarray(self.coords[dim])))
+            if dim in varying.dims and label not in words:
+                return math.nan
+            spot.append(words.index(label) if dim in varying.dims else 0)
+        return float(array[(*spot, 0)])
+
     def label(self, array: Array, varying: Varying) -> xr.DataArray:
         """Wrap an array with all axes as a DataArray over the dims along which it varies."""
         import xarray as xr

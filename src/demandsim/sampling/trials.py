@@ -68,7 +68,7 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
         for name in graph.order:
             made = graph.equations[name]
             bare, bare_varying = _bare_try(made, base, layout, varying)
-            if bare is not None and not bare_varying.dims:
+            if bare is not None and _scenarios_apart(made, base, layout, varying, bare):
                 # There is no label that the bare run could have lost.
                 result, found = bare, bare_varying
             else:
@@ -80,6 +80,26 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
             result.flags.writeable = False
             base[name] = result
     return tuple(steps), varying
+
+
+def _scenarios_apart(
+    made: Equation, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying], together: Array
+) -> bool:
+    """Whether a bare result varies over no dim but scenarios, of which each gives the same when it runs alone."""
+    inputs = {name: base[name] for name in made.inputs if name in base}
+    dims = Varying.union([varying[name] for name in inputs]).dims
+    if not dims <= set(layout.scenario_dims):
+        return False
+    for axis, dim in enumerate(layout.scenario_dims):
+        for place in range(layout.size(dim) if dim in dims else 0):
+            one = {n: v.take([place], axis) if v.shape[axis] > 1 else v for n, v in inputs.items()}
+            try:
+                alone = bare_run(made, one, layout)
+            except Exception:
+                return False
+            if not np.array_equal(alone, together.take([place], axis), equal_nan=True):
+                return False
+    return True
 
 
 def _labelled_try(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Container, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["numbered", "observations", "to_datatree", "told_evidence"]
 
@@ -65,6 +67,8 @@ def to_datatree(
     >>> sorted(to_datatree(posterior, draws).children)
     ['log_likelihood', 'log_prior', 'observed_data', 'posterior', 'posterior_predictive', 'prior', 'prior_predictive']
     """
+    import xarray as xr
+
     check_known([group], ("prior", "posterior"), "group")
     for dim in ("chain", "draw"):
         if dim not in draws.dims:
@@ -115,6 +119,8 @@ def _varies(array: xr.DataArray) -> bool:
 
 
 def _densities(draws: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
+    import xarray as xr
+
     found = {new: draws.coords[name].reset_coords(drop=True) for name, new in names.items() if name in draws.coords}
     return xr.Dataset(found).transpose("chain", "draw", ...)
 
@@ -135,6 +141,8 @@ def observations(draws: xr.Dataset) -> list[dict[str, Any]]:
 
 def _observed(draws: xr.Dataset) -> xr.Dataset:
     """Medians of the observations; a quantity that was observed twice is there twice."""
+    import xarray as xr
+
     found: dict[str, xr.DataArray] = {}
     for piece in observations(draws):
         name, coords = numbered(piece["quantity"], found), piece["coords"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import functools
+import importlib.resources
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from demandsim.errors import UnitError, did_you_mean, shorten
 from demandsim.units.registry import CURRENCIES, counted, registry
@@ -130,6 +132,28 @@ def _meant(error: Exception) -> str:
     return hint if hint.startswith("; did you mean") else ""
 
 
+class _Known(NamedTuple):
+    """What pint says of a unit, or of the way from it to another."""
+
+    factor: float
+    dimension: Dimension
+
+
+@functools.cache
+def _known() -> dict[tuple[str, str], _Known]:
+    """Units of shipped studies and equations, by name and what they are converted to; to base units by "".
+
+    Read from a table, since pint alone takes longer to start than a study to load; a test makes the table again.
+    """
+    text = importlib.resources.files("demandsim.units").joinpath("known.csv").read_text(encoding="utf-8")
+    found = {}
+    for row in csv.DictReader(text.splitlines()):
+        parts = [part.rpartition(":") for part in row["dimension"].split()]
+        dimension = tuple((name, float(power)) for name, _, power in parts)
+        found[row["unit"], row["to"]] = _Known(float(row["factor"]), dimension)
+    return found
+
+
 def check_unit(unit: str) -> str:
     """Return `unit` if the registry can read it.
 
@@ -138,7 +162,8 @@ def check_unit(unit: str) -> str:
     UnitError
         If it cannot be read, or has an offset (such as degrees Celsius).
     """
-    parsed(unit)
+    if not isinstance(unit, str) or (unit, "") not in _known():
+        parsed(unit)
     return unit
 
 
@@ -155,8 +180,10 @@ def base_factor(unit: str) -> float:
     >>> base_factor("token/day") * 86400
     1.0
     """
-    quantity = registry().Quantity(1.0, parsed(unit)).to_base_units()
-    return float(quantity.magnitude)
+    known = _known().get((unit, ""))
+    if known is not None:
+        return known.factor
+    return float(registry().Quantity(1.0, parsed(unit)).to_base_units().magnitude)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -168,6 +195,9 @@ def dimension_of(unit: str) -> Dimension:
     >>> dimension_of("token/day")
     (('[time]', -1.0), ('[token]', 1.0))
     """
+    known = _known().get((unit, ""))
+    if known is not None:
+        return known.dimension
     return tuple(sorted((name, float(power)) for name, power in parsed(unit).dimensionality.items() if power))
 
 
@@ -209,6 +239,9 @@ def conversion_factor(unit: str, to: str) -> float:
         raise UnitError(f"cannot convert '{unit}' to '{to}': different dimensions{hint}")
     if unit == to:
         return 1.0
+    known = _known().get((unit, to)) if to else None
+    if known is not None:
+        return known.factor
     return float(registry().Quantity(1.0, parsed(unit)).to(parsed(to)).magnitude)
 
 

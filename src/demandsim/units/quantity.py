@@ -25,7 +25,7 @@ _TOLD = {np.isfinite, np.isnan, np.isinf}
 _RATIOS = {np.multiply: 1.0, np.true_divide: -1.0}
 _POWERS = {np.sqrt: 0.5, np.square: 2.0, np.reciprocal: -1.0}
 #: Functions of one array whose results are measured as it is.
-_REDUCED = {
+_REDUCED: set[Callable[..., Any]] = {
     np.sum,
     np.nansum,
     np.cumsum,
@@ -38,7 +38,16 @@ _REDUCED = {
     np.nanmean,
     np.diff,
 }
-_SHAPED = {np.broadcast_to, np.transpose, np.reshape, np.expand_dims, np.squeeze, np.moveaxis, np.flip, np.copy}
+_SHAPED: set[Callable[..., Any]] = {
+    np.broadcast_to,
+    np.transpose,
+    np.reshape,
+    np.expand_dims,
+    np.squeeze,
+    np.moveaxis,
+    np.flip,
+    np.copy,
+}
 #: Settings of these functions that measure nothing.
 _SETTINGS = {"axis", "axes", "keepdims", "shape", "source", "destination"}
 
