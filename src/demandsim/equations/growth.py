@@ -11,6 +11,8 @@ from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
 _YEAR = constant(1, "year")
+#: Below it a difference of exponentials has lost too many digits.
+_SHORT = 1e-3
 
 
 @equation(unit="1/year", name="growth_rate")
@@ -35,6 +37,68 @@ def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) ->
     Source: autoregression of first order.
     """
     return mean_growth_rate + persisted(rate_shock, persistence, _time_dim("persistent_rate", "rate_shock", rate_shock))
+
+
+@equation(unit="1/year", name="growth_rate")
+def reverting_rate(
+    initial_rate: Any,
+    mean_growth_rate: Any,
+    half_life: Any,
+    rate_sd: Any,
+    rate_shock: Any,
+    level_shock: Any,
+    elapsed_time: Any,
+) -> Any:
+    r"""Growth rate: reverts to its mean, with shocks that last a while; the mean of it over the time before a label.
+
+    .. math:: dg = \kappa (\bar r - g) \, dt + \sqrt{2 \kappa} \, s \, dW, \quad \kappa = \ln 2 / h, \qquad
+        r_i = \frac{1}{t_i - t_{i-1}} \int_{t_{i-1}}^{t_i} g \, dt, \quad t_{-1} = 0
+
+    The step from one label to the next is exact: the two standard normal shocks of a label make the rate at its end
+    and what it has added up to, which are correlated. With `varying_growth` it gives exactly the tokens of this
+    process, whatever the labels. A very long half-life is a local linear trend; a very short one makes of the
+    logarithm a random walk with drift.
+
+    Source: G. E. Uhlenbeck and L. S. Ornstein, Phys. Rev. 36 (1930); the joint step: D. T. Gillespie, Phys. Rev. E 54
+    (1996).
+    """
+    import xarray as xr
+
+    dim = _time_dim("reverting_rate", "elapsed_time", elapsed_time)
+    steps = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
+    kappa, rate, found = np.log(1 + 1) / half_life, initial_rate, []
+    for place in range(steps.sizes[dim]):
+        here = {dim: place}
+        step = steps.isel(here, drop=True)
+        late, shock = rate_shock.isel(here, drop=True), level_shock.isel(here, drop=True)
+        kept, weight, end_sd, tie, rest_sd = _reverting_step(step * kappa)
+        # The deviation over the step: what is left of the old one, what the end of it tells, and the rest.
+        found.append(mean_growth_rate + weight * (rate - mean_growth_rate) + rate_sd * (tie * late + rest_sd * shock))
+        rate = mean_growth_rate + kept * (rate - mean_growth_rate) + rate_sd * end_sd * late
+    together = xr.concat([one.drop_vars(dim, errors="ignore") for one in found], dim=dim)
+    return together.assign_coords({dim: elapsed_time[dim]}) if dim in elapsed_time.coords else together
+
+
+def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Of a step of x half-lives over ln 2: what is kept, mean weight, sd of the end, its tie to the mean, rest."""
+    kept = np.exp(-x)
+    # At no time at all nothing happens, and the mean is the rate itself.
+    safe = x + (x == 0)
+    weight = -np.expm1(-safe) / safe * (x != 0) + (x == 0)
+    end_sd = np.sqrt(-np.expm1(-(x + x)))
+    covariance = x * weight * weight
+    tie = covariance / (end_sd + (x == 0))
+    whole = _mean_variance(x)
+    return kept, weight, end_sd, tie, np.sqrt(np.maximum(whole - tie * tie, 0))
+
+
+def _mean_variance(x: Any) -> Any:
+    """Variance of the mean of a reverting rate over x, that of the rate being 1 and its start given."""
+    safe = np.maximum(x, _SHORT)
+    exact = (safe + safe + 4 * np.expm1(-safe) - np.expm1(-(safe + safe))) / (safe * safe)
+    # Differences of nearly equal numbers, replaced by the series of them.
+    short = x * (2 / 3 - x / 2 + 7 * x * x / 30)
+    return np.where(np.asarray(x) < _SHORT, short, exact) if not hasattr(x, "where") else short.where(x < _SHORT, exact)
 
 
 @equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
@@ -80,6 +144,35 @@ def gompertz_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any, sa
     Source: B. Gompertz, 1825: solution of dT/dt = r T ln(K / T).
     """
     return saturation_tokens * np.exp(np.log(initial_tokens / saturation_tokens) * np.exp(-growth_rate * elapsed_time))
+
+
+@equation(unit="1", name="adopted_share", bounds=(0, 1))
+def bass_share(innovation: Any, imitation: Any, elapsed_time: Any) -> Any:
+    r"""Share that has adopted: by itself, and in imitation of those who have.
+
+    .. math:: F = \frac{1 - e^{-(p + q) t}}{1 + (q / p) \, e^{-(p + q) t}}
+
+    Source: F. M. Bass, "A new product growth for model consumer durables", Management Science 15 (1969): solution of
+    dF/dt = (p + q F) (1 - F) with F = 0 at the start.
+
+    Examples
+    --------
+    >>> float(bass_share(0.03, 0.4, elapsed_time=0.0))
+    0.0
+    """
+    left = np.exp(-(innovation + imitation) * elapsed_time)
+    return (1 - left) / (1 + imitation / innovation * left)
+
+
+@equation(unit="token/day", name="top_down_tokens", bounds=(0, None))
+def bass_growth(adopted_share: Any, saturation_tokens: Any) -> Any:
+    r"""Top-down tokens a day: saturation times the share that has adopted (Bass diffusion).
+
+    .. math:: T = K F
+
+    Source: F. M. Bass, Management Science 15 (1969); see `bass_share`.
+    """
+    return saturation_tokens * adopted_share
 
 
 @equation(unit="token/day", name="top_down_tokens", bounds=(0, None))

@@ -1,6 +1,20 @@
-"""Forecasting: forecasts held against what came, by proper scores and calibration."""
+"""Forecasting: growth from published figures, forecasts held against what came, and several models together."""
 
+from demandsim.forecasting.backtest import backtest
 from demandsim.forecasting.calibration import calibration
+from demandsim.forecasting.curves import Curve, LastGrowth
+from demandsim.forecasting.figures import figures_of
+from demandsim.forecasting.reverting_growth import GrowthPrior, RevertingGrowth
 from demandsim.forecasting.score import energy_score, score
 
-__all__ = ["calibration", "energy_score", "score"]
+__all__ = [
+    "Curve",
+    "GrowthPrior",
+    "LastGrowth",
+    "RevertingGrowth",
+    "backtest",
+    "calibration",
+    "energy_score",
+    "figures_of",
+    "score",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
-__all__ = ["first_day"]
+__all__ = ["decimal_year", "first_day", "last_day", "middle_day"]
 
 _PERIOD = re.compile(r"(?P<year>\d{4})(?:Q(?P<quarter>[1-4])|-(?P<month>\d{2})(?:-(?P<day>\d{2}))?)?", re.ASCII)
 
@@ -50,3 +50,45 @@ def _day(text: str) -> datetime.date:
         return datetime.date(year, month, int(found["day"] or 1))
     except ValueError:
         raise ValueError(f"'{text}' is no day of the calendar") from None
+
+
+def last_day(period: str) -> datetime.date:
+    """Return the last day of a period, as `first_day` does the first.
+
+    Examples
+    --------
+    >>> last_day("2024Q3").isoformat(), last_day("2024-02").isoformat(), last_day("2023/2024").isoformat()
+    ('2024-09-30', '2024-02-29', '2024-12-31')
+    """
+    first_day(period)
+    end = period.rpartition("/")[2]
+    start = _day(end)
+    months = 12 if len(end) == 4 else 3 if "Q" in end else 1 if len(end) == 7 else 0
+    if not months:
+        return start
+    ahead = start.month - 1 + months
+    return datetime.date(start.year + ahead // 12, ahead % 12 + 1, 1) - datetime.timedelta(days=1)
+
+
+def middle_day(period: str) -> datetime.date:
+    """Return the day halfway through a period.
+
+    Examples
+    --------
+    >>> middle_day("2024-12").isoformat(), middle_day("2024-12-18").isoformat()
+    ('2024-12-16', '2024-12-18')
+    """
+    first = first_day(period)
+    return first + (last_day(period) - first) / 2
+
+
+def decimal_year(day: datetime.date) -> float:
+    """Return a day as a decimal year.
+
+    Examples
+    --------
+    >>> decimal_year(datetime.date(2024, 7, 2))
+    2024.5
+    """
+    length = (datetime.date(day.year + 1, 1, 1) - datetime.date(day.year, 1, 1)).days
+    return day.year + (day - datetime.date(day.year, 1, 1)).days / length

@@ -53,8 +53,8 @@ def load_series(series: str | Path) -> xr.Dataset:
         Its dims are the label columns of the file (``company``, ``product``, ...). ``date`` is a dim where
         there are no label columns, or where they do not tell the rows apart; else it is a coordinate. Each figure
         has coordinates ``source``, ``status``, ``period`` (the date as written) and, if the file has them,
-        ``qualifier``, ``note``, ``misprint`` and ``erratum``; with several variables these also have the dim
-        ``variable``. ``status`` says how we know what the source says, ``qualifier`` how the source means the
+        ``qualifier``, ``announced`` (when it came out), ``note``, ``misprint`` and ``erratum``; with several
+        variables these also have the dim ``variable``. ``status`` says how we know what the source says, ``qualifier`` how the source means the
         number: `STATUSES` and `QUALIFIERS` of ``demandsim.series`` have the words.
         A cell without a figure is NaN, and its status is ``absent``.
 

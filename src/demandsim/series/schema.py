@@ -35,7 +35,7 @@ QUALIFIERS: Mapping[str, str] = {
 }
 
 REQUIRED = ("variable", "value", "unit", "date", "source", "status")
-OPTIONAL = ("qualifier", "note", "misprint", "erratum")
+OPTIONAL = ("qualifier", "announced", "note", "misprint", "erratum")
 
 #: What a variable or label column may not be called: it would hide a coordinate or a dim of a simulation.
 _RESERVED = (*REQUIRED, *OPTIONAL, "period", "chain", "draw", "scenario", "statistic")
@@ -54,7 +54,8 @@ class Row:
         Line of the file, counted from 1.
     labels : tuple of str
         One per label column.
-    variable, unit, source, status, qualifier, note, erratum : str
+    variable, unit, source, status, qualifier, announced, note, erratum : str
+        `announced` is the day on which the figure came out, empty where no one has written it down.
     value, misprint : float
         In `unit`; `misprint` is what is printed elsewhere by mistake, NaN if nothing is.
     period : str
@@ -73,6 +74,7 @@ class Row:
     source: str
     status: str
     qualifier: str
+    announced: str
     note: str
     misprint: float
     erratum: str
@@ -229,6 +231,11 @@ def _row(fields: Mapping[str, str], labels: Sequence[str], where: str, line: int
         date = first_day(fields["date"])
     except ValueError as error:
         raise SeriesError(f"{where}, column 'date': {error}") from None
+    try:
+        if fields.get("announced"):
+            first_day(fields["announced"])
+    except ValueError as error:
+        raise SeriesError(f"{where}, column 'announced': {error}") from None
     misprint = fields.get("misprint", "")
     if misprint and not fields.get("erratum"):
         raise SeriesError(f"{where}, column 'erratum': is empty; a misprint says where it stands")
@@ -243,6 +250,7 @@ def _row(fields: Mapping[str, str], labels: Sequence[str], where: str, line: int
         source=fields["source"],
         status=fields["status"],
         qualifier=fields.get("qualifier", ""),
+        announced=fields.get("announced", ""),
         note=fields.get("note", ""),
         misprint=_number(misprint, f"{where}, column 'misprint'") if misprint else math.nan,
         erratum=fields.get("erratum", ""),
