@@ -40,7 +40,7 @@ from demandsim.graph.source import canonical, fingerprint
 from demandsim.graph.study_file import study_text
 from demandsim.graph.submodel import joined
 from demandsim.graph.unit_check import check_units
-from demandsim.inference.evidence import Evidence, check_evidence, happened, narrowed, observed
+from demandsim.inference.evidence import Evidence, check_evidence, dated, happened, known, narrowed, observed
 from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order, draft_program
 from demandsim.sampling.dataset import Labels
@@ -677,7 +677,7 @@ class Model:
             object.__setattr__(made, "origin", self.origin.narrowed(described(self), described(made)))
         return made
 
-    def observe(self, event: Any = None, **quantities: Any) -> Model:
+    def observe(self, event: Any = None, *, announced: str | None = None, **quantities: Any) -> Model:
         r"""Return a model that knows of evidence; `infer` conditions on it, `simulate` does not.
 
         Parameters
@@ -685,6 +685,8 @@ class Model:
         event : (quantity, comparison, value), str, function of the draws, or a list of them, optional
             What is known to have happened, such as ``("gross_margin", "<", 0)`` or ``"gross_margin < 0"``.
             Of a quantity with dims of its own it must hold at every label.
+        announced : str, optional
+            Day on which it came out, such as ``"2026-04-02"``, for `as_of`.
         **quantities : distribution, str, scipy distribution or Assumption
             What was measured: a distribution around what was read, as wide as the measurement errs, in the
             quantity's unit, or in that of an `Assumption`. DataArray parameters observe it label by label;
@@ -719,7 +721,34 @@ class Model:
         <demandsim.Model 'guosen-2025-01': ... 2 pieces of evidence>
         """
         units = self.declared_units
-        return self.with_evidence([*observed(quantities, units), *happened(event, units)])
+        return self.with_evidence(dated([*observed(quantities, units), *happened(event, units)], announced))
+
+    def as_of(self, date: str) -> Model:
+        """Return the model as it was on a date: without the evidence that came out later.
+
+        Parameters
+        ----------
+        date : str
+            A day, month or year, of which the last day counts.
+
+        Returns
+        -------
+        Model
+            What else was changed since, such as priors, stays: only evidence carries its day.
+
+        Raises
+        ------
+        EvidenceError
+            If a piece of evidence does not say when it came out.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> growth = ds.load_study("doubao-growth")
+        >>> len(growth.evidence), len(growth.as_of("2025-12-31").evidence)
+        (9, 6)
+        """
+        return self._with(evidence=tuple(known(self.evidence, date)))
 
     def with_evidence(self, evidence: Iterable[Evidence]) -> Model:
         """Return a model with pieces of evidence added that were read before; users call `observe`."""

@@ -65,18 +65,23 @@ def reverting_rate(
     import xarray as xr
 
     dim = _time_dim("reverting_rate", "elapsed_time", elapsed_time)
-    steps = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
-    kappa, rate, found = np.log(1 + 1) / half_life, initial_rate, []
-    for place in range(steps.sizes[dim]):
-        here = {dim: place}
-        step = steps.isel(here, drop=True)
-        late, shock = rate_shock.isel(here, drop=True), level_shock.isel(here, drop=True)
-        kept, weight, end_sd, tie, rest_sd = _reverting_step(step * kappa)
-        # The deviation over the step: what is left of the old one, what the end of it tells, and the rest.
-        found.append(mean_growth_rate + weight * (rate - mean_growth_rate) + rate_sd * (tie * late + rest_sd * shock))
-        rate = mean_growth_rate + kept * (rate - mean_growth_rate) + rate_sd * end_sd * late
-    together = xr.concat([one.drop_vars(dim, errors="ignore") for one in found], dim=dim)
-    return together.assign_coords({dim: elapsed_time[dim]}) if dim in elapsed_time.coords else together
+    step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
+    kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)
+    # Deviations from the mean rate at the beginning of each step.
+    begun = _begun(initial_rate - mean_growth_rate, kept, rate_sd * end_sd * rate_shock, dim)
+    # What is left of it over the step, what the rate at the end tells of the step, and the rest.
+    return mean_growth_rate + weight * begun + rate_sd * (tie * rate_shock + rest_sd * level_shock)
+
+
+def _begun(first: Any, kept: Any, new: Any, dim: str) -> Any:
+    """Deviations before each step: what is kept of the one before, and what is new."""
+    import xarray as xr
+
+    found, labels = [first], new.sizes[dim]
+    for place in range(labels - 1):
+        found.append(kept.isel({dim: place}, drop=True) * found[-1] + new.isel({dim: place}, drop=True))
+    together = xr.concat([each.drop_vars(dim, errors="ignore") for each in xr.broadcast(*found)], dim=dim)
+    return together.assign_coords({dim: new[dim]}) if dim in new.coords else together
 
 
 def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:

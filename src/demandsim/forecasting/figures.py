@@ -11,7 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
-from demandsim.series.dates import decimal_year, last_day, middle_day
+from demandsim.units.dates import decimal_year, last_day, middle_day
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,22 @@ from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
 from demandsim.statistics.event import Event, event_of
 from demandsim.units.convert import conversion_factor
+from demandsim.units.dates import last_day
 
 if TYPE_CHECKING:
     from demandsim.sampling.program import Program
 
-__all__ = ["Evidence", "Happened", "Observation", "check_evidence", "happened", "narrowed", "observed"]
+__all__ = [
+    "Evidence",
+    "Happened",
+    "Observation",
+    "check_evidence",
+    "dated",
+    "happened",
+    "known",
+    "narrowed",
+    "observed",
+]
 
 
 @dataclass(frozen=True)
@@ -36,12 +49,15 @@ class Observation:
     unit : str
         Unit of the distribution.
     source : str or None
+    announced : str or None
+        Day on which it came out, as ``2026-04-02``, or a month or year, of which the last day counts.
     """
 
     quantity: str
     distribution: Distribution
     unit: str
     source: str | None = None
+    announced: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,7 +82,8 @@ class Observation:
             raise StudyError(f"evidence on '{self.quantity}': {error}") from None
         told: dict[str, Any] = {"quantity": self.quantity, "distribution": str(self.distribution), "unit": self.unit}
         coords = {dim: list(map(date_of, labels)) for dim, labels in self.distribution.coords.items()}
-        return told | ({"coords": coords} if coords else {}) | ({"source": self.source} if self.source else {})
+        told |= {"coords": coords} if coords else {}
+        return told | {key: text for key in ("source", "announced") if (text := getattr(self, key))}
 
     def canonical(self) -> list[Any]:
         """What of it determines the draws."""
@@ -83,12 +100,14 @@ class Happened:
     event : Event, or a function of the draws
     unit : str
         Of the numbers in the event; empty where each is in the unit of the quantity that it is compared with.
-    source : str or None
+    source, announced : str or None
+        As of `Observation`.
     """
 
     event: Event | Callable[..., Any]
     unit: str = "1"
     source: str | None = None
+    announced: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +127,7 @@ class Happened:
                 f"evidence '{self}' is a function, which a file does not hold; write it as a comparison of quantities"
             )
         told = {"event": str(self.event), "unit": self.unit, "source": self.source or ""}
+        told["announced"] = self.announced or ""
         return {key: text for key, text in told.items() if text}
 
     def canonical(self) -> list[Any]:
@@ -147,6 +167,47 @@ def happened(event: Any, units: Mapping[str, str]) -> list[Happened]:
         raise EvidenceError(f"{error}; or a function of the draws") from None
     of_numbers = {units[name] for name in made.measured()}
     return [Happened(made, of_numbers.pop() if len(of_numbers) == 1 else "")]
+
+
+def dated(evidence: Iterable[Evidence], announced: str | None) -> list[Evidence]:
+    """Evidence with the day on which it came out.
+
+    Raises
+    ------
+    EvidenceError
+        If that is no day, month or year.
+    """
+    pieces = list(evidence)
+    if announced is None:
+        return pieces
+    _end_of(announced, "announced")
+    return [dataclasses.replace(piece, announced=str(announced)) for piece in pieces]
+
+
+def known(evidence: Iterable[Evidence], date: str) -> Iterator[Evidence]:
+    """Evidence that had come out by the end of a date.
+
+    Raises
+    ------
+    EvidenceError
+        If a piece does not say when it came out, or the date cannot be read.
+    """
+    until = _end_of(date, "date")
+    for piece in evidence:
+        if piece.announced is None:
+            raise EvidenceError(
+                f"evidence '{piece}' does not say when it came out; write announced = \"2026-04-02\" beside it in the "
+                "study file, or model.observe(..., announced=...)"
+            )
+        if _end_of(piece.announced, f"evidence '{piece}': announced") <= until:
+            yield piece
+
+
+def _end_of(text: str, where: str) -> datetime.date:
+    try:
+        return last_day(str(text))
+    except ValueError as error:
+        raise EvidenceError(f"{where}: {error}") from None
 
 
 def check_evidence(evidence: Sequence[Evidence], program: Program, units: Mapping[str, str]) -> None:
@@ -219,7 +280,7 @@ def _at(piece: Observation, dim: str, label: str) -> Observation:
     said = tuple((name, _said_at(value, dim, label)) for name, value in whole.said)
     laws = tuple(whole.laws[element] for element in kept)
     part = Distribution(whole.family, said, laws, whole.dims, {**whole.coords, dim: (label,)})
-    return Observation(piece.quantity, part, piece.unit, piece.source)
+    return dataclasses.replace(piece, distribution=part)
 
 
 def _said_at(value: Any, dim: str, label: str) -> Any:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Request", "inferred"]
 
-METHODS = ("auto", "importance", "adaptive", "ensemble")
+METHODS = ("auto", "importance", "conditional", "adaptive", "ensemble")
 #: Draws of the prior that evidence is held against, over all chains.
 _HELD_AGAINST = 2**16
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import ConvergenceError
-from demandsim.inference.adaptive import adapted
+from demandsim.inference.adaptive import Adapted, adapted
+from demandsim.inference.conditional import FEWEST, conditional
 from demandsim.inference.diagnostics import SURE, Request, enough, refuse
 from demandsim.inference.importance import Weighed, log_mean, resampled, weighed
 from demandsim.inference.likelihood import Likelihood, heavy_tailed
@@ -120,6 +121,11 @@ def solved(problem: Problem, pool: Pool, weights: Sequence[Weighed]) -> Solution
     heavy = any(heavy_tailed(term) for term in problem.likelihood.terms)
     if method == "auto":
         return _first_sure(problem, pool, weights, heavy)
+    if method == "conditional":
+        found = _conditional(problem, pool)
+        if found is None:
+            raise ConvergenceError("what was observed is linear in too few assumptions; leave method='auto'")
+        return _agreed(problem, dataclasses.replace(found, why="asked for"), weights, heavy)
     found = _adapted(problem, pool)
     if found is None:
         raise ConvergenceError(
@@ -134,6 +140,10 @@ def _first_sure(problem: Problem, pool: Pool, weights: Sequence[Weighed], heavy:
     trusted = khat <= SURE and not heavy
     if trusted and size >= problem.run.draws:
         return _by_prior(problem, pool, weights, _worth(khat, size))
+    found = _conditional(problem, pool) if len(problem.streams) > FEWEST else None
+    if found is not None and _good(found, problem):
+        worth = _worth(found.khat, found.size)
+        return _agreed(problem, dataclasses.replace(found, why=f"most is linear, {worth}"), weights, heavy)
     found, why = _adapted(problem, pool), "no adapted proposal came to the evidence"
     if found is not None:
         worth = _worth(found.khat, found.size)
@@ -174,14 +184,27 @@ def _by_prior(problem: Problem, pool: Pool, weights: Sequence[Weighed], why: str
 
 
 def _adapted(problem: Problem, pool: Pool) -> Solution | None:
+    return _proposed(problem, pool, "adaptive", adapted)
+
+
+def _conditional(problem: Problem, pool: Pool) -> Solution | None:
+    return _proposed(problem, pool, "conditional", conditional)
+
+
+def _proposed(
+    problem: Problem,
+    pool: Pool,
+    method: str,
+    draw: Callable[[Pool, Target, int, int, int | None], Adapted | None],
+) -> Solution | None:
     run, worlds = problem.run, []
     for world, target in enumerate(problem.targets):
-        found = adapted(pool, target, world, run.draws, problem.request.pace.threads)
+        found = draw(pool, target, world, run.draws, problem.request.pace.threads)
         if found is None:
             return None
         worlds.append(found)
     rows = [normal_scores(one.resampled(run.draws, run.seed, world)) for world, one in enumerate(worlds)]
-    return Solution("adaptive", "", rows, [one.weighed for one in worlds], (), pool)
+    return Solution(method, "", rows, [one.weighed for one in worlds], (), pool)
 
 
 def _by_populations(problem: Problem, pool: Pool, weights: Sequence[Weighed], why: str) -> Solution:

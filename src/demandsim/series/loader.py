@@ -54,8 +54,9 @@ def load_series(series: str | Path) -> xr.Dataset:
         there are no label columns, or where they do not tell the rows apart; else it is a coordinate. Each figure
         has coordinates ``source``, ``status``, ``period`` (the date as written) and, if the file has them,
         ``qualifier``, ``announced`` (when it came out), ``note``, ``misprint`` and ``erratum``; with several
-        variables these also have the dim ``variable``. ``status`` says how we know what the source says, ``qualifier`` how the source means the
-        number: `STATUSES` and `QUALIFIERS` of ``demandsim.series`` have the words.
+        variables these also have the dim ``variable``. ``status`` says how we know what the source says,
+        ``qualifier`` how the source means the number: `STATUSES` and `QUALIFIERS` of ``demandsim.series`` have the
+        words.
         A cell without a figure is NaN, and its status is ``absent``.
 
     Raises

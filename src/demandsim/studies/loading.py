@@ -20,7 +20,7 @@ from demandsim.graph.loop import Lag
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.graph.submodel import joined
-from demandsim.inference.evidence import Happened, Observation, happened
+from demandsim.inference.evidence import Happened, Observation, dated, happened
 from demandsim.model import Model
 from demandsim.statistics.event import parse_event
 from demandsim.studies.catalogue import read_toml, shipped_files
@@ -279,11 +279,12 @@ def _observing(model: Model, table: EvidenceTable, coords: Mapping[str, Sequence
         if table.event is not None:
             (event,) = happened(table.event, model.declared_units)
             unit = table.unit or event.unit
-            return model.with_evidence([Happened(event.event, unit, table.source)])
+            return model.with_evidence(dated([Happened(event.event, unit, table.source)], table.announced))
         name = str(table.quantity)
         check_known([name], model.quantities, "quantity")
         read = _read(str(table.distribution), {**coords, **table.coords}, where, "distribution")
-        return model.with_evidence([Observation(name, read, table.unit or model.declared_units[name], table.source)])
+        made = Observation(name, read, table.unit or model.declared_units[name], table.source)
+        return model.with_evidence(dated([made], table.announced))
     except StudyError:
         raise
     except DemandsimError as error:

@@ -118,6 +118,7 @@ class EvidenceTable(_Table):
     event: str | None = Field(default=None, description="what happened, such as 'gross_margin < 0'")
     unit: str | None = Field(default=None, description="unit; the quantity's by default")
     source: str | None = Field(default=None, description="where it comes from")
+    announced: str | None = Field(default=None, description="when it came out, such as '2026-04-02'; for model.as_of")
     coords: dict[str, list[Label]] = Field(
         default_factory=dict, description="labels that were observed, of each dim in by(...)"
     )
