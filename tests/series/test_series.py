@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import demandsim as ds
 from demandsim import series
 from demandsim.errors import DemandsimError, SeriesError, UnitError, UnknownNameError
-from demandsim.series.dates import first_day
+from demandsim.units.dates import first_day
 from demandsim.series.schema import OPTIONAL, QUALIFIERS, REQUIRED, STATUSES
 
 HEADER = "variable,value,unit,date,source,status"

@@ -62,8 +62,6 @@ def reverting_rate(
     Source: G. E. Uhlenbeck and L. S. Ornstein, Phys. Rev. 36 (1930); the joint step: D. T. Gillespie, Phys. Rev. E 54
     (1996).
     """
-    import xarray as xr
-
     dim = _time_dim("reverting_rate", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)

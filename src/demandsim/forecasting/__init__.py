@@ -4,8 +4,11 @@ from demandsim.forecasting.backtest import backtest
 from demandsim.forecasting.calibration import calibration
 from demandsim.forecasting.curves import Curve, LastGrowth
 from demandsim.forecasting.figures import figures_of
+from demandsim.forecasting.log_odds import pooled_distribution, pooled_probability
+from demandsim.forecasting.reference_class import reference_class
 from demandsim.forecasting.reverting_growth import GrowthPrior, RevertingGrowth
 from demandsim.forecasting.score import energy_score, score
+from demandsim.forecasting.stacking import mixture, model_share, stack
 
 __all__ = [
     "Curve",
@@ -16,5 +19,11 @@ __all__ = [
     "calibration",
     "energy_score",
     "figures_of",
+    "mixture",
+    "model_share",
+    "pooled_distribution",
+    "pooled_probability",
+    "reference_class",
     "score",
+    "stack",
 ]

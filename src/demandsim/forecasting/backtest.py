@@ -14,9 +14,9 @@ from demandsim.forecasting.figures import ERROR_FACTORS, EXCESS, Figures, figure
 from demandsim.forecasting.rules import crps, interval_score, log_score, pit
 from demandsim.inference.importance import keyed
 from demandsim.sampling.qmc import entropy_of
-from demandsim.units.dates import decimal_year, first_day
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.mcse import spread_to_mcse
+from demandsim.units.dates import decimal_year, first_day
 
 if TYPE_CHECKING:
     import xarray as xr

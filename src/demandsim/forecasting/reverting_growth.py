@@ -60,7 +60,7 @@ class GrowthPrior:
     growth_correlation : distribution
         Between the rates of several publishers, from 0 to 1.
     launch_sd : float
-        Standard deviation of the rate at the first figure, beyond that of later rates, in 1/year.
+        Standard deviation of the rate at the first figure around the mean rate, in 1/year.
 
     Examples
     --------
@@ -253,7 +253,7 @@ class _Process:
         return own[:, None, None] * (shared + (1 - shared) * np.eye(self.publishers))
 
     def start(self) -> tuple[Array, Array]:
-        """Mean and covariance of the state at the first figure: any level, a rate as in the long run."""
+        """Mean and covariance of the state at the first figure: any level, and the rate of a launch."""
         size = 3 * self.publishers
         centre, sd = (float(np.ravel(each())[0]) for each in (self.prior.mean_growth.mean, self.prior.mean_growth.sd))
         mean, covariance = np.zeros((self.settings, size)), np.zeros((self.settings, size, size))
@@ -261,8 +261,7 @@ class _Process:
         means = self._between(np.full(self.settings, sd**2))
         covariance[:, 0::3, 0::3] = _DIFFUSE**2 * np.eye(self.publishers)
         covariance[:, 2::3, 2::3] = covariance[:, 1::3, 2::3] = covariance[:, 2::3, 1::3] = means
-        launch = self.prior.launch_sd**2 * np.eye(self.publishers)
-        covariance[:, 1::3, 1::3] = means + self._between(self.drawn["rate_sd"] ** 2) + launch
+        covariance[:, 1::3, 1::3] = means + self.prior.launch_sd**2 * np.eye(self.publishers)
         return mean, covariance
 
     def steps(self, timeline: _Timeline) -> list[Step]:

@@ -121,7 +121,12 @@ def _chain(pool: Pool, target: Target, linear: Sequence[int], chain: int, size: 
     factor = np.linalg.cholesky(covariance)
     logs = -_half_square(factor, (read[:, None] - at_zero).T)
     # A draw of the prior, moved by what the evidence says of its difference.
-    off = read[:, None] - at_zero - np.einsum("ikn,kn->in", slopes, z[linear]) - sds[:, None] * _noise(pool, chain, sds.size, size)
+    off = (
+        read[:, None]
+        - at_zero
+        - np.einsum("ikn,kn->in", slopes, z[linear])
+        - sds[:, None] * _noise(pool, chain, sds.size, size)
+    )
     solved = np.linalg.solve(covariance, off.T[..., None])[..., 0]
     made = z.copy()
     made[linear] += np.einsum("ikn,ni->kn", slopes, solved)

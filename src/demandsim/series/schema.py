@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from demandsim.errors import SeriesError, UnitError, did_you_mean
-from demandsim.units.dates import first_day
 from demandsim.units.convert import check_unit
+from demandsim.units.dates import first_day
 
 __all__ = ["OPTIONAL", "QUALIFIERS", "REQUIRED", "STATUSES", "Row", "Table", "read_table"]
 
