@@ -943,7 +943,7 @@ class Model:
         *,
         chains: int = 8,
         seed: int | None = None,
-        method: Literal["auto", "importance", "adaptive", "ensemble"] = "auto",
+        method: Literal["auto", "importance", "conditional", "adaptive", "ensemble"] = "auto",
         design: DesignName = "sobol",
         keep: Sequence[str] | None = None,
         on_failure: Literal["raise", "warn"] = "raise",
@@ -961,11 +961,12 @@ class Model:
             Independent runs; their spread tells the Monte Carlo error.
         seed, design, keep, threads, block
             As for `simulate`.
-        method : {"auto", "importance", "adaptive", "ensemble"}, default "auto"
-            Draws of the prior resampled by Pareto-smoothed weights; the same of a proposal that is adapted to the
-            evidence; or populations that move from prior to posterior. By default the first whose k-hat is at
-            most 0.5 and whose weights are worth enough draws; where evidence has heavy tails, the last two must
-            agree.
+        method : {"auto", "importance", "conditional", "adaptive", "ensemble"}, default "auto"
+            Draws of the prior resampled by Pareto-smoothed weights; the same where what the evidence depends on
+            linearly is drawn exactly, given the rest, such as the shocks of many years; the same of a proposal that
+            is adapted to the evidence; or populations that move from prior to posterior. By default the first whose
+            k-hat is at most 0.5 and whose weights are worth enough draws; where evidence has heavy tails, populations
+            must agree.
         progress : bool or callable, optional
             True shows a line as it goes on; or called with (steps done, steps in total).
         on_failure : {"raise", "warn"}, default "raise"

@@ -90,7 +90,7 @@ def test_every_unit_that_ships_is_said_in_chinese():
     assert left - {"token", "FLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP", "MB", "GB", "TB", "W", "kWh"} == set()
 
 
-@pytest.mark.parametrize("study", [name for name in STUDIES if name not in ("doubao-growth", "deepseek-2025-02")])
+@pytest.mark.parametrize("study", [n for n in STUDIES if not n.startswith(("doubao-growth", "deepseek"))])
 def test_whatever_a_study_is_held_against_has_a_chinese_name(study):
     draws = ds.load_study(study).simulate(draws=64, chains=2, seed=1)
     limits = set(map(str, ds.cross_check(draws).limit_name.values))

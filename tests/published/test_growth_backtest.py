@@ -43,51 +43,46 @@ def test_time_is_that_of_the_dates(study, series):
     np.testing.assert_allclose(study.point().elapsed_time.values, study.point().year.values - 2024.37, atol=1e-9)
 
 
-def test_exponential_growth_contradicts_the_figures(study):
+@pytest.fixture(scope="module")
+def rival():
+    """The Gompertz curve as it was when it failed."""
+    return ds.load_study("doubao-growth-gompertz").as_of("2026-02-28")
+
+
+def test_a_rival_has_the_evidence_of_the_study(study):
+    own, other = study.evidence, ds.load_study("doubao-growth-gompertz").evidence
+    assert [piece.table() for piece in own] == [piece.table() for piece in other]
+
+
+def test_exponential_growth_contradicts_the_figures(rival):
     with pytest.raises(EvidenceConflictError, match="standard deviations from what all evidence together allows"):
-        study.with_equations(growth.exponential_growth).drop("saturation_tokens").infer(draws=512, seed=3)
+        rival.with_equations(growth.exponential_growth).drop("saturation_tokens").infer(draws=512, seed=3)
 
 
-def test_the_figures_prefer_gompertz_growth_and_pass_100t_under_it(study):
+def test_the_figures_of_2025_prefer_gompertz_growth_which_did_not_see_2026(rival):
     found = {
-        name: study.with_equations(curve).infer(draws=512, seed=3)
+        name: rival.with_equations(curve).infer(draws=512, seed=3)
         for name, curve in (("logistic", growth.logistic_growth), ("gompertz", growth.gompertz_growth))
     }
     logs = {name: one.attrs["log_marginal_likelihood"] for name, one in found.items()}
     assert logs["gompertz"] - logs["logistic"] == pytest.approx(11.8, abs=1)
-    chance = {name: ds.probability(one.top_down_tokens > 1e14).probability for name, one in found.items()}
-    assert chance["logistic"].max() < 0.001
-    passed = np.interp(0.5, chance["gompertz"].values, chance["gompertz"].year.values)
-    assert 2026.6 < passed < 2026.9
-    assert 1 - chance["gompertz"].sel(year=2031.0).item() == pytest.approx(0.04, abs=0.02)
+    # What was announced on 2 April 2026; no draw reaches what came on 23 June.
+    for one in found.values():
+        assert ds.probability(one.top_down_tokens.sel(year=2026.25) > 120e12).probability < 0.005
+        assert one.top_down_tokens.sel(year=2026.48).max() < 180e12
 
 
-@pytest.fixture(scope="module")
-def backtest(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("backtest"))
-        return runpy.run_path(str(EXAMPLES / "growth_backtest.py"))
-
-
-def test_the_backtest_knows_nothing_of_2025(backtest):
-    known = [piece.distribution.coords["year"][0] for piece in backtest["early"].evidence]
-    assert known == [2024.37, 2024.71, 2024.96]
-    assert [backtest["year_of"][piece] for piece in backtest["later"]] == [2025.41, 2025.75, 2025.96, 2026.0]
-
-
-def test_what_was_published_lies_where_the_example_says(backtest):
-    for name, inside in (("exponential", False), ("logistic", True), ("Gompertz", True)):
-        found = backtest["posteriors"][name].top_down_tokens
-        for piece in backtest["later"]:
-            tokens = found.sel(year=backtest["year_of"][piece]).values.ravel()
-            # By simulation, another way than the example's: what would be read is tokens times an error.
-            rng = np.random.default_rng(5)
-            factor = np.ravel(piece.distribution.ppf(rng.random(tokens.size))) / piece.distribution.median().item()
-            grade = np.mean(tokens * factor < piece.distribution.median().item())
-            assert (abs(2 * grade - 1) < 0.5) == inside, (name, piece, grade)
-    scores = backtest["scores"]
-    assert scores["Gompertz"] > scores["logistic"] > scores["exponential"]
-    assert scores["Gompertz"] == pytest.approx(-3.6, abs=0.2)
+def test_a_rate_that_reverts_gave_what_came_a_chance(study):
+    known = study.as_of("2026-02-28")
+    assert len(known.evidence) == 7
+    found = known.infer(draws=256, seed=3)
+    assert found.attrs["method"] == "conditional"
+    for year, came in ((2026.25, 120e12), (2026.48, 180e12)):
+        above = ds.probability(found.top_down_tokens.sel(year=year) > came)
+        assert 0.05 < above.probability < 0.25
+        assert above.mcse < 0.01
+    low, high = found.top_down_tokens.sel(year=2026.48).quantile([0.05, 0.95]).values
+    assert high / low < 5
 
 
 def test_the_report_meets_deepseek_s_day_as_the_example_says(tmp_path, monkeypatch, capsys):

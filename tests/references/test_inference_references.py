@@ -70,7 +70,7 @@ def assert_unbiased(found):
     assert np.abs(table.mean(axis=0)).max() < 3.5 / np.sqrt(len(table))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "conditional"])
 @pytest.mark.parametrize(("observed", "error", "rho"), [(2.2e8, 0.2, 0.0), (2.5e8, 0.05, -0.6)])
 def test_lognormal_chain_with_lognormal_evidence(method, observed, error, rho):
     model = lognormal_chain(rho).observe(capex=lognorm(np.log(observed), error))
@@ -100,7 +100,7 @@ def test_beta_prior_with_binomial_evidence(method):
     assert_unbiased(found)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "conditional"])
 def test_normal_evidence_on_a_product_in_its_unit(method):
     # Not conjugate: the posterior of the product by quadrature, the error in the unit and not by a factor.
     model = lognormal_chain().observe(capex=dist.normal(mean=2.2e8, sd=0.4e8))

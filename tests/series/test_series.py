@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import demandsim as ds
 from demandsim import series
 from demandsim.errors import DemandsimError, SeriesError, UnitError, UnknownNameError
-from demandsim.units.dates import first_day
 from demandsim.series.schema import OPTIONAL, QUALIFIERS, REQUIRED, STATUSES
+from demandsim.units.dates import first_day
 
 HEADER = "variable,value,unit,date,source,status"
 GOOD = f"{HEADER}\ntokens,1e12,token/day,2024-05,a page,published\ntokens,4e12,token/day,2024-12-15,a page,published\n"
@@ -112,9 +112,9 @@ def test_evidence_is_as_wide_as_its_source_is_vague():
     tokens = ds.load_series("doubao-daily-tokens").daily_tokens
     said = tokens[tokens.qualifier.isin(["exact", "estimated"])]
     factor = series.error_factors(said, {"exact": 1.1, "estimated": 2.0})
-    assert factor.values.tolist() == [1.1, 2.0]
+    assert factor.values.tolist() == [1.1, 2.0, 1.1]
     law = dist.lognormal(median=said.reset_coords(drop=True), factor=factor)
-    np.testing.assert_allclose(law.ppf(0.95) / said.values, [1.1, 2.0], rtol=1e-9)
+    np.testing.assert_allclose(law.ppf(0.95) / said.values, [1.1, 2.0, 1.1], rtol=1e-9)
     with pytest.raises(SeriesError, match="no factor for figures that are 'estimated'"):
         series.error_factors(said, {"exact": 1.1})
     with pytest.raises(SeriesError, match="must be a finite number above 1"):

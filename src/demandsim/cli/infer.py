@@ -37,6 +37,7 @@ class MethodName(enum.StrEnum):
 
     AUTO = "auto"
     IMPORTANCE = "importance"
+    CONDITIONAL = "conditional"
     ADAPTIVE = "adaptive"
     ENSEMBLE = "ensemble"
 

@@ -139,18 +139,17 @@ def backtest(
     made = {name: np.full(shape, np.nan) for name in _TOLD}
     dates = np.full(shape[1:], np.datetime64("NaT", "ns"))
     for task in tasks:
-        where = (list(series).index(task.series), days.index(task.cutoff))
-        reach = [step for step in horizons if step <= len(task.later)]
-        later = task.later[[step - 1 for step in reach]]
+        reach = [(column, step) for column, step in enumerate(horizons) if step <= len(task.later)]
+        later = task.later[[step - 1 for _, step in reach]]
+        spot = (list(series).index(task.series), days.index(task.cutoff))
         for place, model in enumerate(models.values()):
             logs = model.forecast(task.known, task.series, later.years, draws=draws, chains=chains, seed=seed)
-            for column, step in enumerate(reach):
-                told = _scored(_as_read(logs[..., column], later, column, seed), later, column, prob)
-                told["years_ahead"] = later.years[column] - task.known[task.series].years[-1]
+            for at, (column, _) in enumerate(reach):
+                told = _scored(_as_read(logs[..., at], later, at, seed), later, at, prob)
+                told["years_ahead"] = later.years[at] - task.known[task.series].years[-1]
                 for name, value in told.items():
-                    made[name][(place, *where, list(horizons).index(step))] = value
-        for column, step in enumerate(reach):
-            dates[(*where, list(horizons).index(step))] = _day(later.years[column])
+                    made[name][(place, *spot, column)] = value
+                dates[(*spot, column)] = _day(later.years[at])
     unit = str(next(iter(series.values())).attrs.get("units", "1"))
     dims = ("model", "series", "cutoff", "horizon")
     coords = {"model": list(models), "series": list(series), "cutoff": np.array(days, "datetime64[ns]")}

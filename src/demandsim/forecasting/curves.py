@@ -36,7 +36,7 @@ class _Family:
 
 
 def _bass(last: Array, since: Array, innovation: Array, imitation: Array, reach: Array) -> Array:
-    return last * reach * growth.bass_share.function(innovation, imitation, since)
+    return np.asarray(last * reach * growth.bass_share.function(innovation, imitation, since))
 
 
 #: By name; of `since`, time counts from the first figure, and Bass' from half a year before it.
@@ -182,7 +182,7 @@ class LastGrowth:
         last = own.logs[-1] + EXCESS * own.sides[-1] + own.sds[-1] * noise[..., :1]
         before = own[own.years < own.years[-1] - 1 / 52]
         if not len(before):
-            return last + np.zeros(len(years))
+            return np.asarray(last + np.zeros(len(years)))
         first = before.logs[-1] + EXCESS * before.sides[-1] + before.sds[-1] * noise[..., 1:]
         rate = (last - first) / (own.years[-1] - before.years[-1])
         return np.asarray(last + rate * (np.asarray(years) - own.years[-1]))
@@ -192,4 +192,4 @@ def _cube(dims: int, seed: int, chain: int) -> Array:
     from scipy.stats import qmc
 
     made = qmc.Sobol(dims, rng=keyed(seed, 21, 0, chain + 1)).random(_POINTS).T
-    return np.clip(made, 1e-12, 1 - 1e-12)
+    return np.asarray(np.clip(made, 1e-12, 1 - 1e-12))

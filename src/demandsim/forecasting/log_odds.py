@@ -72,8 +72,8 @@ def pooled_distribution(
     Returns
     -------
     Distribution
-        Through 999 evenly likely values of the pool. It lies between the linear pool, which is as wide as experts
-        disagree, and the logarithmic one.
+        Through 999 evenly likely values of the pool. Where experts disagree it is narrower than any of them: who
+        wants to be as unsure as they disagree takes ``distributions.pooled``.
 
     Raises
     ------

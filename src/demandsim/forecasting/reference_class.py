@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,4 +87,5 @@ def reference_class(
         for logs in [np.log(drawn[key])]
     }
     mean = normal(mean=float(np.mean(drawn["mean_growth"])), sd=float(np.std(drawn["mean_growth"])))
-    return dataclasses.replace(before, mean_growth=mean, **told)
+    changed: dict[str, Any] = {"mean_growth": mean, **told}
+    return dataclasses.replace(before, **changed)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions import lognormal, normal, uniform
@@ -195,10 +196,10 @@ class _Search:
         from scipy.stats import qmc
 
         made = qmc.Sobol(self.dims + 2, rng=keyed(self.seed, 11, round_, chain)).random(self.points).T
-        return np.clip(made, 1e-12, 1 - 1e-12)
+        return np.asarray(np.clip(made, 1e-12, 1 - 1e-12))
 
     def _scores(self, uniforms: Array) -> Array:
-        return np.reshape(standard_normal()(uniforms.ravel()), uniforms.shape)
+        return np.asarray(np.reshape(standard_normal()(uniforms.ravel()), uniforms.shape))
 
     def _likelihood(self, z: Array) -> Array:
         process = self.process(z)
@@ -214,8 +215,8 @@ class _Timeline:
     logs: Array
     variances: Array
     sides: Array
-    order: Array
-    asked: Array
+    order: npt.NDArray[np.intp]
+    asked: npt.NDArray[np.intp]
 
     @classmethod
     def of(cls, figures: Sequence[Figures], years: Array) -> _Timeline:
