@@ -1,80 +1,60 @@
-"""Would the figures of 2024 have told those of 2025?
-====================================================
+"""Which model of growth would have told the next figure?
+=======================================================
 
-Run it: ``python examples/growth_backtest.py``. It fits three growth curves to what was published of Doubao's tokens a
-day up to December 2024, which is three figures, and predicts the four of 2025 that have a source. It prints in which
-intervals they fall and how much each curve had bet on them, and writes ``out/growth_backtest.png``.
+Run it: ``python examples/growth_backtest.py``. At each day on which Doubao, Google or China's statistics announced a
+figure of tokens a day, every model is fitted to what had been announced before, of whomever, and forecasts the figure.
+It prints the mean score and how often the intervals held what came, weighs the models by it, and writes
+``out/growth_backtest.png``.
 
-A figure is predicted as it would be read, with the error that the study states for a statement of its kind. Its grade
-is the probability of reading less: near 0 or 1 the curve was wrong or too sure. Four figures that follow from one
-another do not prove a curve right, and the curves were chosen by people who knew them. They can prove one wrong.
+Eleven figures do not prove a model right, and the models were chosen by people who knew them. They can prove one wrong:
+curves are too sure, and the naive forecast that growth goes on as it was scores worse than the best of them.
 """
 
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 import demandsim as ds
-from demandsim.equations import growth
+from demandsim import forecasting
 
-study = ds.load_study("doubao-growth")
-year_of = {piece: piece.distribution.coords["year"][0] for piece in study.evidence}
-# The model as it was at the end of 2024: without what was said since.
-before = ds.Model(study.equations.values(), study.assumptions, notes=study.notes)
-early = before.with_evidence(piece for piece, year in year_of.items() if year < 2025)
-later = [piece for piece, year in year_of.items() if year > 2025]
-
-curves = {
-    "exponential": growth.exponential_growth,
-    "logistic": growth.logistic_growth,
-    "Gompertz": growth.gompertz_growth,
+others = ds.load_series("token-volumes").daily_tokens
+series = {"Doubao": ds.load_series("doubao-daily-tokens").daily_tokens}
+series |= {name: others.sel(publisher=name) for name in others.publisher.values}
+models = {
+    "reverting": forecasting.RevertingGrowth(points=256),
+    "exponential": forecasting.Curve("exponential"),
+    "logistic": forecasting.Curve("logistic"),
+    "Gompertz": forecasting.Curve("gompertz"),
+    "Bass": forecasting.Curve("bass"),
+    "naive": forecasting.LastGrowth(),
 }
-models = {name: early.with_equations(curve) for name, curve in curves.items()}
-# Exponential growth knows no saturation.
-models["exponential"] = models["exponential"].drop("saturation_tokens")
-posteriors = {name: model.infer(draws=2048, seed=1) for name, model in models.items()}
+found = forecasting.backtest(models, series, draws=256, chains=4, seed=1)
 
+weights = forecasting.stack(found, seed=1)
+print(f"{weights.attrs['forecasts']} figures, each forecast from those before it; CRPS of logarithms, less is better")
+print("model                CRPS    inside 50%   80%   90%   P95/P5   weight (90%)          pseudo-BMA")
+for name in models:
+    own, weight = found.sel(model=name), weights.sel(model=name)
+    inside = forecasting.calibration(own.pit).coverage.values
+    width = float((own.upper / own.lower).median())
+    held = f"{inside[0]:11.0%} {inside[1]:5.0%} {inside[2]:5.0%}"
+    print(
+        f"{name:18} {float(own.crps.mean()):6.3f} {held} {width:8.1f}   "
+        f"{float(weight.weight):.2f} ({float(weight.lower):.2f} to {float(weight.upper):.2f})   "
+        f"{float(weight.pseudo_bma):9.4f}"
+    )
+print("\nThe rate that reverts, figure by figure (1e12 tokens a day):")
+own = found.sel(model="reverting", horizon=1)
+for name in series:
+    for cutoff in found.cutoff.values:
+        here = own.sel(series=name, cutoff=cutoff)
+        if np.isfinite(here.crps):
+            low, middle, high, came = (float(here[key]) / 1e12 for key in ("lower", "median", "upper", "outcome"))
+            print(
+                f"{name:8} {str(here.date.values)[:10]}  said {middle:6.1f} ({low:.1f} to {high:.1f}), "
+                f"came {came:.1f}: grade {float(here.pit):.2f}"
+            )
 
-def bet(score):
-    """A log score; far out in the tail draws do not tell it."""
-    return f"{score:.2f}" if score > -10 else "below -10"
-
-
-scores = {}
-for name, found in posteriors.items():
-    print(f"\n{name}, fitted to {len(early.evidence)} figures up to December 2024; tokens a day in 1e12")
-    print("year      read      predicted: median (90% interval)   grade   inside 50%   80%   90%   log score")
-    scores[name] = 0.0
-    for piece in later:
-        tokens = found.top_down_tokens.sel(year=year_of[piece]).values.ravel()
-        error = piece.distribution
-        # An error by a factor is the same seen from either side: reading less means having more.
-        grade = 1 - error.cdf(tokens).mean().item()
-        score = np.log(np.exp(error.logpdf(tokens) + np.log(tokens)).mean()).item()
-        scores[name] += score
-        read = float(error.median().item())
-        noise = error.ppf((np.random.default_rng(1).permutation(tokens.size) + 0.5) / tokens.size) / read
-        low, middle, high = np.quantile(tokens * np.ravel(noise), [0.05, 0.5, 0.95]) / 1e12
-        inside = ["yes" if abs(2 * grade - 1) <= prob else "no" for prob in (0.5, 0.8, 0.9)]
-        predicted = f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
-        print(
-            f"{year_of[piece]:7.2f} {read / 1e12:6.1f}   {predicted:>35}   {grade:6.3f}   "
-            f"{inside[0]:>10}   {inside[1]:>3}   {inside[2]:>3}   {bet(score):>9}"
-        )
-print("\nLog scores of all four, taken one by one (higher is better):")
-print(", ".join(f"{name} {bet(score)}" for name, score in scores.items()))
-
-read = xr.DataArray(
-    [piece.distribution.median().item() for piece in study.evidence],
-    coords={"year": list(year_of.values())},
-    dims="year",
-)
-both = xr.concat(
-    posteriors.values(), dim=xr.IndexVariable("curve", list(posteriors)), coords="minimal", compat="override"
-)
-until = both.sel(year=slice(None, 2026))
 out = Path("out")
 out.mkdir(exist_ok=True)
-axes = ds.plots.fan(until, "top_down_tokens", published={"top_down_tokens": read.assign_attrs(units="token/day")})
-ds.plots.save(axes, out / "growth_backtest.png")
+ds.plots.save(ds.plots.calibration(found), out / "growth_backtest.png")

@@ -4,6 +4,7 @@ Each takes labelled Datasets and returns the Axes of one matplotlib figure, whic
 """
 
 from demandsim.plots.break_even import break_even
+from demandsim.plots.calibration import calibration, scores
 from demandsim.plots.canvas import save
 from demandsim.plots.cohorts import cohorts
 from demandsim.plots.convergence import convergence
@@ -21,6 +22,7 @@ from demandsim.plots.waterfall import waterfall
 
 __all__ = [
     "break_even",
+    "calibration",
     "cohorts",
     "convergence",
     "distributions",
@@ -34,6 +36,7 @@ __all__ = [
     "roofline",
     "save",
     "scatter",
+    "scores",
     "shapley",
     "sobol",
     "tornado",

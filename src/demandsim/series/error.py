@@ -39,7 +39,7 @@ def error_factors(figures: xr.DataArray, factors: Mapping[str, float]) -> xr.Dat
     >>> tokens = ds.load_series("doubao-daily-tokens").daily_tokens
     >>> said = tokens[tokens.qualifier.isin(["exact", "about"])]
     >>> error_factors(said, {"exact": 1.25, "about": 1.5}).values
-    array([1.25, 1.5 , 1.5 ])
+    array([1.25, 1.5 , 1.5 , 1.25])
     """
     import numpy as np
 
