@@ -27,7 +27,7 @@ from demandsim.errors import (
 from demandsim.graph.assumption import USER, Assumption
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
-from demandsim.graph.correlation import Correlations, checked_correlations, replaced
+from demandsim.graph.correlation import Correlations, checked_correlations, checked_tails, replaced
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.frame import quantities_frame
 from demandsim.graph.graph import Equation, Graph, unused_words
@@ -44,13 +44,14 @@ from demandsim.inference.evidence import Evidence, check_evidence, dated, happen
 from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order, draft_program
 from demandsim.sampling.dataset import Labels
-from demandsim.sampling.dependence import without_effect
+from demandsim.sampling.dependence import Ties, without_effect
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.points import point_values, possible_results
 from demandsim.sampling.program import Program, Values
 from demandsim.sampling.progress import Progress, reporting
 from demandsim.sampling.simulate import Parts, Settings, Way, estimated, simulated
 from demandsim.sampling.stopping import Round, goal_of
+from demandsim.sampling.student_t import kendall_to_spearman
 from demandsim.statistics.design import DesignName
 from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor, check_unit
@@ -67,6 +68,7 @@ _PARTS = (
     "assumptions",
     "correlations",
     "label_correlations",
+    "tails",
     "scenarios",
     "notes",
     "dimensions",
@@ -90,6 +92,8 @@ class Model:
         Spearman rank correlations.
     label_correlations : mapping of (str, str) or (str, str, str), optional
         Those between labels, by assumption and dim or two assumptions and dim, as `correlate_labels` takes them.
+    tails : mapping of str to float, optional
+        Degrees of freedom of assumptions whose correlations have a t copula, as `correlate` takes them.
     scenarios : mapping of dim to (label to (assumption to value)), optional
     notes : StudyNotes, optional
     dimensions : sequence of str, optional
@@ -131,6 +135,7 @@ class Model:
     assumptions: Mapping[str, Assumption]
     correlations: Correlations
     label_correlations: Mapping[LabelKey, LabelRank]
+    tails: Mapping[str, float]
     scenarios: Scenarios
     notes: StudyNotes
     dimensions: tuple[str, ...]
@@ -149,6 +154,7 @@ class Model:
         *,
         correlations: Correlations | None = None,
         label_correlations: Mapping[Any, Any] | None = None,
+        tails: Mapping[str, float] | None = None,
         scenarios: Mapping[str, Mapping[str, Mapping[str, Any]]] | Scenarios | None = None,
         notes: StudyNotes | None = None,
         dimensions: Sequence[str] | None = None,
@@ -158,6 +164,7 @@ class Model:
         parts: dict[str, Any] = {
             "correlations": correlations or {},
             "label_correlations": label_correlations or {},
+            "tails": tails or {},
             "scenarios": scenarios or {},
             "notes": notes or StudyNotes(),
             "dimensions": dimensions,
@@ -178,6 +185,7 @@ class Model:
         unsaid = {
             "correlations": {},
             "label_correlations": {},
+            "tails": {},
             "scenarios": {},
             "notes": StudyNotes(),
             "evidence": (),
@@ -227,7 +235,8 @@ class Model:
             points = {name: a.point * base_factor(a.unit) for name, a in assumed.items()}
             check_units(graph, points, {name: a.unit for name, a in assumed.items()})
         ranks = checked_label_correlations(parts["label_correlations"], assumed)
-        draft = draft_program(assumed, grid, pairs, ranks, dimensions=order, nearest=parts["nearest"])
+        tails = checked_tails(parts["tails"], assumed, pairs, ranks)
+        draft = draft_program(assumed, grid, Ties(pairs, ranks, tails, parts["nearest"]), dimensions=order)
         program = compile_program(draft, graph, before.program if before is not None else None)
         check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
         for name, value in {
@@ -235,6 +244,7 @@ class Model:
             "assumptions": MappingProxyType(assumed),
             "correlations": MappingProxyType(pairs),
             "label_correlations": MappingProxyType(ranks),
+            "tails": MappingProxyType(tails),
             "scenarios": grid,
             "notes": parts["notes"],
             "dimensions": order,
@@ -477,13 +487,26 @@ class Model:
                 raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
         return self._with(assumptions={**self.assumptions, **fixed})
 
-    def correlate(self, correlations: Correlations, *, nearest: bool = False) -> Model:
-        """Return a model with Spearman rank correlations added or replaced.
+    def correlate(
+        self,
+        correlations: Correlations,
+        *,
+        measure: Literal["spearman", "kendall"] = "spearman",
+        df: float | None = None,
+        nearest: bool = False,
+    ) -> Model:
+        """Return a model with rank correlations added or replaced.
 
         Parameters
         ----------
         correlations : mapping of (str, str) to float
             Between -1 and 1, for pairs of assumptions. Indexed ones are paired label by label.
+        measure : {"spearman", "kendall"}
+            What they are: Spearman's rho or Kendall's tau. A tau is kept as the rho of continuous laws that have it.
+        df : float, optional
+            Degrees of freedom of a Student-t copula, from 1 on, for these assumptions and all that are correlated with
+            them: extremes then come together, the more the fewer (4 is strong, 30 nearly none); they are dependent at
+            correlation 0 too. A normal copula by default, whose extremes are independent in the end.
         nearest : bool, default False
             Use the nearest possible correlations where these are impossible.
 
@@ -506,11 +529,18 @@ class Model:
         {('utilization', 'peak_ratio'): -0.5}
         """
         new = checked_correlations(correlations, self.assumptions)
-        made = self._with(correlations=replaced(self.correlations, new), nearest=nearest or self.nearest)
+        if measure == "kendall":
+            new = {pair: kendall_to_spearman(tau, df or self._df(pair)) for pair, tau in new.items()}
+        elif measure != "spearman":
+            raise CorrelationError(f"unknown measure '{measure}'{did_you_mean(measure, ('spearman', 'kendall'))}")
+        tails = {**self.tails, **dict.fromkeys((name for pair in new for name in pair), df)} if df else self.tails
+        made = self._with(correlations=replaced(self.correlations, new), tails=tails, nearest=nearest or self.nearest)
         made._check_effect(new, {})
         return made
 
-    def correlate_labels(self, of: str | tuple[str, str], *, dim: str, rank: Any, nearest: bool = False) -> Model:
+    def correlate_labels(
+        self, of: str | tuple[str, str], *, dim: str, rank: Any, df: float | None = None, nearest: bool = False
+    ) -> Model:
         """Return a model in which the labels of an assumption along a dim move together.
 
         Parameters
@@ -523,6 +553,8 @@ class Model:
             Spearman rank correlation: one number for all pairs of labels; by distance; or a matrix by label, as a
             DataArray, a DataFrame, nested mappings (what is not named is 0) or rows in the order of the labels. Of two
             assumptions rows are the labels of the first.
+        df : float, optional
+            Degrees of freedom of a Student-t copula, as in `correlate`.
         nearest : bool, default False
             Use the nearest possible correlations where these are impossible.
 
@@ -555,10 +587,16 @@ class Model:
         pair = (of, of) if isinstance(of, str) else tuple(of)
         new = checked_label_correlations({(*pair, dim): rank}, self.assumptions)
         made = self._with(
-            label_correlations=replaced_labels(self.label_correlations, new), nearest=nearest or self.nearest
+            label_correlations=replaced_labels(self.label_correlations, new),
+            tails={**self.tails, **dict.fromkeys(pair, df)} if df else self.tails,
+            nearest=nearest or self.nearest,
         )
         made._check_effect({}, new)
         return made
+
+    def _df(self, pair: tuple[str, str]) -> float | None:
+        """Degrees of freedom that a pair has already."""
+        return next((self.tails[name] for name in pair if name in self.tails), None)
 
     def _check_effect(self, correlations: Correlations, labels: Mapping[LabelKey, LabelRank]) -> None:
         program = self.program

@@ -113,6 +113,8 @@ def described(model: Model) -> dict[str, str]:
         found[f"correlation of {' and '.join(sorted(pair))}"] = f"{rho:g}"
     for labelled, rank in model.label_correlations.items():
         found[f"correlation of labels of {', '.join(labelled)}"] = str(rank)
+    for name, df in model.tails.items():
+        found[f"degrees of freedom of {name}"] = f"{df:g}"
     for name, made in model.equations.items():
         found[f"equation {name}"] = f"{made.fingerprint} [{made.unit}]"
     for piece in model.evidence:

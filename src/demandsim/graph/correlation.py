@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from demandsim.errors import CorrelationError, check_known
 
-__all__ = ["Correlations", "checked_correlations", "replaced"]
+__all__ = ["Correlations", "checked_correlations", "checked_tails", "replaced"]
 
 #: Spearman rank correlations of pairs of assumptions.
 Correlations = Mapping[tuple[str, str], float]
@@ -35,6 +37,33 @@ def checked_correlations(correlations: Correlations, assumptions: Iterable[str])
             raise CorrelationError(f"the pair {pair} is given twice")
         pairs[pair] = float(rho)
     return pairs
+
+
+def _is_degrees(df: Any) -> bool:
+    return isinstance(df, int | float) and not isinstance(df, bool) and 1 <= df < math.inf
+
+
+def checked_tails(
+    tails: Mapping[str, float],
+    assumptions: Iterable[str],
+    correlations: Correlations,
+    labels: Iterable[tuple[str, str, str]],
+) -> dict[str, float]:
+    """Read degrees of freedom of t copulas; those of assumptions without any correlation are left out.
+
+    Raises
+    ------
+    CorrelationError
+        If one is no number from 1 on.
+    """
+    known = list(assumptions)
+    tied = {name for pair in correlations for name in pair} | {name for key in labels for name in key[:2]}
+    for name, df in tails.items():
+        if not _is_degrees(df):
+            raise CorrelationError(
+                f"df of '{name}' must be a number from 1 on, not {df!r}; leave it out for a normal copula"
+            )
+    return {name: float(df) for name, df in tails.items() if name in known and name in tied}
 
 
 def replaced(correlations: Correlations, new: Correlations) -> dict[tuple[str, str], float]:

@@ -91,6 +91,7 @@ def canonical(model: Model) -> dict[str, Any]:
             if model.label_correlations
             else {}
         ),
+        **({"tails": dict(sorted(model.tails.items()))} if model.tails else {}),
         "scenarios": {
             dim: {label: {n: _described(a) for n, a in sorted(over.items())} for label, over in labels.items()}
             for dim, labels in model.scenarios.grid.items()

@@ -13,7 +13,7 @@ from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, EquationError, OutputError, StudyError, StudyWarning, warn
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Equation
-from demandsim.graph.label_correlation import written_rank
+from demandsim.graph.label_correlation import LabelKey, written_rank
 from demandsim.graph.plain_function import as_formula
 
 if TYPE_CHECKING:
@@ -50,14 +50,8 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         "changes": [change._asdict() for change in model.changes],
         "presentation": presentation_table(notes.presentation),
         "assumptions": {name: _assumption(name, a) for name, a in model.assumptions.items()},
-        "correlations": [
-            _without_empty({"between": pair, "spearman": rho, "source": notes.reasons.get(tuple(sorted(pair)))})
-            for pair, rho in model.correlations.items()
-        ],
-        "label_correlations": [
-            {"of": list(dict.fromkeys(key[:2])), "dim": key[2], "spearman": written_rank(rank)}
-            for key, rank in model.label_correlations.items()
-        ],
+        "correlations": [_correlation(model, pair, rho) for pair, rho in model.correlations.items()],
+        "label_correlations": [_label_correlation(model, key) for key in model.label_correlations],
         "evidence": [piece.table() for piece in model.evidence],
         "published": [dataclasses.asdict(row) for row in notes.published],
         "scenarios": {
@@ -77,6 +71,23 @@ def study_text(model: Model, path: str | Path | None = None) -> str:
         except OSError as error:
             raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     return text
+
+
+def _correlation(model: Model, pair: tuple[str, str], rho: float) -> dict[str, Any]:
+    why = model.notes.reasons.get(tuple(sorted(pair)))
+    return _without_empty({"between": pair, "spearman": rho, "df": _df(model, *pair), "source": why})
+
+
+def _label_correlation(model: Model, key: LabelKey) -> dict[str, Any]:
+    one, other, dim = key
+    rank = written_rank(model.label_correlations[key])
+    of = list(dict.fromkeys((one, other)))
+    return _without_empty({"of": of, "dim": dim, "spearman": rank, "df": _df(model, one, other)})
+
+
+def _df(model: Model, one: str, other: str) -> float | None:
+    """Degrees of freedom of two assumptions, if they have a t copula."""
+    return model.tails.get(one, model.tails.get(other))
 
 
 def formula_tables(equations: Mapping[str, Equation]) -> tuple[dict[str, dict[str, Any]], list[str]]:

@@ -23,7 +23,7 @@ def joined(parts: Mapping[str, Any], prefix: str, other: Model, given: Mapping[s
     Parameters
     ----------
     parts : mapping
-        Of the model as it is: equations, assumptions, correlations, label_correlations, scenarios (a grid),
+        Of the model as it is: equations, assumptions, correlations, label_correlations, tails, scenarios (a grid),
         dimensions (or None), nearest and notes.
     prefix : str
     other : Model
@@ -52,6 +52,7 @@ def joined(parts: Mapping[str, Any], prefix: str, other: Model, given: Mapping[s
         "assumptions": {**parts["assumptions"], **assumptions},
         "correlations": {**parts["correlations"], **_pairs(other.correlations, kept)},
         "label_correlations": {**parts["label_correlations"], **_pairs(other.label_correlations, kept)},
+        "tails": {**parts["tails"], **{kept[n]: df for n, df in other.tails.items() if n in kept}},
         "scenarios": _merged(prefix, parts["scenarios"], grid),
         "dimensions": None if order is None else [*order, *(kept[n] for n in other.dimensions if n in kept)],
         "nearest": parts["nearest"] or other.nearest,

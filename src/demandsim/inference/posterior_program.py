@@ -15,6 +15,7 @@ from demandsim.errors import DistributionError
 from demandsim.sampling.program import Layout, Program, Varying, segments
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sampling.run import Run, Stored, stored_shape
+from demandsim.sampling.student_t import log_density, scores_of_grades
 from demandsim.statistics.design import DesignName
 
 __all__ = ["ConditionedProgram", "conditioned", "joined", "log_prior", "widened"]
@@ -119,12 +120,24 @@ def log_prior(program: ConditionedProgram, run: Run) -> tuple[Array, list[str]]:
             left_out.append(name)
             continue
         total = total + _over_scenarios(np.stack(rows), transform.scenario_dim, layout)
-    for members, _ in program.copula.groups:
+    for (members, root), df in zip(program.copula.groups, program.copula.degrees, strict=True):
+        if df is not None:
+            total = total + _log_t(program, members, root @ root.T, df, grade)
+            continue
         # log of the copula's density, up to a constant: independent scores are normal, dependent ones too.
         given = sum(standard_normal()(program.rows[s]) ** 2 for s in members if s in program.rows)
         moved = sum(standard_normal()(grade(s)) ** 2 for s in members if s in program.rows)
         total = total + 0.5 * (moved - given)
     return total, left_out
+
+
+def _log_t(
+    program: ConditionedProgram, members: Sequence[int], matrix: Array, df: float, grade: Callable[[int], Array]
+) -> Array | float:
+    """Logarithm of the density of a t copula whose streams are all drawn anew."""
+    if any(stream not in program.rows for stream in members):
+        return 0.0
+    return log_density(matrix, [scores_of_grades(grade(stream), df) for stream in members], df)
 
 
 def _over_scenarios(rows: Array, dim: str | None, layout: Layout) -> Array:

@@ -14,11 +14,9 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
 from demandsim.errors import ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
-from demandsim.graph.correlation import Correlations
 from demandsim.graph.graph import Graph
-from demandsim.graph.label_correlation import LabelKey, LabelRank
 from demandsim.graph.scenario import Scenarios
-from demandsim.sampling.dependence import copula_of
+from demandsim.sampling.dependence import Ties, copula_of
 from demandsim.sampling.program import InverseTransform, Layout, Program
 from demandsim.sampling.qmc import Stream
 from demandsim.sampling.trials import already_tried, tried
@@ -55,11 +53,9 @@ def _relative_spread(assumption: Assumption) -> float:
 def draft_program(
     assumptions: Mapping[str, Assumption],
     scenarios: Scenarios,
-    correlations: Correlations,
-    label_correlations: Mapping[LabelKey, LabelRank],
+    ties: Ties,
     *,
     dimensions: Sequence[str],
-    nearest: bool = False,
 ) -> Program:
     """Lay out the axes and give every random element its stream: a program without equations.
 
@@ -67,14 +63,10 @@ def draft_program(
     ----------
     assumptions : mapping of str to Assumption
     scenarios : Scenarios
-    correlations : mapping of (name, name) to float
-        Spearman rank correlations.
-    label_correlations : mapping of (name, name, dim) to float, Decay or RankMatrix
-        Those between labels.
+    ties : Ties
+        How they go together.
     dimensions : sequence of str
         Assumptions in the order in which they take dimensions of a low-discrepancy sequence.
-    nearest : bool
-        Accept the nearest possible correlations.
 
     Raises
     ------
@@ -83,7 +75,7 @@ def draft_program(
     """
     layout = _layout(assumptions, scenarios)
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
-    copula, used = copula_of(correlations, label_correlations, transforms, layout, nearest=nearest)
+    copula, used = copula_of(ties, transforms, layout)
     return Program(layout, transforms, streams, copula, used, (), {}, {})
 
 

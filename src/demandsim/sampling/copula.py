@@ -1,4 +1,4 @@
-r"""Copula: Spearman rank correlations between assumptions, by a Gaussian copula.
+r"""Copula: Spearman rank correlations between assumptions, by a Gaussian copula; or a Student-t one, group by group.
 
 .. math:: r = 2 \sin(\pi \rho_s / 6)
 
@@ -21,6 +21,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import CorrelationError
 from demandsim.sampling.margin import Margin, attainable, normal_correlation, rank_correlation
+from demandsim.sampling.student_t import grades_of_scores, stepwise, t_correlation, t_rank_correlation
 
 __all__ = [
     "Copula",
@@ -54,9 +55,12 @@ class Copula:
     ----------
     groups : tuple of (members, factor)
         Positions of the streams of a group, in order, and the Cholesky factor of their correlation.
+    degrees : tuple of float or None
+        Of each group, the degrees of freedom of its t copula; None for a normal one.
     """
 
     groups: tuple[tuple[tuple[int, ...], Array], ...] = ()
+    degrees: tuple[float | None, ...] = ()
 
     def group_of(self, stream: int) -> int | None:
         """Return the group that a stream belongs to, or None."""
@@ -66,11 +70,13 @@ class Copula:
         return None
 
 
-def correlated(factor: Array, u: Sequence[Array]) -> list[Array]:
+def correlated(factor: Array, u: Sequence[Array], df: float | None = None) -> list[Array]:
     """Turn independent numbers in (0, 1), one array a member of a group, into correlated ones.
 
     Sums run in a fixed order over whole arrays, so that the bits do not depend on block size.
     """
+    if df is not None:
+        return [grades_of_scores(x, df) for x in stepwise(factor @ factor.T, [None] * len(u), u, df)]
     z = [standard_normal()(one) for one in u]
     out = []
     for row in range(len(z)):
@@ -86,6 +92,7 @@ def gaussian_copula(
     spearman: Mapping[Pair, float],
     *,
     margins: Margins = continuous,
+    degrees: Mapping[int, float] | None = None,
     nearest: bool = False,
 ) -> tuple[Copula, dict[Pair, float]]:
     """Build a copula for streams with given rank correlations.
@@ -98,6 +105,8 @@ def gaussian_copula(
         Rank correlations; pairs that are not named are 0.
     margins : callable
         Of two streams, the margins of what they feed.
+    degrees : mapping of stream to float, optional
+        Degrees of freedom of a t copula; of one stream of a group they are those of the group.
     nearest : bool, default False
         Use the nearest possible correlations where the given ones are impossible.
 
@@ -116,23 +125,42 @@ def gaussian_copula(
         If a normal copula cannot have all of them together.
     """
     used, normal = dict(spearman), {}
+    connected = _connected(spearman)
+    tails = [_degrees(labels, members, degrees or {}) for members in connected]
+    df_of = {stream: df for members, df in zip(connected, tails, strict=True) for stream in members}
     for pair, rho in spearman.items():
-        normal[pair], used[pair] = _reached(labels, pair, rho, margins(*pair), nearest)
+        normal[pair], used[pair] = _reached(labels, pair, rho, margins(*pair), nearest, df_of[pair[0]])
     groups, impossible = [], []
-    for members in _connected(spearman):
+    for members in connected:
         matrix = _matrix(members, normal)
         if np.linalg.eigvalsh(matrix)[0] < _SINGULAR:
             impossible.append((members, matrix))
             matrix = nearest_correlation(matrix)
             for (i, one), (j, other) in itertools.combinations(enumerate(members), 2):
+                df = df_of[one]
                 rho = rank_correlation(*margins(one, other), matrix[i, j])
+                rho = rho if df is None else t_rank_correlation(matrix[i, j], df)
                 # A pair that nobody named was 0; where the nearest matrix moves it, that is said as well.
                 if (one, other) in used or abs(rho) >= 5e-4:
                     used[one, other] = rho
         groups.append((members, np.linalg.cholesky(matrix)))
     if impossible and not nearest:
         raise ImpossibleCopulaError(_reason(*impossible[0], spearman), used)
-    return Copula(tuple(groups)), used
+    return Copula(tuple(groups), tuple(tails)), used
+
+
+def _degrees(
+    labels: Mapping[int, str] | Sequence[str], members: Sequence[int], degrees: Mapping[int, float]
+) -> float | None:
+    """Degrees of freedom of a group, if any member has some."""
+    said = {degrees[stream]: stream for stream in members if stream in degrees}
+    if len(said) > 1:
+        (one, first), (other, second) = sorted(said.items())[:2]
+        raise CorrelationError(
+            f"'{labels[first]}' has df={one:g} and '{labels[second]}' df={other:g}, and they are correlated with each "
+            "other, directly or through others: a group has one number of degrees of freedom"
+        )
+    return next(iter(said), None)
 
 
 class ImpossibleCopulaError(CorrelationError):
@@ -166,10 +194,23 @@ def _reason(members: Sequence[int], matrix: Array, spearman: Mapping[Pair, float
 
 
 def _reached(
-    labels: Mapping[int, str] | Sequence[str], pair: Pair, rho: float, margins: tuple[Margin, Margin], nearest: bool
+    labels: Mapping[int, str] | Sequence[str],
+    pair: Pair,
+    rho: float,
+    margins: tuple[Margin, Margin],
+    nearest: bool,
+    df: float | None,
 ) -> tuple[float, float]:
-    """Correlation of the normal scores of a pair, and the rank correlation that its values then have."""
+    """Correlation of the scores of a pair, and the rank correlation that its values then have."""
     one, other = margins
+    if df is not None:
+        shared = [labels[s] for s, margin in zip(pair, margins, strict=True) if margin.atoms and not margin.is_constant]
+        if shared:
+            raise CorrelationError(
+                f"draws of '{shared[0]}' share values, and a t copula (df={df:g}) is for continuous distributions; "
+                "leave df out for a normal copula"
+            )
+        return t_correlation(rho, df), rho
     if not (one.atoms or other.atoms) or one.is_constant or other.is_constant:
         # Beside a sure value no correlation shows; the copula stays as it was before it was pinned.
         return normal_correlation(Margin(), Margin(), rho), rho

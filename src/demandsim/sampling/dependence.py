@@ -18,7 +18,7 @@ from demandsim.sampling.margin import Margin, margin_of, normal_correlation, ran
 from demandsim.sampling.pairs import Numbers, Pair, labels_of_streams, numbers, pairs_of
 from demandsim.sampling.program import InverseTransform, Layout
 
-__all__ = ["copula_of", "without_effect"]
+__all__ = ["Ties", "copula_of", "without_effect"]
 
 Transforms = Mapping[str, InverseTransform]
 LabelRanks = Mapping[LabelKey, LabelRank]
@@ -29,10 +29,9 @@ _LISTED = 120
 _APART = 0.005
 
 
-def copula_of(
-    correlations: Correlations, labels: LabelRanks, transforms: Transforms, layout: Layout, *, nearest: bool = False
-) -> tuple[Copula, dict[Pair, float]]:
-    """Build the copula that gives assumptions their rank correlations.
+@dataclasses.dataclass(frozen=True)
+class Ties:
+    """How assumptions and their labels go together.
 
     Parameters
     ----------
@@ -40,10 +39,26 @@ def copula_of(
         Spearman rank correlations.
     labels : mapping of (name, name, dim) to float, Decay or RankMatrix
         Those between labels.
-    transforms : mapping of assumption to InverseTransform
-    layout : Layout
+    tails : mapping of assumption to float
+        Degrees of freedom of those whose group has a t copula.
     nearest : bool, default False
         Use the nearest possible correlations where the given ones are impossible.
+    """
+
+    correlations: Correlations
+    labels: LabelRanks
+    tails: Mapping[str, float]
+    nearest: bool = False
+
+
+def copula_of(ties: Ties, transforms: Transforms, layout: Layout) -> tuple[Copula, dict[Pair, float]]:
+    """Build the copula that gives assumptions their rank correlations.
+
+    Parameters
+    ----------
+    ties : Ties
+    transforms : mapping of assumption to InverseTransform
+    layout : Layout
 
     Returns
     -------
@@ -56,15 +71,17 @@ def copula_of(
     CorrelationError
         If a pair cannot have its correlation, or not all can have theirs together; with what can be had.
     """
+    correlations, labels = ties.correlations, ties.labels
     streams = labels_of_streams(transforms, layout)
     found = numbers(transforms, layout)
+    degrees = {stream: df for name, df in ties.tails.items() for stream in transforms[name].streams}
 
     def margins(one: int, other: int) -> tuple[Margin, Margin]:
         return _met(found, layout, (one, other))[0][1]
 
     def built(asked: Correlations, ranks: LabelRanks, nearest: bool) -> tuple[Copula, dict[Pair, float]]:
         spread = _stream_pairs(asked, ranks, transforms, layout)
-        return gaussian_copula(streams, spread, margins=margins, nearest=nearest)
+        return gaussian_copula(streams, spread, margins=margins, degrees=degrees, nearest=nearest)
 
     def works(asked: Correlations, ranks: LabelRanks) -> bool:
         try:
@@ -74,7 +91,7 @@ def copula_of(
         return True
 
     try:
-        copula, used = built(correlations, labels, nearest)
+        copula, used = built(correlations, labels, ties.nearest)
     except ImpossibleCopulaError as error:
         possible, key = _possible(labels, lambda ranks: works({}, ranks))
         if key is not None:

@@ -256,7 +256,8 @@ class Program:
                     made[stream] = source(stream)
                 else:
                     members, factor = self.copula.groups[group]
-                    made.update(zip(members, correlated(factor, [source(member) for member in members]), strict=True))
+                    moved = correlated(factor, [source(member) for member in members], self.copula.degrees[group])
+                    made.update(zip(members, moved, strict=True))
             return made[stream]
 
         return grade

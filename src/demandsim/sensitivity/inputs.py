@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import CorrelationError, DemandsimError, check_known, check_whole
 from demandsim.sampling.program import Program, Values
 from demandsim.sampling.qmc import Stream, entropy_of, sobol
+from demandsim.sampling.student_t import grades_of_scores, scores_of_grades, stepwise
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -126,7 +127,9 @@ class Inputs:
     streams : tuple of int
         Positions of the coordinates among the program's streams.
     correlation : array
-        Of the normal scores of the coordinates.
+        Of the scores of the coordinates.
+    tails : mapping of places to float
+        Groups of coordinates under a t copula, and its degrees of freedom; scores of all others are normal.
     """
 
     program: Program
@@ -134,6 +137,7 @@ class Inputs:
     factors: tuple[Factor, ...]
     streams: tuple[int, ...]
     correlation: Array
+    tails: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
     @functools.cached_property
     def root(self) -> Array:
@@ -151,8 +155,15 @@ class Inputs:
     @functools.cached_property
     def alone(self) -> tuple[bool, ...]:
         """Whether each coordinate is uncorrelated with all others."""
-        others = self.correlation - np.eye(len(self.streams))
-        return tuple(not row.any() for row in others)
+        return tuple(row.sum() == 1 for row in self.linked)
+
+    @functools.cached_property
+    def linked(self) -> npt.NDArray[np.bool_]:
+        """Which coordinates depend on each other: under a t copula also those of correlation 0."""
+        linked: npt.NDArray[np.bool_] = self.correlation != 0
+        for places in self.tails:
+            linked[np.ix_(places, places)] = True
+        return linked
 
     def cube(self, block: Block, replica: str) -> Array:
         """Points of the unit cube, shape (coordinates, points of the block), one chain after the other.
@@ -177,7 +188,32 @@ class Inputs:
         out = u.copy()
         root = np.linalg.cholesky(self.correlation[np.ix_(together, together)])
         out[together] = normal_scores(root @ scores(u[together]))
+        return self._with_tails(out, [None] * len(u), u)
+
+    def _with_tails(self, out: Array, known: Sequence[Array | None], u: Array) -> Array:
+        """Grades with those under t copulas drawn, of numbers in (0, 1), given the scores that are known."""
+        for places, df in self.tails.items():
+            matrix = self.correlation[np.ix_(places, places)]
+            moved = stepwise(matrix, [known[place] for place in places], [u[place] for place in places], df)
+            out[list(places)] = [grades_of_scores(x, df) for x in moved]
         return out
+
+    def redrawn(self, grades: Array, fresh: Array, new: Places) -> Array:
+        """Grades in which the coordinates `new` under t copulas are drawn again, given the others.
+
+        Parameters
+        ----------
+        grades : array of shape (coordinates, points)
+            Under the copula.
+        fresh : array of the same shape
+            Independent numbers in (0, 1).
+        new : array of int
+        """
+        known: list[Array | None] = [None] * len(grades)
+        for places, df in self.tails.items():
+            for place in set(places) - set(new.tolist()):
+                known[place] = scores_of_grades(grades[place], df)
+        return self._with_tails(grades.copy(), known, fresh)
 
     def values(self, grades: Array) -> Values:
         """Values of the needed assumptions, in their units, at grades of shape (coordinates, points)."""
@@ -198,7 +234,7 @@ class Inputs:
         """
         for a, b in itertools.combinations(range(len(self.streams)), 2):
             one, other = self.factors[self.owner[a]], self.factors[self.owner[b]]
-            if one is not other and self.correlation[a, b] != 0:
+            if one is not other and self.linked[a, b]:
                 raise CorrelationError(
                     f"{function} needs independent assumptions, and '{one.name}' is correlated with '{other.name}': "
                     "variance cannot be divided among them in this way. Use sensitivity.shapley, or vary them "
@@ -292,11 +328,14 @@ def gather(model: Model, names: Sequence[str], groups: Groups | None = None) -> 
         )
         for name, own in members.items()
     )
-    correlation = np.eye(len(streams))
-    for together, root in program.copula.groups:
+    correlation, tails = np.eye(len(streams)), {}
+    for (together, root), df in zip(program.copula.groups, program.copula.degrees, strict=True):
+        inside = tuple(place[stream] for stream in together if stream in place)
+        if df is not None and len(inside) > 1:
+            tails[inside] = df
         whole = root @ root.T
         for (i, a), (j, b) in itertools.permutations(enumerate(together), 2):
             # An assumption that nothing asked for leaves the others' joint distribution as it is.
             if a in place and b in place:
                 correlation[place[a], place[b]] = whole[i, j]
-    return Inputs(program, needed, factors, streams, correlation)
+    return Inputs(program, needed, factors, streams, correlation, tails)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from demandsim._system import Array
+from demandsim.distributions.base import normal_scores
 from demandsim.sampling.qmc import UNIFORMS, Stream
-from demandsim.sensitivity.inputs import Inputs, Places
+from demandsim.sensitivity.inputs import Inputs, Places, scores
 from demandsim.sensitivity.surrogate.fit import StandIn
 
 __all__ = ["divided", "exact", "orders_of", "redrawn"]
@@ -48,6 +49,10 @@ def redrawn(inputs: Inputs, base: Array, fresh: Array, joined: Places) -> Array:
         left = r[np.ix_(new, new)] - pull @ r[np.ix_(old, new)]
         root = np.linalg.cholesky(left)
         out[np.ix_(new, rows)] = pull @ base[np.ix_(old, rows)] + root @ fresh[np.ix_(new, rows)]
+        if inputs.tails:
+            drawn = inputs.redrawn(normal_scores(base[:, rows]), normal_scores(fresh[:, rows]), new)
+            tied = np.intersect1d(new, [place for places in inputs.tails for place in places])
+            out[np.ix_(tied, rows)] = scores(drawn[tied])
     return out
 
 

@@ -125,7 +125,7 @@ def _reach(about: Explained) -> npt.NDArray[np.bool_]:
     """Factors whose effect is not exactly 0: what an element is computed from, and what that is correlated with."""
     inputs = about.inputs
     linked = np.zeros((len(inputs.factors),) * 2, dtype=bool)
-    for a, b in zip(*np.nonzero(inputs.correlation), strict=True):
+    for a, b in zip(*np.nonzero(inputs.linked), strict=True):
         linked[inputs.owner[a], inputs.owner[b]] = True
     reach = about.reach
     for _ in inputs.factors:
@@ -157,15 +157,21 @@ def _chain(about: Explained, pilot: Pilot[Any], points: SobolPoints, chain: int)
     """Parts of the variance of one chain, shape (elements, factors); and invalid runs of each element."""
     inputs = about.inputs
     orders = orders_of(inputs, points.seed, chain, points.draws)
-    shares = exact(inputs, pilot.surrogates, orders)
+    # A surrogate's effects are exact under a normal copula alone; under another it says nothing.
+    trusted = not inputs.tails
+    shares = (
+        exact(inputs, pilot.surrogates, orders) if trusted else np.zeros((len(pilot.surrogates), len(inputs.factors)))
+    )
     sums, counts = np.zeros_like(shares), np.zeros(len(shares))
     invalid = np.zeros(len(shares), dtype=int)
     for block in points.blocks(range(chain, chain + 1), BLOCK // 4):
         order = orders[block.start : block.stop]
-        white = [scores(inputs.cube(block, replica)) for replica in ("A", "B")]
-        base = inputs.root @ white[0]
-        steps = [base, *(redrawn(inputs, base, white[1], order[:, : k + 1]) for k in range(len(inputs.factors)))]
+        cubes = [inputs.cube(block, replica) for replica in ("A", "B")]
+        base = scores(inputs.grades(cubes[0])) if inputs.tails else inputs.root @ scores(cubes[0])
+        fresh = scores(cubes[1])
+        steps = [base, *(redrawn(inputs, base, fresh, order[:, : k + 1]) for k in range(len(inputs.factors)))]
         y, h = (np.stack(side) for side in zip(*(_both(about, pilot, z) for z in steps), strict=True))
+        h = h if trusted else np.zeros_like(h)
         good = np.isfinite(y).all(axis=0)
         invalid += np.count_nonzero(~np.isfinite(y), axis=(0, 2))
         with np.errstate(invalid="ignore"):

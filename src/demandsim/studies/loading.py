@@ -22,10 +22,12 @@ from demandsim.graph.presentation import Presentation, PresentedEvent
 from demandsim.graph.submodel import joined
 from demandsim.inference.evidence import Happened, Observation, dated, happened
 from demandsim.model import Model
+from demandsim.sampling.student_t import kendall_to_spearman
 from demandsim.statistics.event import parse_event
 from demandsim.studies.catalogue import read_toml, shipped_files
 from demandsim.studies.schema import (
     AssumptionTable,
+    CorrelationTable,
     EvidenceTable,
     FormulaTable,
     LabelCorrelationTable,
@@ -116,7 +118,8 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
     parts: dict[str, Any] = {
         "equations": _equations(study, own, where),
         "assumptions": assumptions,
-        "correlations": {table.between: table.spearman for table in study.correlations},
+        "correlations": {table.between: _spearman(table) for table in study.correlations},
+        "tails": _tails(study),
         "label_correlations": {_label_key(table): table.spearman for table in study.label_correlations},
         "scenarios": grid,
         "notes": StudyNotes(
@@ -164,6 +167,16 @@ def _with_submodel(parts: Mapping[str, Any], prefix: str, table: SubmodelTable, 
     finally:
         if isinstance(place, Path):
             _READING.reset(token)
+
+
+def _tails(study: Study) -> dict[str, float]:
+    labels = {name: table.df for table in study.label_correlations if table.df for name in table.of}
+    return labels | {name: table.df for table in study.correlations if table.df for name in table.between}
+
+
+def _spearman(table: CorrelationTable) -> float:
+    # The schema says that there is one of them.
+    return table.spearman or 0.0 if table.kendall is None else kendall_to_spearman(table.kendall, table.df)
 
 
 def _label_key(table: LabelCorrelationTable) -> tuple[str, str, str]:

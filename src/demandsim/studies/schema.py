@@ -78,8 +78,16 @@ class CorrelationTable(_Table):
     """One ``[[correlations]]``."""
 
     between: tuple[str, str] = Field(description="two names of assumptions", strict=False)
-    spearman: float = Field(description="rank correlation between -1 and 1", gt=-1, lt=1)
+    spearman: float | None = Field(default=None, description="rank correlation between -1 and 1", gt=-1, lt=1)
+    kendall: float | None = Field(default=None, description="in its place Kendall's tau", gt=-1, lt=1)
+    df: float | None = Field(default=None, description="degrees of freedom of a t copula, from 1 on", ge=1)
     source: str | None = Field(default=None, description="why")
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.spearman is None) == (self.kendall is None):
+            raise ValueError("either spearman or kendall")
+        return self
 
 
 class LabelCorrelationTable(_Table):
@@ -90,6 +98,7 @@ class LabelCorrelationTable(_Table):
     spearman: float | str | list[list[float]] = Field(
         description="a number, 'ar1(0.8)', 'exponential(3)', or rows of numbers in the order of the labels"
     )
+    df: float | None = Field(default=None, description="degrees of freedom of a t copula, from 1 on", ge=1)
 
 
 class PublishedTable(_Table):

@@ -77,6 +77,7 @@ def read_exported(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
     settings = _Settings(tables["notes"])
     chosen = equations_of(tables["equations"], settings.formulas, own)
     pairs, ranks, reasons = _correlations(tables["correlations"], assumptions)
+    tails = _tails(tables["correlations"])
     published: list[tuple[Entry, Published]] = []
     if "published" in present:
         published = list(published_of(table_of(book, "published", INPUTS["published"].columns)))
@@ -95,6 +96,7 @@ def read_exported(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             chosen,
             {name: _sourced(name, found.made, study) for name, found in assumptions.items()},
             correlations=pairs,
+            tails=tails,
             label_correlations=ranks,
             scenarios=scenarios,
             notes=notes,
@@ -189,6 +191,15 @@ def _correlations(
         if why := entry.text("why"):
             reasons[tuple(sorted(pair))] = why
     return pairs, ranks, reasons
+
+
+def _tails(table: SheetTable) -> dict[str, float]:
+    """Degrees of freedom of assumptions whose correlations have a t copula."""
+    found: dict[str, float] = {}
+    for row in table:
+        if "df" in table.columns and (df := row.number("df")) is not None:
+            found |= dict.fromkeys((row.needed("one"), row.needed("other")), df)
+    return found
 
 
 class _Settings:

@@ -180,10 +180,16 @@ class InputSheets:
         page = self._pages["correlations"]
         for pair, rho in self.model.correlations.items():
             why = self.model.notes.reasons.get(tuple(sorted(pair)))
-            page.add((pair[0], "input"), (pair[1], "input"), (float(rho), "input", "0.00##"), (why, "input"))
-        for (one, other, dim), rank in self.model.label_correlations.items():
-            said = (rank, "input", "0.00##") if isinstance(rank, float) else (str(rank), "input")
-            page.add((one, "input"), (other, "input"), said, (None, "input"), (dim, "input"))
+            rank = (float(rho), "input", "0.00##")
+            page.add((pair[0], "input"), (pair[1], "input"), rank, (why, "input"), (None, "input"), self._df(*pair))
+        for (one, other, dim), found in self.model.label_correlations.items():
+            said = (found, "input", "0.00##") if isinstance(found, float) else (str(found), "input")
+            page.add((one, "input"), (other, "input"), said, (None, "input"), (dim, "input"), self._df(one, other))
+
+    def _df(self, one: str, other: str) -> tuple[Any, str]:
+        """Degrees of freedom of a pair, if it has a t copula."""
+        tails = self.model.tails
+        return tails.get(one, tails.get(other)), "input"
 
     def _labels(self) -> None:
         for dim, labels in self.coords.items():

@@ -62,8 +62,9 @@ _PLANS = (
         "correlations",
         ("one", "other", "spearman", "why"),
         "Rank correlations (Spearman) between two assumptions, above -1 and below 1. With a dim, between its labels "
-        "(one assumption stands twice): a number, ar1(0.8), exponential(3), or rows in the order of the labels.",
-        ("dim",),
+        "(one assumption stands twice): a number, ar1(0.8), exponential(3), or rows in the order of the labels. With "
+        "df, the degrees of freedom of a Student-t copula, extremes come together.",
+        ("dim", "df"),
     ),
     SheetPlan(
         "evidence",
