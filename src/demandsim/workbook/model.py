@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from demandsim.workbook.calc.function import Calculation, CellFunction, shown
 from demandsim.workbook.calc.program import Program
 from demandsim.workbook.exported import is_exported, read_exported
 from demandsim.workbook.label import identifiers, label_of, unit_hint
-from demandsim.workbook.marks import Marks, marks_of
+from demandsim.workbook.marks import Mark, Marks, marks_of
 
 __all__ = ["cell_model", "read_workbook"]
 
@@ -104,11 +104,18 @@ def read_workbook(
     book = book_of(path)
     marks = marks_of(book).adding(book, outputs, assume or {})
     if not marks.outputs:
+        marks = replace(marks, outputs=_risk_outputs(book))
+    if not marks.outputs:
         raise WorkbookError(
             f"{book.path}: which cells are wanted is not said; name them, as in outputs=['DCF!D29'] or --output, or "
             "write a sheet 'demandsim' to fill in, with demandsim mark"
         )
     return cell_model(book, marks, accept=accept, rand=rand)
+
+
+def _risk_outputs(book: Book) -> dict[Key, Mark]:
+    """Cells that @RISK takes for outputs."""
+    return {key: Mark() for key, made in book.formulas.items() if "RISKOUTPUT(" in made.text.upper()}
 
 
 @dataclass(frozen=True)
@@ -144,13 +151,12 @@ def cell_model(book: Book, marks: Marks, *, accept: bool = False, rand: bool = F
     named = _named(book, marks, program)
     assumptions = {named.names[key]: _assumption(named, marks, key) for key in marks.assumptions}
     for chance in program.chance:
-        assumptions[named.names[chance]] = Assumption(
-            "uniform(0, 1)", point=0.5, long_name=f"RAND of {book.address(chance[1])}", source=named.source(chance[1])
-        )
+        assumptions[named.names[chance]] = _drawn_assumption(named, program, chance)
     made = [_equation(named, calculation, marks, key) for key in marks.outputs]
     file = Path(book.path)
     notes = StudyNotes(name=file.stem, title=file.stem, source=file.name, notes=tuple(_frozen_words(program)))
     correlations = {(named.names[a], named.names[b]): rank for (a, b), rank in marks.correlations.items()}
+    correlations |= _matrix_correlations(named, program)
     scenarios = {
         "scenario": {
             label: {named.names[key]: law for key, law in values.items()} for label, values in marks.scenarios.items()
@@ -172,8 +178,17 @@ def _named(book: Book, marks: Marks, program: Program) -> _Named:
     labels |= {key: label for key in cells if (label := label_of(book, key))}
     named = _Named(book, labels=labels)
     named.names.update(identifiers([(key, labels.get(key)) for key in cells], book))
-    for number, chance in enumerate(program.chance, start=1):
-        named.names[chance] = f"rand_{number}"
+    used = set(named.names.values())
+    for chance in program.chance:
+        label = program.laws[chance].name if chance in program.laws else None
+        base = label or labels.get(chance[1]) or label_of(book, chance[1]) or book.address(chance[1])
+        word = identifiers([(chance[1], base)], book)[chance[1]] + ("" if chance in program.laws else "_rand")
+        number, name = 1, word
+        while name in used:
+            number += 1
+            name = f"{word}_{number}"
+        used.add(name)
+        named.names[chance] = name
     return named
 
 
@@ -192,6 +207,35 @@ def _assumption(named: _Named, marks: Marks, key: Key) -> Assumption:
     point = None if law.is_constant else value
     unit = mark.unit or unit_hint(book.formats.get(key))
     return Assumption(law, point=point, long_name=named.long_name(key, unit), source=named.source(key, mark.source))
+
+
+def _drawn_assumption(named: _Named, program: Program, chance: Any) -> Assumption:
+    """A draw that a formula asks for itself: RAND, or a distribution of @RISK."""
+    key = chance[1]
+    found = program.laws.get(chance)
+    if found is None:
+        long_name = f"RAND of {named.book.address(key)}"
+        return Assumption("uniform(0, 1)", point=0.5, long_name=long_name, source=named.source(key))
+    long_name = found.name or label_of(named.book, key) or named.book.address(key)
+    return Assumption(found.law, point=found.rest, long_name=long_name, source=named.source(key))
+
+
+def _matrix_correlations(named: _Named, program: Program) -> dict[tuple[str, str], float]:
+    """Rank correlations that RiskCorrmat names by a matrix and places in it."""
+    found: dict[tuple[str, str], float] = {}
+    placed = [(chance, law.matrix) for chance, law in program.laws.items() if law.matrix is not None]
+    for place, (one, first) in enumerate(placed):
+        for other, second in placed[place + 1 :]:
+            if (first[0], first[2]) != (second[0], second[2]) or first[1] == second[1]:
+                continue
+            area, row, column = first[0], max(first[1], second[1]), min(first[1], second[1])
+            # Either half of the matrix may be left empty.
+            cells = [(area.sheet, area.top + i - 1, area.left + j - 1) for i, j in ((row, column), (column, row))]
+            ranks = [program.base.get(cell) for cell in cells]
+            rank = next((value for value in ranks if type(value) is float), 0.0)
+            if rank:
+                found[named.names[one], named.names[other]] = rank
+    return found
 
 
 def _equation(named: _Named, calculation: Calculation, marks: Marks, key: Key) -> Equation:

@@ -31,6 +31,7 @@ from demandsim.workbook.calc.grammar import (
 )
 from demandsim.workbook.calc.operators import OPERATORS, minus, percent, snapped
 from demandsim.workbook.calc.references import Area, resolved
+from demandsim.workbook.calc.risk import LAWS, PROPERTIES, Drawn, Property, drawn
 from demandsim.workbook.calc.values import NA, NULL, REF, VALUE, CellError, Grid, UnsupportedError, number, text
 
 __all__ = ["Compiled", "FrozenError", "Needed", "State", "compiled", "references_of", "stands_for"]
@@ -66,14 +67,29 @@ class State:
     values: dict[Any, Any]
     grids: Mapping[Area, Grid] = field(default_factory=dict)
     visit: Callable[[Area], None] = lambda area: None
+    #: Distributions that formulas hold, found when they are first computed.
+    laws: dict[Any, Drawn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A formula that can be run, and the ranges that it takes."""
+    """A formula that can be run.
+
+    Parameters
+    ----------
+    run : callable
+    areas : tuple of Area
+        Ranges that it takes.
+    chance : tuple of (kind, cell, number)
+        Draws that it asks for.
+    parameters : tuple of Area
+        Those of the ranges that distributions in it take for their parameters.
+    """
 
     run: Code
     areas: tuple[Area, ...]
+    chance: tuple[Any, ...] = ()
+    parameters: tuple[Area, ...] = ()
 
 
 _REMEMBERED = 200_000
@@ -160,7 +176,8 @@ def compiled(book: Book, key: Key, *, chance: bool = False) -> Compiled:
     node = parsed(made.text)
     compiler = _Compiler(book, key, chance)
     code = compiler.whole(node, made.array)
-    return Compiled(code, tuple(dict.fromkeys(compiler.areas)))
+    areas = tuple(dict.fromkeys(compiler.areas))
+    return Compiled(code, areas, tuple(compiler.drawn), tuple(compiler.parameters))
 
 
 def _spilled(value: Any, row: int, column: int) -> Any:
@@ -180,11 +197,14 @@ class _Compiler:
     def __init__(self, book: Book, home: Key, chance: bool) -> None:
         self.book, self.home, self.chance = book, home, chance
         self.areas: list[Area] = []
-        self.calls_of_chance = 0
+        self.drawn: list[Any] = []
+        self.parameters: list[Area] = []
+        self.root: Node | None = None
         self.depth = 0
 
     def whole(self, node: Node, array: bool) -> Code:
         """The formula: its last sum is 0 where its terms are the same to 15 digits, and blank is 0."""
+        self.root = node
         if array:
             code = self.node(node, True, last=True)
             spilled = ("spill", self.home)
@@ -494,6 +514,8 @@ class _Compiler:
             return self.volatile(node)
         if name in _PLACES:
             return self.of_places(node, array)
+        if name.startswith("RISK"):
+            return self.risk(node)
         made = FUNCTIONS.get(name)
         if made is None:
             raise UnsupportedError(f"the function {name[:40]} is not known")
@@ -545,8 +567,8 @@ class _Compiler:
     def volatile(self, node: Call) -> Code:
         if not self.chance or node.name not in _CHANCE:
             raise FrozenError(f"{node.name} asks for {_VOLATILE[node.name]}")
-        key = ("chance", self.home, self.calls_of_chance)
-        self.calls_of_chance += 1
+        key = ("chance", self.home, len(self.drawn))
+        self.drawn.append(key)
         if node.name == "RAND":
             return lambda state: state.values[key]
         low, high = (self.value(part, False) for part in node.args)
@@ -559,6 +581,50 @@ class _Compiler:
             return plus(bottom, floor(times(state.values[key], count)))
 
         return run
+
+    def risk(self, node: Call) -> Code:
+        """A distribution of @RISK: a draw, whose law is found when its parameters are."""
+        if node.name == "RISKOUTPUT":
+            # It stands before what is an output, and adds nothing.
+            return lambda state: 0.0
+        if node.name not in LAWS:
+            raise UnsupportedError(f"the function {node.name} of @RISK is not known")
+        key = ("risk", self.home, len(self.drawn))
+        self.drawn.append(key)
+        before = len(self.areas)
+        codes = [self.risk_argument(part) for part in node.args]
+        self.parameters += self.areas[before:]
+        alone = node is self.root
+        cached = self.book.cached.get(self.home) if alone else None
+
+        def run(state: State) -> Any:
+            value = state.values.get(key)
+            if value is not None:
+                return value
+            args = [code(state) for code in codes]
+            if any(map(is_drawn, args)):
+                raise UnsupportedError("a distribution whose parameters are uncertain is not read")
+            made = drawn(node.name, args, cached)
+            state.laws[key], state.values[key] = made, made.rest
+            return made.rest
+
+        return run
+
+    def risk_argument(self, node: Node) -> Code:
+        if not (isinstance(node, Call) and node.name.startswith("RISK")):
+            return self.node(node, True)
+        kind = node.name
+        if kind not in PROPERTIES:
+            raise UnsupportedError(f"the property {kind} of @RISK is not known")
+        area: Area | None = None
+        if kind == "RISKCORRMAT":
+            found = stands_for(self.book, node.args[0].said, self.home) if isinstance(node.args[0], Operand) else None
+            if not isinstance(found, Area):
+                raise UnsupportedError("RiskCorrmat takes a range")
+            area = found
+            self.areas.append(area)
+        codes = [self.value(part, False) for part in node.args[1 if area else 0 :]]
+        return lambda state: Property(kind, tuple(code(state) for code in codes), area)
 
     def of_places(self, node: Call, array: bool) -> Code:
         name = node.name

@@ -15,6 +15,7 @@ from demandsim.workbook.calc.draws import is_drawn
 from demandsim.workbook.calc.expressions import Compiled, FrozenError, Needed, State, compiled, references_of
 from demandsim.workbook.calc.grammar import parsed
 from demandsim.workbook.calc.references import Area
+from demandsim.workbook.calc.risk import Drawn
 from demandsim.workbook.calc.values import NUM, CellError, Grid, Mixed, UnsupportedError, number
 
 __all__ = ["Difference", "Program", "traced"]
@@ -51,7 +52,9 @@ class Program:
     blocks : list of list of Key
         The part of `order` that the inputs reach; several cells together are a circle.
     chance : list
-        Draws that RAND asks for.
+        Draws that formulas ask for themselves, by RAND or as distributions of @RISK.
+    laws : dict
+        The latter.
     differences : list of Difference
         Cells that are not as the file says, in order.
     checked : int
@@ -68,6 +71,7 @@ class Program:
     base: dict[Any, Any] = field(default_factory=dict)
     blocks: list[list[Key]] = field(default_factory=list)
     chance: list[Any] = field(default_factory=list)
+    laws: dict[Any, Drawn] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     checked: int = 0
 
@@ -340,7 +344,7 @@ class _Tracer:
         for output in self.program.outputs:
             if output not in self.done:
                 self._descend(output)
-        self.program.base = self.state.values
+        self.program.base, self.program.laws = self.state.values, self.state.laws
 
     def _descend(self, output: Key) -> None:
         work = [(output, self._enter(output))]
@@ -371,12 +375,8 @@ class _Tracer:
             made = compiled(self.book, key, chance=self.chance)
             program.code[key] = made
             program.areas[key] = list(made.areas)
-            text = self.book.formulas[key].text.upper()
-            if self.chance and "RAND" in text and self.book.formulas[key].spill is None:
-                calls = text.count("RAND(") + text.count("RANDBETWEEN(")
-                made_of = [("chance", key, number) for number in range(calls)]
-                program.chance += made_of
-                self.state.values.update(dict.fromkeys(made_of, 0.5))
+            program.chance += made.chance
+            self.state.values.update({one: 0.5 for one in made.chance if one[0] == "chance"})
         except FrozenError as error:
             program.frozen[key] = str(error)
         except UnsupportedError as error:
@@ -477,6 +477,7 @@ def _traced(program: Program, chance: bool) -> Program:
             raise program.refusal(key, f"{program.frozen[key]}, and there is no cached value to stand for it")
     if tracer.looped:
         _settle(program)
+    _check_laws(program)
     for key in frozen_on_path:
         program.code[key] = Compiled(_constant(program.base.get(key)), ())
     return program
@@ -496,6 +497,17 @@ def _without_collection() -> Iterator[None]:
 
 def _constant(value: Any) -> Callable[[State], Any]:
     return lambda state: value
+
+
+def _check_laws(program: Program) -> None:
+    """A distribution in a formula has sure parameters."""
+    uncertain = {*program.inputs, *program.reached}
+    for key in dict.fromkeys(one[1] for one in program.laws):
+        parameters = (cell for area in program.code[key].parameters for cell in program.cells_of(area))
+        for cell in parameters:
+            if cell in uncertain:
+                where = program.book.address(cell)
+                raise program.refusal(key, f"a distribution whose parameter {where} is uncertain is not read")
 
 
 def _settle(program: Program) -> None:
