@@ -3,15 +3,19 @@
 import io
 import json
 import shutil
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from xml.sax.saxutils import escape
 
 import mutating
+import openpyxl
 
 import demandsim as ds
 from demandsim.distributions import parse_distribution
+from demandsim.errors import WorkbookWarning
 from demandsim.sampling.store import seals
 from demandsim.studies.loading import model_from_toml
 
@@ -43,6 +47,12 @@ class Corpus:
         ds.write_workbook(small, folder / "seed.xlsx")
         with zipfile.ZipFile(folder / "seed.xlsx") as book:
             self.workbook = {name: book.read(name) for name in book.namelist()}
+        other = openpyxl.Workbook()
+        for row in ([1.5, 10], [2, 20], [3, 30], [None, "=FORMULA+A1"]):
+            other.active.append(row)
+        other.save(folder / "cells.xlsx")
+        with zipfile.ZipFile(folder / "cells.xlsx") as book:
+            self.cells = {name: book.read(name) for name in book.namelist()}
 
 
 _YEARS = """
@@ -236,6 +246,37 @@ def _workbook(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     return data.hex(), lambda: _exercised(ds.read_workbook(path))
 
 
+#: What formulas of others look like; cells A1 to A3 are numbers, of which A1 is uncertain.
+_FORMULAS = [
+    "IF(A1>1.5,A1*2,-A2^2)+SUM(A1:A3)",
+    "IFERROR(VLOOKUP(A1,A1:B3,2,TRUE),INDEX(A1:B3,2,1))",
+    'ROUND(NPV(0.1,A1:A3)/A2,2)&TEXT(A3,"0.0%")',
+    'SUMPRODUCT((A1:A3>1)*A1:A3)+COUNTIF(A1:A3,">1")',
+    'SUM(OFFSET(A1,1,0,2,1))+INDIRECT("A"&2)',
+    "XLOOKUP(2,A1:A3,A1:A3,{1,2;3,4})+MAX(A1,3%)",
+    "EDATE(DATE(2024,1,31),A2)-YEARFRAC(45000,46000,1)",
+    "RiskNormal(100,10)*IRR({-1,2})+PMT(A1/12,60,1000)",
+]
+
+
+def _cells(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    """A workbook by others: its formula is anything, and its cells are read, compiled and run."""
+    formula = mutating.text(made, made.choice(_FORMULAS))
+    path = corpus.folder / "cells.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for part, content in corpus.cells.items():
+            said = escape("".join(letter for letter in formula if letter.isprintable()))
+            book.writestr(part, content.replace(b"FORMULA", said.encode("utf-8", "replace")))
+
+    def enter() -> None:
+        outputs, assume = ["Sheet!B4"], {"Sheet!A1": "uniform(1, 2)"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", WorkbookWarning)
+            _exercised(ds.read_workbook(path, outputs=outputs, assume=assume))
+
+    return formula, enter
+
+
 _CALLS = [
     ["run", STUDY, "--draws", "8", "--chains", "1", "--seed", "1", "--set", "utilization=0.3", "--format", "json"],
     ["run", STUDY, "--draws", "8", "--chains", "1", "--keep", "cards", "--scenario", "100T", "--format", "csv"],
@@ -280,7 +321,8 @@ def _cli(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 #: Of each hundred inputs, how many go to which border.
 BORDERS = {
     "study": (_study, 45),
-    "set": (_set, 34),
+    "set": (_set, 30),
+    "cells": (_cells, 4),
     "netcdf": (_netcdf, 8),
     "zarr": (_zarr, 4),
     "cli": (_cli, 5),

@@ -13,7 +13,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._decision import Decision, Terms, decision_on
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
-from demandsim.cli._study import Call
+from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
@@ -62,6 +62,8 @@ def decide(
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -69,7 +71,10 @@ def decide(
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
-    call = Call("decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name)
+    cells = Cells(output, assume)
+    call = Call(
+        "decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
+    )
     terms = Terms(price, actions, demand, unit_cost, value, salvage, lost_margin, elasticity, tail)
     tried = terms.tried
     model = call.model()

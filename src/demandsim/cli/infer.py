@@ -13,7 +13,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
-from demandsim.cli._study import Call
+from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.graph.presentation import time_dims
 from demandsim.units.convert import conversion_factor
@@ -65,6 +65,8 @@ def infer(
     ] = OnFailure.RAISE,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -75,7 +77,10 @@ def infer(
     from demandsim.sampling.receipt import receipt
     from demandsim.statistics.datatree import told_evidence
 
-    call = Call("infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name)
+    cells = Cells(output, assume)
+    call = Call(
+        "infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
+    )
     model = call.model()
     if not model.evidence:
         raise typer.BadParameter(

@@ -9,7 +9,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import print_line, print_table
-from demandsim.cli._study import loaded
+from demandsim.cli._study import Cells, loaded
 from demandsim.cli._table import Column
 from demandsim.units.format import number
 
@@ -101,6 +101,8 @@ def explain(
     study: option.Study,
     quantity: Annotated[str, typer.Argument(help="Assumption or computed quantity.")],
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
     all_: Annotated[
         bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
@@ -108,7 +110,7 @@ def explain(
     locale: Language = option.LocaleName.EN,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
-    model = loaded(study, set_, scenario)
+    model = loaded(study, set_, scenario, Cells(output, assume))
     for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
         print_line(line)
 

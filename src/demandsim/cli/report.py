@@ -9,7 +9,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import progress, say
-from demandsim.cli._study import Call
+from demandsim.cli._study import Call, Cells
 
 __all__ = ["report"]
 
@@ -22,6 +22,8 @@ def report(
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -30,7 +32,7 @@ def report(
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name)
+    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name, cells=Cells(output, assume))
     model = call.model()
     if out.suffix == ".html":
         raise typer.BadParameter(

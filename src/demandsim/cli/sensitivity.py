@@ -11,7 +11,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import Results, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import Call
+from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
 from demandsim.errors import check_known
 from demandsim.graph.presentation import time_dims
@@ -38,6 +38,8 @@ def sensitivity(
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -48,7 +50,8 @@ def sensitivity(
     from demandsim import plots
     from demandsim.sensitivity import tornado
 
-    call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name)
+    cells = Cells(output, assume)
+    call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model = call.model()
     names = list(of or model.presentation.explained[:1])
     check_known(names, model.quantities, "quantity")

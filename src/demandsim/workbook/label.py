@@ -32,11 +32,8 @@ def label_of(book: Book, key: Key) -> str | None:
     above = _above(book, key)
     if left is None:
         return above
-    others = sum(
-        type(book.saved((sheet, row, c))) is float
-        for c in range(max(column - 3, 1), column + 4)
-        if c != column
-    )  # fmt: skip
+    beside = ((sheet, row, place) for place in range(max(column - 3, 1), column + 4) if place != column)
+    others = any(type(book.saved(one)) is float or one in book.formulas for one in beside)
     return f"{left}, {above}" if others and above and above != left else left
 
 

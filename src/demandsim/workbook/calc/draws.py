@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.workbook.calc.values import DIV0, NUM, VALUE, CellError, Grid, Mixed
+from demandsim.workbook.calc.values import DIV0, NUM, CellError, Grid, Mixed, UnsupportedError
 
 __all__ = ["Declined", "broadcast", "gathered", "guarded", "is_drawn", "over_draws", "single_draws"]
 
@@ -95,7 +95,7 @@ def _gathered_grids(items: Sequence[Any]) -> Any:
     grids = [item if type(item) is Grid else None for item in items]
     shapes = {(len(g.rows), len(g.rows[0])) for g in grids if g is not None}
     if len(shapes) > 1:
-        raise CellError(VALUE.code)
+        raise UnsupportedError("a range whose size depends on the draw is not read")
     height, width = shapes.pop()
     return Grid(
         [

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from demandsim.workbook.calc.book import Book, Key
-from demandsim.workbook.calc.draws import broadcast, is_drawn
+from demandsim.workbook.calc.draws import broadcast, guarded, is_drawn
 from demandsim.workbook.calc.functions import FUNCTIONS, Function
 from demandsim.workbook.calc.grammar import (
     ArrayLiteral,
@@ -247,7 +247,7 @@ class _Compiler:
             )
         if isinstance(node, (Intersection, Span)):
             place = self.place(node)
-            return lambda state: self.taken(state, place(state))
+            return lambda state: self.guarded(state, place)
         if isinstance(node, Union):
             return self.union(node, array)
         assert isinstance(node, Call)
@@ -397,7 +397,10 @@ class _Compiler:
     def place(self, node: Node) -> Callable[[State], Area | None]:
         """Where something stands, found out when it runs."""
         if isinstance(node, Operand):
-            found = stands_for(self.book, node.said, self.home)
+            try:
+                found = stands_for(self.book, node.said, self.home)
+            except CellError as error:
+                return _raising(error.code)
             if isinstance(found, Node):
                 return self.place(found)
             if isinstance(found, tuple):
@@ -478,6 +481,8 @@ class _Compiler:
             if is_drawn(value):
                 raise UnsupportedError("INDIRECT of an uncertain text is not read")
             found = stands_for(self.book, text(value), self.home)
+            if isinstance(found, Area) and found.sheet not in self.book.sheets:
+                raise REF
             if not isinstance(found, Area):
                 raise UnsupportedError("INDIRECT of a name that is no range is not read")
             return found
@@ -658,7 +663,10 @@ class _Compiler:
         del self.areas[known:]
 
         def run(state: State) -> Any:
-            area = place(state)
+            try:
+                area = place(state)
+            except CellError as error:
+                return CellError(error.code)
             if area is None:
                 return NULL
             if not array or area.single:
@@ -677,7 +685,7 @@ class _Compiler:
         which = self.value(node.args[0], False)
         places = [self.place(part) for part in node.args[1:]]
 
-        def run(state: State) -> Any:
+        def run_subtotal(state: State) -> Any:
             name = _SUBTOTALS.get(int(_sure("SUBTOTAL", which(state))) % 100)
             if name is None:
                 return VALUE
@@ -690,11 +698,18 @@ class _Compiler:
                 values += [state.values.get(key) for key in keys]
             return FUNCTIONS[name](Grid([values or [None]]))
 
-        return run
+        return lambda state: guarded(run_subtotal, (state,))
 
     def is_subtotal(self, key: Key) -> bool:
         made = self.book.formulas.get(key)
         return made is not None and "SUBTOTAL(" in made.text.upper()
+
+
+def _raising(code: str) -> Callable[[State], Area | None]:
+    def run(state: State) -> Area | None:
+        raise CellError(code)
+
+    return run
 
 
 _SUBTOTALS = {

@@ -6,6 +6,7 @@ comparisons. All of them bind from the left: ``2^3^2`` is 64, and ``-2^2`` is 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -390,8 +391,12 @@ def _function_name(said: str) -> str:
 
 def _literal(token: _Token) -> Node:
     said = token.value
-    if token.subtype == "NUMBER":
-        return Literal(float(said))
+    # The tokenizer takes names such as "nan" for numbers.
+    if token.subtype == "NUMBER" and said[:1] in "0123456789.":
+        value = float(said)
+        if not math.isfinite(value):
+            raise UnsupportedError(f"the number {said[:20]} is too large")
+        return Literal(value)
     if token.subtype == "TEXT":
         return Literal(said[1:-1].replace('""', '"'))
     if token.subtype == "LOGICAL":

@@ -8,7 +8,7 @@ from typing import Any
 
 from demandsim.workbook.calc.draws import broadcast, guarded, is_drawn, over_draws
 from demandsim.workbook.calc.operators import numeric
-from demandsim.workbook.calc.values import CellError, number, text
+from demandsim.workbook.calc.values import CellError, UnsupportedError, number, text
 
 __all__ = ["FUNCTIONS", "Function", "function"]
 
@@ -60,11 +60,15 @@ class Function:
         return broadcast(self._one, args) if self.elementwise else self._one(*args)
 
     def _one(self, *args: Any) -> Any:
-        if self.structural:
-            return guarded(self.scalar, args)
-        if any(map(is_drawn, args)):
-            return over_draws(self._defined, args, self._many if self.vector is not None else None)
-        return guarded(self._defined, args)
+        try:
+            if self.structural:
+                return guarded(self.scalar, args)
+            if any(map(is_drawn, args)):
+                return over_draws(self._defined, args, self._many if self.vector is not None else None)
+            return guarded(self._defined, args)
+        except (TypeError, IndexError, AttributeError, KeyError, StopIteration) as error:
+            # Arguments of kinds that nobody has thought of are refused, and never guessed.
+            raise UnsupportedError(f"{self.name} is not read with these arguments ({type(error).__name__})") from None
 
     def _defined(self, *args: Any) -> Any:
         return self.scalar(*(self._taken(place, value) for place, value in enumerate(args)))
