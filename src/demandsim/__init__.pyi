@@ -5,6 +5,7 @@ from . import forecasting as forecasting
 from . import plots as plots
 from . import sensitivity as sensitivity
 from . import testing as testing
+from ._system import __version__ as __version__
 from .errors import DemandsimError as DemandsimError
 from .graph.assumption import Assumption as Assumption
 from .graph.graph import Equation as Equation
@@ -36,6 +37,7 @@ __all__ = [
     "DemandsimError",
     "Equation",
     "Model",
+    "__version__",
     "ar1",
     "constant",
     "convert",

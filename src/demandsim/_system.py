@@ -22,9 +22,14 @@ __all__ = ["Array", "available_memory", "cores", "file_name", "printable", "vers
 
 if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
+    __version__: str
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        import importlib.metadata
+
+        return _version(importlib.metadata, "demandsim")
     # Text and files need no arrays: numpy is a third of the time that a list of studies takes.
     if name != "Array":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

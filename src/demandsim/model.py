@@ -102,6 +102,8 @@ class Model:
         Use the nearest possible correlations where the given ones are impossible.
     evidence : sequence of observations, optional
         Made by `observe`.
+    name : str, optional
+        What tables, pictures, pages and folders of results call it; that of `notes` by default.
 
     Raises
     ------
@@ -160,13 +162,15 @@ class Model:
         dimensions: Sequence[str] | None = None,
         nearest: bool = False,
         evidence: Sequence[Evidence] = (),
+        name: str = "",
     ) -> None:
+        said = notes or StudyNotes()
         parts: dict[str, Any] = {
             "correlations": correlations or {},
             "label_correlations": label_correlations or {},
             "tails": tails or {},
             "scenarios": scenarios or {},
-            "notes": notes or StudyNotes(),
+            "notes": dataclasses.replace(said, name=name or said.name),
             "dimensions": dimensions,
             "nearest": nearest,
             "evidence": evidence,

@@ -148,3 +148,16 @@ def test_correlate_replaces_a_pair_whichever_way_round_it_is_written(model):
     once = model.correlate({("utilization", "peak_compute"): -0.5})
     twice = once.correlate({("peak_compute", "utilization"): 0.2})
     assert dict(twice.correlations) == {("peak_compute", "utilization"): 0.2}
+
+
+def test_a_model_has_the_name_that_it_is_given():
+    made = ds.Model([], {"a": 1.0}, name="mine")
+    assert repr(made).startswith("<demandsim.Model 'mine'")
+    assert made.point().attrs["study"] == "mine"
+    assert 'name = "mine"' in made.to_toml()
+
+
+def test_the_version_is_that_of_the_package():
+    import importlib.metadata
+
+    assert ds.__version__ == importlib.metadata.version("demandsim")
