@@ -151,6 +151,7 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
 def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), cells: Cells = Cells()) -> Model:
     """Load a study and apply the settings of the command line; a bad one is named."""
     from demandsim.distributions.grammar import parse_distribution
+    from demandsim.graph.assumption import in_unit
     from demandsim.studies import load_study
 
     if study.lower().endswith((".xlsx", ".xlsm")):
@@ -164,7 +165,7 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
         name, label, value = _parted(item, "--set", "NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE")
         check_known([name], [*model.assumptions, *model.constants], "assumption")
         try:
-            made = parse_distribution(value, model.program.layout.coords)
+            made = parse_distribution(in_unit(value, _unit(model, name)), model.program.layout.coords)
         except DemandsimError as error:
             raise type(error)(f"--set {_target(item)}: {error}") from None
         if label:
@@ -180,6 +181,10 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
     parts = [item.partition("=") for item in scenarios]
     chosen = {dim if equals else only: label if equals else dim for dim, equals, label in parts}
     return model.select(**chosen) if chosen else model
+
+
+def _unit(model: Model, name: str) -> str:
+    return model.assumptions[name].unit if name in model.assumptions else model.constants[name].unit
 
 
 def _of_workbook(study: str, cells: Cells) -> Model:
@@ -238,9 +243,10 @@ def event_option(text: str, model: Model, option: str) -> Event:
 def _measured(model: Model, name: str, label: str, text: str) -> Distribution:
     """The distribution of a measurement, at one label if one is named."""
     from demandsim.distributions.grammar import parse_distribution
+    from demandsim.graph.assumption import in_unit
 
     layout = model.program.layout
-    made = parse_distribution(text, layout.coords)
+    made = parse_distribution(in_unit(text, model.declared_units[name]), layout.coords)
     if not label:
         return made
     own = model.program.varying[name].dims | set(layout.scenario_dims)

@@ -38,6 +38,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+#: Shows where reading stopped.
+_MARK = "⟨?⟩"
 _LONGEST = 1_000_000
 _DEEPEST = 32
 
@@ -50,10 +52,12 @@ class _Reader:
     depth: int = 0
 
     def fail(self, expected: str) -> DistributionError:
-        rest = self.text[self.place :].strip()
-        found = f"'{rest[:20]}'" if rest else "the end"
+        # A mark where reading stopped, with a little of what stands before and after.
+        before, rest = self.text[: self.place].rstrip(), self.text[self.place :].strip()
+        marked = f"{'…' if len(before) > 30 else ''}{before[-30:]}{_MARK}{rest[:20]}{'…' if len(rest) > 20 else ''}"
         return DistributionError(
-            f"cannot read the distribution '{shorten(self.text)}': expected {expected}, found {found}"
+            f"cannot read '{shorten(self.text)}': at the mark {_MARK} in '{marked}' should stand {expected}; write a "
+            "number, or such as lognormal(500, 1200), beta(mean=0.45, sd=0.1) or uniform(1, 2)"
         )
 
     def peek(self) -> tuple[str, str]:
@@ -226,7 +230,7 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     reader = _Reader(text, coords or {})
     value = reader.value()
     if reader.peek()[0] != "end":
-        raise reader.fail("the end")
+        raise reader.fail("nothing more")
     if isinstance(value, (list, str, bool)):
         raise DistributionError(f"'{shorten(text)}' is not a distribution")
     return value if isinstance(value, Distribution) else CONSTRUCTORS["constant"].make(value)

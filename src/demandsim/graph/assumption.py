@@ -11,12 +11,13 @@ from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import DistributionError
 from demandsim.graph.bounds import Bounds, check_point, warn_outside
+from demandsim.units.amount import read_amount
 from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["USER", "Assumption"]
+__all__ = ["USER", "Assumption", "in_unit"]
 
 #: Source of what somebody has changed and not said why.
 USER = "set by the user"
@@ -81,7 +82,7 @@ class Assumption:
         shared: bool = False,
         bounds: tuple[float | None, float | None] | None = None,
     ) -> None:
-        made = as_distribution(distribution)
+        made = as_distribution(in_unit(distribution, unit or "1"))
         object.__setattr__(self, "distribution", made)
         object.__setattr__(self, "unit", unit or "1")
         object.__setattr__(self, "point", _checked_point(made, point))
@@ -108,7 +109,7 @@ class Assumption:
             if self.bounds is not None and distribution.bounds is None:
                 unsaid["bounds"] = self.bounds_in(distribution)
             return distribution.relabelled(**unsaid) if unsaid else distribution
-        made = as_distribution(distribution)
+        made = as_distribution(in_unit(distribution, self.unit))
         return self if made == self.distribution else self.relabelled(distribution=made, point=None, source=USER)
 
     def bounds_in(self, other: Assumption) -> Bounds | None:
@@ -147,6 +148,11 @@ class Assumption:
         if is_labelled(point):
             point = (point.dims, tuple(point.values.ravel().tolist()))
         return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds
+
+
+def in_unit(value: Any, unit: str) -> Any:
+    """An amount with a unit of its own, ``"150 thousand CNY/card"``, as a text in the unit; all else as it is."""
+    return read_amount(value, unit) if isinstance(value, str) else value
 
 
 def _checked_point(distribution: Distribution, point: Any) -> Any:

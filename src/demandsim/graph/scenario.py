@@ -9,7 +9,7 @@ from typing import Any
 
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import ScenarioError, check_known
-from demandsim.graph.assumption import Assumption
+from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.units.convert import base_factor, same_dimension
 
@@ -173,4 +173,6 @@ def _override(name: str, base: Assumption, value: Any, source: str | None) -> As
         said = {"long_name": value.long_name or base.long_name, "source": value.source or source or base.source}
         return _redistributed(name, base, value).relabelled(shared=base.shared, **said)
     with about(name):
-        return base.relabelled(distribution=as_distribution(value), point=None, source=source or base.source)
+        return base.relabelled(
+            distribution=as_distribution(in_unit(value, base.unit)), point=None, source=source or base.source
+        )

@@ -11,7 +11,7 @@ from demandsim.distributions.base import Distribution
 from demandsim.distributions.convert import as_distribution
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, EquationError, StudyError, UnknownNameError, check_known, did_you_mean
-from demandsim.graph.assumption import Assumption
+from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import ABSENT, described
 from demandsim.graph.formula import Formula
@@ -252,17 +252,17 @@ def _equation(reference: str, own: Mapping[str, Equation], where: str) -> Equati
         raise StudyError(f"{where}: key 'equations': {error}{more}") from None
 
 
-def _read(value: float | str, coords: Mapping[str, Sequence[Any]], where: str, key: str) -> Distribution:
+def _read(value: float | str, coords: Mapping[str, Sequence[Any]], unit: str, where: str, key: str) -> Distribution:
     try:
-        return as_distribution(value, coords)
+        return as_distribution(in_unit(value, unit), coords)
     except DemandsimError as error:
         raise StudyError(f"{where}: key '{key}': {error}") from None
 
 
-def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], where: str) -> Any:
+def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], unit: str, where: str) -> Any:
     if not isinstance(value, str):
         return value
-    made = _read(value, coords, where, "point")
+    made = _read(value, coords, unit, where, "point")
     if not made.is_constant:
         raise StudyError(f"{where}: key 'point' is '{value}'; expected a number, or by(...) of numbers")
     return made.median()
@@ -270,8 +270,8 @@ def _point(value: float | str | None, coords: Mapping[str, Sequence[Any]], where
 
 def _assumption(name: str, table: AssumptionTable, coords: Mapping[str, Sequence[Any]], where: str) -> Assumption:
     where = f"{where}: [assumptions.{name}]"
-    distribution = _read(table.distribution, coords, where, "distribution")
-    point = _point(table.point, coords, where)
+    distribution = _read(table.distribution, coords, table.unit, where, "distribution")
+    point = _point(table.point, coords, table.unit, where)
     try:
         with about(name):
             return Assumption(
@@ -295,8 +295,9 @@ def _observing(model: Model, table: EvidenceTable, coords: Mapping[str, Sequence
             return model.with_evidence(dated([Happened(event.event, unit, table.source)], table.announced))
         name = str(table.quantity)
         check_known([name], model.quantities, "quantity")
-        read = _read(str(table.distribution), {**coords, **table.coords}, where, "distribution")
-        made = Observation(name, read, table.unit or model.declared_units[name], table.source)
+        unit = table.unit or model.declared_units[name]
+        read = _read(str(table.distribution), {**coords, **table.coords}, unit, where, "distribution")
+        made = Observation(name, read, unit, table.source)
         return model.with_evidence(dated([made], table.announced))
     except StudyError:
         raise
@@ -308,11 +309,12 @@ def _override(
     value: float | str | ScenarioTable, base: Assumption | None, coords: Mapping[str, Sequence[Any]], where: str
 ) -> Any:
     if not isinstance(value, ScenarioTable):
-        return _read(value, coords, where, "value")
+        return _read(value, coords, base.unit if base else "1", where, "value")
+    unit = value.unit or (base.unit if base else "1")
     return Assumption(
-        _read(value.distribution, coords, where, "distribution"),
-        value.unit or (base.unit if base else "1"),
-        point=_point(value.point, coords, where),
+        _read(value.distribution, coords, unit, where, "distribution"),
+        unit,
+        point=_point(value.point, coords, unit, where),
         long_name=value.long_name or (base.long_name if base else None),
         source=value.source or (base.source if base else None),
         shared=base.shared if base else False,

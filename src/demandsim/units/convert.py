@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from demandsim.errors import UnitError, did_you_mean, shorten
-from demandsim.units.registry import CURRENCIES, counted, registry
+from demandsim.units.registry import CURRENCIES, counted, registry, spelt
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +37,8 @@ _POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
 #: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
 _ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
 _COUNTED = re.compile(r"\{([^{}]*)\}")
+#: Parts of a unit: a thing in braces, which stays as it is, or what stands between.
+_COUNTED_OR_NOT = re.compile(r"\{[^{}]*\}|[^{}]+")
 _WORD = re.compile(r"[^\W\d_]\w*")
 #: What pint reads otherwise than people here mean it, what it is there, and how it is written.
 _TRAPS = {
@@ -84,7 +86,7 @@ def parsed(unit: str) -> Any:
     """
     if not isinstance(unit, str):
         raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
-    text = unit.strip()
+    text = _COUNTED_OR_NOT.sub(lambda part: part[0] if part[0].startswith("{") else spelt(part[0]), unit.strip())
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
     shown = shorten(text, 60)

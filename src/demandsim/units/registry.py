@@ -10,7 +10,7 @@ from typing import Any
 
 from demandsim.errors import UnitError
 
-__all__ = ["CURRENCIES", "counted", "registry"]
+__all__ = ["CURRENCIES", "counted", "registry", "spelt"]
 
 #: No exchange rate is a unit factor: each is a dimension of its own.
 CURRENCIES = ("CNY", "USD", "EUR", "GBP", "JPY", "KRW", "TWD", "HKD", "SGD", "INR")
@@ -25,11 +25,53 @@ query = [query]
 user = [user]
 wan = 1e4
 yi = 1e8
+thousand = 1e3
+million = 1e6
+bn = 1e9 = _ = billion
+tn = 1e12 = _ = trillion
 """
 #: The Julian year, by default a synonym, keeps its quarter of a day, and so does the light year.
 _YEARS = ("year = 365 * day = a = yr", "julian_year = 365.25 * day", "quarter_year = year / 4")
 #: pint counts bits as plain numbers; a bandwidth must not pass for a frequency.
 _DATA = ("byte = [information] = B = octet", "bit = byte / 8")
+
+#: What units are called in reports, and how the registry calls them; longer ones first.
+_SPELLINGS = {
+    "US$": "USD",
+    "HK$": "HKD",
+    "RMB": "CNY",
+    "人民币": "CNY",
+    "美元": "USD",
+    "港元": "HKD",
+    "日元": "JPY",
+    "欧元": "EUR",
+    "¥": "CNY",
+    "￥": "CNY",
+    "$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "元": "CNY",
+    "百万": "million",
+    "万": "wan",
+    "亿": "yi",
+    "千": "thousand",
+    "张": "card",
+    "卡": "card",
+    "参数": "parameter",
+    "词元": "token",
+    "用户": "user",
+    "请求": "query",
+    "次": "query",
+    "小时": "hour",
+    "分钟": "minute",
+    "秒": "second",
+    "天": "day",
+    "日": "day",
+    "月": "month",
+    "年": "year",
+    "%": "percent",
+}
+_SIGN = re.compile("|".join(re.escape(word) for word in sorted(_SPELLINGS, key=lambda word: -len(word))))
 
 #: Without it, two threads that ask first would get two registries, whose units do not mix.
 _MAKING = threading.RLock()
@@ -80,6 +122,23 @@ def _registry() -> Any:
         log.setLevel(level)
     ureg.formatter.default_format = "C"
     return ureg
+
+
+def spelt(unit: str) -> str:
+    """Return a unit as the registry calls it, where reports call it otherwise.
+
+    Examples
+    --------
+    >>> spelt("亿元/年"), spelt("QPS"), spelt("$/Mtoken"), spelt("10,000 cards")
+    ('yi*CNY/year', 'query/second', 'USD/Mtoken', 'wan*cards')
+    """
+    text = re.sub(r"(?:\bx\s*)?(?<![\w.,])10,000\s*", "wan*", unit)
+    text = re.sub(r"\bQPS\b", "query/second", text)
+    text = re.sub(r"\breq(?:uest)?s?\b", "query", text)
+    text = _SIGN.sub(lambda found: f"*{_SPELLINGS[found[0]]}*", text)
+    # Signs stand beside each other without anything between them.
+    text = re.sub(r"\*(\s*\*)+", "*", text) if "**" in text and text != unit else text
+    return re.sub(r"^\s*\*|\*\s*$|(?<=/)\s*\*|\*(?=\s*[/)])|(?<=\()\*", "", text) if text != unit else unit
 
 
 def counted(name: str) -> str:

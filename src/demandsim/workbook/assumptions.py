@@ -11,7 +11,7 @@ from typing import Any
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import did_you_mean
-from demandsim.graph.assumption import Assumption
+from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import Bounds, about
 from demandsim.units.convert import base_factor, same_dimension
 from demandsim.workbook.cells import Entry, SheetTable
@@ -148,7 +148,7 @@ class AssumptionRows:
         sure = isinstance(said, str) and said.strip().lower() == SURE
         distribution: Any = None
         if not sure:
-            distribution = entry.read("distribution", lambda: as_distribution(said, self.coords))
+            distribution = entry.read("distribution", lambda: as_distribution(in_unit(said, unit), self.coords))
         point = self._point(entry, below, distribution)
         if sure and point is None:
             raise entry.fail("point", f"is empty, and the distribution is '{SURE}': write the value")

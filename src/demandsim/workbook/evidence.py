@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import StudyError, WorkbookError, did_you_mean
+from demandsim.graph.assumption import in_unit
 from demandsim.inference.evidence import Evidence, Happened, Observation, happened
 from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.page import Page
@@ -67,8 +68,9 @@ def _piece(row: Entry, model: Model) -> Evidence:
     if said is None or isinstance(said, bool):
         raise entry.fail("distribution", "write a distribution, such as normal(mean=80e9, sd=15e9)")
     coords = {**model.program.layout.coords, **_labels(entry)}
-    distribution = entry.read("distribution", lambda: as_distribution(said, coords))
-    return Observation(name, distribution, entry.unit(units[name]), source)
+    unit = entry.unit(units[name])
+    distribution = entry.read("distribution", lambda: as_distribution(in_unit(said, unit), coords))
+    return Observation(name, distribution, unit, source)
 
 
 def _labels(entry: Entry) -> Mapping[str, Sequence[Any]]:
