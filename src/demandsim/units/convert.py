@@ -86,7 +86,7 @@ def parsed(unit: str) -> Any:
     """
     if not isinstance(unit, str):
         raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
-    text = _COUNTED_OR_NOT.sub(lambda part: part[0] if part[0].startswith("{") else spelt(part[0]), unit.strip())
+    text = _COUNTED_OR_NOT.sub(_respelt, unit.strip())
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
     shown = shorten(text, 60)
@@ -122,6 +122,10 @@ def parsed(unit: str) -> Any:
     if not (math.isfinite(factor) and factor > 0):
         raise UnitError(f"unit '{shown}' is too large or too small for a double")
     return made
+
+
+def _respelt(part: re.Match[str]) -> str:
+    return part[0] if part[0].startswith("{") else spelt(part[0])
 
 
 def _meant(error: Exception) -> str:
