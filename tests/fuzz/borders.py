@@ -247,7 +247,7 @@ def _workbook(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 
 #: What formulas of others look like; cells A1 to A3 are numbers, of which A1 is uncertain.
-_FORMULAS = [
+_CELL_FORMULAS = [
     "IF(A1>1.5,A1*2,-A2^2)+SUM(A1:A3)",
     "IFERROR(VLOOKUP(A1,A1:B3,2,TRUE),INDEX(A1:B3,2,1))",
     'ROUND(NPV(0.1,A1:A3)/A2,2)&TEXT(A3,"0.0%")',
@@ -261,7 +261,7 @@ _FORMULAS = [
 
 def _cells(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     """A workbook by others: its formula is anything, and its cells are read, compiled and run."""
-    formula = mutating.text(made, made.choice(_FORMULAS))
+    formula = mutating.text(made, made.choice(_CELL_FORMULAS))
     path = corpus.folder / "cells.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         for part, content in corpus.cells.items():
