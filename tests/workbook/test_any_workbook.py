@@ -145,3 +145,12 @@ def test_a_valuation_by_others_is_simulated():
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UnknownNameError, match="there is no workbook"):
         ds.read_workbook(tmp_path / "none.xlsx", outputs=["A!B1"])
+
+
+def test_formulas_that_export_writes_are_computed_as_they_were_saved(tmp_path):
+    ds.write_workbook(ds.load_study("guosen-2025-01"), tmp_path / "export.xlsx")
+    book = book_of(tmp_path / "export.xlsx")
+    program = traced(book, list(book.formulas), [])
+    assert program.checked > 150
+    assert program.differences == []
+    assert program.frozen == {}
