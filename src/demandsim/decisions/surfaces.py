@@ -27,8 +27,9 @@ _COLUMNS = 130
 _WIDEST = 420
 #: Draws that a column must have on average.
 _PER_COLUMN = 16
-#: Standard errors by which a fit must earn more than a simpler one.
-_CLEAR = 3.0
+#: Chance by which a fit that is no better than a simpler one earns as much more: that of three standard errors of a
+#: normal number, many of which are tried.
+_CHANCE = 0.00135
 #: Times that indices are found from the best fit so far.
 _ROUNDS = 2
 
@@ -61,6 +62,9 @@ def given_several(x: Array, gains: Array, folds: Folds) -> Fit:
     def tried(found: tuple[Array, Array], terms: int, design: Array | None = None) -> None:
         nonlocal best
         fit = judged(*found, y, ones, folds.edges, terms=terms)
+        if terms == 1:
+            # To know nothing is worth nothing: the action that is best on average.
+            fit = replace(fit, outside=np.zeros(len(folds)))
         # What choices earn in parts that a fit has not seen is at most what knowing is worth: the highest is nearest,
         # if it is higher by more than chance. The simple come first.
         if best is None or _clearly_more(fit.outside - best.fit.outside):
@@ -99,7 +103,13 @@ class _Tried:
 
 def _clearly_more(gained: Array) -> bool:
     """Whether parts gain on average, by more standard errors than the best of many tries does by chance."""
-    return bool(gained.mean() * math.sqrt(gained.size) > _CLEAR * gained.std(ddof=1)) if gained.size > 1 else True
+    from scipy import special
+
+    if gained.size < 2:
+        return True
+    # Few parts tell their spread badly.
+    clear = float(special.stdtrit(gained.size - 1, 1 - _CHANCE))
+    return bool(gained.mean() * math.sqrt(gained.size) > clear * gained.std(ddof=1))
 
 
 def _designs(scores: Array, alone: Array, y: Array, room: int) -> Iterator[Array]:
