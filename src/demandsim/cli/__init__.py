@@ -13,11 +13,13 @@ import warnings
 import typer
 
 from demandsim.cli._output import say
+from demandsim.cli.backtest import backtest
 from demandsim.cli.decide import decide
 from demandsim.cli.explore import explore
 from demandsim.cli.export import export
 from demandsim.cli.infer import infer
 from demandsim.cli.inspect import explain, list_, show
+from demandsim.cli.ledger import ledger
 from demandsim.cli.mark import mark
 from demandsim.cli.report import report
 from demandsim.cli.run import run
@@ -37,6 +39,8 @@ app.command()(run)
 app.command()(sensitivity)
 app.command()(infer)
 app.command()(decide)
+app.command()(backtest)
+app.command()(ledger)
 app.command()(report)
 app.command()(export)
 app.command()(explore)

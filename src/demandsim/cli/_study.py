@@ -222,7 +222,8 @@ def _observing(model: Model, observe: Sequence[str], event: Sequence[str]) -> Mo
         name, label, value = _parted(item, "--observe", form)
         check_known([name], model.quantities, "quantity")
         try:
-            model = model.observe(**{name: _measured(model, name, label, value)})
+            seen: dict[str, Any] = {name: _measured(model, name, label, value)}
+            model = model.observe(**seen)
         except DemandsimError as error:
             raise type(error)(f"--observe {_target(item)}: {error}") from None
     for item in event:

@@ -4,11 +4,13 @@ from demandsim.forecasting.backtest import backtest
 from demandsim.forecasting.calibration import calibration
 from demandsim.forecasting.curves import Curve, LastGrowth
 from demandsim.forecasting.figures import figures_of
+from demandsim.forecasting.ledger import ledger
 from demandsim.forecasting.log_odds import pooled_distribution, pooled_probability
 from demandsim.forecasting.reference_class import reference_class
 from demandsim.forecasting.reverting_growth import GrowthPrior, RevertingGrowth
 from demandsim.forecasting.score import energy_score, score
 from demandsim.forecasting.stacking import mixture, model_share, stack
+from demandsim.forecasting.study import study_backtest
 
 __all__ = [
     "Curve",
@@ -19,6 +21,7 @@ __all__ = [
     "calibration",
     "energy_score",
     "figures_of",
+    "ledger",
     "mixture",
     "model_share",
     "pooled_distribution",
@@ -26,4 +29,5 @@ __all__ = [
     "reference_class",
     "score",
     "stack",
+    "study_backtest",
 ]
