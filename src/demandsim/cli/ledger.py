@@ -62,7 +62,7 @@ def ledger(
         held = calibration(own.grade, probs=(0.9,)).isel(interval=0)
         print_line(
             f"{study}: {int(own.inside.sum())} of {own.sizes['forecast']} inside 90%, true coverage "
-            f"{float(held.lower):.0%} to {float(held.upper):.0%}; mean score {float(own.score.mean()):.2f} "
-            "(of logarithms, lower is better)"
+            f"{float(held.lower):.0%} to {float(held.upper):.0%}, mean score {float(own.score.mean()):.2f}"
         )
+    print_line("scores are of logarithms: near to the CRPS, the lower the better")
     print_line(f"{found.sizes['forecast'] - scored.sizes['forecast']} open")
