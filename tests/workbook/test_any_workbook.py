@@ -102,7 +102,8 @@ def test_a_cell_that_is_not_as_the_file_says_is_listed(path):
     repacked(path, lambda name, data: data.replace(b"<v>180000000.0</v>", b"<v>190000000.0</v>"))
     with pytest.raises(WorkbookError, match=r"Result!B3: =B1\+B2 gives 180,000,000, the file says 190,000,000"):
         ds.read_workbook(path, outputs=["total"], assume=ASSUME)
-    model = ds.read_workbook(path, outputs=["total"], assume=ASSUME, accept=True)
+    with pytest.warns(WorkbookWarning, match="1 of 3 recomputed cells are not as the file says"):
+        model = ds.read_workbook(path, outputs=["total"], assume=ASSUME, accept=True)
     assert float(model.point().total_cost) == 180e6
 
 
@@ -154,3 +155,18 @@ def test_formulas_that_export_writes_are_computed_as_they_were_saved(tmp_path):
     assert program.checked > 150
     assert program.differences == []
     assert program.frozen == {}
+
+
+def test_days_that_count_from_1904_are_refused(path):
+    def change(name, data):
+        return (
+            data.replace(b"<workbookPr ", b'<workbookPr date1904="1" ').replace(
+                b"<workbookPr/", b'<workbookPr date1904="1"/'
+            )
+            if name == "xl/workbook.xml"
+            else data
+        )
+
+    repacked(path, change)
+    with pytest.raises(WorkbookError, match="counts days from 1904"):
+        ds.read_workbook(path, outputs=["total"], assume=ASSUME)

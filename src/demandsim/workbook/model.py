@@ -279,6 +279,9 @@ def _check(program: Program, accept: bool) -> None:
             + (f"\n  and {more} more" if more else "")
             + "\nsave the workbook after a full recalculation, or go on all the same with accept=True or --accept"
         )
+    if program.differences:
+        count = len(program.differences)
+        _say(f"{book.path}: {count} of {program.checked} recomputed cells are not as the file says; ours are used")
     if not program.checked and program.order:
         _say(f"{book.path}: no values are saved with its formulas, so that there is nothing to check against")
     for line in _frozen_words(program):

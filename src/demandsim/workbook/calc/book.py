@@ -89,14 +89,11 @@ class Book:
     names : dict of (sheet key or None, name) to str
     tables : dict of name to Table
     loops : Loops
-    old_dates : bool
-        Whether days count from 1904.
     """
 
     path: str
     data: bytes
     loops: Loops
-    old_dates: bool = False
     sheets: dict[str, Sheet] = field(default_factory=dict)
     constants: dict[Key, Any] = field(default_factory=dict)
     cached: dict[Key, Any] = field(default_factory=dict)
@@ -175,13 +172,17 @@ def _read(path: str, data: bytes) -> Book:
 
     said = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False)
     values = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False, data_only=True)
+    if said.epoch.year == 1904:
+        raise WorkbookError(
+            f"{path}: counts days from 1904, which is not read; turn that off in Excel's options and save"
+        )
     settings = said.calculation
     loops = Loops(
         bool(settings and settings.iterate),
         int((settings.iterateCount if settings else None) or 100),
         float((settings.iterateDelta if settings else None) or 0.001),
     )
-    book = Book(path, data, loops, old_dates=said.epoch.year == 1904)
+    book = Book(path, data, loops)
     for sheet in said.worksheets:
         key = sheet.title.casefold()
         book.sheets[key] = Sheet(sheet.title)
