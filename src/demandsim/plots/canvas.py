@@ -167,7 +167,7 @@ class Canvas:
 
     def _settle(self) -> None:
         for _ in range(8):
-            self.figure.draw_without_rendering()
+            self._lay_out()
             widened = [_widen(axes, [t for a, t in self.inside if a is axes]) for axes in self.axes.flat]
             if not any(widened):
                 break
@@ -179,7 +179,12 @@ class Canvas:
             _thin(axes)
         for axes, low, high in self.ranges:
             _bound(axes, low, high)
-        self.figure.draw_without_rendering()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Place the panels, as drawing would; what is in them is drawn once, in the file."""
+        engine: Any = self.figure.get_layout_engine()
+        engine.execute(self.figure)
 
 
 def _take_literally(text: Text) -> None:
