@@ -333,6 +333,29 @@ def test_the_page_follows_its_widgets_without_a_browser():
     assert "Cards needed, base" in page.tornado.object
 
 
+@pytest.mark.parametrize("junk", [(-5, 150), (60, 10**9), (float("nan"), 150), (60, float("inf"))])
+def test_a_place_that_a_slider_does_not_have_moves_nothing(junk):
+    from demandsim.explorer.page import Page
+
+    page = Page(explorer(), GUOSEN)
+    widget, shown, before = page.sliders["utilization"], page.command.value, page.sliders["utilization"].value
+    # A negative place would be counted from the other end.
+    widget.value = junk
+    assert widget.value == before
+    assert page.command.value == shown
+    assert not page.setting.handles
+
+
+@pytest.mark.parametrize("junk", ["-1", "7", "1.5", ""])
+def test_a_choice_that_is_not_offered_changes_nothing(junk):
+    from demandsim.explorer.page import Page
+
+    page = Page(explorer(), GUOSEN)
+    page.switches["scenario"].value = junk
+    assert page.switches["scenario"].value == "0"
+    assert page.setting.scenario == {"scenario": "100T"}
+
+
 def test_a_slow_tornado_follows_the_last_possible_setting(monkeypatch):
     from demandsim.explorer.page import Page
 

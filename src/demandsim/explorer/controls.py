@@ -6,6 +6,7 @@ way a handle jumps back to an earlier place and stays there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +45,17 @@ def slider(made: Slider, at: Handles, css: Sequence[str], moved: Callable[[Handl
         "stylesheets": list(css),
         "css_classes": [f"of-{made.name.replace('_', '-')}"],
     }
-    if len(at) > 1:
-        control: Any = RangeSlider(value=(at[0], at[1]), **shared)
-        control.on_change("value", lambda attr, old, new: moved(tuple(round(place) for place in new)))
-    else:
-        control = OneHandle(value=at[0], **shared)
-        control.on_change("value", lambda attr, old, new: moved((round(new),)))
+    control: Any = RangeSlider(value=(at[0], at[1]), **shared) if len(at) > 1 else OneHandle(value=at[0], **shared)
+
+    def changed(_attr: str, old: Any, new: Any) -> None:
+        places = new if len(at) > 1 else (new,)
+        # A page sends places of the slider. Whatever else comes in moves nothing, and the page is put back.
+        if all(math.isfinite(place) and 0 <= round(place) < len(made.values) for place in places):
+            moved(tuple(round(place) for place in places))
+        else:
+            control.value = old
+
+    control.on_change("value", changed)
     return control
 
 
@@ -83,5 +89,13 @@ def select(offer: Offer, moved: Callable[[Any], None], css: Sequence[str]) -> An
     control = Select(
         title=offer.title, options=options, value=at, width=offer.width, margin=(5, 8), stylesheets=list(css)
     )
-    control.on_change("value", lambda attr, old, new: moved(every[int(new)]))
+    offered = {place: one for (place, _), one in zip(options, every, strict=True)}
+
+    def changed(_attr: str, old: Any, new: Any) -> None:
+        if new in offered:
+            moved(offered[new])
+        else:
+            control.value = old
+
+    control.on_change("value", changed)
     return control
