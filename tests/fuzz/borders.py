@@ -135,11 +135,13 @@ def _study(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 def _set(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     text = mutating.text(made, made.choice(corpus.settings))
+    # A share takes few of them, a price whatever is positive.
+    name = made.choice(["utilization", "card_price", "card_price"])
 
     def enter() -> None:
         distribution = parse_distribution(text, {"year": [2025, 2026]})
         distribution.median(), distribution.mean(), distribution.sd(), str(distribution)
-        corpus.model.assume(utilization=distribution).simulate(**FEW, on_invalid="keep", keep=["cards"])
+        corpus.model.assume(**{name: distribution}).simulate(**FEW, on_invalid="keep", keep=["cards"])
 
     return text, enter
 
