@@ -131,7 +131,7 @@ def factors(size, factor):
 
 
 def cases():
-    study = ds.load_study("doubao-growth")
+    study = ds.load_study("doubao-growth-gompertz").as_of("2026-02-28")
     yield "growth, Gompertz", study, None, None
     yield "growth, logistic", study.with_equations(growth.logistic_growth), None, None
     report = ds.load_study("guosen-2025-01").select(scenario="100T")
