@@ -1,8 +1,10 @@
 """Borders: every way in which text and files of others come in, a seed corpus for each, and one input tried."""
 
+import functools
 import io
 import json
 import shutil
+import traceback
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -53,6 +55,25 @@ class Corpus:
         other.save(folder / "cells.xlsx")
         with zipfile.ZipFile(folder / "cells.xlsx") as book:
             self.cells = {name: book.read(name) for name in book.namelist()}
+        tables = sorted((Path(ds.__file__).parent / "series").glob("*.csv"))
+        self.series = [path.read_text(encoding="utf-8") for path in tables if path.stat().st_size < 8_000]
+
+    def page(self) -> tuple:
+        """A page of the explorer as a new visitor gets it, and the document in which its controls are."""
+        from bokeh.document import Document
+
+        from demandsim.explorer.page import Page
+
+        made, document = Page(self.explorer, STUDY), Document()
+        for control in (*made.sliders.values(), *made.switches.values()):
+            document.add_root(control)
+        return made, document
+
+    @functools.cached_property
+    def explorer(self) -> object:
+        from demandsim.explorer.session import Explorer
+
+        return Explorer(self.model, draws=8, chains=2)
 
 
 _YEARS = """
@@ -114,11 +135,13 @@ def _study(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 def _set(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     text = mutating.text(made, made.choice(corpus.settings))
+    # A share takes few of them, a price whatever is positive.
+    name = made.choice(["utilization", "card_price", "card_price"])
 
     def enter() -> None:
         distribution = parse_distribution(text, {"year": [2025, 2026]})
         distribution.median(), distribution.mean(), distribution.sd(), str(distribution)
-        corpus.model.assume(utilization=distribution).simulate(**FEW, on_invalid="keep", keep=["cards"])
+        corpus.model.assume(**{name: distribution}).simulate(**FEW, on_invalid="keep", keep=["cards"])
 
     return text, enter
 
@@ -318,11 +341,68 @@ def _cli(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     return json.dumps(words), enter
 
 
+def _csv(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    text = mutating.text(made, made.choice(corpus.series))
+    data = text.encode("utf-8", "surrogatepass")
+    path = corpus.folder / "input.csv"
+    path.write_bytes(mutating.raw(made, data) if made.random() < 0.15 else data)
+
+    def enter() -> None:
+        found = ds.load_series(path)
+        # A figure is a number with its source, or none and said to be absent.
+        assert all(not {"source", "status"} - {*array.coords, *array.attrs} for array in found.data_vars.values())
+
+    return text, enter
+
+
+#: What a message may set a handle or a choice to, besides what belongs there.
+_POSITIONS = [0, 1, 2, 60, 150, 219, 220, -1, -3, 10**9, -(10**9), 2**70, 1.5, 59.4, -0.6, 1e308, "1", "", None, True]
+
+
+def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    """Messages of a browser to the explorer: patches of its document, as the server applies them."""
+    page, document = corpus.page()
+    controls = [*page.sliders.values(), *page.switches.values()]
+    events = []
+    for _ in range(made.choice([1, 1, 2, 3])):
+        control = made.choice(controls)
+        strange = made.choice([*_POSITIONS, mutating.nasty(made), float("nan"), float("inf")])
+        if isinstance(control.value, tuple):
+            ends = [made.choice([strange, *control.value]), made.choice([*_POSITIONS, *control.value])]
+            value = made.choice([ends, ends, ends, list(control.value), strange])
+        else:
+            value = made.choice([strange, str(strange), control.value])
+        attribute = made.choice(["value"] * 9 + ["options", "start", "end", "title", "name", mutating.nasty(made)])
+        events.append({"kind": "ModelChanged", "model": {"id": control.id}, "attr": attribute, "new": value})
+    if made.random() < 0.15:
+        events = json.loads(mutating.tree(made, json.dumps(events)))
+    patch = {"events": events}
+
+    def enter() -> None:
+        try:
+            document.apply_json_patch(patch)
+        except Exception as error:
+            # What Bokeh does not take, the server answers with an error; ours must take what is let through.
+            own = str(Path(ds.__file__).parent)
+            if any(frame.filename.startswith(own) for frame in traceback.extract_tb(error.__traceback__)):
+                raise
+            raise ds.DemandsimError(f"Bokeh refuses: {error}") from None
+        for key, places in page.setting.handles.items():
+            (slider,) = (one for one in page.explorer.sliders(page.setting.scenario) if one.key == key)
+            assert all(0 <= place < len(slider.values) for place in places), (key, places)
+        for dim, label in page.setting.scenario.items():
+            assert label in page.explorer.model.scenarios.grid[dim]
+
+    return repr(patch), enter
+
+
 #: Of each hundred inputs, how many go to which border.
 BORDERS = {
-    "study": (_study, 45),
-    "set": (_set, 30),
+    "study": (_study, 38),
+    "set": (_set, 28),
     "cells": (_cells, 4),
+    "csv": (_csv, 6),
+    "message": (_message, 3),
     "netcdf": (_netcdf, 8),
     "zarr": (_zarr, 4),
     "cli": (_cli, 5),

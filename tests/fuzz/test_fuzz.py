@@ -14,7 +14,7 @@ def test_no_border_lets_anything_else_through_than_our_own_errors(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "200 inputs, 0 failed, seed 7" in done.stdout
     # Every border was tried, and each with inputs that got through and inputs that did not.
-    for border in ("study", "set", "netcdf", "zarr", "cli", "xlsx", "cells"):
+    for border in ("study", "set", "csv", "message", "netcdf", "zarr", "cli", "xlsx", "cells"):
         good, refused = map(
             int, re.search(rf"^{border}  (\d+) done  (\d+) refused", done.stdout, re.MULTILINE).groups()
         )
