@@ -8,7 +8,7 @@ import graphlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
 from demandsim.graph.alias import Alias
@@ -46,6 +46,8 @@ class Equation:
         What the result can be, in `unit`; None for no bound.
     lag : Lag, optional
         How it is taken at the label before, of a recurrence.
+    invalid : {"raise", "keep"}
+        Whether NaN is a result.
     """
 
     function: Callable[..., Any]
@@ -57,6 +59,7 @@ class Equation:
     constants: Mapping[str, Constant] = field(default_factory=dict)
     bounds: Bounds | None = None
     lag: Lag | None = None
+    invalid: str = "raise"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the quantity, from plain values in base units."""
@@ -86,6 +89,7 @@ class Equation:
             dict(self.constants),
             self.bounds,
             self.lag,
+            self.invalid,
         )
         # Its source may not be found where it arrives: what was read from it goes along.
         return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
@@ -127,6 +131,7 @@ class Equation:
             long_name=self.long_name or self.name.replace("_", " "),
             source=self.source,
             bounds=self.bounds,
+            invalid="keep" if self.invalid == "keep" else "raise",
         ).lagged(lag)
 
     def lagged(self, lag: Lag | None) -> Equation:
@@ -198,6 +203,7 @@ def equation(
     long_name: str | None = None,
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
+    invalid: Literal["raise", "keep"] = "raise",
 ) -> Equation: ...
 
 
@@ -209,6 +215,7 @@ def equation(
     long_name: str | None = None,
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
+    invalid: Literal["raise", "keep"] = "raise",
 ) -> Callable[[Callable[..., Any]], Equation]: ...
 
 
@@ -220,6 +227,7 @@ def equation(
     long_name: str | None = None,
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
+    invalid: Literal["raise", "keep"] = "raise",
 ) -> Any:
     """Declare a function as an equation: it computes the quantity that it is named after.
 
@@ -237,6 +245,9 @@ def equation(
     bounds : (low, high), optional
         Least and greatest value that the result can have, in `unit`, None for no bound: ``(0, 1)`` of a share. A
         result outside counts as invalid, like NaN.
+    invalid : {"raise", "keep"}
+        With "keep", NaN is a result: "never", of a pay-back that does not come. It is kept, and so is NaN that comes of
+        it; summaries leave such draws out and say how many. Infinity and results outside the bounds stay errors.
 
     Returns
     -------
@@ -262,7 +273,9 @@ def equation(
     'Cards needed to serve the peak'
     """
     if function is None:
-        return functools.partial(equation, unit=unit, name=name, long_name=long_name, source=source, bounds=bounds)
+        return functools.partial(
+            equation, unit=unit, name=name, long_name=long_name, source=source, bounds=bounds, invalid=invalid
+        )
     called = str(name or getattr(function, "__name__", ""))
     if not called.isidentifier():
         raise EquationError(f"an equation needs a name that is an identifier, not '{called}'; give name=")
@@ -283,7 +296,11 @@ def equation(
         limits = Bounds.of(bounds)
     except BoundsError as error:
         raise BoundsError(f"equation '{called}': {error}") from None
-    made = Equation(function, called, unit, long_name or first, source or cited, tuple(inputs), constants, limits)
+    if invalid not in ("raise", "keep"):
+        raise EquationError(f"equation '{called}': invalid is 'raise' or 'keep', not {invalid!r}")
+    made = Equation(
+        function, called, unit, long_name or first, source or cited, tuple(inputs), constants, limits, invalid=invalid
+    )
     # A decorated function keeps its name, docstring and signature for help() and doctest.
     object.__setattr__(made, "__wrapped__", function)
     for attribute in _NAMES[:-1]:

@@ -110,6 +110,7 @@ def formula_tables(equations: Mapping[str, Equation]) -> tuple[dict[str, dict[st
             "source": made.source,
         }
         table["bounds"] = list(made.bounds.ends) if made.bounds is not None else None
+        table["invalid"] = made.invalid if made.invalid == "keep" else None
         if (lag := made.lag) is not None:
             table |= {"over": lag.over, "start": lag.start}
             if lag.constant is not None:

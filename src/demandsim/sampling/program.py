@@ -181,8 +181,10 @@ class Step:
         below, above = low > -math.inf and not result.min() >= low, high < math.inf and not result.max() <= high
         if not (below or above):
             return result
-        # NaN was NaN before; what is stored, summed up and blamed is then the same thing.
-        kept = np.where((result < low) | (result > high), np.nan, result)
+        # NaN was NaN before; what is stored, summed up and blamed is then the same thing. Where NaN is a result, what
+        # lies outside is none.
+        none = np.inf if self.equation.invalid == "keep" else np.nan
+        kept = np.where((result < low) | (result > high), none, result)
         kept.flags.writeable = False
         return kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array, available_memory
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
-from demandsim.graph.graph import ancestors
+from demandsim.graph.graph import Equation, ancestors
 from demandsim.sampling.program import Program
 from demandsim.statistics.design import DesignName
 
@@ -205,7 +206,8 @@ class Faults:
     first: dict[str, int] = field(default_factory=dict)
 
     def look(self, run: Run, values: Mapping[str, Array], start: int) -> None:
-        """Count NaN and infinity in the derived quantities of one block."""
+        """Count NaN and infinity in the derived quantities of one block, but for NaN that is a result."""
+        never: dict[str, Any] = {}
         for step in run.program.steps:
             name = step.equation.name
             if name in values:
@@ -217,6 +219,9 @@ class Faults:
                     if np.isfinite(ends).all() or not (random or start == 0):
                         continue
                     bad = ~np.isfinite(values[name].astype(run.dtype, copy=False))
+                bad = _but_never(run, step.equation, values[name], bad, never)
+                if not bad.any():
+                    continue
                 number = int(np.count_nonzero(bad)) * (1 if random else run.total)
                 place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
                 self.merge(Faults({name: number}, {name: place}))
@@ -254,6 +259,19 @@ class Faults:
             f"{', '.join([*labels, run.spot(place)])}{which}, from {run.causes(origin, place, element)}. Mend the "
             "distributions (truncate them?), or pass on_invalid='keep' to keep and count such draws."
         )
+
+
+def _but_never(run: Run, made: Equation, result: Array, bad: Any, never: dict[str, Any]) -> Any:
+    """What is invalid, without NaN that is a result or comes of one in the same draw; `never` then knows of it."""
+    before = [never[name] for name in made.inputs if name in never]
+    if made.invalid != "keep" and not before:
+        return bad
+    nan = np.isnan(result)
+    allowed = nan if made.invalid == "keep" else nan & functools.reduce(np.logical_or, before)
+    layout = run.program.layout
+    along = tuple(range(len(layout.scenario_dims), len(layout.dims)))
+    never[made.name] = allowed.any(axis=along, keepdims=True)
+    return bad & ~allowed
 
 
 def stored_shape(run: Run, name: str) -> tuple[int, ...]:

@@ -174,7 +174,8 @@ def _lazily(parts: Parts, run: Run, way: Way) -> xr.Dataset:
     receipt = written(first_receipt(run), run)
     # What is invalid is not known before it is computed: every result that varies carries a mark.
     marks = [name for name in run.keep if name in parts.computed and parts.program.varying[name].random]
-    marks = marks if run.on_invalid == "keep" else []
+    never = any(step.equation.invalid == "keep" for step in run.program.steps)
+    marks = marks if run.on_invalid == "keep" or never else []
     return labelled(run, lazy_arrays(run, chunk), parts.labels, receipt=receipt, marks=marks)
 
 

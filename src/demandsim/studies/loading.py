@@ -235,7 +235,13 @@ def formula_equation(name: str, table: FormulaTable) -> Equation:
     first = constants.pop(start, None) if table.over else None
     formula = Formula(table.formula, name, constants)
     made = equation(
-        formula, name=name, unit=table.unit, long_name=table.long_name, source=table.source, bounds=table.bounds
+        formula,
+        name=name,
+        unit=table.unit,
+        long_name=table.long_name,
+        source=table.source,
+        bounds=table.bounds,
+        invalid=table.invalid,
     )
     if table.start and not table.over:
         raise EquationError(f"formula of '{name}': key 'start' needs 'over', the dim along which it steps")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -67,6 +67,7 @@ class FormulaTable(_Table):
     long_name: str | None = Field(default=None, description="label")
     source: str | None = Field(default=None, description="where the formula comes from")
     bounds: Ends | None = Field(default=None, description="least and greatest result, such as [0, inf]", strict=False)
+    invalid: Literal["raise", "keep"] = Field(default="raise", description="'keep' where NaN is a result: never")
     over: str | None = Field(default=None, description="dim along which previous_NAME of it may be asked for")
     start: str | None = Field(default=None, description="quantity that stands before the first label; initial_NAME")
     constants: dict[str, ConstantTable] = Field(
