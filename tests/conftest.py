@@ -1,5 +1,6 @@
 """Hypothesis profiles: fixed and moderate by default, deep on request (``--hypothesis-profile=deep``)."""
 
+import functools
 import os
 
 import pytest
@@ -27,6 +28,7 @@ def pytest_configure(config):
     """Build each shipped study once a process: models are never changed, and tests ask for them a thousand times."""
     build, built = loading.model_from_toml, {}
 
+    @functools.wraps(build)
     def model_from_toml(text, where="study", *, equations=()):
         own = tuple(equations)
         if own or where.removesuffix(".toml") not in shipped_files():

@@ -297,7 +297,16 @@ SIGNED = {
         "earnings",
         "cash_flow",
     ),
-    *("cumulated_cash", "net_present_value", "growth_rate", "mean_growth_rate", "rate_shock", "market_cagr"),
+    *(
+        "cumulated_cash",
+        "net_present_value",
+        "growth_rate",
+        "initial_rate",
+        "mean_growth_rate",
+        "rate_shock",
+        "level_shock",
+        "market_cagr",
+    ),
     *("trading_up", "constant_quality_decline", "price_decline", "card_price_decline"),
     # Differences of equal numbers, which rounding may leave a hair below 0.
     *("book_value", "cards_retired"),

@@ -255,7 +255,7 @@ def test_the_file_that_the_errors_are_made_from_is_good():
         # Missing keys
         ("schema = 1", "", "key 'schema' is missing; expected 1"),
         ("distribution = 2000", "", r"\[assumptions.speed\]: key 'distribution' is missing; expected number, or text"),
-        ("spearman = 0.5", "", r"\[correlations.0\]: key 'spearman' is missing; expected rank correlation"),
+        ("spearman = 0.5", "", r"\[correlations.0\]: expected either spearman or kendall"),
         # Wrong types and values
         ("schema = 1", "schema = 2", "key 'schema' is 2; expected 1"),
         ("schema = 1", "schema = true", "key 'schema' is True; expected 1"),
@@ -288,7 +288,7 @@ def test_the_file_that_the_errors_are_made_from_is_good():
             '"uniform(2, 1)"',
             r"\[assumptions.price\]: key 'distribution'.*uniform\(2, 1.*low must be below",
         ),
-        ('"uniform(1, 2)"', '"uniform(1, 2"', r"\[assumptions.price\]: key 'distribution'.*expected"),
+        ('"uniform(1, 2)"', '"uniform(1, 2"', r"\[assumptions.price\]: key 'distribution'.*cannot read"),
         ('by(\\"year\\", [1, 2])', 'by(\\"years\\", [1, 2])', r"\[assumptions.demand\].*'years'.*did you mean 'year'"),
         ('by(\\"year\\", [1, 2])', 'by(\\"year\\", [1])', r"\[assumptions.demand\].*shape \(2,\), found \(1,\)"),
         ("price = 1.0", "price = 'unifrom(1, 2)'", r"\[scenarios.scenario.low\] price.*did you mean 'uniform'"),
