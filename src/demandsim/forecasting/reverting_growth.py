@@ -44,7 +44,7 @@ HYPERPARAMETERS = ("rate_sd", "half_life", "definition_drift", "growth_correlati
 class GrowthPrior:
     """What is thought of growth before any figure of a series is read.
 
-    The defaults were written down before any score was computed: services and technologies that are written about
+    The values were written down before any score was computed: services and technologies that are written about
     double in a year, give or take as much; rates differ from their mean by about as much, for about a year. What has
     just been launched may grow by far more at first: a factor of e**3 = 20 in a year is no surprise.
 
