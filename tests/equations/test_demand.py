@@ -46,6 +46,13 @@ INPUTS = {
     "rate_shock": ("1/year", 0.2),
     "persistence": ("1", 0.6),
     "elapsed_time": ("year", 2.0),
+    "initial_rate": ("1/year", 2.0),
+    "half_life": ("year", 1.5),
+    "rate_sd": ("1/year", 0.7),
+    "level_shock": ("1", 0.3),
+    "innovation": ("1/year", 0.03),
+    "imitation": ("1/year", 0.4),
+    "adopted_share": ("1", 0.3),
 }
 YEARS = [2025, 2026, 2028]
 #: Those that add up along a dim take labelled arrays only.
@@ -54,6 +61,7 @@ LABELLED = {
     "growth.varying_growth",
     "growth.varying_logistic_growth",
     "growth.persistent_rate",
+    "growth.reverting_rate",
 }
 ELEMENTWISE = sorted(set(EQUATIONS) - LABELLED)
 
@@ -75,13 +83,15 @@ def assumed(made, *, labelled=False):
     found = {}
     for name in made.inputs:
         unit, value = INPUTS[name]
+        if made.reference == "growth.reverting_rate" and name == "rate_shock":
+            unit = "1"
         spread = dist.lognormal(median=value, factor=1.2)
-        if labelled and name in ("elapsed_time", "product_tokens", "rate_shock"):
+        if labelled and name in ("elapsed_time", "product_tokens", "rate_shock", "level_shock"):
             dim, size = ("product", 2) if name == "product_tokens" else ("year", len(YEARS))
             labels = list(range(size)) if dim == "product" else YEARS
             at = np.arange(size) * 1.0 if name == "elapsed_time" else value * (1 + np.arange(size))
             spread = xr.DataArray(at, coords={dim: labels}, dims=dim)
-            if name == "rate_shock":
+            if name in ("rate_shock", "level_shock"):
                 spread = dist.normal(mean=0 * spread, sd=0.2)
         found[name] = ds.Assumption(spread, unit)
     return found

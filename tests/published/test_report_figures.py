@@ -55,6 +55,9 @@ def shipped():
         yield from ((name, row) for row in table.rows)
 
 
+#: Series of several publishers call some quantities otherwise than the list of the report's figures.
+SAME = {("ai-users", "monthly_users"): "active_users", ("capex-by-quarter", "capex"): "capex"}
+
 OF_REPORT = [(name, row) for name, row in shipped() if row.source.startswith(REPORT)]
 PRINTED = [(name, row) for name, row in OF_REPORT if row.qualifier != "derived"]
 
@@ -63,6 +66,8 @@ def names(name, row):
     """Subjects and quantity of a row, as the list has them."""
     if (name, row.variable) in CASES and (row.labels[0] in ("report", "H800") or "general" in row.labels[0]):
         return {"100T", "1000T", "Doubao", row.labels[0]}, CASES[name, row.variable]
+    if (name, row.variable) in SAME:
+        return {row.labels[0], *({"Google"} if row.labels[0] == "Alphabet" else ())}, SAME[name, row.variable]
     if len(row.labels) == 2:
         return {row.labels[0]}, row.labels[1]
     return {row.labels[0] if row.labels else SUBJECTS[name]}, row.variable

@@ -195,7 +195,10 @@ def test_scenarios_that_are_mixed_are_told(report):
     testing.assert_scenarios_paired(report, max_examples=20)
 
     def token_rate(daily_tokens):
-        return daily_tokens.mean("scenario") if "scenario" in getattr(daily_tokens, "dims", ()) else daily_tokens
+        if "scenario" in getattr(daily_tokens, "dims", ()):
+            return daily_tokens.mean("scenario")
+        # Without labels scenarios are the first of two axes.
+        return daily_tokens.mean(axis=0, keepdims=True) if np.ndim(daily_tokens) > 1 else daily_tokens
 
     text = told(testing.assert_scenarios_paired, mutant(report, token_rate, "token/s"), "cards")
     assert "cards of a scenario hangs on the other scenarios\n  alone:     scenario=100" in text

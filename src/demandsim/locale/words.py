@@ -125,8 +125,8 @@ class Words:
 
         Examples
         --------
-        >>> words_of("en").family("loguniform"), words_of("en").family("weibull")
-        ('Log-uniform', 'weibull')
+        >>> words_of("en").family("loguniform"), words_of("en").family("gumbel")
+        ('Log-uniform', 'gumbel')
         """
         return self.families.get(family, family)
 
