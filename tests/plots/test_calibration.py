@@ -33,7 +33,7 @@ def test_scores_stand_at_their_means(found):
 
 
 def test_what_is_no_backtest_is_refused(found):
-    with pytest.raises(DemandsimError, match="forecasting.backtest returns"):
+    with pytest.raises(DemandsimError, match=r"forecasting\.backtest returns"):
         plots.calibration(found.isel(model=0, drop=True))
     with pytest.raises(DemandsimError, match="no 'nothing' by horizon"):
         plots.scores(found, "nothing")

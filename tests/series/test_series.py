@@ -244,7 +244,7 @@ BAD_CELLS = [
     ("1e12", "１２", "value", "not a finite number"),
     ("1e12", "", "value", "is empty"),
     ("token/day", "tokken/day", "unit", "did you mean 'token'"),
-    ("token/day", "bn USD", "unit", "unit"),
+    ("token/day", "bnn USD", "unit", "unit"),
     ("token/day", "", "unit", "is empty"),
     ("2024-05", "May 2024", "date", "write 2024"),
     ("2024-05", "2024-13", "date", "no day of the calendar"),
