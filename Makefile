@@ -45,7 +45,7 @@ browser: $(VENV)/.made
 	@$(BIN)/python tests/browser/chromium.py
 
 test: lint types browser
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 # The peers get an environment of their own: what they pin must not decide what we test with.
 .venv-bench/.made: pyproject.toml benchmarks/requirements.txt $(VENV)/.made

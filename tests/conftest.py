@@ -40,3 +40,25 @@ def pytest_configure(config):
     patch = pytest.MonkeyPatch()
     patch.setattr(loading, "model_from_toml", model_from_toml)
     config.add_cleanup(patch.undo)
+
+
+#: Files whose fixtures take half a minute to make: one worker runs all of each.
+_TOGETHER = (
+    "browser/test_explorer_page.py",
+    "browser/test_report_page.py",
+    "cli/test_table.py",
+    "workbook/test_formulas.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out single tests, but those of a file with dear fixtures together (what loadgroup does by mark)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByDearFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(_TOGETHER) else nodeid
+
+    return ByDearFixtures(config, log)

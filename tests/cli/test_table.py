@@ -16,7 +16,6 @@ from demandsim.cli._table import Column, laid_out, wrapped
 pty = pytest.importorskip("pty", reason="a pseudo-terminal is POSIX's")
 
 #: One worker runs the process whose output all share.
-pytestmark = pytest.mark.xdist_group("terminal")
 
 WIDTHS = (60, 80, 100, 120, 200)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?")

@@ -35,7 +35,6 @@ from demandsim.workbook.formulas.terms import UntranslatableError, numeral
 from demandsim.workbook.formulas.translation import translated
 
 #: One worker starts LibreOffice.
-pytestmark = pytest.mark.xdist_group("workbooks")
 
 
 @pytest.fixture(scope="module")
