@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Array", "available_memory", "cores", "file_name", "printable", "versions", "written_whole"]
+__all__ = ["Array", "available_memory", "cores", "file_name", "is_table", "printable", "versions", "written_whole"]
 
 if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
@@ -62,6 +62,19 @@ def printable(text: str) -> str:
     '\\x1b[31mred'
     """
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def is_table(value: Any) -> bool:
+    """Tell a table or column of pandas or polars, without importing either.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> is_table(pd.Series([1.0])), is_table([1.0])
+    (True, False)
+    """
+    kind = type(value)
+    return kind.__name__ in ("DataFrame", "Series") and kind.__module__.partition(".")[0] in ("pandas", "polars")
 
 
 def file_name(text: str, otherwise: str = "model") -> str:

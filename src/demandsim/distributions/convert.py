@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from demandsim._system import is_table
 from demandsim.distributions.base import Distribution, Law, is_labelled
 from demandsim.distributions.by_label import by_label
 from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
@@ -193,6 +194,11 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
         return _from_frozen(frozen)
     if hasattr(value, "ppf") and hasattr(value, "cdf"):
         return _object("object", repr(value), ObjectLaw(value))
+    if is_table(value):
+        raise DistributionError(
+            f"a {type(value).__name__} of {len(value)} rows is not a distribution: give values by label as a "
+            "DataArray, as .to_xarray() makes it, or the distribution of a sample as dist.empirical(values.to_numpy())"
+        )
     raise DistributionError(
         f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
         "it has no quantile function ('ppf' or 'icdf')"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def _by_pint(graph: Graph, made: Equation, quantities: Quantities) -> Any:
         if inside != made.name or graph.written[inside] is not made:
             made, inputs = graph.written[inside], _asked(graph, graph.written[inside], quantities)
             raise DimensionError(_message(made, inputs, str(mismatch))) from None
-        raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs)) from None
+        raise DimensionError(_message(made, inputs, str(mismatch)) + _hint(made, inputs, graph.equations)) from None
     return result.copy(data=Quantity(_bare(result).magnitude, dimension_of(made.unit)))
 
 
@@ -285,24 +285,23 @@ def _message(made: Equation, inputs: Quantities, what: str) -> str:
     return f"equation '{made.name}' {what}: {formula}."
 
 
-def _hint(made: Equation, inputs: Quantities) -> str:
-    """Try whether one input in another unit would mend it: the commonest slip."""
+def _hint(made: Equation, inputs: Quantities, computed: Container[str]) -> str:
+    """Try whether one assumption in another unit would mend it: the commonest slip."""
+    # What is computed has the unit that its own equation declares, and what is fixed stands in this one.
+    free = [name for name in inputs if name not in made.constants and name not in computed]
     try:
         returned = _bare(made.function(**inputs))
     except Exception:
-        return _hint_by_neighbours(made, inputs)
+        return _hint_by_neighbours(made, inputs, free)
     ratio = (
         (registry().Quantity(1.0, _base(made.unit)) / registry().Quantity(1.0, returned.units)).to_base_units().units
     )
-    tried = [
-        (name, _bare(value).units * ratio**power)
-        for power in (1, -1)
-        for name, value in inputs.items()
-        if name not in made.constants
-    ]
+    tried = [(name, _bare(inputs[name]).units * ratio**power) for power in (1, -1) for name in free]
 
-    def strange(one: tuple[str, Any]) -> float:
-        return abs(_powers(one[1]) - _powers(_bare(inputs[one[0]]).units))
+    def strange(one: tuple[str, Any]) -> tuple[bool, float]:
+        before, after = _powers(_bare(inputs[one[0]]).units), _powers(one[1])
+        # Who gave a unit meant some unit: that it should have been none comes last.
+        return before > 0 == after, abs(after - before)
 
     # Any input could be the one that is wrong; likeliest is what would mend it with a unit much like its own.
     for name, units in sorted(tried, key=strange):
@@ -315,10 +314,10 @@ def _powers(units: Any) -> float:
     return float(sum(map(abs, units.dimensionality.values())))
 
 
-def _hint_by_neighbours(made: Equation, inputs: Quantities) -> str:
-    for name in inputs:
+def _hint_by_neighbours(made: Equation, inputs: Quantities, free: Iterable[str]) -> str:
+    for name in free:
         for other in inputs.values():
-            if name not in made.constants and _mends(made, inputs, name, _bare(other).units):
+            if _mends(made, inputs, name, _bare(other).units):
                 return f" Did you mean {name} in {_pretty(_bare(other).units)}?"
     return ""
 

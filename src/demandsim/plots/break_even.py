@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, ScenarioError, check_known, check_whole
-from demandsim.plots.canvas import GREY, INK, ORANGE, dot, line, percent_ticks, plain
-from demandsim.plots.panels import Picture
+from demandsim.plots.canvas import GREY, INK, ORANGE, Frame, dot, line, percent_ticks, plain
+from demandsim.plots.panels import Picture, plot
 from demandsim.plots.words import Locale
 from demandsim.statistics.design import DESIGNS, DesignName
 from demandsim.statistics.estimators import check_prob
@@ -26,6 +26,7 @@ __all__ = ["break_even"]
 _SHOWN = {">=": "≥", "<=": "≤", "!=": "≠", "==": "="}
 
 
+@plot
 def break_even(
     model: Model,
     x: str,
@@ -39,6 +40,7 @@ def break_even(
     seed: int | None = None,
     design: DesignName = "sobol",
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     r"""Map of the probability of an event over two assumptions, with the published point on it.
 
@@ -59,6 +61,8 @@ def break_even(
     draws, chains, seed, design
         As for ``model.simulate``, at each point.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def break_even(
     grids = {name: _values(model, name, points, prob) for name in (x, y)}
     settings = {"draws": draws, "chains": chains, "seed": seed, "design": design}
     chances = _chances(model, grids, happens, settings)
-    picture = Picture(chances, {str(happens): chances.probability}, (x, y), locale)
+    picture = Picture(chances, {str(happens): chances.probability}, (x, y), locale, frame=frame)
     said, phrase = picture.locale, _phrase(model, happens, picture.locale)
     (across, *_), (up, *_) = scales = [_scaled(model, name, values, said) for name, values in grids.items()]
     filled: Any = None
@@ -106,7 +110,9 @@ def break_even(
         label = "".join(said.say("at", dim=said.dim(dim), label=own) for dim, own in panel.where.items())
         panel.axes.set_title(label[:1].upper() + label[1:], fontsize=10, loc="left")
     canvas = picture.canvas
-    bar = canvas.figure.colorbar(filled, ax=list(canvas.axes[0]), label=said.say("chance", event=phrase), pad=0.02)
+    bar = canvas.figure.colorbar(
+        filled, ax=[a for a in canvas.axes.flat if a.get_visible()], label=said.say("chance", event=phrase), pad=0.02
+    )
     percent_ticks(bar.ax.yaxis)
     keys = [line(INK, said.say("even"), linewidth=2.2)]
     keys += [dot(ORANGE, said.say("point"), "D", markeredgecolor="white", markersize=9)]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
 from demandsim.forecasting.calibration import calibration as coverage_of
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, line, percent_ticks
-from demandsim.plots.panels import Picture
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, line, percent_ticks
+from demandsim.plots.panels import Picture, plot
 from demandsim.plots.words import locale_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _LIGHT = "#D0E3F0"
 _BINS = 10
 
 
-def calibration(found: xr.Dataset, *, prob: float = 0.9, locale: str = "en") -> Any:
+@plot
+def calibration(found: xr.Dataset, *, prob: float = 0.9, locale: str = "en", **frame: Unpack[Frame]) -> Any:
     """Calibration of forecasts: a histogram of their PIT, and coverage against what was claimed, a column per model.
 
     Parameters
@@ -33,6 +34,8 @@ def calibration(found: xr.Dataset, *, prob: float = 0.9, locale: str = "en") -> 
     prob : float, default 0.9
         Of the bands in which counts, and shares, of a calibrated model lie.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def calibration(found: xr.Dataset, *, prob: float = 0.9, locale: str = "en") -> 
     panels = {"pit": table.drop_vars(list(table.coords)).assign_coords(model=found.model)}
     panels["coverage"] = panels["pit"].assign_attrs(long_name=said.say("coverage"))
     panels["pit"] = panels["pit"].assign_attrs(long_name="PIT")
-    picture = Picture(xr.Dataset(panels, attrs=found.attrs), panels, ("outcome",), locale, "model")
+    picture = Picture(xr.Dataset(panels, attrs=found.attrs), panels, ("outcome",), locale, "model", frame)
     for panel in picture.panels([1.9, 2.3], 2.7):
         values = panel.of(panels[panel.name]).values
         values = values[~np.isnan(values)]
@@ -111,7 +114,8 @@ def _coverage(axes: Axes, values: Any, prob: float) -> None:
     _small(axes)
 
 
-def scores(found: xr.Dataset, of: str = "crps", *, locale: str = "en") -> Any:
+@plot
+def scores(found: xr.Dataset, of: str = "crps", *, locale: str = "en", **frame: Unpack[Frame]) -> Any:
     """Mean score by horizon, a line per model, with its standard error over forecasts.
 
     Parameters
@@ -121,6 +125,8 @@ def scores(found: xr.Dataset, of: str = "crps", *, locale: str = "en") -> Any:
     of : str, default "crps"
         Score to draw; the lower, the better.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -140,7 +146,7 @@ def scores(found: xr.Dataset, of: str = "crps", *, locale: str = "en") -> Any:
     dims = [dim for dim in found[of].dims if dim not in ("model", "horizon")]
     mean, count = found[of].mean(dims), found[of].count(dims)
     error = found[of].std(dims, ddof=1) / np.sqrt(count)
-    picture = Picture(found, {of: found[of]}, ("model", "horizon", *map(str, dims)), locale, None)
+    picture = Picture(found, {of: found[of]}, ("model", "horizon", *map(str, dims)), locale, None, frame=frame)
     keys, said = [], picture.locale
     for panel in picture.panels([2.8], 6.4):
         for place, name in enumerate(found.model.values):

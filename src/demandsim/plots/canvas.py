@@ -7,18 +7,19 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from demandsim._system import printable, written_whole
+from demandsim.errors import DemandsimError
 from demandsim.plots.words import Locale, spare_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-__all__ = ["BLUE", "GREEN", "GREY", "INK", "ORANGE", "SKY", "Canvas", "band", "dot", "line", "save", "wrapped"]
+__all__ = ["BLUE", "GREEN", "GREY", "INK", "ORANGE", "SKY", "Canvas", "Frame", "band", "dot", "line", "save", "wrapped"]
 
 # Okabe and Ito's palette, told apart with every common colour blindness.
 BLUE, ORANGE, SKY, GREEN = "#0072B2", "#D55E00", "#56B4E9", "#009E73"
@@ -26,8 +27,29 @@ GREY, INK = "#666666", "#222222"
 
 _PAD = 0.12
 """Inches between the edge of the figure and what is in it."""
+#: Inches that panels need at least, all rows together.
+_LEAST = 1.0
 # A Chinese character, or a word with the spaces after it; a no-break space is part of its word.
 _WORDS = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]|[^ \n\u2e80-\u9fff\uff00-\uffef]+ *|[ \n]+")
+
+
+class Frame(TypedDict, total=False):
+    """What every picture takes besides: where it is drawn, how large, and under which title.
+
+    Parameters
+    ----------
+    ax : Axes or array of Axes
+        Of a figure of your own, one for each panel: the picture is drawn in it, and leaves its size, title and
+        footer to you.
+    figsize : (float, float)
+        Width and height in inches; by default, as much as the picture needs.
+    title : str
+        Instead of the picture's own; empty for none.
+    """
+
+    ax: Any
+    figsize: tuple[float, float]
+    title: str
 
 
 class Canvas:
@@ -43,18 +65,27 @@ class Canvas:
     width : float
         Of a panel, in inches.
     locale : Locale
+    frame : Frame, optional
+
+    Raises
+    ------
+    DemandsimError
+        If ``figsize`` is no size, or comes with ``ax``; if ``ax`` has not one Axes for each panel.
     """
 
-    def __init__(self, heights: Sequence[float], columns: int, width: float, locale: Locale) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        self.locale = locale
+    def __init__(
+        self, heights: Sequence[float], columns: int, width: float, locale: Locale, frame: Frame | None = None
+    ) -> None:
+        self.locale, self.frame = locale, frame or Frame()
         self.body = float(sum(heights))
-        self.figure = Figure(figsize=(max(width * columns, 6.4), self.body), layout="constrained")
-        FigureCanvasAgg(self.figure)
-        self.figure.get_layout_engine().set(w_pad=_PAD, h_pad=0.06)  # type: ignore[union-attr, call-arg]
-        self.axes: Any = self.figure.subplots(len(heights), columns, squeeze=False, height_ratios=list(heights))
+        self.axes: Any
+        self.given = self.frame.get("ax") is not None
+        if self.given:
+            self.axes = _given(self.frame, (len(heights), columns))
+            self.figure = self.axes[0, 0].get_figure(root=True)
+        else:
+            self.figure = _new_figure(_asked_size(self.frame) or (max(width * columns, 6.4), self.body))
+            self.axes = self.figure.subplots(len(heights), columns, squeeze=False, height_ratios=list(heights))
         self.inside: list[tuple[Axes, Text]] = []
         self.ranges: list[tuple[Axes, float, float]] = []
         self.one_scale = False
@@ -77,10 +108,12 @@ class Canvas:
         """Place title, key and footer, widen panels for their texts, thin ticks; return the Axes."""
         from matplotlib.text import Text
 
-        notes = list(notes)
+        notes, title = list(notes), self.frame.get("title", title)
         # A model may be told in Chinese though the picture is in English.
         self.spare = spare_fonts([title, *notes, *(text.get_text() for text in self.figure.findobj(Text))])
         self._speak()
+        if self.given:
+            return self._finish_inside(keys)
         figure, width = self.figure, self.figure.get_figwidth()
         family = list(self._families())
         head = figure.text(0, 0, title, fontsize=13, fontweight="bold", va="top", family=family)
@@ -101,6 +134,13 @@ class Canvas:
         key = 0.0 if legend is None else self._size(legend)[1] + 0.04
         top, bottom = heights[0] + key + 0.18, heights[1] + 0.20
         total = self.body + top + bottom
+        if (size := _asked_size(self.frame)) is not None:
+            total, self.body = size[1], size[1] - top - bottom
+            if self.body < _LEAST:
+                raise DemandsimError(
+                    f"figsize={size} leaves no room for the panels under the title and over the footer; "
+                    f"a height of {top + bottom + _LEAST:.1f} inches or more does at this width"
+                )
         figure.set_size_inches(width, total)
         head.set_position((_PAD / width, 1 - 0.08 / total))
         foot.set_position((_PAD / width, 0.08 / total))
@@ -111,6 +151,15 @@ class Canvas:
         self._settle()
         return self.axes
 
+    def _finish_inside(self, keys: Sequence[Any]) -> Any:
+        """Finish panels of a user's figure: the first has the key, and the title if one was asked for."""
+        first = self.axes.flat[0]
+        if "title" in self.frame:
+            first.set_title(self.frame["title"], loc="left")
+        if keys:
+            first.legend(handles=list(keys), fontsize=8, prop={"family": list(self._families()), "size": 8})
+        return self.axes
+
     def _families(self) -> tuple[str, ...]:
         return (*self.locale.fonts, "DejaVu Sans", *self.spare)
 
@@ -119,13 +168,14 @@ class Canvas:
         from matplotlib.text import Text
 
         family = list(self._families())
-        for text in self.figure.findobj(Text):
+        parts = [self.figure] if not self.given else list(self.axes.flat)
+        for text in (text for part in parts for text in part.findobj(Text)):
             if self.locale.fonts and "\n" in text.get_text():
                 # Chinese characters fill their line.
                 text.set_linespacing(1.35)
             text.set_fontfamily(family)
             _take_literally(text)
-        for axes in self.figure.axes:
+        for axes in self.axes.flat if self.given else self.figure.axes:
             axes.tick_params(labelfontfamily=family)
 
     def _size(self, artist: Any) -> tuple[float, float]:
@@ -172,8 +222,9 @@ class Canvas:
             if not any(widened):
                 break
         if self.one_scale:
-            limits = [axes.get_xlim() for axes in self.axes.flat]
-            for axes in self.axes.flat:
+            seen = [axes for axes in self.axes.flat if axes.get_visible()]
+            limits = [axes.get_xlim() for axes in seen]
+            for axes in seen:
                 axes.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
         for axes in self.figure.axes:
             _thin(axes)
@@ -185,6 +236,49 @@ class Canvas:
         """Place the panels, as drawing would; what is in them is drawn once, in the file."""
         engine: Any = self.figure.get_layout_engine()
         engine.execute(self.figure)
+
+
+def _new_figure(size: tuple[float, float]) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=_PAD, h_pad=0.06)
+    return figure
+
+
+def _asked_size(frame: Frame) -> tuple[float, float] | None:
+    """Width and height that were asked for."""
+    if frame.get("figsize") is None:
+        return None
+    try:
+        width, height = map(float, frame["figsize"])
+    except (TypeError, ValueError):
+        width = height = np.nan
+    if not (0 < width < np.inf and 0 < height < np.inf):
+        raise DemandsimError(f"figsize is (width, height) in inches, such as (8, 5), not {frame['figsize']!r}")
+    return width, height
+
+
+def _given(frame: Frame, shape: tuple[int, int]) -> Any:
+    """The Axes of a user's figure, as many as there are panels."""
+    from matplotlib.axes import Axes
+
+    if frame.get("figsize") is not None:
+        raise DemandsimError("figsize= is the size of a new figure; the figure of ax= has its own: leave one out")
+    found = np.array(frame["ax"], dtype=object)
+    strange = next((one for one in found.flat if not isinstance(one, Axes)), None)
+    if strange is not None or not found.size:
+        kind = type(frame["ax"] if strange is None else strange).__name__
+        raise DemandsimError(f"ax= takes Axes of matplotlib, as plt.subplots makes them, not {kind}")
+    if found.size != shape[0] * shape[1]:
+        rows, columns = shape
+        raise DemandsimError(
+            f"the picture has {rows} x {columns} panels and ax= has {found.size} Axes; pass those of "
+            f"plt.subplots({rows}, {columns}), or draw less, with of= or one label selected"
+        )
+    return found.reshape(shape)
 
 
 def _take_literally(text: Text) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import GREY, INK, ORANGE, band, bare, grid, line, plain
-from demandsim.plots.panels import Picture
+from demandsim.plots.canvas import GREY, INK, ORANGE, Frame, band, bare, grid, line, plain
+from demandsim.plots.panels import Picture, plot
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import convert
 
@@ -22,7 +22,10 @@ _NEEDED = ("cards_in_service", "cards_bought", "useful_life", "elapsed_time")
 _INITIAL = "#BBBBBB"
 
 
-def cohorts(draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, locale: str = "en") -> Any:
+@plot
+def cohorts(
+    draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, locale: str = "en", **frame: Unpack[Frame]
+) -> Any:
     """Cards in service by year, stacked by the year in which they were bought.
 
     Bars are means, since those add up; the interval is that of all cards in service together. Kinds
@@ -38,6 +41,8 @@ def cohorts(draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, loc
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def cohorts(draws: xr.Dataset, *, prob: float = 0.9, dim: str | None = None, loc
     if "year" not in draws.cards_in_service.dims:
         raise DemandsimError("'cards_in_service' does not vary over 'year'; pass the draws of all years")
     total = _all_kinds(draws.cards_in_service).assign_attrs(draws.cards_in_service.attrs)
-    picture = Picture(draws, {"cards_in_service": total}, ("chain", "draw", "year"), locale, dim)
+    picture = Picture(draws, {"cards_in_service": total}, ("chain", "draw", "year"), locale, dim, frame=frame)
     said, layers = picture.locale, _layers(draws)
     missing = _mean(_all_kinds(draws.unmet_cards)) if "unmet_cards" in draws else 0 * _mean(total)
     ends = total.quantile([(1 - prob) / 2, (1 + prob) / 2], [d for d in ("chain", "draw") if d in total.dims])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, band, bare, line, plain
-from demandsim.plots.panels import Picture, derived, quantities
+from demandsim.plots.canvas import BLUE, GREY, Frame, band, bare, line, plain
+from demandsim.plots.panels import Picture, derived, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.summarize import summarize
@@ -27,6 +27,7 @@ _STATISTICS = ("mean", "sd", "median", "lower", "upper")
 _LIGHT = "#A6CEE3"
 
 
+@plot
 def convergence(
     draws: xr.Dataset,
     *,
@@ -35,6 +36,7 @@ def convergence(
     prob: float = 0.9,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Convergence of an estimate: its value and error after 2, 4, 8, ... times as many draws.
 
@@ -50,6 +52,8 @@ def convergence(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def convergence(
     length = draws.sizes.get("draw", 0)
     if length < 2 * _FEWEST:
         raise DemandsimError(f"convergence needs at least {2 * _FEWEST} draws per chain; there are {length}")
-    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim, frame=frame)
     said, found = picture.locale, _estimates(draws[names], statistic, prob)
     for panel in picture.panels([2.5] * len(names), 4.6):
         _trace(panel.axes, panel.of(found[panel.name]), statistic, said)

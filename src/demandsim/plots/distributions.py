@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from demandsim.plots.canvas import (
     GREY,
     INK,
     ORANGE,
-    Canvas,
+    Frame,
     band,
     bare,
     dot,
@@ -28,7 +28,7 @@ from demandsim.plots.canvas import (
     plain_ticks,
     wrapped,
 )
-from demandsim.plots.panels import Picture, derived, finite, name_rows, quantities
+from demandsim.plots.panels import Picture, derived, finite, name_rows, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.table import intervals
@@ -44,6 +44,7 @@ _MARKS = {"published": ORANGE, "point": GREEN}
 _LIGHT = "#A6CEE3"
 
 
+@plot
 def distributions(
     draws: xr.Dataset,
     point: xr.Dataset | None = None,
@@ -52,6 +53,7 @@ def distributions(
     prob: float = 0.9,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Distributions of quantities against what was published of them, and their points.
 
@@ -68,6 +70,8 @@ def distributions(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def distributions(
     """
     check_prob(prob)
     names = quantities(of, draws.data_vars, derived(draws))
-    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim, frame=frame)
     said = picture.locale
     drawn: dict[str, float] = {}
     for panel in picture.panels([2.15] * len(names), 4.6):
@@ -138,12 +142,14 @@ def _shape(axes: Axes, array: xr.DataArray, marks: Mapping[str, float], prob: fl
     bare(axes, "left", "top", "right")
 
 
+@plot
 def forest(
     summary: xr.Dataset,
     point: xr.Dataset | None = None,
     *,
     of: Sequence[str] | str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Intervals of scenarios, one under the other, with the points.
 
@@ -157,6 +163,8 @@ def forest(
     of : str or sequence of str, optional
         Quantities, one panel each; the computed ones that vary over scenarios by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -181,11 +189,11 @@ def forest(
         raise DemandsimError("a forest is drawn from a summary; pass ds.summarize(draws)")
     names = quantities(of, summary.data_vars, [n for n in derived(summary) if summary[n].ndim > 1][:4])
     dims = list(dict.fromkeys(str(d) for n in names for d in summary[n].dims if d != "statistic"))
-    picture = Picture(summary, {name: summary[name] for name in names}, ("statistic", *dims), locale)
+    picture = Picture(summary, {name: summary[name] for name in names}, ("statistic", *dims), locale, frame=frame)
     labels = itertools.product(*(summary[d].values.tolist() for d in dims))
     said, places = picture.locale, [dict(zip(dims, place, strict=True)) for place in labels]
     rows = [", ".join(map(said.label, place.values())) or said.say("draws") for place in places]
-    picture.canvas = Canvas([0.46 * len(places) + 1.15], len(names), 4.9, said)
+    picture.open([0.46 * len(places) + 1.15], len(names), 4.9)
     for axes, (name, array) in zip(picture.canvas.axes[0], picture.arrays.items(), strict=True):
         _intervals(axes, array, None if point is None else point.get(name), places, said)
         name_rows(axes, rows if name == names[0] else [""] * len(rows))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
 from demandsim.graph.presentation import time_dims
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, grid, is_wide, line, plain_ticks
-from demandsim.plots.panels import Picture, derived, quantities
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, dot, grid, is_wide, line, plain_ticks
+from demandsim.plots.panels import Picture, derived, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
@@ -27,6 +27,7 @@ _INNER, _SHADE = (0.5, 0.8), 0.22
 _DECADES = 3000
 
 
+@plot
 def fan(
     draws: xr.Dataset,
     of: Sequence[str] | str | None = None,
@@ -35,6 +36,7 @@ def fan(
     published: Mapping[str, xr.DataArray] | None = None,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Fan chart: medians and central intervals over years or dates, a row per quantity.
 
@@ -51,6 +53,8 @@ def fan(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def fan(
     moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
     names = quantities(of, moving, _plain(draws[moving])[:4])
     check_known(published or {}, names, "published quantity")
-    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw", along), locale, dim)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw", along), locale, dim, frame=frame)
     said, probs = picture.locale, [p for p in _INNER if p < prob] + [prob]
     found = {name: _ends(draws[name], probs) for name in names}
     marks = _marks(draws, published or {})

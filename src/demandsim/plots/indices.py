@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line, percent_ticks
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, Frame, band, line, percent_ticks
 from demandsim.plots.panels import (
     FRAME,
+    MOST,
     ROW,
     Picture,
     assumptions_named,
     check_dims,
-    largest,
     left_out,
     long_names,
     name_rows,
+    plot,
     quantities,
+    telling,
 )
 from demandsim.plots.words import Locale
 
@@ -32,8 +34,14 @@ __all__ = ["shapley", "sobol"]
 _COLOURS = (BLUE, ORANGE)
 
 
+@plot
 def sobol(
-    indices: xr.Dataset, *, of: Sequence[str] | str | None = None, dim: str | None = None, locale: str = "en"
+    indices: xr.Dataset,
+    *,
+    of: Sequence[str] | str | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Sobol' indices as bars with their intervals.
 
@@ -46,6 +54,8 @@ def sobol(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -70,11 +80,17 @@ def sobol(
     >>> ds.plots.sobol(indices).shape
     (1, 1)
     """
-    return _drawn(_checked(indices, "sobol", ("first_order", "total_order")), of, dim, locale)
+    return _drawn(_checked(indices, "sobol", ("first_order", "total_order")), of, dim, locale, frame)
 
 
+@plot
 def shapley(
-    effects: xr.Dataset, *, of: Sequence[str] | str | None = None, dim: str | None = None, locale: str = "en"
+    effects: xr.Dataset,
+    *,
+    of: Sequence[str] | str | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Shapley effects as bars with their intervals.
 
@@ -87,6 +103,8 @@ def shapley(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -110,7 +128,7 @@ def shapley(
     >>> ds.plots.shapley(effects)[0, 0].get_xlabel()
     'share of the variance'
     """
-    return _drawn(_checked(effects, "shapley", ("effect",)), of, dim, locale)
+    return _drawn(_checked(effects, "shapley", ("effect",)), of, dim, locale, frame)
 
 
 def _checked(data: xr.Dataset, maker: str, kinds: Sequence[str]) -> xr.Dataset:
@@ -127,11 +145,11 @@ def _checked(data: xr.Dataset, maker: str, kinds: Sequence[str]) -> xr.Dataset:
     return data[[name for name in (*ends, "n_invalid") if name in data]]
 
 
-def _drawn(data: xr.Dataset, of: Sequence[str] | str | None, dim: str | None, locale: str) -> Any:
+def _drawn(data: xr.Dataset, of: Sequence[str] | str | None, dim: str | None, locale: str, frame: Frame) -> Any:
     kinds = [kind for kind in ("first_order", "total_order", "effect") if kind in data]
     arrays = {name: data[kinds[-1]].sel(quantity=name, drop=True) for name in quantities(of, data.quantity.values)}
-    picture = Picture(data, arrays, ("assumption",), locale, dim)
-    said, orders = picture.locale, {name: largest(array) for name, array in arrays.items()}
+    picture = Picture(data, arrays, ("assumption",), locale, dim, frame=frame)
+    said, orders = picture.locale, {name: telling(array) for name, array in arrays.items()}
     scale = {"log": "variance_log", "rank": "variance_rank", "event": "variance_event"}
     measure = said.say(scale.get(str(data.attrs.get("scale", "")), "variance"))
     height = ROW if len(kinds) == 1 else 1.3 * ROW
@@ -146,7 +164,10 @@ def _drawn(data: xr.Dataset, of: Sequence[str] | str | None, dim: str | None, lo
     if f"{kinds[0]}_lower" in data:
         prob = said.percent(float(data.attrs.get("prob", 0.9)))
         keys += [line(INK, said.say("confidence", prob=prob), linewidth=1.2, marker="|")]
-    return picture.finish("shapley_title" if "effect" in kinds else "sobol_title", keys, left_out(data, said))
+    notes = left_out(data, said)
+    if any(len(order) < min(data.sizes["assumption"], MOST) for order in orders.values()):
+        notes.append(said.say("small_shares"))
+    return picture.finish("shapley_title" if "effect" in kinds else "sobol_title", keys, notes)
 
 
 def _bars(canvas: Canvas, axes: Axes, found: xr.Dataset, kinds: Sequence[str], locale: Locale) -> None:

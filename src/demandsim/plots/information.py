@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, band, line, percent_ticks, plain_ticks
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, Frame, band, line, percent_ticks, plain_ticks
 from demandsim.plots.panels import (
     FRAME,
     ROW,
@@ -20,6 +20,7 @@ from demandsim.plots.panels import (
     left_out,
     long_names,
     name_rows,
+    plot,
     quantities,
 )
 from demandsim.plots.payoffs import amount
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["information"]
 
 
+@plot
 def information(
     found: xr.Dataset,
     indices: xr.Dataset | None = None,
@@ -38,6 +40,7 @@ def information(
     of: str | None = None,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """What each assumption is worth knowing before the choice, next to its share of a result's variance.
 
@@ -52,6 +55,8 @@ def information(
     dim : str, optional
         Dim whose labels have a row of panels each; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -76,10 +81,10 @@ def information(
         raise DemandsimError(
             "this Dataset holds no value of information; pass what ds.decisions.value_of_information returns"
         )
-    picture = Picture(found, {"evppi": found["evppi"]}, ("assumption",), locale, dim)
+    picture = Picture(found, {"evppi": found["evppi"]}, ("assumption",), locale, dim, frame=frame)
     said, order = picture.locale, largest(found["evppi"], nil=True)
     shares = None if indices is None else _shares(indices, of)
-    picture.canvas = Canvas([ROW * len(order) + FRAME] * len(picture.labels), 1 if shares is None else 2, 4.7, said)
+    picture.open([ROW * len(order) + FRAME] * len(picture.labels), 1 if shares is None else 2, 4.7)
     for row, (label, (left, *right)) in enumerate(zip(picture.labels, picture.canvas.axes, strict=True)):
         panel = Panel(left, "evppi", picture.where(label), row, 0)
         own = panel.of(found).sel(assumption=order)

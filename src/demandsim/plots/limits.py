@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, bare, grid, is_wide, line, plain_ticks
-from demandsim.plots.panels import Picture, finite
+from demandsim.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    Canvas,
+    Frame,
+    bare,
+    grid,
+    is_wide,
+    line,
+    plain_ticks,
+)
+from demandsim.plots.panels import Picture, finite, plot
 from demandsim.series.cross_check import cross_check
 
 if TYPE_CHECKING:
@@ -28,12 +42,14 @@ _STEP = 0.11
 _ABOVE = 1.07
 
 
+@plot
 def limits(
     draws: xr.Dataset,
     *,
     of: str | None = None,
     against: Mapping[str, float | xr.DataArray] | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Chance that a result exceeds each value, with the limits of ``ds.cross_check`` marked.
 
@@ -47,6 +63,8 @@ def limits(
         Limits, as in ``ds.cross_check``. One that varies from draw to draw stands at its median; the chance
         beside its name counts its variation.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -81,9 +99,9 @@ def limits(
     if any(found.limit.max(dim).values.tolist() != found.limit.min(dim).values.tolist() for dim in dims):
         raise DemandsimError(f"a limit varies over {dims}; select a label first, as in draws.sel({dims[-1]}=...)")
     values = draws[names[0]]
-    picture = Picture(draws, {names[0]: values}, [str(dim) for dim in values.dims], locale)
+    picture = Picture(draws, {names[0]: values}, [str(dim) for dim in values.dims], locale, frame=frame)
     said = picture.locale
-    picture.canvas = Canvas([2.9 + 0.3 * found.sizes["check"]], 1, 8.4, said)
+    picture.open([2.9 + 0.3 * found.sizes["check"]], 1, 8.4)
     _curves(picture.canvas, values, found, places)
     keys = [line(c, ", ".join(map(said.label, p.values()))) for c, p in zip(_COLOURS, places, strict=False) if p]
     name = said.name(names[0], values.attrs.get("long_name"))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from demandsim._system import is_table
 from demandsim.errors import DemandsimError, check_known
 from demandsim.graph.changes import Change, read_changes
-from demandsim.plots.canvas import Canvas, bare, wrapped
+from demandsim.plots.canvas import Canvas, Frame, bare, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.ranking import ranked
@@ -35,7 +37,9 @@ __all__ = [
     "left_out",
     "long_names",
     "name_rows",
+    "plot",
     "quantities",
+    "telling",
 ]
 
 #: Bars of one panel that a reader takes in.
@@ -43,10 +47,42 @@ MOST = 12
 #: Inches of a row of bars, and of what stands above and below the rows of a panel.
 ROW, FRAME = 0.36, 0.95
 
+#: Panels side by side that a page has room for; more labels go on below.
+_WIDEST = 4
+_FOLDED = 3
+#: Shares of a variance below this have no row.
+_LEAST_SHARE = 0.01
 _CHANGES = 3
 _LONGEST_SOURCE = 220
 #: Coordinates that a footer does not name.
 _INNER = ("chain", "draw", "statistic", "quantity", "quantile", "units", "long_name")
+
+
+def plot[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
+    """Make a function a picture: what it is given is checked alike in all, before anything is drawn.
+
+    Raises
+    ------
+    UnknownNameError
+        If an argument is none of its own, nor of `Frame`.
+    DemandsimError
+        If it is given a table of pandas.
+    """
+    own = [name for name, one in inspect.signature(draw).parameters.items() if one.kind is not one.VAR_KEYWORD]
+    known = [*own, *Frame.__annotations__]
+
+    @functools.wraps(draw)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_known(kwargs, known, f"argument of plots.{draw.__name__}")
+        table = next((one for one in (*args, *kwargs.values()) if is_table(one)), None)
+        if table is not None:
+            raise DemandsimError(
+                f"plots.{draw.__name__} draws a Dataset, not a {type(table).__name__} of pandas; make draws of a table "
+                "with ds.import_draws, or pass what the analysis returned and not its .to_frame()"
+            )
+        return draw(*args, **kwargs)
+
+    return checked
 
 
 def quantities(
@@ -86,7 +122,11 @@ class Panel:
         Of the quantity.
     where : mapping
         Label that the panel is of, by its dim; empty if panels do not differ by one.
-    row, column : int
+    row : int
+        Place of the quantity among all; it has several rows of panels where its labels are many.
+    column : int
+    label : object
+        Label of the column's dim, also of a quantity that does not vary along it.
     """
 
     axes: Axes
@@ -94,6 +134,7 @@ class Panel:
     where: Mapping[str, Any]
     row: int
     column: int
+    label: Any = None
 
     def of(self, data: Any) -> Any:
         """Select what the panel shows of an array or Dataset."""
@@ -120,6 +161,7 @@ class Picture:
     locale : str
     dim : str, optional
         Dim along which panels stand side by side instead.
+    frame : Frame, optional
 
     Raises
     ------
@@ -136,7 +178,9 @@ class Picture:
         inner: Sequence[str],
         locale: str,
         dim: str | None = None,
+        frame: Frame | None = None,
     ) -> None:
+        self.frame = frame
         self.data, self.arrays, self.locale = data, dict(arrays), locale_of(locale)
         others = list(dict.fromkeys(str(d) for array in arrays.values() for d in array.dims if d not in inner))
         if dim is not None:
@@ -177,15 +221,24 @@ class Picture:
         titles : mapping of quantity to str, optional
             Their long names; by default those of the arrays.
         """
-        self.canvas = Canvas(heights, len(self.labels), width, self.locale)
+        columns = len(self.labels) if len(self.labels) <= _WIDEST else _FOLDED
+        lines = -(-len(self.labels) // columns)
+        self.open([height for height in heights for _ in range(lines)], columns, width)
         for row, name in enumerate(names or self.arrays):
             array = self.arrays[name]
             long_name = array.attrs.get("long_name") if titles is None else titles.get(name)
-            for column, label in enumerate(self.labels):
+            places = self.canvas.axes[row * lines : (row + 1) * lines].flat
+            for place, (label, axes) in enumerate(zip(self.labels, places, strict=False)):
                 where = self.where(label) if self.across in array.dims else {}
-                panel = Panel(self.canvas.axes[row, column], name, where, row, column)
+                panel = Panel(axes, name, where, row, place % columns, label)
                 panel.title(self.locale.name(name, long_name), self.locale)
                 yield panel
+            for axes in places[len(self.labels) :]:
+                axes.set_visible(False)
+
+    def open(self, heights: Sequence[float], columns: int, width: float) -> None:
+        """Lay out the canvas, as `Canvas` takes it."""
+        self.canvas = Canvas(heights, columns, width, self.locale, self.frame)
 
     def finish(self, title: str, keys: Sequence[Any], notes: Iterable[str] = (), **values: Any) -> Any:
         """Write title, key and footer, and return the Axes; `values` fill in the phrase of the title."""
@@ -268,6 +321,13 @@ def largest(sizes: xr.DataArray, *, nil: bool = False) -> list[str]:
     names = [str(name) for name in ordered.assumption.values]
     kept = [name for name, size in zip(names, ordered.values, strict=True) if nil or abs(size) > 1e-9]
     return (kept or names)[:MOST]
+
+
+def telling(shares: xr.DataArray) -> list[str]:
+    """Assumptions of shares that have a row: those of 1% or more in any label, the largest first."""
+    most = abs(shares).max([d for d in shares.dims if d != "assumption"]).fillna(0.0)
+    ordered = largest(shares)
+    return [name for name in ordered if float(most.sel(assumption=name)) >= _LEAST_SHARE] or ordered[:1]
 
 
 def left_out(data: xr.Dataset, locale: Locale) -> list[str]:

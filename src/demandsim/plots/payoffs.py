@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, Canvas, band, bare, dot, line, plain_ticks
-from demandsim.plots.panels import Picture
+from demandsim.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    Canvas,
+    Frame,
+    band,
+    bare,
+    dot,
+    line,
+    plain_ticks,
+)
+from demandsim.plots.panels import Picture, plot
 from demandsim.plots.words import Locale
 from demandsim.statistics.ranking import ranked
 from demandsim.units.format import brief
@@ -23,14 +37,14 @@ __all__ = ["amount", "frontier", "payoffs"]
 _NAMED = 6
 
 
-def _picture(found: xr.Dataset, dim: str | None, locale: str) -> tuple[Picture, str]:
+def _picture(found: xr.Dataset, dim: str | None, locale: str, frame: Frame) -> tuple[Picture, str]:
     """The picture of a Dataset of `evaluate`, and the dim of its actions."""
     action = str(found.attrs.get("action", "action"))
     if "cvar" not in found or action not in found.dims:
         raise DemandsimError(
             "this Dataset holds no payoffs of actions; pass what ds.decisions.evaluate(draws, actions, payoff) returns"
         )
-    return Picture(found, {"mean": found["mean"]}, (action,), locale, dim), action
+    return Picture(found, {"mean": found["mean"]}, (action,), locale, dim, frame), action
 
 
 def amount(value: float, unit: str, locale: Locale) -> str:
@@ -41,7 +55,8 @@ def amount(value: float, unit: str, locale: Locale) -> str:
     return f"{locale.figures(brief(value / divisor))} {times}{shown}".strip()
 
 
-def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -> Any:
+@plot
+def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", **frame: Unpack[Frame]) -> Any:
     """Payoff of every action: expected, with its interval and the mean of its worst; the best action is marked.
 
     Parameters
@@ -51,6 +66,8 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -69,7 +86,7 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") ->
     >>> ds.plots.payoffs(found).shape
     (1, 2)
     """
-    picture, action = _picture(found, dim, locale)
+    picture, action = _picture(found, dim, locale, frame)
     said = picture.locale
     for panel in picture.panels([3.1], 5.2):
         own = panel.of(found)
@@ -123,7 +140,8 @@ def _payoffs(axes: Axes, own: xr.Dataset, action: str, locale: Locale) -> str:
     return shown
 
 
-def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -> Any:
+@plot
+def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", **frame: Unpack[Frame]) -> Any:
     """Efficient frontier: expected payoff of actions against the mean of their worst draws.
 
     Parameters
@@ -133,6 +151,8 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -151,7 +171,7 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en") -
     >>> ds.plots.frontier(found).shape
     (1, 2)
     """
-    picture, action = _picture(found, dim, locale)
+    picture, action = _picture(found, dim, locale, frame)
     said, outside = picture.locale, 0
     worst = said.say("payoff_worst", tail=said.percent(float(found.attrs.get("tail", 0.1))))
     for panel in picture.panels([3.3], 5.2):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, band, bare, dot, is_wide, line, plain_ticks
-from demandsim.plots.panels import Picture, finite, quantities
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, dot, is_wide, line, plain_ticks
+from demandsim.plots.panels import Picture, finite, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.datatree import observations
 from demandsim.statistics.ranking import ranked
@@ -30,6 +30,7 @@ _WIDEST = 4
 _PALE = "#D9D9D9"
 
 
+@plot
 def posterior(
     found: xr.Dataset,
     prior: xr.Dataset,
@@ -37,6 +38,7 @@ def posterior(
     *,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Posterior of quantities over their prior, with what was observed of them.
 
@@ -51,6 +53,8 @@ def posterior(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def posterior(
     names = quantities(_telling(found[known], prior, evidence) if of is None else of, known)
     for name in names:
         check_known(map(str, prior[name].dims), [str(d) for d in found[name].dims], "dim of the prior")
-    picture = Picture(found, {name: found[name] for name in names}, ("chain", "draw"), locale, dim)
+    picture = Picture(found, {name: found[name] for name in names}, ("chain", "draw"), locale, dim, frame=frame)
     said = picture.locale
     for panel in picture.panels([1.75] * len(names), 4.6):
         before, after = panel.of(prior[panel.name]), panel.of(found[panel.name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,7 @@ from demandsim.plots.canvas import (
     INK,
     ORANGE,
     SKY,
+    Frame,
     band,
     bare,
     dot,
@@ -25,7 +26,7 @@ from demandsim.plots.canvas import (
     percent_ticks,
     plain_ticks,
 )
-from demandsim.plots.panels import Panel, Picture, quantities
+from demandsim.plots.panels import Panel, Picture, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 
@@ -41,6 +42,7 @@ _DOTTED = (0, (1, 1.5))
 _RANDOM = ("chain", "draw")
 
 
+@plot
 def roofline(
     draws: xr.Dataset,
     over: str,
@@ -53,6 +55,7 @@ def roofline(
     prob: float = 0.9,
     dim: str | None = None,
     locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Rates and utilization over a quantity that varies along a dim, with their roofs and measured points.
 
@@ -77,6 +80,8 @@ def roofline(
     dim : str, optional
         Dim along which panels stand side by side; the first further dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -104,10 +109,10 @@ def roofline(
     asked = _Asked(draws, _axis(draws, over), rows, tuple(limits), tuple(walls), tuple(measured), dict(levels or {}))
     asked.check()
     arrays = {name: draws[name] for name in asked.looks}
-    picture = Picture(draws, arrays, (*_RANDOM, str(asked.x.dims[0])), locale, dim)
+    picture = Picture(draws, arrays, (*_RANDOM, str(asked.x.dims[0])), locale, dim, frame=frame)
     found = {name: _summary(array, prob) for name, array in arrays.items()}
     for panel in picture.panels([2.9] * len(rows), 4.4, names=[row[0] for row in rows]):
-        asked.draw(panel, found, str(picture.labels[panel.column]), picture.locale)
+        asked.draw(panel, found, str(panel.label), picture.locale)
     picture.arrays = {name: draws[name] for row in rows for name in row}
     return picture.finish("roofline", asked.keys(prob, picture.locale), [picture.locale.say("roofline_note")])
 

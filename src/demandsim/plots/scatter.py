@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, bare, dot, is_wide, plain_ticks, wrapped
-from demandsim.plots.panels import Picture, derived, finite, quantities
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Frame, bare, dot, is_wide, plain_ticks, wrapped
+from demandsim.plots.panels import Picture, derived, finite, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.mcse import spread_to_mcse
 
@@ -24,7 +24,10 @@ __all__ = ["scatter"]
 _MOST_PANELS = 7
 
 
-def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2048, locale: str = "en") -> Any:
+@plot
+def scatter(
+    draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2048, locale: str = "en", **frame: Unpack[Frame]
+) -> Any:
     """Scatter of every pair of quantities, with their rank correlations and the error of each.
 
     Parameters
@@ -36,6 +39,8 @@ def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2
     most : int, default 2048
         Points drawn in a panel at most; correlations are of all draws.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -62,11 +67,11 @@ def scatter(draws: xr.Dataset, *, of: Sequence[str] | None = None, most: int = 2
     others = [str(d) for n in names for d in draws[n].dims if d not in ("chain", "draw")]
     if others:
         raise DemandsimError(f"a scatter shows one scenario; select a label first, as in draws.sel({others[0]}=...)")
-    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale)
+    picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, frame=frame)
     said, count, chains = picture.locale, len(names), draws.sizes["chain"]
     # The first draws of every chain, a power of two: such a part of a Sobol' sequence is balanced, other parts are not.
     kept = min(1 << (max(most // chains, 1).bit_length() - 1), draws.sizes["draw"])
-    picture.canvas = Canvas([1.85] * count, count, 2.1, said)
+    picture.open([1.85] * count, count, 2.1)
     scaled = [_Scaled.of(draws[name], said) for name in names]
     for row, y in enumerate(scaled):
         for column, x in enumerate(scaled):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, line, plain_ticks
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, Frame, band, line, plain_ticks
 from demandsim.plots.panels import (
     FRAME,
     ROW,
@@ -19,6 +19,7 @@ from demandsim.plots.panels import (
     largest,
     left_out,
     name_rows,
+    plot,
     quantities,
 )
 from demandsim.plots.words import Locale
@@ -29,8 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["setting_in_words", "tornado"]
 
 
+@plot
 def tornado(
-    moved: xr.Dataset, *, of: Sequence[str] | str | None = None, dim: str | None = None, locale: str = "en"
+    moved: xr.Dataset,
+    *,
+    of: Sequence[str] | str | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Tornado: how far each assumption alone moves a result, widest first.
 
@@ -43,6 +50,8 @@ def tornado(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -70,7 +79,7 @@ def tornado(
     names = quantities(of, (n for n, a in moved.data_vars.items() if {"assumption", "end"} <= set(a.dims)))
     invalid = sum(int(moved[name].attrs.get("n_invalid", 0)) for name in names)
     moved = moved.assign({name: moved[name].where(np.isfinite(moved[name])) for name in names})
-    picture = Picture(moved, {name: moved[name] for name in names}, ("assumption", "end"), locale, dim)
+    picture = Picture(moved, {name: moved[name] for name in names}, ("assumption", "end"), locale, dim, frame=frame)
     said, orders = picture.locale, {name: _widest(moved[name]) for name in names}
     for panel in picture.panels([ROW * len(order) + FRAME for order in orders.values()], 4.9):
         order = orders[panel.name]

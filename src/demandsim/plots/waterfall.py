@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, band, plain_ticks
-from demandsim.plots.panels import FRAME, ROW, Picture, check_dims, long_names, name_rows, quantities
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, Frame, band, plain_ticks
+from demandsim.plots.panels import FRAME, ROW, Picture, check_dims, long_names, name_rows, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.ranking import ranked
 
@@ -21,8 +21,14 @@ __all__ = ["waterfall"]
 _COLOURS = {GREY: "forecast", BLUE: "increase", ORANGE: "decrease"}
 
 
+@plot
 def waterfall(
-    bridge: xr.Dataset, *, of: Sequence[str] | str | None = None, dim: str | None = None, locale: str = "en"
+    bridge: xr.Dataset,
+    *,
+    of: Sequence[str] | str | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+    **frame: Unpack[Frame],
 ) -> Any:
     """Waterfall of a bridge: which change moved the forecast, and by how much.
 
@@ -35,6 +41,8 @@ def waterfall(
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
@@ -65,7 +73,7 @@ def waterfall(
     check_dims(bridge, ("quantity", "change"), "ds.sensitivity.bridge(before, after, of=...)")
     names = quantities(of, bridge.quantity.values)
     arrays = {name: bridge["contribution"].sel(quantity=name, drop=True) for name in names}
-    picture = Picture(bridge, arrays, ("change",), locale, dim)
+    picture = Picture(bridge, arrays, ("change",), locale, dim, frame=frame)
     said, orders = picture.locale, {name: _in_order(bridge.sel(quantity=name)) for name in names}
     heights = [ROW * (len(order) + 2) + FRAME for order in orders.values()]
     for panel in picture.panels(heights, 4.9, titles=long_names(bridge, "quantity")):

@@ -288,6 +288,8 @@ def probability(
     >>> bool(ds.probability("cards > 1e6", draws).probability.sel(scenario="1000T") > 0.5)
     True
     """
+    if isinstance(event, xr.Dataset):
+        raise DemandsimError(_unsaid(event, draws))
     if isinstance(event, (str, tuple, Event)):
         if draws is None:
             raise DemandsimError(f"event '{event}' needs draws to be told of: probability('{event}', draws)")
@@ -295,7 +297,8 @@ def probability(
     data = _as_dataset(event)
     array = next(iter(data.data_vars.values()))
     if array.dtype != np.bool_:
-        raise DemandsimError("an event is a comparison, such as draws.gross_margin > 0; this array holds numbers")
+        name = str(event.name or "draws.gross_margin")
+        raise DemandsimError(f"an event is a comparison, such as {name} > 0; this array holds numbers")
     iid = design_of(array).independent
     warn_one_chain(array)
     invalid = _marked_invalid(event)
@@ -320,6 +323,15 @@ def probability(
     made = {"probability": (others, share, {"units": "1"}), "mcse": (others, mcse, {"units": "1"})}
     out = xr.Dataset(made, coords=coords)
     return out.assign(n_invalid=(others, left_out)) if left_out.any() else out
+
+
+def _unsaid(draws: xr.Dataset, event: Any) -> str:
+    """What is wrong with a Dataset in the place of an event."""
+    if event is not None:
+        return f"the event comes first, then the draws: probability({event!r}, draws)"
+    derived = [name for name, array in draws.data_vars.items() if array.attrs.get("role") == "derived"]
+    name = next(iter([*derived[-1:], *draws.data_vars]), "quantity")
+    return f"a Dataset does not say which event is meant: ask with probability('{name} > 0', draws)"
 
 
 def _marked_invalid(event: xr.DataArray) -> xr.DataArray | None:
