@@ -28,6 +28,7 @@ from demandsim.graph.assumption import USER, Assumption
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, checked_tails, replaced
+from demandsim.graph.diagram import Form, diagram
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.frame import quantities_frame
 from demandsim.graph.graph import Equation, Graph, unused_words
@@ -326,6 +327,39 @@ class Model:
         ['assumption', 'CNY/card', 'lognormal(median=150000, factor=1.5, prob=0.9)']
         """
         return quantities_frame(self.assumptions, self.equations)
+
+    def diagram(self, of: Sequence[str] | str | None = None, form: Form = "mermaid") -> str:
+        """Return the influence diagram as text: which quantity is computed from which.
+
+        Parameters
+        ----------
+        of : str or sequence of str, optional
+            Quantities: they and all that they are computed from are drawn; everything by default.
+        form : {"mermaid", "dot"}, default "mermaid"
+            Mermaid is drawn by GitHub, GitLab, Jupyter and Sphinx, DOT by Graphviz: ``dot -Tsvg``.
+
+        Returns
+        -------
+        str
+            Ovals are assumptions that vary, rounded boxes those that are set, boxes what is computed, and double boxes
+            what nothing else is computed from. Dotted arrows are values of the label before.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such quantity or form.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> print(ds.load_study("guosen-2025-01").diagram(of="token_rate"))
+        flowchart LR
+            n0(["daily_tokens<br>token/day"])
+            n1[["token_rate<br>token/s"]]
+            n0 --> n1
+        <BLANKLINE>
+        """
+        return diagram(self.graph, self.assumptions, of, form)
 
     @functools.cached_property
     def changes(self) -> Changes:

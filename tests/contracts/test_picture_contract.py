@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib import font_manager
 from pictures import SOURCE, STUDY, assert_readable, figure_of, only_fonts, words_of
 
@@ -146,3 +147,93 @@ def assert_counted_in_wan_and_yi(name, words):
         assert "万元/张" in words
     if name.startswith("tornado"):
         assert "367 亿参数" in words
+
+
+# Of these, one of each kind of picture is drawn.
+FRAMED = ("fan", "cohorts", "distributions", "forest", "scatter", "break_even", "convergence", "tornado", "sobol")
+FRAMED += ("shapley", "posterior", "roofline", "limits", "payoffs", "frontier", "information", "waterfall")
+
+
+def test_every_picture_takes_the_same_frame():
+    for name in plots.__all__:
+        if name != "save":
+            assert "frame" in inspect.signature(getattr(plots, name)).parameters, name
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_a_picture_has_the_title_and_the_size_that_were_asked_for(name, make):
+    axes = make[name](title="Cards of next year", figsize=(13, 9))
+    figure = figure_of(axes)
+    assert figure.texts[0].get_text() == "Cards of next year"
+    assert figure.get_size_inches().tolist() == [13, 9]
+    assert_readable(axes)
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_a_picture_is_drawn_in_the_axes_of_a_user(name, make):
+    from matplotlib.figure import Figure
+
+    own = make[name]()
+    figure = Figure(figsize=(14, 9), layout="constrained")
+    axes = figure.subplots(*own.shape, squeeze=False)
+    found = make[name](ax=axes, title="mine")
+    assert found.tolist() == axes.tolist()
+    assert figure.get_size_inches().tolist() == [14, 9]
+    assert [text.get_text() for text in figure.texts] in ([], ["mine"])
+    for ours, theirs in zip(own.flat, axes.flat, strict=True):
+        drawn = [len(one.lines) + len(one.patches) + len(one.collections) for one in (ours, theirs)]
+        assert drawn[0] == drawn[1]
+        assert theirs.get_xlabel() == ours.get_xlabel()
+
+
+def test_one_axes_need_no_array(make):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert make["sobol_one"](ax=axes, title="mine")[0, 0] is axes
+    assert axes.get_title(loc="left") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        ({"titel": "x"}, "unknown argument of plots.sobol 'titel'; did you mean 'title'"),
+        ({"figsize": (8, 1)}, "leaves no room for the panels.*a height of [0-9.]+ inches or more"),
+        ({"figsize": "large"}, "figsize is .width, height. in inches"),
+        ({"figsize": (8, float("nan"))}, "figsize is .width, height. in inches"),
+        ({"ax": "mine"}, "ax= takes Axes of matplotlib.*not str"),
+    ],
+)
+def test_a_frame_that_cannot_be_is_refused(frame, said, make):
+    with pytest.raises(DemandsimError, match=said):
+        make["sobol_one"](**frame)
+
+
+def test_axes_are_as_many_as_panels(make):
+    from matplotlib.figure import Figure
+
+    with pytest.raises(DemandsimError, match=r"the picture has 2 x 2 panels and ax= has 1 Axes"):
+        make["sobol"](ax=Figure().subplots())
+    with pytest.raises(DemandsimError, match="leave one out"):
+        make["sobol_one"](ax=Figure().subplots(), figsize=(4, 4))
+
+
+def test_many_labels_go_on_below_and_small_shares_have_no_row(indices):
+    years = xr.concat([indices.sel(scenario="100T", drop=True)] * 7, xr.DataArray(range(2025, 2032), dims="year"))
+    years["total_order"][{"quantity": 0, "assumption": 2}] = 0.004
+    axes = plots.sobol(years, of="cards")
+    assert axes.shape == (3, 3)
+    assert [panel.get_visible() for panel in axes.flat] == [True] * 7 + [False] * 2
+    assert "year 2031" in axes[2, 0].get_title(loc="left")
+    assert figure_of(axes).get_size_inches()[0] * 130 < 2000
+    assert len(axes[0, 0].get_yticklabels()) == int((indices.total_order[0, :, 0] >= 0.01).sum()) - int(
+        indices.total_order[0, 2, 0] >= 0.01
+    )
+    assert "shares below 1% have no row" in words_of(axes)
+    assert_readable(axes)
+
+
+@pytest.mark.parametrize("name", ["distributions", "tornado", "fan", "sobol"])
+def test_a_table_of_pandas_is_named(name, indices):
+    with pytest.raises(DemandsimError, match=f"plots.{name} draws a Dataset, not a DataFrame of pandas.*import_draws"):
+        getattr(plots, name)(indices.first_order.to_dataframe())

@@ -40,6 +40,23 @@ def test_a_wrong_dimension_names_the_equation_and_what_would_mend_it():
     )
 
 
+@pytest.mark.parametrize("unit", ["CNY", "1", "card", "token", "USD/card", "CNY/card/year"])
+def test_the_assumption_is_to_blame_and_not_what_is_computed(unit):
+    model = ds.load_study("guosen-2025-01")
+    with pytest.raises(DimensionError, match=r"Did you mean card_price in CNY/card\?$"):
+        model.assume(card_price=ds.Assumption("lognormal(1, 2)", unit=unit))
+
+
+def test_who_gave_a_unit_is_not_told_that_it_should_have_been_none():
+    @ds.equation(unit="CNY")
+    def capex(cards, card_price):
+        return cards * card_price
+
+    assumed = {"cards": ds.Assumption(10, unit="card"), "card_price": ds.Assumption(1e5, unit="CNY")}
+    with pytest.raises(DimensionError, match=r"Did you mean card_price in CNY/card\?$"):
+        ds.Model([capex], assumed)
+
+
 def test_a_sum_of_unlike_things_names_both_units():
     @ds.equation(unit="CNY/year")
     def margin(revenue, cost):

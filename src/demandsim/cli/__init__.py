@@ -18,7 +18,7 @@ from demandsim.cli.decide import decide
 from demandsim.cli.explore import explore
 from demandsim.cli.export import export
 from demandsim.cli.infer import infer
-from demandsim.cli.inspect import explain, list_, show
+from demandsim.cli.inspect import explain, graph, list_, show
 from demandsim.cli.ledger import ledger
 from demandsim.cli.mark import mark
 from demandsim.cli.report import report
@@ -48,6 +48,7 @@ app.command()(mark)
 app.command("list")(list_)
 app.command()(show)
 app.command()(explain)
+app.command()(graph)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""``demandsim list``, ``show`` and ``explain``: what there is, and where its numbers come from."""
+"""``demandsim list``, ``show``, ``explain`` and ``graph``: what there is, and where its numbers come from."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from demandsim.locale.words import Words
     from demandsim.model import Model
 
-__all__ = ["explain", "list_", "show"]
+__all__ = ["explain", "graph", "list_", "show"]
 
 Language = Annotated[option.LocaleName, typer.Option("--locale", help="Language of the words.")]
 
@@ -113,6 +114,27 @@ def explain(
     model = loaded(study, set_, scenario, Cells(output, assume))
     for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
         print_line(line)
+
+
+class DiagramForm(enum.StrEnum):
+    """The language of a diagram."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+def graph(
+    study: option.Study,
+    of: Annotated[
+        list[str], typer.Option("--of", help="Quantity to draw with its causes, repeatable; all by default.")
+    ] = [],  # noqa: B006
+    form: Annotated[
+        DiagramForm, typer.Option("--form", help="Mermaid, which GitHub and notebooks draw, or DOT of Graphviz.")
+    ] = DiagramForm.MERMAID,
+) -> None:
+    """Write the influence diagram: which quantity is computed from which, as text to draw."""
+    # Not folded to the width of the terminal: programs read it.
+    typer.echo(loaded(study).diagram(of or None, form.value), nl=False)
 
 
 def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str) -> Iterator[str]:

@@ -39,8 +39,8 @@ class Frame(TypedDict, total=False):
     Parameters
     ----------
     ax : Axes or array of Axes
-        Of a figure of your own, one for each panel: the picture is drawn in it, and leaves its size, title and
-        footer to you.
+        Of a figure of your own, one for each panel: the picture is drawn in it without
+        its footer, with the key in the first panel.
     figsize : (float, float)
         Width and height in inches; by default, as much as the picture needs.
     title : str
@@ -152,10 +152,13 @@ class Canvas:
         return self.axes
 
     def _finish_inside(self, keys: Sequence[Any]) -> Any:
-        """Finish panels of a user's figure: the first has the key, and the title if one was asked for."""
+        """Finish panels of a user's figure, which has no room for a head and a footer of ours."""
         first = self.axes.flat[0]
-        if "title" in self.frame:
+        if "title" in self.frame and self.axes.size == 1:
             first.set_title(self.frame["title"], loc="left")
+        elif "title" in self.frame:
+            # Titles of several panels say which is which.
+            self.figure.suptitle(self.frame["title"])
         if keys:
             first.legend(handles=list(keys), fontsize=8, prop={"family": list(self._families()), "size": 8})
         return self.axes
@@ -242,7 +245,7 @@ def _new_figure(size: tuple[float, float]) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    figure: Any = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=_PAD, h_pad=0.06)
     return figure
