@@ -5,6 +5,7 @@ import re
 import pytest
 
 import demandsim as ds
+from demandsim import distributions as dist
 from demandsim.errors import UnknownNameError
 
 
@@ -57,7 +58,7 @@ def test_a_value_of_the_label_before_is_a_dotted_arrow():
         [cards],
         {
             "first_cards": ds.Assumption(10, unit="card"),
-            "bought": ds.Assumption("by(year, 2025: uniform(1, 2), 2026: uniform(2, 3))", unit="card"),
+            "bought": ds.Assumption(dist.by("year", {2025: "uniform(1, 2)", 2026: "uniform(2, 3)"}), unit="card"),
         },
     )
     wanted = {("cards", "cards", True), ("first_cards", "cards", False), ("bought", "cards", False)}

@@ -160,3 +160,18 @@ def test_a_text_needs_draws():
         ds.probability("cards > 1")
     with pytest.raises(DemandsimError, match="no dim 'chain'"):
         ds.probability("cards > 1", xr.Dataset())
+
+
+def test_a_dataset_is_no_event():
+    draws = ds.load_study("guosen-2025-01").simulate(draws=16, seed=1)[["utilization", "cards"]]
+    with pytest.raises(DemandsimError, match=r"which event is meant: ask with probability\('cards > 0', draws\)"):
+        ds.probability(draws)
+    # Of two events the first was taken.
+    with pytest.raises(DemandsimError, match="which event is meant"):
+        ds.probability(draws > 0)
+    with pytest.raises(
+        DemandsimError, match=r"the event comes first, then the draws: probability\('cards > 1', draws\)"
+    ):
+        ds.probability(draws, "cards > 1")
+    with pytest.raises(DemandsimError, match="such as cards > 0; this array holds numbers"):
+        ds.probability(draws.cards)

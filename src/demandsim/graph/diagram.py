@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -90,9 +91,7 @@ def _mermaid(nodes: Sequence[_Node], arrows: Sequence[tuple[str, str, bool]]) ->
     shapes = {"uncertain": '(["{}"])', "set": '("{}")', "computed": '["{}"]', "result": '[["{}"]]'}
     lines = ["flowchart LR"]
     for node in nodes:
-        label = "<br>".join(
-            part.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;") for part in node.label
-        )
+        label = "<br>".join(map(html.escape, node.label))
         lines.append(f"    {numbers[node.name]}{shapes[node.kind].format(label)}")
     lines += [f"    {numbers[a]} {'-.->' if before else '-->'} {numbers[b]}" for a, b, before in arrows]
     return "\n".join(lines) + "\n"

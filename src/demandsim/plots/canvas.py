@@ -182,7 +182,7 @@ class Canvas:
             axes.tick_params(labelfontfamily=family)
 
     def _size(self, artist: Any) -> tuple[float, float]:
-        box = artist.get_window_extent(self.figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        box = artist.get_window_extent(self.figure.canvas.get_renderer())
         return box.width / self.figure.dpi, box.height / self.figure.dpi
 
     def _fill(self, text: Text, width: float) -> float:
