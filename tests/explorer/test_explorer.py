@@ -277,6 +277,23 @@ def test_set_reaches_into_one_scenario_and_its_point_follows():
         loaded(GUOSEN, ["utilization@100T=0.5"])
 
 
+def test_what_was_changed_is_told_in_the_place_that_is_shown(guosen):
+    assert guosen.changes(guosen.start()) == ()
+    sets = ["utilization=0.15", "daily_tokens@100T=2e14"]
+    of = Explorer(loaded(GUOSEN, sets), draws=64)
+    start = of.start()
+    assert [change.name for change in of.changes(start)] == ["utilization", "scenario 100T"]
+    other = dataclasses.replace(start, scenario={"scenario": "1000T"})
+    assert [str(change) for change in of.changes(other)] == ["utilization 0.45 -> 0.15"]
+    setting = moved(of, other, "token_price")
+    told = of.changes(setting)
+    assert [change.name for change in told] == ["utilization", "token_price"]
+    law = of.settled(setting).changes["token_price"]
+    # As a model says it that was changed by the command that is shown.
+    by_command = loaded(GUOSEN, ["utilization=0.15", f"token_price={law}"], ["1000T"])
+    assert told == by_command.changes
+
+
 # Words
 
 
@@ -289,7 +306,7 @@ def test_a_chinese_page_speaks_chinese(study):
     control.value = (90, 90)
     assert "无法设定：下限必须小于上限" in "".join(pane.object for pane in page.notes)
     assert f"结果暂不更新，{control.title}：下限必须小于上限。" in page.status.object
-    panes = [page.head, page.tiles, page.lead, page.tornado, page.details, page.status, *page.notes]
+    panes = [page.head, page.tiles, page.changed, page.lead, page.tornado, page.details, page.status, *page.notes]
     said = [re.sub("<[^>]*>", " ", pane.object) for pane in panes]
     said += [widget.label for widget in (page.reset, page.command, page.python)]
     said += [control.title for control in (*page.switches.values(), *page.sliders.values())]
@@ -314,10 +331,13 @@ def test_the_page_follows_its_widgets_without_a_browser():
     page = Page(explorer(), GUOSEN)
     assert page.view() is not None
     before = page.tiles.object
+    assert page.changed.object.strip() == ""
     widget = page.sliders["utilization"]
     widget.value = (60, 150)
     assert page.tiles.object != before
     assert "--set 'utilization=beta(" in page.command.value
+    assert "Changed from the study" in page.changed.object
+    assert "<li>utilization 0.45 ~ beta(" in page.changed.object
     shown = page.command.value
     widget.value = (90, 90)
     assert page.command.value == shown

@@ -10,7 +10,7 @@ import pytest
 
 import demandsim as ds
 from demandsim.cli._study import loaded
-from demandsim.graph.changes import published_at
+from demandsim.graph.changes import published_at, read_changes
 from demandsim.report.report import report_page
 from demandsim.report.runs import Sample
 from demandsim.statistics.table import rows
@@ -221,6 +221,35 @@ def test_the_workbook_has_a_row(changed, tmp_path):
 def test_explain_says_it(changed, model):
     assert str(model.explain("cards")).startswith("cards at the published points of 'guosen-2025-01'\n")
     assert str(changed.explain("cards")).startswith(f"cards at the points of 'guosen-2025-01'\n{LINE}\n")
+
+
+def payoff(draws, bought):
+    return 2e5 * draws.cards.clip(max=bought) - 1.5e5 * bought
+
+
+RESULTS = {
+    "evaluate": lambda draws: ds.decisions.evaluate(draws, [1e5, 1e6], payoff),
+    "value_of_information": lambda draws: ds.decisions.value_of_information(
+        draws, [1e5, 1e6], payoff, of=["utilization"]
+    ),
+}
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_decisions_say_it(result, model):
+    cheaper = model.assume(token_price=0.5)
+    line = "changed from guosen-2025-01: token_price 1.5 CNY/Mtoken -> 0.5 CNY/Mtoken"
+    assert str(ds.table(result(cheaper.simulate(draws=64, seed=1)))).splitlines()[-1] == line
+    assert "changed from" not in str(ds.table(result(model.simulate(draws=64, seed=1))))
+
+
+def test_a_bridge_says_what_was_changed_in_either_version(model, changed):
+    found = ds.sensitivity.bridge(model, changed, "cards")
+    assert str(ds.table(found)).endswith(LINE)
+    assert "changes" not in ds.sensitivity.bridge(model, model, "cards").attrs
+    busier = ds.sensitivity.bridge(model.fix(peak_ratio=2), changed, "cards")
+    told = [(change.name, change.after) for change in read_changes(busier.attrs)]
+    assert told == [("peak_ratio", "2"), ("utilization", "0.15")]
 
 
 def test_what_is_published_is_no_part_of_the_hash(model, tmp_path):

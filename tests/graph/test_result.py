@@ -98,6 +98,68 @@ def test_truths_and_whole_numbers_are_numbers():
     assert model_of(lambda x: 10**20, ONE).point().wrong.item() == 1e20
 
 
+HELD = np.array([10**12, 3])
+SMALL = np.array([100, 3], dtype=np.int8)
+BY_LABEL = xr.DataArray(np.array([1, 2, 3]) * 10**12, dims="year", coords={"year": YEARS})
+TOKENS = np.int64(10**12)
+TABLE = {"tokens": 2.0, "parts": [10**12, 10**12]}
+
+
+def squared(values):
+    return values * values
+
+
+def holding(held):
+    return lambda x: x * np.prod(np.asarray(held) * np.asarray(held)) / 1e12
+
+
+#: What wraps around in 64 bits, or in 8, and is a float again before anybody sees it.
+WRAPS = {
+    "a number": lambda x: TOKENS * 10**9 / 1e12 * x,
+    "of a closure": holding(np.int64(10**12)),
+    "a list of a closure": holding([10**12, 10**12]),
+    "an array": lambda x: x * (HELD * HELD).sum() / 1e12,
+    "a small array": lambda x: x * (SMALL * SMALL).sum() / 100,
+    "by label": lambda x: BY_LABEL * BY_LABEL / 1e12 * x,
+    "a function beside": lambda x: x * squared(HELD).sum() / 1e12,
+    "in a table": lambda x: x * TABLE["tokens"] * 1e-12 * np.prod(TABLE["parts"]),
+    "written": lambda x: x * np.prod([10**12, 10**12]) / 1e12,
+    "labels": lambda x: x * (x.year * 10**17) / 1e17,
+    "labels, by name": lambda x: x * (x["year"] ** 7) / 1e17,
+    "bare labels": lambda x: x * (x.year.values * 10**17).mean() / 1e17,
+    "draws": lambda x: x.astype(int) * 10**13 * 10**6 / 1e19,
+}
+
+
+@pytest.mark.parametrize("function", WRAPS.values(), ids=WRAPS)
+def test_whole_numbers_that_wrap_around_inside_are_an_error(function):
+    with pytest.raises(EquationError, match=r"'wrong' computes with whole numbers that overflow in silence.*1e12"):
+        model_of(function, BY_YEAR)
+
+
+#: Whole numbers that do no harm, and those that are places, counts or labels, for which no float would do.
+WHOLE = {
+    "amounts": (lambda x: x + HELD.sum() / 10**12 + 0 * TOKENS, 1 + 3e-12),
+    "labels": (lambda x: x + (x.year - 2025) // 1, [0, 1, 2]),
+    "places": (lambda x: x + HELD[SMALL[1:] - 2].sum(), 3),
+    "sizes": (lambda x: x + np.ones(20_000).sum() + 0 * BY_LABEL, 20_000),
+    "by label": (lambda x: x + x.year.isin([2026]) + (x.year == 2027) * 2, [0, 1, 2]),
+}
+
+
+@pytest.mark.parametrize(("function", "more"), WHOLE.values(), ids=WHOLE)
+def test_whole_numbers_that_do_not_overflow_are_taken(function, more):
+    model = model_of(function, BY_YEAR)
+    np.testing.assert_allclose(model.point().wrong - model.point().x, np.broadcast_to(more, 3), rtol=1e-6)
+
+
+def test_whole_numbers_come_to_an_equation_as_floats():
+    sure = model_of(lambda x: x * 10**12 * 10**12, np.int64(10**9))
+    assert sure.point().wrong.item() == pytest.approx(1e33)
+    table = model_of(lambda x: x * 10**6, xr.DataArray([10**18, 2], dims="year", coords={"year": YEARS[:2]}))
+    np.testing.assert_allclose(table.point().wrong, [1e24, 2e6])
+
+
 def test_values_go_by_their_labels_and_not_by_their_places():
     model = model_of(lambda x: x.isel(year=slice(None, None, -1)), BY_YEAR)
     draws = model.simulate(draws=16, chains=1, seed=1)

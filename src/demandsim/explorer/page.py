@@ -72,7 +72,7 @@ class Page:
         self.sliders: dict[str, Any] = {}
         self.reset = pn.widgets.Button(label=self._say("reset"), align="end", stylesheets=self._widget_css)
         self.head, self.status, self.tiles, self.lead, self.tornado = (self._pane() for _ in range(5))
-        self.details, self.fixed = self._pane(), self._pane()
+        self.changed, self.details, self.fixed = (self._pane() for _ in range(3))
         self.handles = pn.Column(sizing_mode="stretch_width")
         self.command, self.python = self._text("as_command"), self._text("as_python")
         self.head.object = panes.heading(explorer)
@@ -90,7 +90,8 @@ class Page:
             for text, key in ((self.command, "copy_command"), (self.python, "copy_python"))
         ]
         again = self._pane(panes.pane("again", self.explorer.words))
-        more = pn.Column(self.lead, self.tornado, self.details, again, *copies, css_classes=["more"], **wide)
+        shown = (self.changed, self.lead, self.tornado, self.details)
+        more = pn.Column(*shown, again, *copies, css_classes=["more"], **wide)
         body = pn.Column(tiles, sliders, more, stylesheets=[shipped("explorer/layout.css")], **wide)
         if self._document is not None:
             phrases = {key: self._say(key, low="{low}", high="{high}", name="{name}") for key in _ON_HANDLES}
@@ -209,6 +210,7 @@ class Page:
             try:
                 scene = self.explorer.scene(self.setting)
                 self.tiles.object = panes.tiles(scene, self._study(), words, self._prob)
+                self.changed.object = panes.pane("changed", words, list(map(str, self.explorer.changes(self.setting))))
                 self.lead.object = panes.lead(scene, self.about, words, self._prob)
                 self.details.object = panes.details(scene, self.about, words, self._prob)
                 self._good = self.setting

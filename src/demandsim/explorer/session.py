@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim.distributions.base import Distribution
 from demandsim.errors import DemandsimError, InvalidDrawsError
 from demandsim.explorer.sliders import Fixed, Handles, Slider, fixed_ones, sliders
+from demandsim.graph.changes import Change, Changes, said_of
 from demandsim.model import Model
 from demandsim.report.data import Moves, Scene
 from demandsim.report.runs import Results, random_of
@@ -92,6 +93,7 @@ class Explorer:
         self._built: tuple[Any, Model] | None = None
         self._points: dict[tuple[str, ...], xr.Dataset] = {}
         self._sliders: dict[tuple[str, ...], tuple[Slider, ...]] = {}
+        self._loaded: dict[tuple[str, ...], Changes] = {}
 
     def start(self) -> Setting:
         """Return the setting of the study: its first scenario, and its last year if it has years."""
@@ -181,6 +183,20 @@ class Explorer:
             changes = {key.partition("@")[0]: law for key, law in settled.changes.items()}
             self._built = (wanted, flat.assume(**changes) if changes else flat)
         return self._built[1]
+
+    def changes(self, setting: Setting) -> Changes:
+        """Return what differs from the study: what the model was loaded with, and the sliders that were moved."""
+        where = tuple(setting.scenario.values())
+        if where not in self._loaded:
+            loaded = self.model
+            self._loaded[where] = loaded.select(**setting.scenario).changes if loaded.changes else Changes()
+        told = {change.name: change for change in self._loaded[where]}
+        flat, built = self.flat(setting.scenario), self.built(setting)
+        for key in self.settled(setting).changes:
+            name = key.partition("@")[0]
+            before = told[key].before if key in told else said_of(flat.assumptions[name])
+            told[key] = Change(key, before, said_of(built.assumptions[name]))
+        return Changes(change for change in told.values() if change.before != change.after)
 
     def simulated(self, setting: Setting) -> xr.Dataset:
         """Simulate the headline results of a setting."""

@@ -142,9 +142,14 @@ def changes_line(study: str, changes: Iterable[Change], most: int = 3) -> str:
     return f"changed from {study or 'its study'}: {'; '.join(told[:most])}{more}" if told else ""
 
 
-def changes_attrs(model: Model) -> dict[str, str]:
-    """What was changed, as an attribute of draws and of what is made of the model; nothing if nothing was."""
-    return {"changes": json.dumps(model.changes)} if model.changes else {}
+def changes_attrs(*versions: Model) -> dict[str, str]:
+    """What was changed, as an attribute of draws and of what is made of a model; nothing if nothing was.
+
+    Of several versions of a model the last one tells what it has of a part, and what only earlier ones changed is told
+    too.
+    """
+    told = {change.name: change for model in versions for change in model.changes}
+    return {"changes": json.dumps(list(told.values()))} if told else {}
 
 
 def read_changes(attrs: Mapping[Any, Any]) -> Changes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import EquationError
 from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.integer_overflow import in_floats, mentions
 from demandsim.sampling.program import (
     Layout,
     LostLabelsError,
@@ -24,6 +27,8 @@ __all__ = ["already_tried", "tried"]
 #: Scores at which a new model's equations are tried, together and each alone: in no order, nor when rolled, so
 #: that sorting is noticed.
 _PROBES = np.array([0.5, 0.31, 0.77, 0.42])
+#: How far results may lie apart that only rounding tells from each other, of the largest; what wraps is farther.
+_ALIKE = 1e-5
 
 
 def already_tried(before: Program, trial: Program, graph: Graph) -> bool:
@@ -77,6 +82,7 @@ def tried(trial: Program, graph: Graph) -> tuple[tuple[Step, ...], dict[str, Var
             varying[name] = found
             steps.append(Step(made, elementwise=same))
             _check_draws_apart(steps[-1], base, layout, varying, result)
+            _check_whole_numbers(steps[-1], base, layout, varying, result)
             result.flags.writeable = False
             base[name] = result
     return tuple(steps), varying
@@ -153,6 +159,37 @@ def _check_draws_apart(
                 f"equation '{step.equation.name}' mixes draws: its value for one draw depends on the others; "
                 "name the dim to reduce, as in x.sum('year')"
             )
+
+
+def _check_whole_numbers(
+    step: Step, base: Mapping[str, Array], layout: Layout, varying: Mapping[str, Varying], result: Array
+) -> None:
+    """The equation must give the same with floats for the whole numbers that it holds or reads off labels."""
+    made = step.equation
+    coords = {dim: _in_floats(made, dim, labels) for dim, labels in layout.coords.items()}
+    twin = in_floats(made)
+    if twin is None and all(coords[dim] is labels for dim, labels in layout.coords.items()):
+        return
+    other = dataclasses.replace(layout, coords=coords)
+    try:
+        floats, _ = dataclasses.replace(step, equation=twin or made).run(base, other, varying)
+    except Exception:
+        # Whole numbers by which it looks something up, or counts steps, have no twin.
+        return
+    if not np.allclose(result, floats, rtol=_ALIKE, atol=_ALIKE * _typical(floats), equal_nan=True):
+        raise EquationError(
+            f"equation '{made.name}' computes with whole numbers that overflow in silence, as numpy's of 64 bits do "
+            "beyond 9.2e18 (those of 8 bits beyond 127): with floats it gives another result; write 1e12 for 10**12, "
+            "make arrays of floats (np.array([...], dtype=float)), and take np.floor(x) for x.astype(int), "
+            "1.0 * x.year for x.year",
+            made.name,
+        )
+
+
+def _in_floats(made: Equation, dim: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Labels that are whole numbers as floats, where an equation reads them."""
+    whole = np.asarray(labels).dtype.kind in "iu" and mentions(made.function, dim)
+    return tuple(map(float, labels)) if whole else labels
 
 
 def _typical(values: Array) -> float:

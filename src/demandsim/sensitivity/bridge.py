@@ -12,6 +12,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import check_known, check_whole
+from demandsim.graph.changes import changes_attrs
 from demandsim.sampling.qmc import UNIFORMS, Stream, entropy_of, recorded_seed
 from demandsim.sensitivity.inputs import check_chains, long_name, quantities
 from demandsim.sensitivity.interpolation import Interpolation, changes
@@ -126,6 +127,7 @@ def bridge(
         statistic=statistic,
         before_hash=before.hash,
         after_hash=after.hash,
+        **changes_attrs(before, after),
     )
     settings = {"seed": recorded_seed(entropy), "draws": draws, "chains": chains, "design": "sobol"}
     return out.assign_attrs(settings if random else {})

@@ -14,9 +14,10 @@ from demandsim.errors import DemandsimError, check_known, check_whole
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
 from demandsim.sensitivity.kernels import bins_of, delta, folds_of, pawn, rank_first_order, table_of
-from demandsim.sensitivity.tails import LONGEST, rounding, tail_shape, warn_of_draws
+from demandsim.sensitivity.tails import rounding, tail_shape, warn_of_draws
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.event import Event, event_of
+from demandsim.statistics.tails import HEAVY_FOR_SHARES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,7 +103,7 @@ def given_data(
     def one(data: Paired) -> Sequence[Mapping[str, tuple[float, ...]]]:
         if len(data.y) < 32 or np.ptp(data.y) <= rounding(data.y).max():
             return [dict.fromkeys(_LONG_NAMES, (math.nan, math.nan, math.nan)) for _ in data.x]
-        if (shape := tail_shape(data.y)) > LONGEST:
+        if (shape := tail_shape(data.y)) > HEAVY_FOR_SHARES:
             heavy[data.quantity] = max(shape, heavy.get(data.quantity, shape))
         rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(7,))))
         # Equal values of an assumption, as of a discrete one, come in random order.

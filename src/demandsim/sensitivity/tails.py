@@ -10,13 +10,12 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import HeavyTailWarning, warn
-from demandsim.inference.importance import arviz_kernels
+from demandsim.statistics.tails import HEAVY_FOR_SHARES, heavier_tail, tail_size
 
-__all__ = ["LONGEST", "Tail", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
+__all__ = ["Tail", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
 
-#: Largest shape of the tails with which a variance can be told: that of the squares is twice as large, and a mean
-#: of what has a shape above 0.7 cannot be trusted (Vehtari et al., JMLR 25, 2024).
-LONGEST = 0.35
+#: Values below which nothing is said of tails.
+_FEWEST = 100
 #: Widest interval of an index that heavy tails are not worth a warning for, and that is called known at all.
 _NARROW, _WIDE = 0.05, 1.0
 
@@ -32,21 +31,11 @@ def tail_shape(values: Array) -> float:
     >>> tail_shape(normal) < 0.1, tail_shape(np.exp(3 * normal)) > 0.7
     (True, True)
     """
-    finite = values[np.isfinite(values)]
-    if finite.size < 100 or np.ptp(finite) <= rounding(finite).max():
+    finite = np.sort(values[np.isfinite(values)])
+    if finite.size < _FEWEST or np.ptp(finite) <= rounding(finite).max():
         return 0.0
-    with np.errstate(all="ignore"):
-        centred = (finite - np.median(finite)) / np.ptp(finite)
-    return max(_one_tail(centred, side) for side in ("left", "right"))
-
-
-def _one_tail(values: Array, side: str) -> float:
-    try:
-        with np.errstate(all="ignore"):
-            found = float(arviz_kernels().pareto_khat(values[None], r_eff=1.0, tail=side))
-    except ValueError:
-        # Of a tail that is all one value, as that of an event is, there is nothing to fit.
-        return 0.0
+    count = tail_size(finite.size)
+    found = heavier_tail(finite[: count + 1], finite[-count - 1 :])
     return max(found, 0.0) if math.isfinite(found) else 0.0
 
 
@@ -88,7 +77,7 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
         # By chance an interval of what is 0 lies below 0, but not far below.
         apart = np.maximum(low - 1, -high)[known] > 3 * (high - low)[known]
         impossible = bool(np.any(apart))
-        if tail.shape > LONGEST and (widest > _NARROW or impossible):
+        if tail.shape > HEAVY_FOR_SHARES and (widest > _NARROW or impossible):
             heavy[label] = max(tail, heavy.get(label, tail), key=lambda one: one.shape)
         elif widest > _WIDE or impossible:
             vague[label] = max(widest, vague.get(label, 0.0))
@@ -97,8 +86,8 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
         way_out = "explain the logarithm with log=True, or whether" if logarithm else "explain whether"
         text = (
             f"{function}: the variance of {_quoted(heavy)} hangs on a few extreme draws (Pareto k-hat of its heavy "
-            f"tails is {max(tail.shape for tail in heavy.values()):.2f}, above {LONGEST}); shares of it and their "
-            f"intervals cannot be trusted. Instead {way_out} a threshold is passed with event=, or use "
+            f"tails is {max(tail.shape for tail in heavy.values()):.2f}, above {HEAVY_FOR_SHARES}); shares of it and "
+            f"their intervals cannot be trusted. Instead {way_out} a threshold is passed with event=, or use "
             "sensitivity.given_data, whose delta and PAWN need no variance"
         )
         warn(text, HeavyTailWarning)
@@ -120,8 +109,8 @@ def warn_of_draws(heavy: Mapping[str, float]) -> None:
     if heavy:
         text = (
             f"given_data: the variance of {_quoted(heavy)} hangs on a few extreme draws (Pareto k-hat of its heavy "
-            f"tails is {max(heavy.values()):.2f}, above {LONGEST}); first_order, a share of it, and its interval "
-            "cannot be trusted. delta and pawn need no variance; or pass draws of the logarithm, as "
+            f"tails is {max(heavy.values()):.2f}, above {HEAVY_FOR_SHARES}); first_order, a share of it, and its "
+            "interval cannot be trusted. delta and pawn need no variance; or pass draws of the logarithm, as "
             "draws.assign(log_y=np.log(draws.y))"
         )
         warn(text, HeavyTailWarning)

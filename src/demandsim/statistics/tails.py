@@ -19,11 +19,22 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.statistics.sketch import Moments
 
-__all__ = ["HEAVY_FOR_MEAN", "HEAVY_FOR_SD", "pareto_index", "tail_index", "tail_size"]
+__all__ = [
+    "HEAVY_FOR_MEAN",
+    "HEAVY_FOR_SD",
+    "HEAVY_FOR_SHARES",
+    "heavier_tail",
+    "pareto_index",
+    "tail_index",
+    "tail_size",
+]
 
 #: Index above which the error of a mean, of a standard deviation (a variance), may be far too small. In theory 1/2 and
 #: 1/4; nominal 90% intervals of an sd cover 70 to 90% at 1/4 with as many draws as are usual, 35 to 65% from 0.35 on.
 HEAVY_FOR_MEAN, HEAVY_FOR_SD = 0.5, 0.3
+#: Index above which shares of a variance may be wrong: of the fit itself and not less its error, since their intervals
+#: must be wide too before a word is said.
+HEAVY_FOR_SHARES = 0.35
 #: Draws below which nothing is said of tails.
 _FEWEST = 1000
 #: Factors of a product of which one logarithm is taken, a power of two.
@@ -62,10 +73,35 @@ def tail_index(chains: Sequence[_Ends]) -> float:
         np.concatenate(ends, dtype=np.float64)
         for ends in zip(*(chain.ends(count + 1) for chain in chains), strict=True)
     )
+    index = heavier_tail(np.sort(low)[: count + 1], np.sort(high)[-count - 1 :])
+    # Less the standard error of the fit: what few draws suggest is not yet said.
+    return index - (1 + abs(index)) / math.sqrt(count)
+
+
+def heavier_tail(low: Array, high: Array) -> float:
+    """Pareto index of the heavier of two tails.
+
+    Parameters
+    ----------
+    low, high : array of shape (n + 1,)
+        Lowest and highest values, in increasing order; the innermost of each is the threshold.
+
+    Returns
+    -------
+    float
+        NaN where too many values are equal.
+
+    Examples
+    --------
+    >>> u = (np.arange(10_000) + 0.5) / 10_000
+    >>> values = (1 - u) ** -0.5
+    >>> round(heavier_tail(values[:301], values[-301:]), 2)
+    0.5
+    """
+    count = low.size - 1
     # The largest value first divided, so that a distance is always a double.
     scale = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0
-    lowest = -np.sort(low / scale)[: count + 1][::-1]
-    highest = np.sort(high / scale)[-count - 1 :]
+    lowest, highest = -low[::-1] / scale, high / scale
     found = []
     for tail in (lowest, highest):
         index = pareto_index(tail[1:] - tail[0])
@@ -73,8 +109,7 @@ def tail_index(chains: Sequence[_Ends]) -> float:
             # Or what is rarely above its least value only looks heavy: then its farthest draws do not.
             far = tail[-(count // 4) - 1 :]
             index = min(index, pareto_index(far[1:] - far[0]))
-        # Less the standard error of the fit: what few draws suggest is not yet said.
-        found.append(index - (1 + abs(index)) / math.sqrt(count))
+        found.append(index)
     told = [index for index in found if math.isfinite(index)]
     return max(told) if told else math.nan
 
