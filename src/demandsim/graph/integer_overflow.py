@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +21,8 @@ __all__ = ["in_floats", "mentions"]
 
 #: From here on a whole number that is written in an equation is taken for an amount: not for an axis, a place, a size.
 _AMOUNT = 10_000
+#: Beyond it a whole number of Python has no float.
+_LARGEST = sys.float_info.max
 
 
 def in_floats(made: Equation) -> Equation | None:
@@ -101,7 +104,7 @@ def _written(value: Any) -> Any:
     if isinstance(value, tuple):
         found = tuple(_written(one) for one in value)
         return value if all(new is old for new, old in zip(found, value, strict=True)) else found
-    if type(value) is int and _AMOUNT <= abs(value) < 1e300:
+    if type(value) is int and _AMOUNT <= abs(value) <= _LARGEST:
         return float(value)
     return value
 
