@@ -12,6 +12,7 @@ import demandsim as ds
 from demandsim.errors import UnknownNameError, WorkbookError, WorkbookWarning
 from demandsim.workbook.calc.book import book_of
 from demandsim.workbook.calc.program import traced
+from demandsim.workbook.xlsx import with_computed_values
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "workbooks"
 SHEETS = {
@@ -114,6 +115,44 @@ def test_without_saved_values_there_is_nothing_to_check_against(tmp_path):
     book.save(tmp_path / "plain.xlsx")
     with pytest.warns(WorkbookWarning, match="nothing to check against"):
         ds.read_workbook(tmp_path / "plain.xlsx", outputs=["Sheet!B2"], assume={"Sheet!B1": "normal(800, 1300)"})
+
+
+@pytest.fixture
+def google(tmp_path):
+    """A workbook as Google Sheets exports it: functions that Excel lacks stand in a text, errors are saved as texts."""
+    book = openpyxl.Workbook()
+    wrapped = '=IFERROR(__xludf.DUMMYFUNCTION({}),{})'
+    for row in (
+        ["Cards", 1000, 1],
+        ["Older cards", 400, 3],
+        ["Mean", wrapped.format('"average.weighted(B1:B2,C1:C2)"', 550)],
+        ["Part", wrapped.format('"IF(B1>0,""yes"",B2)&"&""" or no"""', '"yes or no"')],
+        ["Wrong", "=1/0"],
+        ["Fetched", wrapped.format('"IMPORTRANGE(""other"",""A1"")*B2"', 8)],
+        ["Rest", wrapped.format('"""COMPUTED_VALUE"""', 9)],
+        ["Total", "=B3*2"],
+    ):
+        book.active.append(row)
+    path = tmp_path / "google.xlsx"
+    book.save(path)
+    values = {"B3": 550, "B4": "yes or no", "B5": "#DIV/0!", "B6": 8, "B7": 9, "B8": 1100}
+    with_computed_values(path, {"Sheet": values})
+    return path
+
+
+def test_functions_that_only_google_sheets_has_are_computed_rather_than_taken_as_saved(google):
+    book = book_of(google)
+    program = traced(book, list(book.formulas), [])
+    assert (program.checked, program.differences) == (4, [])
+    model = ds.read_workbook(google, outputs=["Sheet!B8"], assume={"Sheet!B2": "normal(300, 500)"})
+    # A tenth more older cards is 40 more, three of four of them in the mean, twice.
+    (cards,) = model.assumptions
+    assert float(model.point(**{cards: 440.0}).total) == pytest.approx(2 * (1000 + 3 * 440) / 4)
+
+
+def test_what_another_file_holds_is_refused_where_an_assumption_meets_it(google):
+    with pytest.raises(WorkbookError, match=r"Sheet!B6: the function IMPORTRANGE is not known"):
+        ds.read_workbook(google, outputs=["Sheet!B6"], assume={"Sheet!B2": "normal(300, 500)"})
 
 
 # Those of others

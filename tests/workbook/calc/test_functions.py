@@ -368,6 +368,22 @@ ROWS = [
     ("=COUNTA(C1:C9)", 5.0),
     ("=SUMPRODUCT(TRANSPOSE(A1:A3),TRANSPOSE(B1:B3))", 0.0),
     ("=IF(A1>2,IF(B1>20,1,2),3)", 2.0),
+    ("=SUM(FILTER(B1:B5,A1:A5>2))", 100.0),
+    ('=COUNTA(FILTER(C1:C5,C1:C5="north"))', 3.0),
+    ('=SUM(FILTER(B1:B5,C1:C5="north",F1:F5>1))', 80.0),
+    ("=SUM(FILTER(A1:B2,A1:B1>5))", 30.0),
+    ("=SUM(FILTER(B1:B5,F1:F5>9,7))", 7.0),
+    ("=FILTER(B1:B5,F1:F5>9)", "#CALC!"),
+    ("=FILTER(B1:B5,F1:F3>1)", "#VALUE!"),
+    ("=AVERAGE.WEIGHTED(B1:B3,F1:F3)", 70 / 3),
+    ("=AVERAGE.WEIGHTED(B1,1,B2,3,F1:F2,H1:H2)", 70.6 / 4.35),
+    ("=AVERAGE.WEIGHTED(B1:B2,D1:D2)", "#NUM!"),
+    ("=AVERAGE.WEIGHTED(B1,B9*1)", "#DIV/0!"),
+    ("=AVERAGE.WEIGHTED(B1:B2,F1:F3)", "#VALUE!"),
+    ("=SUMPRODUCT({B1,B3},{F2,F4})/SUM({F2,F4})", 140 / 6),
+    ("=SUM({A1,B1;F1:F2,D1:D2})", -684.0),
+    ('=SUMPRODUCT(SWITCH(C1:C4,"north",B1:B4,"south",1,F1:F4))', 45.0),
+    ("=SUM(INDEX(CHOOSE({1,2},F1:F3,B1:B3),2,0))", 22.0),
 ]
 
 
@@ -425,7 +441,9 @@ def test_every_draw_has_the_value_that_it_has_alone(formula):
 OTHERWISE = (
     '=1/3&""', "=0.1+0.2=0.3", "=0.5-0.4-0.1", "=SUM(A1:B2 B1:C5)", "=SUM((A1,B1),5)", "=CEILING(-2.1,-0.5)",
     "=FLOOR(-2.9,-0.5)", "=LOOKUP(2,1/(A1:A5>0),B1:B5)", "=SUMPRODUCT(MMULT(A1:B2,A1:B2))", "=SUM(A1:A3*2)",
-    '=VALUE("1,200.5")', "=DATE(2024,2,29)", "=DATE(2023,14,1)", "=DATE(2024,1,0)", "=DATE(1900,3,1)", "=TIME(6,30,0)",
+    "=SUM({A1,B1;F1:F2,D1:D2})", "=SUMPRODUCT({B1,B3},{F2,F4})/SUM({F2,F4})",
+    "=AVERAGE.WEIGHTED(B1:B3,F1:F3)", "=AVERAGE.WEIGHTED(B1,1,B2,3,F1:F2,H1:H2)",
+    '=SUM(FILTER(B1:B5,C1:C5="north",F1:F5>1))', '=VALUE("1,200.5")', "=DATE(2024,2,29)", "=DATE(2023,14,1)", "=DATE(2024,1,0)", "=DATE(1900,3,1)", "=TIME(6,30,0)",
 )  # fmt: skip
 
 

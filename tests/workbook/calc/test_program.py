@@ -109,6 +109,31 @@ def test_cells_are_compared_with_what_the_file_says():
     assert (wrong.key, wrong.ours, wrong.theirs, program.checked) == (key_of("C1"), 7.0, 8.0, 2)
 
 
+def test_what_is_computed_from_a_search_is_judged_from_the_value_that_the_file_found():
+    cells = {"A1": -1000, "A2": 1300, "B1": 45000, "B2": 45730, "C1": "=XIRR(A1:A2,B1:B2)", "D1": "=C1", "E1": "=D1-0.14"}
+    exact = value_of(cells, "C1")
+    book, found = book_with(cells), exact * (1 + 6e-9)
+    book.cached |= {key_of("C1"): found, key_of("D1"): found, key_of("E1"): found - 0.14}
+    assert traced(book, [key_of("E1")], [key_of("A2")]).differences == []
+    book.cached[key_of("E1")] = exact - 0.14
+    assert [one.key for one in traced(book, [key_of("E1")], [key_of("A2")]).differences] == [key_of("E1")]
+    book.cached |= {key_of("C1"): exact * (1 + 1e-7), key_of("D1"): exact, key_of("E1"): exact - 0.14}
+    assert traced(book, [key_of("E1")], [key_of("A2")]).differences[0].key == key_of("C1")
+
+
+def test_a_filter_by_what_is_uncertain_is_refused():
+    cells = {"A1": 1, "A2": 2, "B1": 10, "B2": 20, "C1": "=SUM(FILTER(B1:B2,A1:A2>1))"}
+    assert draws_of(cells, "C1", {"B2": np.array([20.0, 30.0])}).tolist() == [20.0, 30.0]
+    with pytest.raises(UnsupportedError, match=r"S!C1: FILTER with an uncertain condition is not read"):
+        draws_of(cells, "C1", {"A2": np.array([1.0, 2.0])})
+
+
+@pytest.mark.parametrize("formula", ["=SUM({A1,A1:A2})", "=SUM({A1:B1;A1})"])
+def test_ranges_that_make_no_rectangle_in_braces_are_refused(formula):
+    with pytest.raises(UnsupportedError, match=r"S!C1: ranges of different (heights|widths) stand"):
+        draws_of({"A1": 1, "A2": 2, "B1": 3, "C1": formula}, "C1", {"A1": np.array([1.0, 2.0])})
+
+
 def test_text_in_a_single_cell_is_left_out_and_text_given_directly_is_converted():
     cells = {"A1": "5", "B1": "=SUM(A1,1)", "B2": '=SUM("5",1)', "B3": "=A1+1", "B4": "=MAX(A1,2)", "B5": "=SUM(A9)"}
     assert [value_of(cells, f"B{row}") for row in range(1, 6)] == [1.0, 6.0, 6.0, 2.0, 0.0]
@@ -153,6 +178,7 @@ def test_array_formulas_spill():
         "=(1",
         "=SUM(",
         "={1,2;3}",
+        "={}",
         "=" + "1+" * 5000 + "1",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ __all__ = ["Book", "Formula", "Key", "Loops", "Sheet", "Table", "address", "book
 Key = tuple[str, int, int]
 
 _MOST_CELLS = 2_000_000
+_TEXT = r'"(?:[^"]|"")*"'
+#: How Google Sheets exports a formula that Excel does not know: as a text, long ones in parts, with the value it had.
+_OF_GOOGLE = re.compile(
+    rf"=\s*IFERROR\(\s*__xludf\.DUMMYFUNCTION\(({_TEXT}(?:\s*&\s*{_TEXT})*)\)\s*,.*\)\s*", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +217,7 @@ def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
         place = key, row, column
         if cell.data_type == "f":
             found = cached.get((row, column))
-            book.cached[place] = None if found is None else _value(found.value, found.data_type)
+            book.cached[place] = None if found is None else _saved(found.value, found.data_type)
             if isinstance(value, ArrayFormula):
                 book.formulas[place] = Formula(value.text or "=", array=True)
                 arrays.append((place, value.ref, ""))
@@ -219,7 +225,7 @@ def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
                 book.formulas[place] = Formula("=TABLE()", frozen="data table")
                 arrays.append((place, value.ref, "data table"))
             else:
-                book.formulas[place] = Formula(str(value))
+                book.formulas[place] = _formula(str(value))
         else:
             book.constants[place] = _value(value, cell.data_type)
         # Formats tell what a number is.
@@ -246,6 +252,23 @@ def _within(place: Key, ref: str) -> Iterator[tuple[Key, int, int]]:
     for row in range(top, bottom + 1):
         for column in range(left, right + 1):
             yield (place[0], row, column), row - top, column - left
+
+
+def _formula(said: str) -> Formula:
+    """A formula as it was before it was exported: what it depends on stands in it, and not in the text around it."""
+    found = _OF_GOOGLE.fullmatch(said)
+    if found is None:
+        return Formula(said)
+    inner = "".join(part[1:-1] for part in re.findall(_TEXT, found[1])).replace('""', '"')
+    if inner == '"COMPUTED_VALUE"':
+        return Formula(said, frozen="shows a part of what another formula of Google Sheets gives")
+    return Formula("=" + inner, array=True)
+
+
+def _saved(value: Any, kind: str) -> Any:
+    """What a formula came to; Google Sheets saves errors as texts."""
+    found = _value(value, kind)
+    return ERRORS.get(found, found) if isinstance(found, str) else found
 
 
 def _value(value: Any, kind: str) -> Any:

@@ -15,6 +15,7 @@ from demandsim.workbook.calc.draws import broadcast, guarded, is_drawn
 from demandsim.workbook.calc.functions import FUNCTIONS, Function
 from demandsim.workbook.calc.grammar import (
     ArrayLiteral,
+    Braces,
     Call,
     Intersection,
     Literal,
@@ -234,6 +235,8 @@ class _Compiler:
         if isinstance(node, ArrayLiteral):
             rows = [list(row) for row in node.rows]
             return lambda state: Grid(rows)
+        if isinstance(node, Braces):
+            return self.braces(node)
         if isinstance(node, Operand):
             return self.operand(node, array)
         if isinstance(node, Operation):
@@ -376,6 +379,17 @@ class _Compiler:
                 value = code(state)
                 values += value.flat() if type(value) is Grid else [value]
             return Grid([[value] for value in values])
+
+        return run
+
+    def braces(self, node: Braces) -> Code:
+        rows = [[self.node(part, True) for part in row] for row in node.rows]
+
+        def run(state: State) -> Any:
+            lines = [line for row in rows for line in _side_by_side([code(state) for code in row])]
+            if len({len(line) for line in lines}) > 1:
+                raise UnsupportedError("ranges of different widths stand one under the other in braces")
+            return Grid(lines)
 
         return run
 
@@ -703,6 +717,14 @@ class _Compiler:
     def is_subtotal(self, key: Key) -> bool:
         made = self.book.formulas.get(key)
         return made is not None and "SUBTOTAL(" in made.text.upper()
+
+
+def _side_by_side(values: Sequence[Any]) -> list[list[Any]]:
+    """Rows of values and ranges that stand beside each other in braces."""
+    blocks = [value.rows if type(value) is Grid else [[value]] for value in values]
+    if len({len(block) for block in blocks}) > 1:
+        raise UnsupportedError("ranges of different heights stand side by side in braces")
+    return [[value for block in blocks for value in block[place]] for place in range(len(blocks[0]))]
 
 
 def _raising(code: str) -> Callable[[State], Area | None]:

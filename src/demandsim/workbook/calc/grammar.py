@@ -16,6 +16,7 @@ from demandsim.workbook.calc.values import ERRORS, UnsupportedError
 
 __all__ = [
     "ArrayLiteral",
+    "Braces",
     "Call",
     "Intersection",
     "Literal",
@@ -70,6 +71,18 @@ class ArrayLiteral(Node):
     """Constants in braces."""
 
     rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Braces(Node):
+    """Values and ranges in braces, side by side and one under the other, as Google Sheets allows."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """All of them."""
+        return tuple(node for row in self.rows for node in row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,27 +372,32 @@ class _Reader:
         return Span(Operand(before), made) if colon and before else made
 
     def _array(self) -> Node:
-        rows: list[list[Any]] = [[]]
+        rows: list[list[Node]] = [[]]
         while (token := self.take()).kind != "ARRAY":
             if token.kind == "SEP":
                 if token.value == ";":
                     rows.append([])
-            elif token.kind == "OPERATOR-PREFIX":
-                value = _literal(self.take())
-                if not isinstance(value, Literal) or not isinstance(value.value, float):
-                    raise self.fail("a number in braces")
-                rows[-1].append(-value.value if token.value == "-" else value.value)
-            elif token.kind == "OPERAND":
-                value = _literal(token)
-                if not isinstance(value, Literal):
-                    raise self.fail("a constant in braces")
-                rows[-1].append(value.value)
             elif token.kind != "ARRAYROW":
-                raise self.fail("a constant in braces")
-        kept = [tuple(row) for row in rows if row]
-        if not kept or len({len(row) for row in kept}) > 1:
+                self.place -= 1
+                rows[-1].append(self.expression(0))
+        kept = [row for row in rows if row]
+        if not kept:
+            raise self.fail("a value in braces")
+        constants = [tuple(_constant(node) for node in row) for row in kept]
+        if any(value is None for row in constants for value in row):
+            return Braces(tuple(map(tuple, kept)))
+        if len({len(row) for row in kept}) > 1:
             raise UnsupportedError("the rows of an array in braces have different lengths")
-        return ArrayLiteral(tuple(kept))
+        return ArrayLiteral(tuple(constants))
+
+
+def _constant(node: Node) -> Any:
+    """Value of a part that is a constant, perhaps with its sign; None if it is not."""
+    if isinstance(node, Literal):
+        return node.value
+    if isinstance(node, Sign) and isinstance(node.node, Literal) and isinstance(node.node.value, float):
+        return -node.node.value if node.sign == "-" else node.node.value
+    return None
 
 
 def _function_name(said: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -524,6 +525,7 @@ def _settle(program: Program) -> None:
 
 def _compare(program: Program, tracer: _Tracer) -> None:
     book = program.book
+    near: set[Key] = set()
     for key in program.order:
         if key not in program.code:
             continue
@@ -533,8 +535,23 @@ def _compare(program: Program, tracer: _Tracer) -> None:
         program.checked += 1
         ours = program.base.get(key)
         slack = book.loops.delta if tracer.looped and key in _after(tracer, program) else 0.0
+        if _is_searched(program, key) or (near and any(cell in near for cell in program._precedents(key))):
+            # What XIRR finds is near the file's value, and what is computed from it is judged from that value.
+            near.add(key)
+            ours = ours if _is_searched(program, key) else _from_saved(program, key, near)
         if not _agree(ours, theirs, program, key, slack):
             program.differences.append(Difference(key, book.formulas[key].text, ours, theirs))
+
+
+def _is_searched(program: Program, key: Key) -> bool:
+    """Whether a value is found by a search that stops near it, rather than by a formula."""
+    return "XIRR" in program.book.formulas[key].text.upper()
+
+
+def _from_saved(program: Program, key: Key, near: set[Key]) -> Any:
+    """What a cell comes to if some that it takes have the values that the file says."""
+    saved = {cell: program.book.cached.get(cell) for cell in program._precedents(key) if cell in near}
+    return program._computed(key, State(ChainMap(saved, program.base)))
 
 
 def _after(tracer: _Tracer, program: Program) -> set[Key]:
@@ -550,7 +567,7 @@ def _after(tracer: _Tracer, program: Program) -> set[Key]:
 
 def _agree(ours: Any, theirs: Any, program: Program, key: Key, slack: float) -> bool:
     if type(ours) is float and type(theirs) is float:
-        loose = 1e-8 if "XIRR" in program.book.formulas[key].text.upper() else 1e-9
+        loose = 1e-8 if _is_searched(program, key) else 1e-9
         if abs(ours - theirs) <= max(loose * max(abs(ours), abs(theirs)), slack):
             return True
         # A difference of large numbers is as exact as they are.

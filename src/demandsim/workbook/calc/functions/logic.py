@@ -67,6 +67,8 @@ def _ifs(*args: Any) -> Any:
 
 @function("SWITCH", takes="v", more="vr", structural=True, least=3)
 def _switch(value: Any, *args: Any) -> Any:
+    if type(value) is Grid:
+        return broadcast(_switch, (value, *args))
     pairs = list(zip(args[::2], args[1::2], strict=False))
     result: Any = args[-1] if len(args) % 2 else CellError(NA.code)
     for case, then in reversed(pairs):

@@ -214,7 +214,7 @@ def _part(grid: Grid, row: int, column: int) -> Any:
 @function("CHOOSE", takes="n", more="r", structural=True, least=2)
 def _choose(place: Any, *values: Any) -> Any:
     if type(place) is Grid:
-        raise UnsupportedError("CHOOSE by several numbers is not read")
+        return broadcast(_choose, (place, *values))
     if isinstance(place, CellError):
         raise place
     if not is_drawn(place):
@@ -363,3 +363,38 @@ def _rows(cells: Any) -> float:
 @function("COLUMNS", takes="r", structural=True)
 def _columns(cells: Any) -> float:
     return float(cells.shape[1]) if type(cells) is Grid else 1.0
+
+
+def _kept(condition: Any) -> list[bool]:
+    """Which rows or columns a condition keeps."""
+    if is_drawn(condition) or (type(condition) is Grid and condition.drawn):
+        raise UnsupportedError("FILTER with an uncertain condition is not read")
+    found = _flat(condition)
+    for value in found:
+        if type(value) is CellError:
+            raise value
+    return [truth(value) for value in found]
+
+
+@function("FILTER", takes="aa", more="a", structural=True)
+def _filter(cells: Any, condition: Any, *others: Any) -> Any:
+    grid = cells if type(cells) is Grid else Grid([[cells]])
+    kept, missing = _kept(condition), CellError("#CALC!")
+    across = type(condition) is Grid and condition.shape[0] == 1 and grid.shape[1] == condition.shape[1] > 1
+    # Blank cells beyond the used ones are left out of both.
+    if len(kept) not in ((grid.shape[1], len(grid.rows[0])) if across else (grid.shape[0], len(grid.rows))):
+        raise CellError(VALUE.code)
+    for other in others:
+        if type(other) is not Grid:
+            # The third argument of Excel stands where nothing is left.
+            missing = other
+        elif other.shape == condition.shape and all(type(value) is bool for value in other.flat()):
+            # Google Sheets takes further conditions there.
+            kept = [one and two for one, two in zip(kept, _kept(other), strict=True)]
+        else:
+            raise UnsupportedError("FILTER with a range for what stands where nothing is left is not read")
+    if not any(kept):
+        return missing
+    if across:
+        return Grid([[grid.cell(row, place) for place, keep in enumerate(kept) if keep] for row in range(grid.shape[0])])
+    return Grid([[grid.cell(row, place) for place in range(grid.shape[1])] for row, keep in enumerate(kept) if keep])

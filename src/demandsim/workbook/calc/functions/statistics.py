@@ -11,7 +11,7 @@ import numpy as np
 from demandsim.workbook.calc.draws import Declined, is_drawn
 from demandsim.workbook.calc.functions.numbers import numbers, paired, stacked
 from demandsim.workbook.calc.functions.row import function
-from demandsim.workbook.calc.values import DIV0, NA, NUM, CellError, Grid, UnsupportedError, plain
+from demandsim.workbook.calc.values import DIV0, NA, NUM, VALUE, CellError, Grid, UnsupportedError, plain
 
 __all__: list[str] = []
 
@@ -56,6 +56,48 @@ def _average_draws(*args: Any) -> Any:
 def _average(*args: Any) -> float:
     found = numbers(args)
     return sum(found) / len(found)
+
+
+def _weighted(args: tuple[Any, ...]) -> list[tuple[Any, Any]]:
+    """Values with their weights, place by place of ranges that take turns."""
+    if len(args) % 2:
+        raise CellError(NA.code)
+    pairs: list[tuple[Any, Any]] = []
+    for one, other in zip(args[::2], args[1::2], strict=True):
+        values, weights = (part.flat() if type(part) is Grid else [part] for part in (one, other))
+        if len(values) != len(weights):
+            raise CellError(VALUE.code)
+        pairs += zip(values, weights, strict=True)
+    for value in (value for pair in pairs for value in pair):
+        if type(value) is CellError:
+            raise value
+        if not (type(value) is float or is_drawn(value)):
+            raise UnsupportedError("AVERAGE.WEIGHTED is not read where a value or a weight is blank or no number")
+    return pairs
+
+
+def _weighted_draws(*args: Any) -> Any:
+    total = weight = 0.0
+    for value, share in _weighted(args):
+        if any(type(part) is np.ndarray and part.dtype == bool for part in (value, share)):
+            raise Declined
+        if np.any(share < 0):
+            raise Declined
+        total, weight = total + value * share, weight + share
+    if np.any(weight == 0):
+        raise Declined
+    return total / weight
+
+
+@function("AVERAGE.WEIGHTED", takes="rr", more="rr", vector=_weighted_draws)
+def _average_weighted(*args: Any) -> float:
+    pairs = _weighted(args)
+    if any(share < 0 for _, share in pairs):
+        raise CellError(NUM.code)
+    weight = sum(share for _, share in pairs)
+    if weight == 0:
+        raise CellError(DIV0.code)
+    return float(sum(value * share for value, share in pairs) / weight)
 
 
 def _extreme(name: str, scalar: Callable[..., float], vector: Callable[[Any, Any], Any]) -> None:
