@@ -110,7 +110,15 @@ def test_cells_are_compared_with_what_the_file_says():
 
 
 def test_what_is_computed_from_a_search_is_judged_from_the_value_that_the_file_found():
-    cells = {"A1": -1000, "A2": 1300, "B1": 45000, "B2": 45730, "C1": "=XIRR(A1:A2,B1:B2)", "D1": "=C1", "E1": "=D1-0.14"}
+    cells = {
+        "A1": -1000,
+        "A2": 1300,
+        "B1": 45000,
+        "B2": 45730,
+        "C1": "=XIRR(A1:A2,B1:B2)",
+        "D1": "=C1",
+        "E1": "=D1-0.14",
+    }
     exact = value_of(cells, "C1")
     book, found = book_with(cells), exact * (1 + 6e-9)
     book.cached |= {key_of("C1"): found, key_of("D1"): found, key_of("E1"): found - 0.14}

@@ -34,6 +34,9 @@ def guarded(scalar: Callable[..., Any], args: Sequence[Any]) -> Any:
         found = scalar(*args)
     except CellError as error:
         return CellError(error.code)
+    except UnsupportedError:
+        # Refused, whatever else it is an error of.
+        raise
     except ZeroDivisionError:
         return DIV0
     except (OverflowError, ValueError):

@@ -202,10 +202,13 @@ class _Compiler:
         self.parameters: list[Area] = []
         self.root: Node | None = None
         self.depth = 0
+        #: Whether arrays stand in braces: what is computed from them is an array, in a plain formula too.
+        self.spreads = False
 
     def whole(self, node: Node, array: bool) -> Code:
         """The formula: its last sum is 0 where its terms are the same to 15 digits, and blank is 0."""
         self.root = node
+        self.spreads = any(isinstance(part, (ArrayLiteral, Braces)) for part in walked(node))
         if array:
             code = self.node(node, True, last=True)
             spilled = ("spill", self.home)
@@ -220,6 +223,8 @@ class _Compiler:
 
         def run(state: State) -> Any:
             value = single(state)
+            if type(value) is Grid:
+                value = _spilled(value, 0, 0)
             return 0.0 if value is None else value
 
         return run
@@ -245,9 +250,8 @@ class _Compiler:
             return self.sign(node, array)
         if isinstance(node, Percent):
             inner = self.value(node.node, array)
-            return (
-                (lambda state: broadcast(percent, (inner(state),))) if array else (lambda state: percent(inner(state)))
-            )
+            many = array or self.spreads
+            return (lambda state: broadcast(percent, (inner(state),))) if many else lambda state: percent(inner(state))
         if isinstance(node, (Intersection, Span)):
             place = self.place(node)
             return lambda state: self.guarded(state, place)
@@ -266,10 +270,12 @@ class _Compiler:
         if isinstance(node, (Literal, Missing, Operation, Sign, Percent)):
             return code
         row, column = self.home[1:]
+        spreads = self.spreads
 
         def run(state: State) -> Any:
             value = code(state)
-            return _beside(value, row, column) if type(value) is Grid else value
+            ranged = type(value) is Grid and not (spreads and value.at is None)
+            return _beside(value, row, column) if ranged else value
 
         return run
 
@@ -293,7 +299,7 @@ class _Compiler:
             end = last and place == len(node.rest)
             call = snapped(sign) if end and sign in "+-" else OPERATORS[sign]
             steps.append((call, self.value(operand, array)))
-        if array:
+        if array or self.spreads:
 
             def run_array(state: State) -> Any:
                 value = first(state)
@@ -323,7 +329,8 @@ class _Compiler:
         if node.sign != "-":
             raise UnsupportedError(f"the sign '{node.sign}' is not read")
         inner = self.value(node.node, array)
-        return (lambda state: broadcast(minus, (inner(state),))) if array else (lambda state: minus(inner(state)))
+        many = array or self.spreads
+        return (lambda state: broadcast(minus, (inner(state),))) if many else lambda state: minus(inner(state))
 
     # References
 

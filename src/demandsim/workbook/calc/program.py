@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -551,7 +550,7 @@ def _is_searched(program: Program, key: Key) -> bool:
 def _from_saved(program: Program, key: Key, near: set[Key]) -> Any:
     """What a cell comes to if some that it takes have the values that the file says."""
     saved = {cell: program.book.cached.get(cell) for cell in program._precedents(key) if cell in near}
-    return program._computed(key, State(ChainMap(saved, program.base)))
+    return program._computed(key, State({**program.base, **saved}))
 
 
 def _after(tracer: _Tracer, program: Program) -> set[Key]:

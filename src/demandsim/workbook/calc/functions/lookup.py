@@ -396,5 +396,7 @@ def _filter(cells: Any, condition: Any, *others: Any) -> Any:
     if not any(kept):
         return missing
     if across:
-        return Grid([[grid.cell(row, place) for place, keep in enumerate(kept) if keep] for row in range(grid.shape[0])])
+        return Grid(
+            [[grid.cell(row, place) for place, keep in enumerate(kept) if keep] for row in range(grid.shape[0])]
+        )
     return Grid([[grid.cell(row, place) for place in range(grid.shape[1])] for row, keep in enumerate(kept) if keep])

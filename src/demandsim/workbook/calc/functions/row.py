@@ -8,7 +8,7 @@ from typing import Any
 
 from demandsim.workbook.calc.draws import broadcast, guarded, is_drawn, over_draws
 from demandsim.workbook.calc.operators import numeric
-from demandsim.workbook.calc.values import CellError, UnsupportedError, number, text
+from demandsim.workbook.calc.values import CellError, Grid, UnsupportedError, number, text
 
 __all__ = ["FUNCTIONS", "Function", "function"]
 
@@ -57,7 +57,21 @@ class Function:
 
     def __call__(self, *args: Any) -> Any:
         """Compute it, for single values or for draws."""
-        return broadcast(self._one, args) if self.elementwise else self._one(*args)
+        if self.elementwise:
+            return broadcast(self._one, args)
+        spots = [place for place, value in enumerate(args) if type(value) is Grid and self._is_single(place)]
+        if not spots or self.structural:
+            return self._one(*args)
+
+        # Several values where it takes one: it is computed for each of them, with the ranges as they are.
+        def each(*some: Any) -> Any:
+            given = dict(zip(spots, some, strict=True))
+            return self._one(*(given.get(place, value) for place, value in enumerate(args)))
+
+        return broadcast(each, [args[place] for place in spots])
+
+    def _is_single(self, place: int) -> bool:
+        return self.letter(place) in ("n", "t", "v")
 
     def _one(self, *args: Any) -> Any:
         try:

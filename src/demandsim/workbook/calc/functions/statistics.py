@@ -71,8 +71,10 @@ def _weighted(args: tuple[Any, ...]) -> list[tuple[Any, Any]]:
     for value in (value for pair in pairs for value in pair):
         if type(value) is CellError:
             raise value
+        if isinstance(value, str):
+            raise CellError(VALUE.code)
         if not (type(value) is float or is_drawn(value)):
-            raise UnsupportedError("AVERAGE.WEIGHTED is not read where a value or a weight is blank or no number")
+            raise UnsupportedError("AVERAGE.WEIGHTED is not read where a value or a weight is blank or a truth")
     return pairs
 
 
