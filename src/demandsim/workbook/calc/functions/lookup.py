@@ -395,8 +395,12 @@ def _filter(cells: Any, condition: Any, *others: Any) -> Any:
             raise UnsupportedError("FILTER with a range for what stands where nothing is left is not read")
     if not any(kept):
         return missing
+    return _left_over(grid, kept, across)
+
+
+def _left_over(grid: Grid, kept: list[bool], across: bool) -> Grid:
+    """Rows, or columns, that are kept."""
+    places = [place for place, keep in enumerate(kept) if keep]
     if across:
-        return Grid(
-            [[grid.cell(row, place) for place, keep in enumerate(kept) if keep] for row in range(grid.shape[0])]
-        )
-    return Grid([[grid.cell(row, place) for place in range(grid.shape[1])] for row, keep in enumerate(kept) if keep])
+        return Grid([[grid.cell(row, place) for place in places] for row in range(grid.shape[0])])
+    return Grid([[grid.cell(place, column) for column in range(grid.shape[1])] for place in places])
