@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from demandsim.cli import _options as option
-from demandsim.cli._output import busy, say
+from demandsim.cli._output import busy, progress, say
 from demandsim.cli._study import loaded
 
 __all__ = ["export"]
@@ -19,11 +19,19 @@ def export(
     path: Annotated[Path, typer.Argument(help="Workbook to write; its name ends in .xlsx.")],
     set_: option.Set = [],  # noqa: B006  typer reads the default and never changes it
     scenario: option.Scenario = [],  # noqa: B006
+    draws: Annotated[
+        int, typer.Option(help="Draws per chain of the sheets with percentiles and charts; 0 leaves them out.")
+    ] = 1024,
+    seed: option.Seed = None,
 ) -> None:
-    """Write a study as an Excel workbook: assumptions to edit, results as live formulas."""
+    """Write a study as an Excel workbook: assumptions to edit, results as live formulas, simulated ones beside them."""
     from demandsim.workbook import write_workbook
 
+    model, data = loaded(study, set_, scenario), None
+    if draws:
+        with progress("simulating") as advance:
+            data = model.simulate(draws, chains=8, seed=seed, keep=list(model.equations), progress=advance)
     with busy("writing the workbook"):
-        write_workbook(loaded(study, set_, scenario), path)
+        write_workbook(model, path, draws=data)
     say(f"written: {path}")
     say(f"edit it, then: demandsim run {path}")

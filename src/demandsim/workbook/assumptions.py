@@ -15,7 +15,7 @@ from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import Bounds, about
 from demandsim.units.convert import base_factor, same_dimension
 from demandsim.workbook.cells import Entry, SheetTable
-from demandsim.workbook.sheets import AT, SURE
+from demandsim.workbook.sheets import AS_WRITTEN, AT, SURE
 
 __all__ = ["AssumptionRows", "Found"]
 
@@ -24,10 +24,11 @@ _RESERVED = ("chain", "draw", "statistic")
 
 @dataclass(frozen=True)
 class Found:
-    """An assumption and the row that it was read from."""
+    """An assumption, the row that it was read from, and those below it with points by label."""
 
     made: Assumption
     entry: Entry
+    below: tuple[Entry, ...] = ()
 
 
 class AssumptionRows:
@@ -88,25 +89,11 @@ class AssumptionRows:
             changed[name] = self._read(entry, below, unit, **said).made
         return grid
 
-    def impossible_points(self) -> Iterator[str]:
-        """Say which points lie where their distribution has no probability."""
+    def doubtful_points(self) -> Iterator[str]:
+        """Say which points their distribution cannot have, or have been edited without it."""
         for found in self.found:
-            distribution, point = found.made.distribution, found.made.point
-            values = point.broadcast_like(distribution.median()) if is_labelled(point) else point
-            flat = (
-                values.transpose(*distribution.dims).values.ravel().tolist()
-                if is_labelled(values)
-                else [float(values)] * len(distribution.laws)
-            )
-            for value, law in zip(flat, distribution.laws, strict=True):
-                low, high = law.support()
-                room = 1e-9 * max(abs(value), abs(low) if math.isfinite(low) else 0.0)
-                if not low - room <= value <= high + room:
-                    yield (
-                        f"{found.entry.where('point')}: the point {value:g} can never be drawn: the distribution "
-                        f"'{distribution}' runs from {low:g} to {high:g}; is one of the two out of date?"
-                    )
-                    break
+            if told := _impossible(found) or _left_behind(found):
+                yield told
 
     def _check_dims(self, table: SheetTable) -> None:
         for header, column in table.columns.items():
@@ -156,7 +143,7 @@ class AssumptionRows:
             made = entry.read(
                 "point", lambda: Assumption(point if sure else distribution, unit, point=point, **besides)
             )
-        found = Found(made, entry)
+        found = Found(made, entry, tuple(below))
         self.found.append(found)
         return found
 
@@ -198,6 +185,43 @@ class AssumptionRows:
         if (text := str(row.text(header)).strip()) in words:
             return words[text]
         raise row.fail(header, f"unknown label '{text}' of '{dim}'{did_you_mean(text, words)}")
+
+
+def _impossible(found: Found) -> str | None:
+    """Say that a point lies where its distribution has no probability."""
+    distribution, point = found.made.distribution, found.made.point
+    values = point.broadcast_like(distribution.median()) if is_labelled(point) else point
+    flat = (
+        values.transpose(*distribution.dims).values.ravel().tolist()
+        if is_labelled(values)
+        else [float(values)] * len(distribution.laws)
+    )
+    for value, law in zip(flat, distribution.laws, strict=True):
+        low, high = law.support()
+        room = 1e-9 * max(abs(value), abs(low) if math.isfinite(low) else 0.0)
+        if not low - room <= value <= high + room:
+            return (
+                f"{found.entry.where('point')}: the point {value:g} can never be drawn: the distribution "
+                f"'{distribution}' runs from {low:g} to {high:g}; is one of the two out of date?"
+            )
+    return None
+
+
+def _left_behind(found: Found) -> str | None:
+    """Say that a point was edited and its distribution, from which simulations draw, was not."""
+    point, law = AS_WRITTEN
+    said = found.entry.value("distribution")
+    if said != found.entry.kept(law) or (isinstance(said, str) and said.strip().lower() == SURE):
+        return None
+    for row in (found.entry, *found.below):
+        was, now = row.kept(point), row.number("point")
+        if isinstance(was, (int, float)) and now is not None and now != was:
+            return (
+                f"{row.where('point')}: the point was {was:g} and is {now:g}, but its distribution in "
+                f"{found.entry.cell('distribution')} is still '{said}': simulations draw as before; edit the "
+                f"distribution as well, or write '{SURE}' there to make the point certain"
+            )
+    return None
 
 
 def _bounds(entry: Entry) -> Bounds | None:

@@ -96,8 +96,12 @@ class Entry:
 
     def where(self, header: str) -> str:
         """Say where a cell of the row stands."""
-        cell = Cell(None, "", self.columns[header], self.row).name
-        return f"{self.book.path}, sheet '{self.sheet}', cell {cell}" + (f" ({self.name})" if self.name else "")
+        about = f" ({self.name})" if self.name else ""
+        return f"{self.book.path}, sheet '{self.sheet}', cell {self.cell(header)}{about}"
+
+    def cell(self, header: str) -> str:
+        """Name of a cell of the row."""
+        return Cell(None, "", self.columns[header], self.row).name
 
     def fail(self, header: str, what: str) -> WorkbookError:
         """Make the error of a cell."""
@@ -148,6 +152,11 @@ class Entry:
             text = readable_text(cell.value)
             return text if text.strip() else None
         return cell.value
+
+    def kept(self, header: str) -> float | int | str | bool | None:
+        """Value of a cell that only demandsim writes; None if somebody has put something else there."""
+        cell = self.cells.get(header)
+        return self.value(header) if cell is not None and not cell.kind else None
 
     def text(self, header: str) -> str | None:
         """Text of a cell; a number is its digits."""

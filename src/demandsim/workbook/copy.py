@@ -11,8 +11,8 @@ import numpy as np
 
 from demandsim._system import written_whole
 from demandsim.errors import WorkbookError
-from demandsim.sensitivity.tornado import tornado
 from demandsim.statistics.summarize import summarize
+from demandsim.workbook.charts import Swings, swings_of, tornado_chart
 from demandsim.workbook.package import put_rows, with_sheet
 from demandsim.workbook.xlsx import opened
 
@@ -79,7 +79,7 @@ def write_results(
     book = opened(source)
     rows = _summary_rows(model, draws, prob, command)
     first = next(name for name in model.equations if name in draws)
-    swings = _tornado_rows(model, first, prob)
+    swings = swings_of(model, first, prob)
     counts = _histogram_rows(draws[first])
     title = TITLE
     number = 1
@@ -127,19 +127,6 @@ def _places(array: xr.DataArray) -> list[tuple[dict[str, Any], str]]:
     return found
 
 
-def _tornado_rows(model: Model, of: str, prob: float) -> list[list[Any]]:
-    swings = tornado(
-        model.select(**{dim: labels[0] for dim, labels in model.scenarios.coords.items()}), of=of, prob=prob
-    )
-    found = swings[of].isel({dim: 0 for dim in swings[of].dims if dim not in ("assumption", "end")})
-    rows = []
-    for name in swings.assumption.values.tolist():
-        low, high = (float(found.sel(assumption=name, end=end)) for end in ("low", "high"))
-        label = str(swings.long_name.sel(assumption=name).item()) if "long_name" in swings.coords else name
-        rows.append([label or name, low, high])
-    return rows
-
-
 def _histogram_rows(array: xr.DataArray) -> list[list[Any]]:
     values = np.ravel(array.values)
     counts, edges = np.histogram(values[np.isfinite(values)], bins=_BINS)
@@ -147,29 +134,17 @@ def _histogram_rows(array: xr.DataArray) -> list[list[Any]]:
     return [[float(f"{middle:.4g}"), int(count)] for middle, count in zip(middles, counts, strict=True)]
 
 
-def _filled(
-    sheet: Any, rows: Sequence[Sequence[Any]], swings: Sequence[Sequence[Any]], counts: Sequence[Sequence[Any]]
-) -> None:
+def _filled(sheet: Any, rows: Sequence[Sequence[Any]], swings: Swings, counts: Sequence[Sequence[Any]]) -> None:
     from openpyxl.chart import BarChart, Reference
 
     put_rows(sheet, rows)
     for letter, width in zip("ABCDEFGHIJ", (32, 36, 22, 16, 14, 14, 14, 14, 14, 14), strict=True):
         sheet.column_dimensions[letter].width = width
     top = len(rows) + 2
-    put_rows(sheet, [[], ["tornado", "low", "high"], *swings, [], ["histogram: middle", "draws"], *counts])
-    bars = BarChart()
-    bars.type, bars.grouping, bars.overlap = "bar", "clustered", 100
-    bars.title = "Range of the first output, one assumption at a time"
-    bars.add_data(Reference(sheet, min_col=2, max_col=3, min_row=top, max_row=top + len(swings)), titles_from_data=True)
-    bars.set_categories(Reference(sheet, min_col=1, min_row=top + 1, max_row=top + len(swings)))
-    # The largest stands on top, as tornados are read.
-    bars.x_axis.scaling.orientation = "maxMin"
-    middle = next((low + high) / 2 for _, low, high in swings) if swings else 0.0
-    bars.y_axis.crosses, bars.x_axis.crosses = "max", None
-    bars.x_axis.crossesAt = middle
-    bars.x_axis.delete = bars.y_axis.delete = False
-    bars.x_axis.tickLblPos = "low"
-    start = top + len(swings) + 2
+    put_rows(sheet, [[], ["tornado", "low", "high"], *swings.rows, [], ["histogram: middle", "draws"], *counts])
+    title = "Range of the first output, one assumption at a time"
+    bars = tornado_chart(sheet, title, (top, top + len(swings.rows)), (1, 2, 3), swings.base)
+    start = top + len(swings.rows) + 2
     columns = BarChart()
     columns.title = "Draws of the first output"
     columns.gapWidth = 5

@@ -117,7 +117,7 @@ def read_exported(path: str | Path, *, equations: Iterable[Equation] = ()) -> Mo
             model = model.with_evidence(pieces)
         except DemandsimError as error:
             raise type(error)(f"{book.path}, sheet 'evidence': {error}") from None
-    for warning in rows.impossible_points():
+    for warning in rows.doubtful_points():
         warnings.warn(warning, WorkbookWarning, stacklevel=2)
     return model.loaded(_parts_of(study))
 

@@ -16,8 +16,8 @@ from demandsim.graph.changes import changes_line
 from demandsim.graph.study_file import formula_tables, presentation_table
 from demandsim.workbook.cells import fixed
 from demandsim.workbook.equations import formula_text
-from demandsim.workbook.page import Page
-from demandsim.workbook.sheets import AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
+from demandsim.workbook.page import FIRST_ROW, Page
+from demandsim.workbook.sheets import AS_WRITTEN, AT, INPUTS, LABEL_KINDS, OPTIONAL, SURE
 from demandsim.workbook.style import input_format
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ _WIDTHS = {
     "equation": (20, 40),
 }
 
+#: Shown beside a cell that is selected.
+_PROMPTS = {
+    "point": "Feeds the sheet 'results' at once. A simulation draws from the distribution: edit that as well.",
+    "distribution": f"What a simulation draws from: a number, '{SURE}' (the point itself), or a text such as "
+    "lognormal(1, 4). The sheet 'notes' has more. Then: demandsim run THIS_FILE.xlsx",
+}
+#: Rows below the last one in which people may add theirs.
+_ROOM = 50
+
 GUIDE = (
     "Colours: blue on a tint is typed, and read back; black is computed; green comes from another sheet.",
     "Red is a value that no formula computes; yellow is computed from such a value.",
@@ -49,7 +58,7 @@ GUIDE = (
     "Two plain numbers are the ends of a central interval, prob is its probability; mean= and sd= are moments.",
     "A new assumption is a new row; a row is left out by deleting it. Columns and sheets of your own are ignored.",
     "Numbers may be formulas of yours: their last computed value is read. Nothing is run, and no link is followed.",
-    "The sheets 'results', 'published' and 'units' compute; what is typed there is not read back.",
+    "The sheets 'results', 'simulation', 'tornado' and 'units' are made anew; what is typed there is not read back.",
     "Capitals count in a unit: 'Mtoken' is a million tokens, 'mtoken' a thousandth of one.",
     "The sheet 'units' has the units that the formulas know; a simulation knows more.",
 )
@@ -87,6 +96,8 @@ class InputSheets:
     """
 
     def __init__(self, book: Any, model: Model) -> None:
+        from openpyxl.utils import get_column_letter
+
         self.model = model
         layout = model.program.layout
         self.coords = {dim: layout.coords[dim] for dim in layout.model_dims}
@@ -94,6 +105,7 @@ class InputSheets:
         at = [f"{AT}{dim}" for dim in self.coords]
         self.pages: list[Page] = []
         self._pages: dict[str, Page] = {}
+        self._letters: dict[str, dict[str, str]] = {}
         for plan in INPUTS.values():
             wanted = {"labels": bool(self.coords), "study": model.origin is not None}
             if plan.name in OPTIONAL and not wanted.get(plan.name):
@@ -105,10 +117,13 @@ class InputSheets:
             page = Page(book.create_sheet(plan.name), plan.intro, headers, widths)
             self.pages.append(page)
             self._pages[plan.name] = page
+            self._letters[plan.name] = {head: get_column_letter(i) for i, head in enumerate(headers, start=1)}
         for name, assumption in model.assumptions.items():
             said = assumption.long_name, assumption.source
             self.points[(name,)] = self._assumption("assumptions", (), name, assumption, said)
         self._scenarios()
+        for sheet in ("assumptions", "scenarios"):
+            self._mark(sheet)
         self._correlations()
         self._labels()
         for part, text in model.origin.parts.items() if model.origin is not None else ():
@@ -127,7 +142,9 @@ class InputSheets:
         unit = page.text(row, point_column + 1, made.unit, "input unit")
         for column in range(first + 2, point_column):
             page.text(row, column, None, "short")
+        last = len(self._letters[sheet])
         sure, text = _distribution(name, made)
+        page.put(row, last, sure if text is None else text, "base")
         if text is None:
             page.number(row, point_column + 2, sure, "input", input_format(sure))
         else:
@@ -144,6 +161,7 @@ class InputSheets:
         page.row += 1
         if not is_labelled(made.point):
             cell = page.number(row, point_column, float(made.point), "input", input_format(made.point))
+            page.number(row, last - 1, float(made.point), "base")
             return PointCells({(): f"{sheet}!{fixed(cell)}"}, (), f"{sheet}!{fixed(unit)}")
         page.text(row, point_column, None, "short")
         dims = tuple(str(dim) for dim in made.point.dims)
@@ -155,9 +173,42 @@ class InputSheets:
                 page.put(page.row, first + 2 + list(self.coords).index(dim), one, "short")
             value = float(made.point.sel(dict(zip(dims, labels, strict=True))))
             cell = page.number(page.row, point_column, value, "input", input_format(value))
+            page.number(page.row, last - 1, value, "base")
             cells[labels] = f"{sheet}!{fixed(cell)}"
             page.row += 1
         return PointCells(cells, dims, f"{sheet}!{fixed(unit)}")
+
+    def _mark(self, sheet: str) -> None:
+        """Say what a cell is for where it is selected, and colour a distribution that its point has left behind."""
+        from openpyxl.formatting.rule import FormulaRule
+        from openpyxl.styles import PatternFill
+        from openpyxl.worksheet.datavalidation import DataValidation
+
+        page, letters = self._pages[sheet].sheet, self._letters[sheet]
+        first, last = FIRST_ROW, max(self._pages[sheet].row - 1, FIRST_ROW)
+        for header, told in _PROMPTS.items():
+            prompt = DataValidation(showInputMessage=True, promptTitle=f"Edit: {header}", prompt=told)
+            prompt.add(f"{letters[header]}{first}:{letters[header]}{last}")
+            page.add_data_validation(prompt)
+        point, law = letters["point"], letters["distribution"]
+        was, law_was = (letters[header] for header in AS_WRITTEN)
+        moved = f"ISNUMBER(${was}{first}),${point}{first}<>${was}{first}"
+        rule = f'AND({moved},${law}{first}=${law_was}{first},${law}{first}<>"{SURE}")'
+        fill = PatternFill("solid", start_color="F4B183", end_color="F4B183")
+        page.conditional_formatting.add(f"{law}{first}:{law}{last}", FormulaRule(formula=[rule], fill=fill))
+        for letter in (was, law_was):
+            page.column_dimensions[letter].outlineLevel = 1
+            page.column_dimensions[letter].hidden = True
+
+    def edited(self) -> str:
+        """Formula that counts the points and distributions that are not as written, new rows included."""
+        counted = []
+        for sheet in ("assumptions", "scenarios"):
+            letters, rows = self._letters[sheet], (FIRST_ROW, self._pages[sheet].row + _ROOM)
+            for now, was in zip(("point", "distribution"), AS_WRITTEN, strict=True):
+                one, other = (f"{sheet}!${c}${rows[0]}:${c}${rows[1]}" for c in (letters[now], letters[was]))
+                counted.append(f"SUMPRODUCT(({one}<>{other})*1)")
+        return "+".join(counted)
 
     def _scenarios(self) -> None:
         page = self._pages["scenarios"]

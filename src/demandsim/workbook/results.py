@@ -66,7 +66,7 @@ class ResultsSheet:
     """
 
     def __init__(self, book: Any, model: Model, inputs: InputSheets, units: UnitsSheet, names: NamedCells) -> None:
-        self._model, self._inputs, self.units, self._names = model, inputs, units, names
+        self._model, self.inputs, self.units, self._names = model, inputs, units, names
         self.steps = StepsSheet(book, names)
         self.point = model.point()
         layout = model.program.layout
@@ -193,7 +193,7 @@ class ResultsSheet:
     def _assumption(self, name: str) -> None:
         made, page = self._model.assumptions[name], self.page
         said = _Row(name, made.unit, made.long_name, how="point of an assumption", source=made.source)
-        unit = self._inputs.points[(name,)].unit
+        unit = self.inputs.points[(name,)].unit
         for labels in self._name_quantity(name, made.unit, self.page.row):
             looked_up = self.units.looked_up(f"${_letters(self._first - 1)}{page.row}")
             factor = self._begin(said, labels, looked_up, unit)
@@ -207,9 +207,9 @@ class ResultsSheet:
     def _given(self, name: str, scenario: Labels) -> Any:
         """Where the point stands that holds in a scenario."""
         for dim, label in scenario.items():
-            if (dim, label, name) in self._inputs.points:
-                return self._inputs.points[dim, label, name]
-        return self._inputs.points[(name,)]
+            if (dim, label, name) in self.inputs.points:
+                return self.inputs.points[dim, label, name]
+        return self.inputs.points[(name,)]
 
     def _constant(self, key: tuple[str, float, str], constant: Constant) -> None:
         page, (name, number, unit) = self.page, key

@@ -15,12 +15,25 @@ from demandsim.workbook.page import FIRST_ROW, Page
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["AT", "INPUTS", "LABEL_KINDS", "OPTIONAL", "ORDER", "SURE", "StepsSheet", "UnitsSheet", "base_unit"]
+__all__ = [
+    "AS_WRITTEN",
+    "AT",
+    "INPUTS",
+    "LABEL_KINDS",
+    "OPTIONAL",
+    "ORDER",
+    "SURE",
+    "StepsSheet",
+    "UnitsSheet",
+    "base_unit",
+]
 
 #: A header such as "at year" is that of the labels of a dim.
 AT = "at "
 #: In place of a distribution: no doubt, the point itself.
 SURE = "sure"
+#: Columns that keep what was exported, so that an edit of the one without the other is seen.
+AS_WRITTEN = ("point as written", "distribution as written")
 
 
 @dataclass(frozen=True)
@@ -49,14 +62,16 @@ _PLANS = (
         "assumptions",
         ("name", "label", "point", "unit", "distribution", "shared", "source"),
         "Edit the tinted cells, save, then run: demandsim run THIS_FILE.xlsx. The point feeds the sheet 'results' at "
-        "once; the distribution is what a simulation draws from ('sure': no doubt, the point itself).",
-        ("lower bound", "upper bound"),
+        "once; the distribution is what a simulation draws from ('sure': no doubt, the point itself). A point edited "
+        "without its distribution turns the latter orange.",
+        ("lower bound", "upper bound", *AS_WRITTEN),
     ),
     SheetPlan(
         "scenarios",
         ("dim", "scenario", "name", "label", "point", "unit", "distribution", "source"),
         "What each scenario changes; everything else is as on the sheet 'assumptions'. A row without a name is a "
         "scenario that changes nothing.",
+        AS_WRITTEN,
     ),
     SheetPlan(
         "correlations",
@@ -104,9 +119,9 @@ _PLANS = (
 INPUTS = MappingProxyType({plan.name: plan for plan in _PLANS})
 #: Those that stand there only if there is something on them.
 OPTIONAL = ("evidence", "published", "study", "labels")
-#: As they stand in a workbook; results, steps and units are not read back.
+#: As they stand in a workbook; results, steps, simulation, tornado and units are not read back.
 ORDER = (
-    *("assumptions", "scenarios", "correlations", "evidence", "results", "steps"),
+    *("assumptions", "scenarios", "correlations", "evidence", "results", "steps", "simulation", "tornado"),
     *("published", "equations", "notes", "study", "labels", "units"),
 )
 

@@ -18,15 +18,20 @@ from demandsim.workbook.page import Page
 from demandsim.workbook.published import write_published
 from demandsim.workbook.results import ResultsSheet
 from demandsim.workbook.sheets import ORDER, UnitsSheet
+from demandsim.workbook.simulation import write_simulation
 from demandsim.workbook.xlsx import with_computed_values
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from demandsim.model import Model
 
 __all__ = ["write_workbook"]
 
 
-def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
+def write_workbook(
+    model: Model, path: str | Path, *, draws: xr.Dataset | None = None, prob: float = 0.9
+) -> dict[str, str]:
     """Write a model as an Excel workbook: assumptions to edit, and results as live formulas.
 
     Parameters
@@ -34,6 +39,11 @@ def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
     model : Model
     path : str or Path
         File to write, ending in ``.xlsx``; it is written whole or not at all.
+    draws : Dataset, optional
+        From the model's `simulate`: their percentiles and errors stand beside the points on a sheet
+        ``simulation`` with charts, and what moves the first result on a sheet ``tornado``.
+    prob : float, default 0.9
+        Of the intervals on these two sheets: 0.9 goes from P5 to P95.
 
     Returns
     -------
@@ -90,6 +100,7 @@ def write_workbook(model: Model, path: str | Path) -> dict[str, str]:
     results = ResultsSheet(book, model, inputs, UnitsSheet(book, model), names)
     pages = [*inputs.pages, results.page, results.units.page]
     pages += [results.steps.page] if results.steps.page else []
+    pages += write_simulation(book, model, draws, prob, results) if draws is not None else []
     pages += [write_evidence(book, model)] if model.evidence else []
     pages += [write_published(book, model, results)] if model.notes.published else []
     inputs.write_equations({name: results.status(name) for name in model.equations})
