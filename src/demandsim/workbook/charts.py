@@ -47,7 +47,7 @@ def swings_of(model: Model, of: str, prob: float) -> Swings:
     >>> import demandsim as ds
     >>> found = swings_of(ds.load_study("guosen-2025-01"), "cards", 0.9)
     >>> found.at, round(found.base), found.rows[0][0]
-    ('100T', 857772, 'Activated parameters')
+    ('100T', 857772, 'Activated parameters of the general model')
     """
     first = {dim: labels[0] for dim, labels in model.scenarios.coords.items()}
     found = tornado(model.select(**first) if first else model, of=of, prob=prob)

@@ -78,6 +78,10 @@ class _SimulationSheet:
         )
         self.page = Page(book.create_sheet("simulation"), intro, heads, widths)
         self._state()
+        self._fill(model, draws, prob)
+
+    def _fill(self, model: Model, draws: xr.Dataset, prob: float) -> None:
+        """Write a row per result and label, the first results on top and in charts."""
         names = [name for name in model.presentation.results if name in draws and name in model.equations]
         blocks: list[list[Ranges]] = []
         ordered = [*names, *(name for name in model.equations if name in draws and name not in names)]
