@@ -144,7 +144,8 @@ def _density(scaled: Array) -> Array:
     step = _window(scaled.size) // 2
     place = np.arange(scaled.size)
     low, high = np.maximum(place - step, 0), np.minimum(place + step, last)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # At no distance, or at a subnormal one, the density is beyond all doubles.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found = (high - low) / (scaled[high] - scaled[low])
     return np.nan_to_num(found, nan=np.inf, posinf=np.inf)
 
