@@ -137,22 +137,7 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Intersection(Node):
-    """What two ranges share."""
-
-    left: Node
-    right: Node
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """Both ranges."""
-        return self.left, self.right
-
-
-@dataclass(frozen=True, slots=True)
-class Span(Node):
-    """A range from one reference to another, where one at least is computed."""
-
+class _Pair(Node):
     left: Node
     right: Node
 
@@ -160,6 +145,16 @@ class Span(Node):
     def parts(self) -> tuple[Node, ...]:
         """Both references."""
         return self.left, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Intersection(_Pair):
+    """What two ranges share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span(_Pair):
+    """A range from one reference to another, where one at least is computed."""
 
 
 @dataclass(frozen=True, slots=True)
