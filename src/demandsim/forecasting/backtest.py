@@ -21,7 +21,7 @@ from demandsim.units.dates import decimal_year, first_day
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Forecaster", "backtest"]
+__all__ = ["Forecaster", "backtest", "scores_of"]
 
 #: What is told of each forecast, and its unit: that of the series, of its logarithm, a year, or none.
 _TOLD = {
@@ -145,7 +145,9 @@ def backtest(
         for place, model in enumerate(models.values()):
             logs = model.forecast(task.known, task.series, later.years, draws=draws, chains=chains, seed=seed)
             for at, (column, _) in enumerate(reach):
-                told = _scored(_as_read(logs[..., at], later, at, seed), later, at, prob)
+                drawn, outcome = _as_read(logs[..., at], later, at, seed), float(later.logs[at])
+                told = scores_of(drawn, outcome, prob)
+                told["interval"] = interval_score(drawn.ravel(), outcome, prob)
                 told["years_ahead"] = later.years[at] - task.known[task.series].years[-1]
                 for name, value in told.items():
                     made[name][(place, *spot, column)] = value
@@ -184,14 +186,14 @@ def _as_read(logs: Array, later: Figures, place: int, seed: int) -> Array:
     return np.asarray(read)
 
 
-def _scored(read: Array, later: Figures, place: int, prob: float) -> dict[str, float]:
-    outcome, sample = float(later.logs[place]), read.ravel()
+def scores_of(read: Array, outcome: float, prob: float) -> dict[str, float]:
+    """Scores of one figure as it is read, from logarithms of shape (chain, draw), and what was said and came."""
+    sample = read.ravel()
     low, middle, high = np.exp(np.quantile(sample, [(1 - prob) / 2, 0.5, (1 + prob) / 2]))
     return {
         "crps": crps(sample, outcome),
         "mcse_crps": float(spread_to_mcse([crps(chain, outcome) for chain in read])),
         "log": log_score(sample, outcome),
-        "interval": interval_score(sample, outcome, prob),
         "pit": pit(sample, outcome),
         "median": float(middle),
         "lower": float(low),

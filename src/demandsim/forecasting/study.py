@@ -9,11 +9,10 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.forecasting.rules import crps, log_score, pit
+from demandsim.forecasting.backtest import scores_of
 from demandsim.inference.evidence import Observation
 from demandsim.inference.importance import keyed
 from demandsim.sampling.qmc import entropy_of
-from demandsim.statistics.mcse import spread_to_mcse
 from demandsim.units.convert import conversion_factor
 from demandsim.units.dates import last_day
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from demandsim.model import Model
 
 __all__ = ["study_backtest"]
+
+#: Of the intervals that are told.
+_PROB = 0.9
 
 
 def study_backtest(
@@ -95,17 +97,9 @@ def _row(posterior: xr.Dataset, piece: Observation, seed: int) -> dict[str, Any]
     noise = np.array([keyed(seed, 51, 0, chain).random(values.sizes["draw"]) for chain in range(values.sizes["chain"])])
     read = np.log(values.values) + np.log(np.reshape(law.ppf(noise.ravel()), noise.shape) / middle)
     came = float(np.log(middle * factor))
-    low, half, high = np.exp(np.quantile(read, [0.05, 0.5, 0.95]))
     return {
         "quantity": piece.quantity,
         "label": ", ".join(map(str, where.values())),
         "units": unit,
-        "crps": crps(read.ravel(), came),
-        "mcse_crps": float(spread_to_mcse([crps(chain, came) for chain in read])),
-        "log": log_score(read.ravel(), came),
-        "pit": pit(read.ravel(), came),
-        "median": float(half),
-        "lower": float(low),
-        "upper": float(high),
-        "outcome": float(np.exp(came)),
+        **scores_of(read, came, _PROB),
     }
