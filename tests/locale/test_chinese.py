@@ -28,6 +28,15 @@ def of_registry():
     return given | {made.name for made in shipped().values()}
 
 
+def texts_of(study):
+    """Whatever a study says in sentences: its notes, the rows it is held against, where each figure is from."""
+    model = ds.load_study(study)
+    notes = model.notes
+    said = {notes.title, notes.source, *notes.notes, *notes.reasons.values()}
+    said |= {row.row for row in notes.published} | {piece.source for piece in model.evidence}
+    return (said | {assumption.source for assumption in model.assumptions.values()}) - {"", None}
+
+
 def test_every_quantity_of_the_registry_has_a_chinese_name():
     assert sorted(of_registry() - CHINESE.names.keys()) == []
 
@@ -51,7 +60,7 @@ def test_chinese_names_are_chinese_short_and_differ():
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_dims_labels_title_source_and_notes_of_a_study_are_said_in_chinese(study):
+def test_dims_labels_and_sentences_of_a_study_are_said_in_chinese(study):
     model = ds.load_study(study)
     layout = model.program.layout
     dims = [*layout.scenario_dims, *layout.model_dims]
@@ -59,18 +68,12 @@ def test_dims_labels_title_source_and_notes_of_a_study_are_said_in_chinese(study
     labels = chain.from_iterable(map(str, layout.coords[dim]) for dim in dims)
     # Models of hardware, and amounts such as 100T, are the same in Chinese; words are not.
     assert [label for label in labels if re.search("[a-z]{2}", label) and label not in CHINESE.labels] == []
-    said = {model.notes.title, model.notes.source, *model.notes.notes}
-    assert sorted(said - CHINESE.texts.keys()) == []
+    assert sorted(texts_of(study) - CHINESE.texts.keys()) == []
 
 
 def test_nothing_is_translated_that_no_study_says():
     # What the library itself says of a changed assumption.
-    said: set[str | None] = {"set by the user"}
-    for model in map(ds.load_study, STUDIES):
-        notes = model.notes
-        said |= {notes.title, notes.source, *notes.notes, *notes.reasons.values()}
-        said |= {row.row for row in notes.published} | {piece.source for piece in model.evidence}
-        said |= {assumption.source for assumption in model.assumptions.values()}
+    said = {"set by the user"}.union(*map(texts_of, STUDIES))
     assert sorted(CHINESE.texts.keys() - said) == []
 
 
