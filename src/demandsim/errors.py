@@ -198,7 +198,7 @@ class ToleranceWarning(UserWarning):
 
 
 class UnusedAssumptionWarning(UserWarning):
-    """An assumption that no equation asks for: a name that was mistyped, or one that has lost its equation."""
+    """An assumption that changes nothing: no equation asks for it, or every scenario sets it itself."""
 
 
 class StudyWarning(UserWarning):

@@ -427,7 +427,7 @@ class Model:
         (0.2, 'set by the user')
         """
         changed = {name: self._redistributed(name, value) for name, value in distributions.items()}
-        return self._with(assumptions={**self.assumptions, **changed})
+        return self._replaced(changed)
 
     def _redistributed(self, name: str, value: Any) -> Assumption:
         base = self._replaceable(name)
@@ -523,7 +523,20 @@ class Model:
         for name, assumption in fixed.items():
             if not assumption.distribution.is_constant:
                 raise DemandsimError(f"fix needs a sure value for '{name}'; use assume for a distribution")
-        return self._with(assumptions={**self.assumptions, **fixed})
+        return self._replaced(fixed)
+
+    def _replaced(self, changed: Mapping[str, Assumption]) -> Model:
+        """The model with these assumptions; what all scenarios set themselves is said to change nothing."""
+        for name in changed:
+            if self.scenarios.replaces(name):
+                dim = self.scenarios.dim_of(name)
+                label = next(iter(self.scenarios.grid[str(dim)]))
+                warn(
+                    f"every {dim} sets '{name}' itself, so that another value changes no result; change it in a "
+                    f"{dim}, as --set {name}@{label}=... and model.with_scenarios(...) do",
+                    UnusedAssumptionWarning,
+                )
+        return self._with(assumptions={**self.assumptions, **changed})
 
     def correlate(
         self,

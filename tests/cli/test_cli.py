@@ -234,6 +234,36 @@ def test_sensitivity_prints_the_table_and_writes_both_pictures(demandsim, tmp_pa
     assert demandsim(*replay).stdout == result.stdout
 
 
+@pytest.mark.parametrize(
+    ("asked", "bases"),
+    [
+        ((), {"100T": 85.78, "1000T": 857.8}),
+        (("--set", "utilization=0.15"), {"100T": 257.3, "1000T": 2573}),
+        (("--set", "utilization=beta(mean=0.15, sd=0.05)", "--scenario", "1000T"), {"1000T": 2656}),
+        (("--set", "daily_tokens@100T=3e14"), {"100T": 257.3, "1000T": 857.8}),
+    ],
+    ids=" ".join,
+)
+def test_a_printed_tornado_starts_from_the_base_in_force_and_keeps_scenarios_apart(demandsim, asked, bases):
+    result = demandsim("sensitivity", STUDY, "--of", "cards", "--seed", "7", "--draws", "64", *asked)
+    tables = re.split(r"^cards, ", result.stdout, flags=re.MULTILINE)[1:]
+    heads = [re.match(r"(\w+): (\S+) 10,000 cards", table) for table in tables]
+    assert {head[1]: float(head[2].replace(",", "")) for head in heads} == bases
+    for head, table in zip(heads, tables, strict=True):
+        assert " tn tokens/day" in table or head[1] == "100T"
+        # An end that mixes two scenarios would go from one to the other; a sure value has no row.
+        assert not re.search(r"\d to \d[\d,.]* (tn|bn)", table)
+        rows = [line for line in table.splitlines() if line.startswith("daily_tokens")]
+        assert len(rows) == (asked[-1:] != ("daily_tokens@100T=3e14",) or head[1] == "1000T")
+    assert "-0.0" not in result.stdout
+
+
+def test_a_setting_that_every_scenario_overrides_is_said_to_change_nothing(demandsim):
+    result = demandsim("sensitivity", STUDY, "--of", "cards", "--draws", "64", "--set", "daily_tokens=3e14")
+    assert "every scenario sets 'daily_tokens' itself" in " ".join(result.stderr.split())
+    assert "--set daily_tokens@100T=" in " ".join(result.stderr.split())
+
+
 def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(pictured, tmp_path):
     model = ds.load_study(STUDY).select(scenario="100T").correlate({("utilization", "peak_ratio"): -0.5})
     model.to_toml(tmp_path / "tied.toml")

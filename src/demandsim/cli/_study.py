@@ -175,7 +175,7 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
     if changes:
         model = model.assume(**changes)
         for name in changes:
-            if (dim := model.scenarios.dim_of(name)) is not None:
+            if (dim := model.scenarios.dim_of(name)) is not None and not model.scenarios.replaces(name):
                 say(f"note: scenarios of '{dim}' that set '{name}' themselves are not changed by --set {name}")
     only = next(iter(model.scenarios.dims), "scenario")
     parts = [item.partition("=") for item in scenarios]

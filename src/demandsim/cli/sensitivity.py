@@ -163,6 +163,8 @@ def _print_matters(
         print_line(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip())
         lines = []
         for record in members:
+            if record["low"] == record["high"] and record["at_low"] == record["at_high"]:
+                continue  # A sure value here, which is uncertain in another scenario.
             low, high = (setting_in_words(moved, record["assumption"], e, record, english) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
             lines.append([record["assumption"], *cells, *(_share(record, kind) for kind in kinds)])
@@ -173,4 +175,6 @@ def _share(record: dict[str, Any], kind: str) -> str:
     share = record.get(kind, math.nan)
     if math.isnan(share):
         return "-"
-    return f"{share:.1%} ({100 * record[f'{kind}_lower']:.1f} to {100 * record[f'{kind}_upper']:.1f})"
+    said = [f"{100 * value:.1f}" for value in (share, record[f"{kind}_lower"], record[f"{kind}_upper"])]
+    share_, low, high = ("0.0" if text == "-0.0" else text for text in said)
+    return f"{share_}% ({low} to {high})"

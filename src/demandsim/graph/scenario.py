@@ -116,6 +116,11 @@ class Scenarios:
                 return dim
         return None
 
+    def replaces(self, name: str) -> bool:
+        """Tell whether every scenario of a dim sets assumption `name` itself, so that nothing else counts."""
+        dim = self.dim_of(name)
+        return dim is not None and all(name in overrides for overrides in self.grid[dim].values())
+
     def variants(self, name: str, base: Assumption) -> Iterator[Assumption]:
         """Return the assumption in each scenario of the dim that changes it; or once, if none does."""
         dim = self.dim_of(name)

@@ -143,6 +143,9 @@ def _sides(base: float, low: float, high: float, at_low: str, at_high: str) -> l
     """Where the settings stand: beside their own ends, or both beyond the farther if the ends lie on one side."""
     if not at_low and not at_high:
         return []
+    if low == high and at_low == at_high:
+        # A sure value, which is uncertain in another panel.
+        return [((low, 1), at_low)]
     if (low - base) * (high - base) > 0:
         side = 1 if low > base else -1
         far = max(low, high) if side > 0 else min(low, high)

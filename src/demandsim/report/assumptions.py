@@ -81,7 +81,8 @@ def assumption_rows(
                     numbers,
                     _point(assumption, words),
                     float(np.max(assumption.point)),
-                    tuple(_told(assumption, prob, words)),
+                    # The point of a sure value says all of it.
+                    ("–",) if _is_one_value(assumption) else tuple(_told(assumption, prob, words)),
                     max(_spread(law, prob) for law in assumption.distribution.laws),
                     _family(assumption, words),
                     str(assumption.distribution),
@@ -95,22 +96,26 @@ def assumption_rows(
 def ends_in_words(model: Model, name: str, place: Mapping[str, Any], prob: float, words: Words) -> tuple[str, str, str]:
     """Write the ends of an assumption's central interval in one place, such as a scenario and a year.
 
-    Low and high as numbers, then both with their unit.
+    Low and high as numbers, then both with their unit. Where the assumption has further labels, which all move
+    together, an end is the lowest to the highest of them.
     """
     made = _in_scenario(model, name, place)
     ends = []
     for grade in ((1 - prob) / 2, (1 + prob) / 2):
         value = made.distribution.ppf(grade)
         if is_labelled(value):
-            # Of dims that are not in the place the last label, as in the chart.
             value = value.sel({d: v for d, v in place.items() if d in value.dims})
-            value = float(value.isel(dict.fromkeys(value.dims, -1)))
-        ends.append(float(value))
-    scale = words.scale(made.unit, *ends)
+        ends.append((float(np.min(value)), float(np.max(value))))
+    extremes = ends[0][0], ends[1][1]
+    scale = words.scale(made.unit, *extremes)
     # As many digits as it takes to tell them apart.
-    digits = next((n for n in (3, 4, 5) if scale.value(ends[0], n) != scale.value(ends[1], n)), 6)
-    low, high = scale.given(ends[0], digits), scale.given(ends[1], digits)
-    return low, high, scale.with_unit(words.say("to", low=low, high=high))
+    digits = next((n for n in (3, 4, 5) if scale.value(ends[0][0], n) != scale.value(ends[1][0], n)), 6)
+
+    def said(least: float, most: float) -> str:
+        texts = scale.given(least, digits), scale.given(most, digits)
+        return texts[0] if texts[0] == texts[1] else words.say("to", low=texts[0], high=texts[1])
+
+    return said(*ends[0]), said(*ends[1]), scale.with_unit(said(*extremes))
 
 
 def _in_scenario(model: Model, name: str, place: Mapping[str, Any]) -> Assumption:
@@ -130,6 +135,10 @@ def _point(assumption: Assumption, words: Words) -> str:
         scale = words.scale(assumption.unit, low)
         return scale.with_unit(scale.given(low))
     return words.span(assumption.unit, low, high)
+
+
+def _is_one_value(assumption: Assumption) -> bool:
+    return assumption.distribution.is_constant and not is_labelled(assumption.point)
 
 
 def _family(assumption: Assumption, words: Words) -> str:

@@ -196,6 +196,8 @@ def _moves(results: Results, place: Mapping[str, Any], words: Words) -> Iterator
         return
     for name in results.selection.explained:
         array = last_of(results.moved[name], place)
+        last = {str(dim): array[dim].item() for dim in results.moved[name].dims if dim not in array.dims}
+        here: dict[str, Any] = {**last, **place}
         values = array.transpose("assumption", "end").values
         with np.errstate(invalid="ignore"):
             swing = np.abs(values[:, 2] - values[:, 0])
@@ -204,7 +206,7 @@ def _moves(results: Results, place: Mapping[str, Any], words: Words) -> Iterator
         bars = []
         for i in order[:_MOST]:
             moved = str(array.assumption.values[i])
-            settings = ends_in_words(results.model, moved, place, results.prob, words)
+            settings = ends_in_words(results.model, moved, here, results.prob, words)
             bars.append(Bar(_assumption(results.model, moved, words), settings, *values[i, [0, 2]].tolist()))
         base = float(values[0, 1])
         scale = words.scale(str(array.attrs.get("units", "1")), *([base] if base else [b.at_high for b in bars]))
