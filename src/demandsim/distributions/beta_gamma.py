@@ -8,6 +8,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import Number, by_interval, central_z, constructor, positive, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
@@ -85,24 +86,20 @@ def beta(
     >>> beta(0.2, 0.6).ppf([0.05, 0.95]).round(9)
     array([0.2, 0.6])
     """
-    from scipy import stats
-
     if by_interval((low, high, prob), (mean, sd)):
         if low <= 0 or high >= 1:
             raise DistributionError("the interval must lie strictly inside 0 and 1")
-        return sound(BetaLaw(stats.beta(*_beta_shapes(low, high, (1 - prob) / 2))))
+        return sound(BetaLaw(Named("beta", _beta_shapes(low, high, (1 - prob) / 2))))
     if not 0 < mean < 1:
         raise DistributionError("mean must lie between 0 and 1")
     if sd * sd >= mean * (1 - mean):
         raise DistributionError(f"sd must be below sqrt(mean * (1 - mean)) = {math.sqrt(mean * (1 - mean)):.4g}")
     size = mean / sd * ((1 - mean) / sd) - 1
-    return sound(BetaLaw(stats.beta(mean * size, (1 - mean) * size), moments=(mean, sd)))
+    return sound(BetaLaw(Named("beta", (mean * size, (1 - mean) * size)), moments=(mean, sd)))
 
 
 def _gamma_law(shape: float, scale: float, moments: tuple[float, float]) -> Law:
-    from scipy import stats
-
-    law = ScipyLaw(stats.gamma(shape, scale=scale), moments=moments)
+    law = ScipyLaw(Named("gamma", (shape,), 0.0, scale), moments=moments)
     # scipy's quantiles lose the lower tail of very narrow gammas, far before the quartiles.
     u = np.array([1e-12, 1e-7])
     if not np.all(np.abs(law.cdf(law.ppf(u)) - u) <= 1e-6 * u + 1e-300) and shape > 1e3:

@@ -11,9 +11,10 @@ import numpy as np
 from demandsim._system import is_table
 from demandsim.distributions.base import Distribution, Law, is_labelled
 from demandsim.distributions.by_label import by_label
+from demandsim.distributions.closed_form import named_in_scipy
 from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
 from demandsim.distributions.foreign import ObjectLaw
-from demandsim.distributions.frozen import law_of, named_in_scipy
+from demandsim.distributions.frozen import law_of
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.errors import DistributionError, did_you_mean, shorten
 

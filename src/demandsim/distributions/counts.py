@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import Number, check_finite, constructor, sound
 from demandsim.distributions.frozen import ScipyLaw
 from demandsim.distributions.step_law import StepLaw, step_law
@@ -74,15 +75,13 @@ def binomial(trials: Number, share: Number) -> Law:
     >>> binomial(10, 0.3).mean()
     np.float64(3.0)
     """
-    from scipy import stats
-
     check_finite(trials=trials)
     _check_share(share)
     if trials < 0 or trials != round(trials) or trials > _MOST:
         raise DistributionError(f"trials must be a whole number from 0 to {_MOST:g}, not {trials:g}")
     if trials == 0 or share in (0, 1):
         return StepLaw(np.array([trials * share]), np.ones(1))
-    return sound(ScipyLaw(stats.binom(int(trials), share)))
+    return sound(ScipyLaw(Named("binom", (int(trials), share))))
 
 
 @constructor()
@@ -108,9 +107,7 @@ def poisson(mean: Number) -> Law:
     >>> poisson(3.5).sd().round(4)
     np.float64(1.8708)
     """
-    from scipy import stats
-
     check_finite(mean=mean)
     if not 0 < mean <= _MOST:
         raise DistributionError(f"mean must be above 0 and at most {_MOST:g}, not {mean:g}; beyond, use a normal")
-    return sound(ScipyLaw(stats.poisson(mean)))
+    return sound(ScipyLaw(Named("poisson", (mean,))))

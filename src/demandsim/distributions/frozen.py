@@ -11,17 +11,18 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import Law
 from demandsim.distributions.bisect import first_double
+from demandsim.distributions.closed_form import Named, named, named_in_scipy
 
-__all__ = ["BetaLaw", "ScipyLaw", "StudentLaw", "law_of", "named_in_scipy"]
+__all__ = ["BetaLaw", "ScipyLaw", "StudentLaw", "law_of"]
 
 
 @dataclass(frozen=True, eq=False)
 class ScipyLaw(Law):
-    """A law over a frozen distribution of scipy.
+    """A law over a distribution of scipy.
 
     Parameters
     ----------
-    rv : frozen distribution
+    rv : Named or frozen distribution
     quick : callable, optional
         The quantile function in closed form, to draw through; a table if there is none. An object
         that pickles, not a closure.
@@ -39,6 +40,8 @@ class ScipyLaw(Law):
     @property
     def kind(self) -> str:
         """Continuous or discrete."""
+        if isinstance(self.rv, Named):
+            return self.rv.kind
         return "continuous" if hasattr(self.rv, "logpdf") else "discrete"
 
     def fast(self) -> Callable[[Array], Array]:
@@ -66,8 +69,8 @@ class ScipyLaw(Law):
         return np.asarray(self.rv.sf(x), dtype=np.float64)
 
     def logpdf(self, x: Array) -> Array:
-        """Logarithm of the density at `x`."""
-        log = self.rv.logpdf if self.kind == "continuous" else self.rv.logpmf
+        """Logarithm of the density (of the probability, if discrete) at `x`."""
+        log = self.rv.logpmf if self.kind == "discrete" and not isinstance(self.rv, Named) else self.rv.logpdf
         return np.asarray(log(x), dtype=np.float64)
 
     def mean(self) -> float:
@@ -82,32 +85,6 @@ class ScipyLaw(Law):
         """Smallest and largest possible value."""
         low, high = self.rv.support() if self.bounds is None else self.bounds
         return float(low), float(high)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # By name and parameters: a frozen distribution pickles 12 kB of machinery otherwise.
-        rv: Any = _Named(self.rv.dist.name, self.rv.args, self.rv.kwds) if named_in_scipy(self.rv.dist) else self.rv
-        return _remade, (type(self), rv, self.quick, self.moments, self.bounds)
-
-
-@dataclass(frozen=True)
-class _Named:
-    name: str
-    args: tuple[Any, ...]
-    kwds: dict[str, Any]
-
-
-def named_in_scipy(dist: Any) -> bool:
-    """Tell whether `scipy.stats` has this very distribution under its name."""
-    from scipy import stats
-
-    return type(getattr(stats, dist.name, None)) is type(dist)
-
-
-def _remade(kind: type[ScipyLaw], rv: Any, quick: Any, moments: Any, bounds: Any) -> ScipyLaw:
-    from scipy import stats
-
-    frozen = getattr(stats, rv.name)(*rv.args, **rv.kwds) if isinstance(rv, _Named) else rv
-    return kind(frozen, quick, moments, bounds)
 
 
 def _repaired(x: Array, u: Array, rising: Callable[[Array], Any], sign: int = 1) -> Array:
@@ -133,14 +110,14 @@ class BetaLaw(ScipyLaw):
         """Quantiles at `u`."""
         from scipy import special
 
-        a, b = self.rv.args
+        a, b = self.rv.shapes
         return self._stretched(_repaired(special.betaincinv(a, b, u), u, lambda x: special.betainc(a, b, x)))
 
     def isf(self, u: Array) -> Array:
         """Quantiles at ``1 - u``."""
         from scipy import special
 
-        a, b = self.rv.args
+        a, b = self.rv.shapes
         return self._stretched(_repaired(special.betainccinv(a, b, u), u, lambda x: -special.betaincc(a, b, x), -1))
 
     def _stretched(self, x: Array) -> Array:
@@ -151,7 +128,7 @@ class BetaLaw(ScipyLaw):
         """Probability of more than `x`."""
         from scipy import special
 
-        a, b = self.rv.args
+        a, b = self.rv.shapes
         low, high = self.support()
         x = np.clip(np.asarray(x, dtype=np.float64), low, high)
         below = special.betainc(a, b, (x - low) / (high - low))
@@ -175,7 +152,7 @@ class StudentLaw(ScipyLaw):
         """Probability between 0 and t; the density at 0; and how far the series is good."""
         from scipy import stats
 
-        (df,) = self.rv.args
+        (df,) = self.rv.shapes
         top, term, total = float(stats.t.pdf(0.0, df)), np.ones_like(t), np.ones_like(t)
         for n in range(6):
             term = term * (-(t * t) * ((0.5 + n) * (df + 1 + 2 * n) / (2 * df) / ((1.5 + n) * (1 + n))))
@@ -183,7 +160,7 @@ class StudentLaw(ScipyLaw):
         return top * t * total, top, 0.02 * min(1.0, float(np.sqrt(df)))
 
     def _standard(self, x: Array) -> Array:
-        return np.asarray((x - self.rv.kwds["loc"]) / self.rv.kwds["scale"], dtype=np.float64)
+        return np.asarray((x - self.rv.loc) / self.rv.scale, dtype=np.float64)
 
     def _sides(self, x: Array, sign: int, far: Any) -> Array:
         t = self._standard(x)
@@ -207,26 +184,23 @@ class StudentLaw(ScipyLaw):
         for _ in range(5):
             t += (asked[near] - self._centre(t)[0]) / top
         x: Array = np.array(self.rv.ppf(u), dtype=np.float64)
-        x[near] = self.rv.kwds["loc"] + self.rv.kwds["scale"] * t
+        x[near] = self.rv.loc + self.rv.scale * t
         return x
 
     def isf(self, u: Array) -> Array:
         """Quantiles at ``1 - u``."""
         # Symmetric about loc.
-        return np.asarray(2 * self.rv.kwds["loc"] - self.ppf(u))
+        return np.asarray(2 * self.rv.loc - self.ppf(u))
 
 
-def law_of(frozen: Any) -> ScipyLaw:
-    """The law of a frozen distribution: ours where scipy's quantiles have weaknesses."""
-    from scipy import stats
+#: Laws of ours where scipy's quantiles have weaknesses.
+_MENDED: dict[str, type[ScipyLaw]] = {"beta": BetaLaw, "t": StudentLaw}
 
-    kinds: dict[str, tuple[type[ScipyLaw], tuple[str, ...]]] = {
-        "beta": (BetaLaw, ("a", "b")),
-        "t": (StudentLaw, ("df",)),
-    }
-    if frozen.dist.name not in kinds or not named_in_scipy(frozen.dist):
-        return ScipyLaw(frozen)
-    kind, shapes = kinds[frozen.dist.name]
-    said = {"loc": 0.0, "scale": 1.0, **dict(zip((*shapes, "loc", "scale"), frozen.args, strict=False)), **frozen.kwds}
-    plain = (float(said[shape]) for shape in shapes)
-    return kind(getattr(stats, frozen.dist.name)(*plain, loc=said["loc"], scale=said["scale"]))
+
+def law_of(rv: Any) -> ScipyLaw:
+    """The law of a frozen distribution, or of one by name: ours where scipy's quantiles have weaknesses."""
+    if not isinstance(rv, Named):
+        if not named_in_scipy(rv.dist):
+            return ScipyLaw(rv)
+        rv = named(rv)
+    return _MENDED.get(rv.name, ScipyLaw)(rv)

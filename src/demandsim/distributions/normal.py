@@ -9,6 +9,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law, standard_normal
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import (
     Number,
     by_interval,
@@ -52,16 +53,12 @@ class _LognormalQuantiles:
 
 
 def _normal_law(mean: float, sd: float) -> Law:
-    from scipy import stats
-
     if not sd > 0:
         raise DistributionError("low and high are too close together for a double")
-    return sound(ScipyLaw(stats.norm(loc=mean, scale=sd), _NormalQuantiles(mean, sd), (mean, sd)))
+    return sound(ScipyLaw(Named("norm", (), mean, sd), _NormalQuantiles(mean, sd), (mean, sd)))
 
 
 def _lognormal_law(mu: float, sigma: float, moments: tuple[float, float] | None = None) -> Law:
-    from scipy import stats
-
     if not sigma > 0:
         raise DistributionError("the interval is too narrow for a double")
     scale = math.exp(mu)
@@ -69,7 +66,7 @@ def _lognormal_law(mu: float, sigma: float, moments: tuple[float, float] | None 
         with np.errstate(over="ignore"):
             mean = float(scale * np.exp(sigma**2 / 2))
             moments = mean, float(mean * np.sqrt(np.expm1(sigma**2)))
-    return sound(positive(ScipyLaw(stats.lognorm(sigma, scale=scale), _LognormalQuantiles(mu, sigma), moments)))
+    return sound(positive(ScipyLaw(Named("lognorm", (sigma,), 0.0, scale), _LognormalQuantiles(mu, sigma), moments)))
 
 
 @constructor(interval=0.9)
@@ -216,7 +213,7 @@ def student_t(
     >>> student_t(8, 12, df=3).ppf([0.05, 0.95]).round(9)
     array([ 8., 12.])
     """
-    from scipy import special, stats
+    from scipy import special
 
     check_finite(df=df)
     if df <= 0:
@@ -233,4 +230,4 @@ def student_t(
         centre, moments, scale = mean, (mean, sd), sd * math.sqrt((df - 2) / df)
     if not scale > 0:
         raise DistributionError("its values are too close together for a double")
-    return sound(StudentLaw(stats.t(df, loc=centre, scale=scale), moments=moments))
+    return sound(StudentLaw(Named("t", (df,), centre, scale), moments=moments))

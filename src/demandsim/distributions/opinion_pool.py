@@ -11,6 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import constructor, listed, sound
 from demandsim.distributions.convert import as_distributions
 from demandsim.distributions.empirical import shares_of
@@ -86,7 +87,7 @@ def _logarithmic(laws: list[Law], shares: Array) -> Law:
         return laws[0]
     if all(isinstance(law, StepLaw) for law in laws):
         return _of_values([law for law in laws if isinstance(law, StepLaw)], shares)
-    families = {law.rv.dist.name if isinstance(law, ScipyLaw) else type(law).__name__ for law in laws}
+    families = {getattr(law.rv, "name", "") if isinstance(law, ScipyLaw) else type(law).__name__ for law in laws}
     solve = _SOLVED.get(families.pop()) if len(families) == 1 else None
     if solve is None:
         raise DistributionError(
@@ -105,30 +106,25 @@ def _of_values(laws: list[StepLaw], shares: Array) -> Law:
     return StepLaw(common, np.asarray(chances / chances.sum()))
 
 
-def _said(rv: Any, *shapes: str) -> list[float]:
+def _said(rv: Named) -> list[float]:
     """Shapes, then loc and scale, of a frozen distribution."""
-    given = dict(zip((*shapes, "loc", "scale"), rv.args, strict=False)) | rv.kwds
-    return [float(given.get(name, {"loc": 0.0, "scale": 1.0}.get(name, 0.0))) for name in (*shapes, "loc", "scale")]
+    return [float(value) for value in (*rv.shapes, rv.loc, rv.scale)]
 
 
-def _normal(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
+def _normal(rvs: list[Named], shares: Array) -> Named:
     means, sds = np.array([_said(rv) for rv in rvs]).T
     # In units of the smallest sd, so that precisions stay within a double.
     precisions = shares * (sds.min() / sds) ** 2
     mean = float(means[0] + precisions @ (means - means[0]) / precisions.sum())
-    return stats.norm(loc=mean, scale=float(sds.min() / math.sqrt(precisions.sum())))
+    return Named("norm", (), mean, float(sds.min() / math.sqrt(precisions.sum())))
 
 
-def _lognormal(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
-    rows = np.array([_said(rv, "s") for rv in rvs])
+def _lognormal(rvs: list[Named], shares: Array) -> Named:
+    rows = np.array([_said(rv) for rv in rvs])
     _no_shift(rows[:, 1])
-    logs = _normal([stats.norm(loc=math.log(scale), scale=s) for s, _, scale in rows.tolist()], shares)
+    logs = _normal([Named("norm", (), math.log(scale), s) for s, _, scale in rows.tolist()], shares)
     mean, sd = _said(logs)
-    return stats.lognorm(sd, scale=math.exp(mean))
+    return Named("lognorm", (sd,), 0.0, math.exp(mean))
 
 
 def _no_shift(locs: Array) -> None:
@@ -143,36 +139,28 @@ def _shared(lows: Array, highs: Array) -> tuple[float, float]:
     return low, high
 
 
-def _uniform(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
+def _uniform(rvs: list[Named], shares: Array) -> Named:
     low, high = _shared(*np.array([rv.support() for rv in rvs]).T)
-    return stats.uniform(loc=low, scale=high - low)
+    return Named("uniform", (), low, high - low)
 
 
-def _loguniform(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
-    return stats.loguniform(*_shared(*np.array([rv.support() for rv in rvs]).T))
+def _loguniform(rvs: list[Named], shares: Array) -> Named:
+    return Named("loguniform", _shared(*np.array([rv.support() for rv in rvs]).T))
 
 
-def _beta(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
-    rows = np.array([_said(rv, "a", "b") for rv in rvs])
+def _beta(rvs: list[Named], shares: Array) -> Named:
+    rows = np.array([_said(rv) for rv in rvs])
     if np.any(rows[:, 2:] != rows[0, 2:]):
         raise DistributionError("a logarithmic pool takes betas of the same bounds; use kind='linear'")
     # The exponents of x and 1 - x are averaged: x ** (a - 1).
     a, b = shares @ rows[:, :2]
-    return stats.beta(float(a), float(b), loc=rows[0, 2], scale=rows[0, 3])
+    return Named("beta", (float(a), float(b)), rows[0, 2], rows[0, 3])
 
 
-def _gamma(rvs: list[Any], shares: Array) -> Any:
-    from scipy import stats
-
-    rows = np.array([_said(rv, "a") for rv in rvs])
+def _gamma(rvs: list[Named], shares: Array) -> Named:
+    rows = np.array([_said(rv) for rv in rvs])
     _no_shift(rows[:, 1])
-    return stats.gamma(float(shares @ rows[:, 0]), scale=float(1 / (shares @ (1 / rows[:, 2]))))
+    return Named("gamma", (float(shares @ rows[:, 0]),), 0.0, float(1 / (shares @ (1 / rows[:, 2]))))
 
 
 _SOLVED = {

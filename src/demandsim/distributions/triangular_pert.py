@@ -11,6 +11,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import Number, check_finite, check_interval, constructor, sound
 from demandsim.distributions.frozen import BetaLaw, ScipyLaw
 from demandsim.errors import DistributionError
@@ -89,8 +90,6 @@ def triangular(low: Number, mode: Number, high: Number, *, prob: Number = 1.0) -
     >>> triangular(0, 1, 2, prob=0.9).ppf([0.05, 0.95]).round(6)
     array([0., 2.])
     """
-    from scipy import stats
-
     _check_mode(low, mode, high, prob)
     if prob < 1:
         tail = (1 - prob) / 2
@@ -105,7 +104,7 @@ def triangular(low: Number, mode: Number, high: Number, *, prob: Number = 1.0) -
     share = (mode - low) / width
     # (a^2 + b^2 + ab) / 18 with the mode at a from the low end and b from the high one.
     sd = width * math.sqrt((1 - share * (1 - share)) / 18)
-    rv = stats.triang(share, loc=low, scale=width)
+    rv = Named("triang", (share,), low, width)
     moments = low + (mode - low) / 3 + (high - low) / 3, sd
     return sound(ScipyLaw(rv, _TriangularQuantiles(low, high, share), moments, (low, high)))
 
@@ -143,7 +142,7 @@ def pert(low: Number, mode: Number, high: Number, *, prob: Number = 1.0, shape: 
     >>> pert(0, 1, 5).mean().round(6)
     np.float64(1.5)
     """
-    from scipy import special, stats
+    from scipy import special
 
     _check_mode(low, mode, high, prob)
     check_finite(shape=shape)
@@ -162,4 +161,4 @@ def pert(low: Number, mode: Number, high: Number, *, prob: Number = 1.0, shape: 
     a, b = 1 + shape * share, 1 + shape * (1 - share)
     mean = low + width * (a / (shape + 2))
     sd = width * math.sqrt(a / (shape + 2) * (b / (shape + 2)) / (shape + 3))
-    return sound(BetaLaw(stats.beta(a, b, loc=low, scale=width), moments=(mean, sd), bounds=(low, high)))
+    return sound(BetaLaw(Named("beta", (a, b), low, width), moments=(mean, sd), bounds=(low, high)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import Number, by_interval, check_interval, constructor, positive, sound
 from demandsim.distributions.frozen import ScipyLaw
 from demandsim.errors import DistributionError
@@ -67,8 +68,6 @@ def uniform(
     >>> uniform(2, 4, prob=0.5).laws[0].support()
     (1.0, 5.0)
     """
-    from scipy import stats
-
     if by_interval((low, high, prob), (mean, sd), whole=True):
         low, high = _widened(low, high, prob)
         moments = low / 2 + high / 2, (high - low) / math.sqrt(12)
@@ -76,7 +75,7 @@ def uniform(
         low, high = mean - math.sqrt(3) * sd, mean + math.sqrt(3) * sd
         moments = mean, sd
     check_interval(low, high, 1.0, whole=True)
-    return sound(ScipyLaw(stats.uniform(loc=low, scale=high - low), _UniformQuantiles(low, high), moments, (low, high)))
+    return sound(ScipyLaw(Named("uniform", (), low, high - low), _UniformQuantiles(low, high), moments, (low, high)))
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,6 @@ def loguniform(
     >>> loguniform(1, 100).median().round(9)
     np.float64(10.0)
     """
-    from scipy import optimize, stats
-
     moments = None
     if by_interval((low, high, prob), (mean, sd), above_zero="a loguniform", whole=True):
         start, stop = _widened(math.log(low), math.log(high), prob)
@@ -142,6 +139,8 @@ def loguniform(
         target = math.log1p(ratio * ratio)
         if not _log_spread(1e-7) < target < _log_spread(350.0):
             raise DistributionError("sd is too small or too large for a loguniform of that mean")
+        from scipy import optimize
+
         half = math.exp(
             optimize.brentq(
                 lambda log: math.log(_log_spread(math.exp(log)) / target), math.log(1e-7), math.log(350.0), xtol=1e-15
@@ -156,4 +155,4 @@ def loguniform(
         average = math.exp((start + stop) / 2 + half + math.log(-math.expm1(-2 * half) / (2 * half)))
         moments = average, average * math.sqrt(math.expm1(_log_spread(half)))
     quick = _LoguniformQuantiles(start, stop - start, low, high)
-    return sound(positive(ScipyLaw(stats.loguniform(low, high), quick, moments, (low, high))))
+    return sound(positive(ScipyLaw(Named("loguniform", (low, high)), quick, moments, (low, high))))

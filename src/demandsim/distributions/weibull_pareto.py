@@ -9,6 +9,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Named
 from demandsim.distributions.constructor import (
     Number,
     check_finite,
@@ -87,8 +88,6 @@ def weibull(
     >>> weibull(shape=1, scale=3).mean()
     np.float64(3.0)
     """
-    from scipy import stats
-
     if either({"low": low, "high": high}, {"shape": shape, "scale": scale}) == 0:
         check_interval(low, high, prob, above_zero="a Weibull")
         ends = [math.log(-math.log1p(-(1 - prob) / 2)), math.log(-math.log((1 - prob) / 2))]
@@ -97,7 +96,7 @@ def weibull(
     elif prob is not None:
         raise DistributionError("prob belongs to an interval; with shape and scale leave it out")
     _check_positive(shape=shape, scale=scale)
-    law = ScipyLaw(stats.weibull_min(shape, scale=scale), _WeibullQuantile(shape, scale))
+    law = ScipyLaw(Named("weibull_min", (shape,), 0.0, scale), _WeibullQuantile(shape, scale))
     return sound(positive(law))
 
 
@@ -138,8 +137,6 @@ def pareto(
     >>> pareto(1, 10).ppf([0.05, 0.95]).round(9)
     array([ 1., 10.])
     """
-    from scipy import stats
-
     if either({"low": low, "high": high}, {"shape": shape, "least": least}) == 0:
         check_interval(low, high, prob, above_zero="a Pareto")
         tail = (1 - prob) / 2
@@ -151,4 +148,4 @@ def pareto(
     moments = None
     if shape <= 2:
         moments = (shape * least / (shape - 1) if shape > 1 else math.inf, math.inf)
-    return sound(ScipyLaw(stats.pareto(shape, scale=least), _ParetoQuantile(shape, least), moments=moments))
+    return sound(ScipyLaw(Named("pareto", (shape,), 0.0, least), _ParetoQuantile(shape, least), moments=moments))
