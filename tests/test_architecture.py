@@ -144,6 +144,7 @@ HEAVY = [
     "pydantic",
     "pandas",
     "typer",
+    "demandsim.forecasting",
 ]
 
 
@@ -165,7 +166,7 @@ def test_the_command_line_says_what_it_can_do_without_arrays():
 
 
 def test_a_study_is_shown_without_labelled_arrays_and_pint():
-    assert loaded_by("show", "guosen-2025-01") <= {"typer", "pydantic", "numpy", "scipy.stats"}
+    assert loaded_by("show", "guosen-2025-01") <= {"typer", "pydantic", "numpy"}
 
 
 def test_importing_the_library_loads_nothing_heavy():
@@ -177,10 +178,16 @@ def test_equations_and_errors_need_no_labelled_arrays():
     assert set(loaded_after("import demandsim; demandsim.equation; demandsim.DemandsimError")) <= {"numpy"}
 
 
-def test_a_study_loads_without_plots_and_arviz():
-    loaded = loaded_after("import demandsim; demandsim.load_study('guosen-2025-01').point()")
-    # xarray looks for dask by itself, where it is installed.
-    assert not {"matplotlib", "arviz", "arviz_stats", "typer"} & set(loaded)
+def test_a_study_is_simulated_without_plots_arviz_and_statistics_of_scipy():
+    loaded = loaded_after(
+        "import demandsim; demandsim.load_study('guosen-2025-01').simulate(draws=8, chains=2, seed=1)"
+    )
+    # xarray looks for dask and pint by itself, where they are installed.
+    assert not {"matplotlib", "arviz", "arviz_stats", "distributed", "scipy.stats", "typer"} & set(loaded)
+
+
+def test_pictures_are_there_without_matplotlib_and_forecasts():
+    assert not {"matplotlib", "scipy.stats", "demandsim.forecasting"} & set(loaded_after("import demandsim.plots"))
 
 
 # One vocabulary

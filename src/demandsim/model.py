@@ -42,7 +42,6 @@ from demandsim.graph.study_file import study_text
 from demandsim.graph.submodel import joined
 from demandsim.graph.unit_check import check_units
 from demandsim.inference.evidence import Evidence, check_evidence, dated, happened, known, narrowed, observed
-from demandsim.inference.infer import Request, inferred
 from demandsim.sampling.compile import compile_program, dimension_order, draft_program
 from demandsim.sampling.dataset import Labels
 from demandsim.sampling.dependence import Ties, without_effect
@@ -1092,6 +1091,8 @@ class Model:
         >>> round(float(posterior.capex.mean()) / 1e9)
         79
         """
+        from demandsim.inference.infer import Request, inferred
+
         request = Request(
             self.evidence,
             self.declared_units,

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.forecasting.calibration import calibration as coverage_of
 from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, line, percent_ticks
 from demandsim.plots.panels import Picture, plot
 from demandsim.plots.words import locale_of
@@ -100,6 +99,9 @@ def _histogram(axes: Axes, values: Any, prob: float) -> None:
 
 def _coverage(axes: Axes, values: Any, prob: float) -> None:
     from scipy import stats
+
+    # Here, since forecasts load all that infers.
+    from demandsim.forecasting.calibration import calibration as coverage_of
 
     claimed = np.linspace(0.05, 0.95, 19)
     low, high = (stats.binom(values.size, claimed).ppf(end) / values.size for end in ((1 - prob) / 2, (1 + prob) / 2))

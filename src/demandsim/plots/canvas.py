@@ -229,11 +229,13 @@ class Canvas:
             limits = [axes.get_xlim() for axes in seen]
             for axes in seen:
                 axes.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
-        for axes in self.figure.axes:
-            _thin(axes)
+        thinned = [_thin(axes) for axes in self.figure.axes]
         for axes, low, high in self.ranges:
             _bound(axes, low, high)
-        self._lay_out()
+        if any(thinned) or self.ranges or self.one_scale:
+            self._lay_out()
+        # As after drawing: from now on only a change needs another layout.
+        self.figure.stale = False
 
     def _lay_out(self) -> None:
         """Place the panels, as drawing would; what is in them is drawn once, in the file."""
@@ -308,8 +310,8 @@ def _widen(axes: Axes, texts: Sequence[Text]) -> bool:
     return True
 
 
-def _thin(axes: Axes) -> None:
-    """Use fewer ticks on a horizontal axis whose labels touch."""
+def _thin(axes: Axes) -> bool:
+    """Use fewer ticks on a horizontal axis whose labels touch; tell whether they do."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     def shown() -> list[Any]:
@@ -323,7 +325,7 @@ def _thin(axes: Axes) -> None:
         return any(one.x1 + 4 > other.x0 for one, other in pairwise(shown()))
 
     if not axes.get_visible() or not axes.xaxis.get_visible() or not touch():
-        return
+        return False
     tries = (
         [LogLocator(subs=subs, numticks=n) for subs, n in (((1, 3), 9), ((1,), 9), ((1,), 4), ((1,), 3))]
         if isinstance(axes.xaxis.get_major_locator(), LogLocator)
@@ -333,6 +335,7 @@ def _thin(axes: Axes) -> None:
         axes.xaxis.set_major_locator(locator)
         if not touch():
             break
+    return True
 
 
 def _bound(axes: Axes, low: float, high: float) -> None:
@@ -383,13 +386,14 @@ def plain(axis: Any) -> None:
 
 def plain_ticks(axes: Axes, *, log: bool = False, which: str = "x") -> None:
     """Write ticks as people do: no exponents, thousands separated."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if log:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
         axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
-        axis.set_minor_formatter(NullFormatter())
+        # Between 1, 2 and 5 there is no room for more; and each tick costs a millisecond.
+        axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(6))
     plain(axis)
@@ -440,5 +444,12 @@ def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
     ...     save(ds.plots.distributions(draws, of=["cards"]), Path(folder) / "cards.png")
     """
     figure = np.ravel(axes)[0].figure
-    with written_whole(path) as unfinished:
-        figure.savefig(unfinished, dpi=dpi)
+    engine = figure.get_layout_engine()
+    if not figure.stale:
+        # Everything has its place since it was made: drawing would find it once more.
+        figure.set_layout_engine("none")
+    try:
+        with written_whole(path) as unfinished:
+            figure.savefig(unfinished, dpi=dpi)
+    finally:
+        figure.set_layout_engine(engine)
