@@ -1,5 +1,6 @@
 """The report page in Chromium: it renders, switches, reads on a phone, in the dark and from the keyboard."""
 
+import pypdf
 import pytest
 
 import demandsim as ds
@@ -67,6 +68,13 @@ DRAWN = """
 def report(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "page.html"
     ds.write_report(ds.load_study("guosen-2025-01"), file, draws=256, seed=1)
+    return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory):
+    file = tmp_path_factory.mktemp("chinese") / "page.html"
+    ds.write_report(ds.load_study("guosen-2025-01"), file, draws=256, seed=1, locale="zh")
     return file.as_uri()
 
 
@@ -157,7 +165,7 @@ def test_the_switch_changes_every_section(watched, report):
     assert set(places) == {"Scenario 100T"}
     page.get_by_label("1000T").check()
     after = tiles(page)
-    assert len(before) == len(after) == 4
+    assert len(before) == len(after) == 3
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert page.locator(".place:visible").all_inner_texts() == ["Scenario 1000T"] * len(places)
     assert page.locator("#told").inner_text() == "Showing 1000T"
@@ -352,7 +360,7 @@ def test_dark_is_dark(watched, report):
 
 def test_without_javascript_the_first_scenario_is_there(watched, report):
     page = watched(report, java_script_enabled=False).page
-    assert len(tiles(page)) == 4
+    assert len(tiles(page)) == 3
     assert page.locator(".switch").is_hidden()
     assert page.locator("noscript").inner_text().startswith("This page shows Scenario 100T")
     assert page.locator("figure input").count() == 0
@@ -360,12 +368,50 @@ def test_without_javascript_the_first_scenario_is_there(watched, report):
     assert page.locator("button").count() == 0
 
 
-def test_on_paper_there_are_no_controls_and_everything_is_open(watched, report):
+@pytest.fixture
+def printed(watched, tmp_path):
+    """The text of each sheet of A4 that a page prints on."""
+
+    def of(address):
+        page = watched(address).page
+        page.pdf(path=tmp_path / "page.pdf", format="A4")
+        return page, [sheet.extract_text() for sheet in pypdf.PdfReader(tmp_path / "page.pdf").pages]
+
+    return of
+
+
+@pytest.mark.parametrize("study", ["report", "chinese", "yearly", "many"])
+def test_it_prints_on_few_pages_with_no_heading_alone(request, printed, study):
+    page, sheets = printed(request.getfixturevalue(study))
+    assert len(sheets) <= 8
+    headings = page.locator("h2, h3, caption, thead th").all_text_contents()
+    bare = {"".join(text.split()) for text in headings}
+    lines = [["".join(line.split()) for line in text.splitlines() if line.strip()] for text in sheets]
+    numbers = [f"{i + 1}/{len(sheets)}" for i in range(len(sheets))]
+    summary, *rest = [[line for line in sheet if line not in numbers] for sheet in lines]
+    assert [sheet[-1] for sheet in (summary, *rest) if sheet[-1] in bare] == []
+    # The summary has a page of its own.
+    after = "".join(page.locator("#headline h2").text_content().split())
+    assert after == rest[0][0]
+    assert after not in summary
+
+
+def test_a_phone_draws_all_rows_of_a_table_on_one_scale(watched, report):
+    page = watched(report, 390).page
+    for table in page.locator("table.bars").all():
+        boxes = [bar.bounding_box() for bar in table.locator("svg.bar").all()]
+        assert len({(round(box["x"]), round(box["width"])) for box in boxes}) == 1
+        assert boxes[0]["width"] > 300
+
+
+def test_on_paper_there_are_no_controls_and_what_is_folded_stays_away(watched, report):
     page = watched(report, color_scheme="dark").page
+    page.locator("#headline summary").click()
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator(".switch, nav, figure input, output").filter(visible=True).count() == 0
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details").filter(visible=True).count() == 1
+    assert page.get_by_text("Mean token rate").filter(visible=True).count() >= 1
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 

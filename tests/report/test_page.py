@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim.graph.metadata import StudyNotes
+from demandsim.inference.infer import METHODS
 from demandsim.report import report_page
 from demandsim.report.charts import axis
 from demandsim.report.differences import differences
@@ -121,7 +122,7 @@ def parts_of(page):
 def test_other_scenes_are_whole_and_weigh_little(model, page, reader):
     other = reader(report_page(model.select(scenario="1000T"), Sample(256, seed=1))[0]).said
     parts = parts_of(page)
-    assert {"headline", "chances", "shapes", "moves", "shares", "information"} == set(parts)
+    assert {"summary", "headline", "chances", "shapes", "moves", "shares", "information"} == set(parts)
     for part in parts.values():
         (key, pieces), base = next(iter(part["scenes"].items())), part["base"]
         assert part["first"], key == ("0", "1")
@@ -129,16 +130,15 @@ def test_other_scenes_are_whole_and_weigh_little(model, page, reader):
         block = restored(base, pieces)
         assert reader(block).said.startswith("Scenario 1000T")
         assert len(json.dumps(pieces)) < 0.75 * len(block)
-    tiles = re.findall(
-        r'class="value">(.*?)</dd>', restored(parts["headline"]["base"], parts["headline"]["scenes"]["1"])
-    )
-    assert len(tiles) == 4
+    summary = restored(parts["summary"]["base"], parts["summary"]["scenes"]["1"])
+    tiles = re.findall(r'class="value">(.*?)</dd>', summary)
+    assert len(tiles) == 3
     assert all(reader(tile).said in other for tile in tiles)
 
 
 def test_years_weigh_little_too(yearly):
     parts = parts_of(report_page(yearly, Sample(256, seed=1))[0])
-    assert parts["headline"]["follows"] == ["scenario", "time"]
+    assert parts["summary"]["follows"] == parts["headline"]["follows"] == ["scenario", "time"]
     assert parts["fans"]["follows"] == ["scenario"]
     assert parts["compared"]["follows"] == ["time"]
     told = sum(len(json.dumps(pieces)) for part in parts.values() for pieces in part["scenes"].values())
@@ -165,17 +165,56 @@ def test_ticks_are_few_inside_and_in_order(low, length, wide):
     assert made.place(high) == pytest.approx(100, abs=1e-6)
 
 
-def test_a_few_sentences_come_first(page, first, reader):
-    said = reader(page).said
-    assert said.index("Gross margin: ") < said.index("90%: ")
-    for row in first.rows[:2]:
+def summary_of(page, reader):
+    return reader(re.search('<section id="summary".*?</section>', page, re.DOTALL)[0])
+
+
+def test_a_summary_comes_first(page, first, reader):
+    said = summary_of(page, reader).said
+    assert page.index('<section id="summary"') < page.index("<nav") < page.index('<section id="headline"')
+    rows = {row.name: row for row in first.rows}
+    told = [rows[name] for name in ("gross_margin", "cards", "revenue")]
+    for row in told:
         low, high = row.scale.value(row.lower), row.scale.value(row.upper)
-        told = f"{row.label}: {row.scale.measure(row.median)}; with 90% probability between {low} and {high}."
-        assert told in said
+        below = percent(row.below_point, 0)
+        assert f"{row.label} {row.scale.measure(row.median)} 90%: {low} to {high}" in said
+        assert f"point estimate: {row.scale.measure(row.point)}, at or above {below} of the draws" in said
+    assert [one["data-slide"] for name, one in summary_of(page, reader).elements if name == "figure"] == [
+        "Read off Gross margin"
+    ]
     chance = percent(first.statements[0].probability, 1)
     assert f"Gross margin is positive in {chance} of the draws." in said
     assert "The uncertainty of Gross margin comes first from Activated parameters of the general model (6" in said
+    assert "by total-order Sobol' indices (interactions included)." in said
+    assert "First order / Total order" in said
     assert f"Best worth knowing before cards are ordered: {first.information.worths[0].label}" in said
+
+
+def test_the_summary_tells_what_is_not_as_in_the_source(model, page, reader):
+    told = "At its point estimates the model gives {} of the {} values that the source prints."
+    added = "Added to the source: distributions for {} of the 9 assumptions."
+    said = summary_of(page, reader).said
+    assert told.format(30, 30) in said
+    assert added.format(9) in said
+    assert "Nothing was changed from the study." in said
+    changed = model.select(scenario="100T").assume(utilization=0.3)
+    said = summary_of(report_page(changed, Sample(64, seed=1))[0], reader).said
+    assert told.format(19, 23) in said
+    assert "utilization per card: printed 45, here 30 %. cards needed: printed 85.78, here 128.67" in said
+    assert added.format(8) in said
+    assert "Changes from the study: 1, listed at the top." in said
+    assert "Nothing was changed" not in said
+
+
+def test_the_summary_draws_what_has_years_over_time(yearly, reader):
+    page = report_page(yearly, Sample(64, seed=1))[0]
+    drawn = [attributes for name, attributes in summary_of(page, reader).elements if name == "svg"]
+    assert drawn[0]["aria-label"] == "Gross margin over time"
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_every_method_of_inference_has_its_words(locale):
+    assert all(words_of(locale).say(f"by_{method}") for method in METHODS if method != "auto")
 
 
 def test_scenarios_stand_side_by_side(model, page, reader):

@@ -192,8 +192,8 @@ def test_run_prints_the_numbers_of_the_page(demandsim, page, monkeypatch, reader
     printed, _ = demandsim(f"demandsim run {STUDY} --seed 1 --draws 256 --scenario 100T --format json")
     medians = [row["median"] for row in json.loads(printed.out)["rows"]]
     shown = [float(attributes["value"]) for name, attributes in reader(page).elements if name == "data"]
-    # Medians of four tiles, of seven rows of the table, and of four columns of this scenario among the others.
-    assert sum(any(value == pytest.approx(one, rel=1e-8) for one in medians) for value in shown) == 4 + 7 + 4
+    # Medians of three tiles, of seven rows of the table, and of four columns of this scenario among the others.
+    assert sum(any(value == pytest.approx(one, rel=1e-8) for one in medians) for value in shown) == 3 + 7 + 4
 
 
 def test_assumptions_say_their_spread_and_outcomes():

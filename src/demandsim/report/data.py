@@ -266,6 +266,8 @@ class Content:
         What a reader must know of the numbers, such as evidence that they do not take in.
     changed : tuple of str
         What the model has that its study has not.
+    against_source : tuple of str
+        How the model differs from its source, in sentences.
     read_at : str, optional
         Where shares of variance were read off the draws, if they were: the last year, say.
     """
@@ -287,6 +289,7 @@ class Content:
     remarks: tuple[str, ...] = ()
     read_at: str | None = None
     changed: tuple[str, ...] = ()
+    against_source: tuple[str, ...] = ()
 
     @property
     def several(self) -> tuple[str, ...]:
@@ -302,5 +305,6 @@ class Content:
     def to_explain(self) -> list[str]:
         """What a reader meets on this page, and what it cannot tell."""
         met = {"worth": any(scene.information for scene in self.scenes), "belief": self.learned is not None}
-        keys = ("interval", "point", "swing", "shares", "worth", "belief", "error", "limits", "use")
+        shares = [f"share_{kind}" for kind in self.kinds]
+        keys = ("interval", "point", "swing", *shares, "worth", "belief", "error", "limits", "use")
         return [key for key in keys if met.get(key, True)]

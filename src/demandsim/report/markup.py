@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from demandsim.report import charts
-from demandsim.report.headline import comparison, in_short, tiles
+from demandsim.report.headline import comparison, in_short, summary
 from demandsim.report.words import Words
 from demandsim.units.format import number, percent
 
@@ -57,6 +57,6 @@ def _templates() -> Environment:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: "" if value is None else value,
     )
-    made.globals |= {"charts": charts, "comparison": comparison, "in_short": in_short, "tiles": tiles}
+    made.globals |= {"charts": charts, "comparison": comparison, "in_short": in_short, "summarized": summary}
     made.globals |= {"number": number, "percent": percent}
     return made

@@ -192,7 +192,4 @@
   equip(document);
   document.querySelectorAll("table.sorts").forEach(sortable);
   copyable(document.getElementById("replay"));
-  addEventListener("beforeprint", () => {
-    for (const closed of document.querySelectorAll("details:not([open])")) closed.open = true;
-  });
 })();

@@ -12,6 +12,7 @@ from demandsim.errors import OutputError
 from demandsim.report.data import Content
 from demandsim.report.evidence import learned
 from demandsim.report.fans import fans
+from demandsim.report.headline import differences_from_source
 from demandsim.report.page import assembled
 from demandsim.report.provenance import record_of
 from demandsim.report.runs import Results, Sample, computed
@@ -126,6 +127,8 @@ def report_page(
     record = record_of(results, content.read_at, again, words)
     total = f"{sample.chains * int(attrs['draws']):,}"
     uncertain = sum(not assumption.distribution.is_constant for assumption in model.assumptions.values())
+    told = differences_from_source(record.printed, uncertain, len(model.assumptions), content.changed, words)
+    content = dataclasses.replace(content, against_source=tuple(told))
     shown = {"prob": percent(sample.prob), "tail": f"{50 * (1 - sample.prob):.3g}%"}
     lead = words.say("lead", total=total, assumptions=uncertain, **shown)
     sections = [*scene_sections(content, words), *record_sections(record, content, words)]

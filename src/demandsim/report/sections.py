@@ -51,6 +51,7 @@ def scene_sections(content: Content, words: Words) -> Iterator[Section]:
     """Make the sections that have a version per scene; one that could not be computed says why."""
     both, scenes, absent = ("scenario", "time"), content.scenes, content.absent
     sections = {
+        "summary": (both, True),
         "headline": (both, True),
         "compared": (("time",), len(content.scenarios) > 1),
         "chances": (both, any(scene.statements for scene in scenes)),
