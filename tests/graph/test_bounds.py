@@ -307,6 +307,8 @@ SIGNED = {
         "level_shock",
         "market_cagr",
     ),
+    # Processes of any quantity.
+    *("random_walk", "mean_reverting", "autoregressive", "jump", "jumps", "regime", "bridged_shock"),
     *("trading_up", "constant_quality_decline", "price_decline", "card_price_decline"),
     # Differences of equal numbers, which rounding may leave a hair below 0.
     *("book_value", "cards_retired"),

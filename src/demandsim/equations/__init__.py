@@ -16,6 +16,7 @@ __all__ = ["MENU", "equation_named"]
 
 #: Rooms of this folder that hold equations.
 MENU = (
+    "processes",
     "demand",
     "growth",
     "inference",
@@ -55,7 +56,8 @@ def equation_named(reference: str) -> Equation:
     ----------
     reference : str
         Room and name, such as ``"inference.cards"``; under other names of its quantities
-        ``"inference.cards(utilization=load) as needed_cards"``.
+        ``"inference.cards(utilization=load) as needed_cards"``; in a unit of its own
+        ``"processes.random_walk(shock=price_shock) as card_price in CNY/card"``.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def equation_named(reference: str) -> Equation:
     said = read_alias(reference)
     if said is not None and said[0] != reference:
         found = equation_named(said[0])
-        return found.renamed(said[2] or found.name, said[1])
+        return found.renamed(said[2] or found.name, said[1], unit=said[3])
     if reference not in shipped():
         raise UnknownNameError(f"unknown equation '{reference}'{did_you_mean(reference, shipped())}")
     return shipped()[reference]

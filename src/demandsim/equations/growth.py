@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.errors import EquationError
+from demandsim.equations.processes import persisted, time_dim
 from demandsim.graph.graph import equation
 from demandsim.units.constant import constant
 
@@ -36,7 +36,7 @@ def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) ->
 
     Source: autoregression of first order.
     """
-    return mean_growth_rate + persisted(rate_shock, persistence, _time_dim("persistent_rate", "rate_shock", rate_shock))
+    return mean_growth_rate + persisted(rate_shock, persistence, time_dim("persistent_rate", "rate_shock", rate_shock))
 
 
 @equation(unit="1/year", name="growth_rate")
@@ -62,7 +62,7 @@ def reverting_rate(
     Source: G. E. Uhlenbeck and L. S. Ornstein, Phys. Rev. 36 (1930); the joint step: D. T. Gillespie, Phys. Rev. E 54
     (1996).
     """
-    dim = _time_dim("reverting_rate", "elapsed_time", elapsed_time)
+    dim = time_dim("reverting_rate", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)
     # Deviations from the mean rate at the beginning of each step.
@@ -189,7 +189,7 @@ def varying_growth(initial_tokens: Any, growth_rate: Any, elapsed_time: Any) -> 
 
     Source: solution of dT/dt = r(t) T with r constant between labels.
     """
-    dim = _time_dim("varying_growth", "elapsed_time", elapsed_time)
+    dim = time_dim("varying_growth", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     return initial_tokens * np.exp((growth_rate * step).cumsum(dim, skipna=False))
 
@@ -206,7 +206,7 @@ def varying_logistic_growth(initial_tokens: Any, growth_rate: Any, elapsed_time:
 
     Source: solution of dT/dt = r(t) T (1 - T / K) with r constant between labels.
     """
-    dim = _time_dim("varying_logistic_growth", "elapsed_time", elapsed_time)
+    dim = time_dim("varying_logistic_growth", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     grown = (growth_rate * step).cumsum(dim, skipna=False)
     filled = 1 + (saturation_tokens / initial_tokens - 1) * np.exp(-grown)
@@ -222,25 +222,3 @@ def saturation_by_multiple(initial_tokens: Any, saturation_multiple: Any) -> Any
     Source: definition; drawn apart from the beginning, saturation could lie below it.
     """
     return initial_tokens * saturation_multiple
-
-
-def persisted(shock: Any, persistence: Any, dim: str) -> Any:
-    """Shocks and what lives on of earlier ones, along a dim."""
-    import xarray as xr
-
-    drift = [shock.isel({dim: 0})]
-    for place in range(1, shock.sizes[dim]):
-        drift.append(persistence * drift[-1] + shock.isel({dim: place}))
-    # Labels of the dim, not those of the single steps, which arithmetic drops.
-    steps = xr.concat([step.drop_vars(dim, errors="ignore") for step in drift], dim=dim)
-    return steps.assign_coords({dim: shock[dim]}) if dim in shock.coords else steps
-
-
-def _time_dim(called: str, name: str, value: Any) -> str:
-    """The dim along which time runs."""
-    dims = getattr(value, "dims", ())
-    return "year" if "year" in dims else "date" if "date" in dims else _no_time(called, name)
-
-
-def _no_time(called: str, name: str) -> str:
-    raise EquationError(f"{called} adds up over time: {name} needs a dim 'year' or 'date'")

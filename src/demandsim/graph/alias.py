@@ -11,7 +11,9 @@ from demandsim.errors import EquationError, check_known
 
 __all__ = ["Alias", "read_alias"]
 
-_WRITTEN = re.compile(r"\s*(?P<of>[\w.]+)\s*(?:\((?P<names>[^()]*)\))?\s*(?:\bas\s+(?P<name>\w+))?\s*")
+_WRITTEN = re.compile(
+    r"\s*(?P<of>[\w.]+)\s*(?:\((?P<names>[^()]*)\))?\s*(?:\bas\s+(?P<name>\w+)(?:\s+in\s+(?P<unit>\S.*?))?)?\s*"
+)
 
 
 class Alias:
@@ -83,13 +85,15 @@ class Alias:
         return f"{self.of.reference}{f'({said})' if said else ''} as {self.__name__}"
 
 
-def read_alias(text: str) -> tuple[str, dict[str, str], str | None] | None:
-    """Read the name of an equation, what its inputs are called, and what it is called itself; None if it is none.
+def read_alias(text: str) -> tuple[str, dict[str, str], str | None, str | None] | None:
+    """Read the name of an equation, what its inputs are called, its own name and its unit; None if it is none.
 
     Examples
     --------
     >>> read_alias("inference.cards(utilization=load) as needed_cards")
-    ('inference.cards', {'utilization': 'load'}, 'needed_cards')
+    ('inference.cards', {'utilization': 'load'}, 'needed_cards', None)
+    >>> read_alias("processes.random_walk as card_price in CNY/card")
+    ('processes.random_walk', {}, 'card_price', 'CNY/card')
     """
     found = _WRITTEN.fullmatch(text)
     if found is None:
@@ -100,4 +104,4 @@ def read_alias(text: str) -> tuple[str, dict[str, str], str | None] | None:
         if not sign or not outer.isidentifier() or inner in names:
             return None
         names[inner] = outer
-    return found["of"], names, found["name"]
+    return found["of"], names, found["name"], found["unit"]

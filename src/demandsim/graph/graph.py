@@ -17,7 +17,7 @@ from demandsim.graph.formula import Formula
 from demandsim.graph.loop import PREVIOUS, Lag, without_loops
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
 from demandsim.units.constant import Constant
-from demandsim.units.convert import check_unit
+from demandsim.units.convert import check_unit, conversion_factor, same_dimension
 
 __all__ = ["Equation", "Graph", "equation", "unused_words"]
 
@@ -94,28 +94,35 @@ class Equation:
         # Its source may not be found where it arrives: what was read from it goes along.
         return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
 
-    def renamed(self, name: str, inputs: Mapping[str, str]) -> Equation:
+    def renamed(self, name: str, inputs: Mapping[str, str] | None = None, *, unit: str | None = None) -> Equation:
         """Return the equation under other names of its quantities.
 
         Parameters
         ----------
         name : str
             Quantity that it computes.
-        inputs : mapping of str to str
+        inputs : mapping of str to str, optional
             Inputs that are called otherwise, and what they are called.
+        unit : str, optional
+            Unit in which the result is reported; its own by default. A process takes any.
 
         Raises
         ------
         UnknownNameError
             If it has no such input.
+        UnitError
+            If the unit cannot be read.
 
         Examples
         --------
         >>> from demandsim.equations.inference import cards
         >>> cards.renamed("needed", {"utilization": "load"})
         <equation needed(peak_compute, card_flops, load) [card]>
+        >>> from demandsim.equations.processes import regime
+        >>> regime.renamed("card_price", {"change_time": "ban_date"}, unit="CNY/card")
+        <equation card_price(level_before, level_after, ban_date, elapsed_time) [CNY/card]>
         """
-        function = self.function
+        function, inputs = self.function, inputs or {}
         lag = self.lag and dataclasses.replace(self.lag, of=name, start=inputs.get(self.lag.start, self.lag.start))
         inputs = {key: value for key, value in inputs.items() if lag is None or key in self.inputs}
         if isinstance(function, Formula):
@@ -124,13 +131,17 @@ class Equation:
             made = Alias(function.of, name, {i: inputs.get(o, o) for i, o in function.names.items()})
         else:
             made = Alias(self, name, inputs)
+        bounds = self.bounds
+        if unit is not None and bounds is not None and same_dimension(unit, self.unit):
+            bounds = bounds.scaled(conversion_factor(self.unit, unit))
         return equation(
             made,
-            unit=self.unit,
+            unit=unit or self.unit,
             name=name,
-            long_name=self.long_name or self.name.replace("_", " "),
+            # In a unit of its own it is a quantity of its own, with its own words.
+            long_name=(self.long_name if unit is None else None) or (name if unit else self.name).replace("_", " "),
             source=self.source,
-            bounds=self.bounds,
+            bounds=bounds,
             invalid="keep" if self.invalid == "keep" else "raise",
         ).lagged(lag)
 
@@ -151,7 +162,9 @@ class Equation:
         A shipped one goes by its function: several may compute one quantity, in different ways.
         """
         if isinstance(self.function, Alias):
-            return self.function.reference if "." in self.function.of.reference else self.name
+            of = self.function.of
+            in_unit = f" in {self.unit}" if self.unit != of.unit else ""
+            return self.function.reference + in_unit if "." in of.reference else self.name
         module = self.function.__module__
         prefix = "demandsim.equations."
         room = module.removeprefix(prefix)

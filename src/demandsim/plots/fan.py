@@ -85,7 +85,7 @@ def fan(
     (1, 1)
     """
     check_prob(prob)
-    along = next(iter(time_dims(draws)), None)
+    along = _time(draws, [of] if isinstance(of, str) else of or [])
     if along is None:
         raise DemandsimError("a fan chart needs draws over time: a dim whose labels are years or dates")
     moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
@@ -110,6 +110,12 @@ def fan(
     keys += [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
     return picture.finish("fan", keys)
+
+
+def _time(draws: xr.Dataset, of: Sequence[str]) -> str | None:
+    """The dim of time along which all that is asked for varies: another quantity may have one of months."""
+    asked = [draws[name].dims for name in of if name in draws]
+    return next((each for each in time_dims(draws) if all(each in dims for dims in asked)), None)
 
 
 def _ends(array: xr.DataArray, probs: Sequence[float]) -> xr.DataArray:

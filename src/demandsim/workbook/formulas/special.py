@@ -1,8 +1,10 @@
-"""Special functions as formulas: those that scipy and `equations.growth` compute in a way no formula can copy."""
+"""Special functions as formulas: those that scipy and `equations.processes` compute in a way no formula can copy."""
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ __all__ = ["persisted", "wright_omega"]
 
 
 def persisted(shock: Any, persistence: Any, dim: str) -> Expression:
-    """Shocks of which a part lives on, added up along a dim as ``equations.growth.persisted`` does."""
+    """Shocks of which a part lives on, added up along a dim as ``equations.processes.persisted`` does."""
     shocks, lasting = as_expression(shock), as_expression(persistence)
 
     def written(place: dict[str, int]) -> Term:
@@ -22,8 +24,13 @@ def persisted(shock: Any, persistence: Any, dim: str) -> Expression:
             age, there = place[dim] - earlier, {**place, dim: earlier}
             if age == 0:
                 return shocks.at(there)
-            left = lasting.at(there)
-            return shocks.at(there) * (left if age == 1 else left ** numeral(age))
+            if dim in lasting.lengths:
+                left = functools.reduce(
+                    operator.mul, (lasting.at({**place, dim: e + 1}) for e in range(earlier, place[dim]))
+                )
+            else:
+                left = lasting.at(there) if age == 1 else lasting.at(there) ** numeral(age)
+            return shocks.at(there) * left
 
         return JOINS["sum"]([part(earlier) for earlier in range(place[dim] + 1)])
 

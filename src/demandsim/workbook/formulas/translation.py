@@ -264,11 +264,11 @@ class _Reader:
         """What is computed in a way that cannot be read; None if it is another function."""
         from scipy import special
 
-        from demandsim.equations import growth
+        from demandsim.equations import processes
 
         if called is special.wrightomega and len(positional) == 1 and not keywords:
             return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
-        if called is growth.persisted:
+        if called is processes.persisted:
             return persisted(*positional, **keywords)
         return cohorts(called, positional, self.work)
 
