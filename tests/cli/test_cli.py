@@ -169,19 +169,21 @@ def test_a_process_ends_with_its_exit_code(words, code, tmp_path):
 def test_one_writer_prints_results_in_every_form(capsys):
     from demandsim.cli._options import Format
     from demandsim.cli._output import Results
+    from demandsim.locale.words import words_of
 
+    words = words_of("en", "terminal")
     rows = [{"quantity": "cards", "unit": "card", "mean": math.nan}, {"quantity": "capex", "year": 2025, "mean": 1.5}]
     results = Results(rows, {"seed": 7, "receipt": {"no": "text"}}, ["year"], {"evidence": [math.inf, 1.0]})
-    results.print(Format.JSON, lambda: None, [], "demandsim run")
+    results.print(Format.JSON, lambda: None, [], "demandsim run", words)
     printed = capsys.readouterr()
     # Nothing that JSON does not have.
     made = json.loads(printed.out, parse_constant=pytest.fail)
     assert made == {"seed": 7, "evidence": [None, 1.0], "rows": [{**rows[0], "mean": None}, rows[1]]}
     assert printed.err.endswith("replay:  demandsim run\n")
-    results.print(Format.CSV, lambda: None, [], "")
+    results.print(Format.CSV, lambda: None, [], "", words)
     # Labels stand behind the first column, whichever record has them.
     assert capsys.readouterr().out == "quantity,year,unit,mean\ncards,,card,nan\ncapex,2025,,1.5\n"
-    results.print(Format.TABLE, lambda: sys.stdout.write("a table"), [], "")
+    results.print(Format.TABLE, lambda: sys.stdout.write("a table"), [], "", words)
     assert capsys.readouterr().out == "a table"
 
 
@@ -330,10 +332,13 @@ def test_a_run_over_years_prints_a_column_a_year(demandsim, tmp_path):
 
 @pytest.mark.parametrize(("years", "shown"), [(20, 1), (3, 3)])
 def test_pictures_of_sensitivity_show_scenarios_or_few_years_beside_each_other(years, shown, capsys):
+    from demandsim.cli._options import LocaleName
+    from demandsim.cli._words import spoken
     from demandsim.cli.sensitivity import _one_dim
 
     moved = xr.DataArray(np.zeros((2, 3, years)), dims=("assumption", "end", "year"), coords={"year": range(years)})
-    assert _one_dim(moved.to_dataset(name="cards"), ("assumption", "end")).cards.size == 2 * 3 * shown
+    chosen = _one_dim(moved.to_dataset(name="cards"), ("assumption", "end"), spoken(LocaleName.EN))
+    assert chosen.cards.size == 2 * 3 * shown
     assert (f"the pictures show year {years - 1}" in capsys.readouterr().err) == (shown == 1)
     cases = moved.expand_dims(scenario=["a", "b", "c", "d", "e", "f"]).to_dataset(name="cards")
     assert dict(_one_dim(cases, ("assumption", "end")).sizes) == {"scenario": 6, "assumption": 2, "end": 3}
@@ -419,12 +424,14 @@ def test_large_draws_are_written_only_if_asked_for(demandsim, tmp_path, monkeypa
 
 
 def test_what_would_fill_the_disk_is_left_out_and_said(capsys):
+    from demandsim.cli._options import LocaleName
+    from demandsim.cli._words import spoken
     from demandsim.cli.run import _fitting
 
     model = ds.load_study("doubao-2025-2030")
-    kept = _fitting(model, None, 8)
+    kept = _fitting(model, None, 8, spoken(LocaleName.EN))
     assert "gross_margin" in kept
     assert "cards_in_service" not in kept
     assert "quantities by hardware are not kept; name them with --keep" in capsys.readouterr().err
-    assert _fitting(model, 64, 8) is None
-    assert _fitting(ds.load_study(STUDY), 8192, 8) is None
+    assert _fitting(model, 64, 8, spoken(LocaleName.EN)) is None
+    assert _fitting(ds.load_study(STUDY), 8192, 8, spoken(LocaleName.EN)) is None

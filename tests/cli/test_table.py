@@ -119,6 +119,11 @@ CHINESE = [
         ("show", "guosen-2025-01-evidence"),
         ("explain", "guosen-2025-01-evidence", "gross_margin"),
         ("list",),
+        ("run", "guosen-2025-01", *SMALL),
+        ("run", "doubao-2025-2030", *SMALL, "--scenario", "base", "--no-draws-file"),
+        ("sensitivity", "guosen-2025-01", *SMALL, "--scenario", "100T"),
+        ("infer", "guosen-2025-01-evidence", *SMALL, "--observe", "cards@100T=lognormal(median=4e5, factor=2)"),
+        ("decide", "guosen-2025-01-evidence", *SMALL, "--scenario", "100T"),
     )
 ]
 
@@ -142,6 +147,14 @@ def test_chinese_fits_as_well(printed):
         assert re.search("[\u4e00-\u9fff]", text)
         assert set(NUMBER.findall(text)) == set(NUMBER.findall("\n".join(found[command, 0])))
         assert not width or all(cell_len(line) <= width for line in lines if len(line.split()) > 1)
+
+
+def test_nothing_but_code_and_names_is_english_in_chinese(printed):
+    for (command, width), lines in printed(CHINESE).items():
+        # Formulas, laws and what was changed are code, as one writes it; names of series and firms are names.
+        said = [line for line in lines if not re.search("[=~*/]|->|DeepSeek|epoch|Financial", line)]
+        english = [found[0] for line in said if (found := re.search(r"\b[a-z]{2,} [a-z]{2,} [a-z]{2,}", line))]
+        assert width or english == [], command
 
 
 @pytest.mark.parametrize("study", CALLS)

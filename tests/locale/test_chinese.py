@@ -34,7 +34,17 @@ def texts_of(study):
     notes = model.notes
     said = {notes.title, notes.source, *notes.notes, *notes.reasons.values()}
     said |= {row.row for row in notes.published} | {piece.source for piece in model.evidence}
+    said |= {event.says for event in model.presentation.events.values()}
     return (said | {assumption.source for assumption in model.assumptions.values()}) - {"", None}
+
+
+def sources_of_equations():
+    """Where the shipped equations are from."""
+    return {made.source for made in shipped().values()}
+
+
+def test_every_equation_says_in_chinese_where_it_is_from():
+    assert sorted(sources_of_equations() - CHINESE.texts.keys()) == []
 
 
 def test_every_quantity_of_the_registry_has_a_chinese_name():
@@ -73,7 +83,7 @@ def test_dims_labels_and_sentences_of_a_study_are_said_in_chinese(study):
 
 def test_nothing_is_translated_that_no_study_says():
     # What the library itself says of a changed assumption.
-    said = {"set by the user"}.union(*map(texts_of, STUDIES))
+    said = {"set by the user"}.union(sources_of_equations(), *map(texts_of, STUDIES))
     assert sorted(CHINESE.texts.keys() - said) == []
 
 

@@ -14,6 +14,7 @@ from demandsim.errors import DemandsimError, StudyError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from demandsim.locale.words import Words
     from demandsim.model import Model
 
 __all__ = ["Decision", "Terms", "decision_on"]
@@ -129,15 +130,15 @@ class Terms:
         return np.linspace(low, high, int(count)).tolist()
 
 
-def decision_on(model: Model, study: str, terms: Terms) -> Decision:
-    """The decision that is asked for.
+def decision_on(model: Model, study: str, terms: Terms, words: Words) -> Decision:
+    """The decision that is asked for, told in a language.
 
     Raises
     ------
     StudyError
         If the study lacks what it is made of.
     """
-    return _price(model, study, terms) if terms.price else _order(model, study, terms)
+    return (_price if terms.price else _order)(model, study, terms, words)
 
 
 def _term(text: str) -> str | float:
@@ -164,7 +165,7 @@ def _resale(salvage: str, cost: str | float) -> tuple[Any, str | float]:
     return lambda draws: share * convert(draws[cost], "CNY/card"), 0.0
 
 
-def _order(model: Model, study: str, terms: Terms) -> Decision:
+def _order(model: Model, study: str, terms: Terms, words: Words) -> Decision:
     """An order of cards under uncertain demand, on the quantities of a study."""
     from demandsim.decisions import OrderCards
     from demandsim.units.convert import convert
@@ -177,9 +178,7 @@ def _order(model: Model, study: str, terms: Terms) -> Decision:
     notes = []
     if worth is None:
         needed |= {"--value (revenue)": "revenue", "--value (useful life)": "useful_life"}
-        notes.append(
-            f"a card at work earns its share of revenue over its useful life: revenue / {demand} * useful_life"
-        )
+        notes.append(words.say("card_earns", demand=demand))
     _check(model, study, "an order of cards", needed)
 
     def earned(draws: xr.Dataset) -> Any:
@@ -187,16 +186,13 @@ def _order(model: Model, study: str, terms: Terms) -> Decision:
         return yearly * convert(draws["useful_life"], "year")
 
     payoff = OrderCards(demand, cost, earned if worth is None else worth, resold, lost)
-    notes.append(
-        f"a card costs {terms.unit_cost}, an idle one brings {terms.salvage}, a missing one loses "
-        f"{terms.lost_margin} more [CNY/card]"
-    )
+    notes.append(words.say("card_costs", cost=terms.unit_cost, salvage=terms.salvage, lost=terms.lost_margin))
     index = next(iter(model.presentation.explained), demand)
-    title = "order of cards before demand is known"
-    return Decision(title, payoff, "order", "card", "cards", demand, index, True, notes)
+    title, many = words.say("order_of_cards"), words.say("cards")
+    return Decision(title, payoff, "order", "card", many, demand, index, True, notes)
 
 
-def _price(model: Model, study: str, terms: Terms) -> Decision:
+def _price(model: Model, study: str, terms: Terms, words: Words) -> Decision:
     """A price of tokens against the break-even price, on the quantities of a study."""
     from demandsim.decisions import SetPrice
 
@@ -204,9 +200,11 @@ def _price(model: Model, study: str, terms: Terms) -> Decision:
     answer = _term(terms.elasticity)
     names += [answer] if isinstance(answer, str) else []
     _check(model, study, "a price of tokens", {f"({name})": name for name in names})
-    notes = [f"paid tokens fall by {terms.elasticity} percent when the price rises by one (--elasticity)"]
+    notes = [words.say("tokens_fall", elasticity=terms.elasticity)]
     index, unit = next(iter(model.presentation.explained), "break_even_price"), "CNY/Mtoken"
-    return Decision("price of tokens", SetPrice(answer), "price", unit, unit, "token_price", index, False, notes)
+    return Decision(
+        words.say("price_of_tokens"), SetPrice(answer), "price", unit, unit, "token_price", index, False, notes
+    )
 
 
 def _check(model: Model, study: str, what: str, needed: dict[str, str]) -> None:

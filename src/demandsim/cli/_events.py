@@ -11,6 +11,7 @@ from demandsim.statistics.table import places
 if TYPE_CHECKING:
     import xarray as xr
 
+    from demandsim.locale.words import Words
     from demandsim.model import Model
 
 __all__ = ["Asked", "asked_events", "said_chances"]
@@ -22,6 +23,12 @@ class Asked(NamedTuple):
     key: str
     says: str
     event: str
+
+    def said(self, words: Words) -> str:
+        """Put it in the words of a language: the study's own, or the names of what it compares."""
+        if words.code == "en":
+            return self.says
+        return words.text(self.says) if self.says != self.event else words.name(self.event)
 
 
 def asked_events(model: Model, asked: Sequence[str]) -> Iterator[Asked]:
@@ -36,17 +43,19 @@ def asked_events(model: Model, asked: Sequence[str]) -> Iterator[Asked]:
         yield Asked(event, event, event)
 
 
-def said_chances(covers: xr.Dataset) -> list[str]:
+def said_chances(covers: xr.Dataset, words: Words) -> list[str]:
     """The probability of each scenario; over time, of all years in one line."""
     time = next(iter(time_dims(covers)), None)
     lines = []
     for place in places(covers, [str(dim) for dim in covers.probability.dims if dim != time]):
         here = covers.sel(place)
-        label = ", ".join(str(value) for value in place.values())
+        label = ", ".join(words.label(value) for value in place.values())
         if time is None:
-            said = f"{float(here.probability):.1%} (MCSE {100 * float(here.mcse):.2g} points)"
+            chance, error = f"{float(here.probability):.1%}", f"{100 * float(here.mcse):.2g}"
+            said = words.say("chance", chance=chance, error=words.say("points", error=error))
         else:
             parts = [f"{t} {float(here.probability.sel({time: t})):.1%}" for t in here[time].values]
-            said = f"{', '.join(parts)} (MCSE at most {100 * float(here.mcse.max()):.2g} points)"
-        lines.append(f"{label}: {said}" if label else said)
+            error = words.say("points_at_most", error=f"{100 * float(here.mcse.max()):.2g}")
+            said = words.say("chance", chance=", ".join(parts), error=error)
+        lines.append(words.say("said_of", what=label, said=said) if label else said)
     return lines

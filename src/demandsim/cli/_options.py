@@ -39,7 +39,7 @@ class Format(enum.StrEnum):
 
 
 class LocaleName(enum.StrEnum):
-    """Language of the pictures."""
+    """Language of tables and pictures."""
 
     EN = "en"
     ZH = "zh"
@@ -76,7 +76,7 @@ Seed = Annotated[int | None, typer.Option(help="Whole number; fresh if not given
 Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
 Chains = Annotated[int, typer.Option(help="Independent randomisations.")]
 PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
-Locale = Annotated[LocaleName, typer.Option(help="Language of the pictures; zh needs a Chinese font.")]
+Locale = Annotated[LocaleName, typer.Option(help="Language of tables and pictures; zh needs a Chinese font.")]
 
 Output = Annotated[
     list[str], typer.Option("--output", metavar="CELL", help="Of a workbook: a cell to compute, such as 'DCF!D29'.")

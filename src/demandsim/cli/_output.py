@@ -26,6 +26,7 @@ from demandsim.statistics.table import csv_text
 if TYPE_CHECKING:
     import xarray as xr
 
+    from demandsim.locale.words import Words
     from demandsim.model import Model
 
 __all__ = [
@@ -61,11 +62,11 @@ def print_line(text: str = "", *, style: str | None = None, indent: int = 2) -> 
         console.print(line, style=style, markup=False, emoji=False, soft_wrap=True)
 
 
-def print_title(model: Model) -> None:
+def print_title(model: Model, words: Words) -> None:
     """Print what the study is called, and what was changed in it."""
-    print_line(model.notes.title or model.notes.name or "model", style="bold", indent=0)
+    print_line(words.text(model.notes.title or model.notes.name or words.say("model")), style="bold", indent=0)
     if model.changes:
-        print_line(changes_line(model.notes.name, model.changes))
+        print_line(changes_line(model.notes.name, model.changes, words=words))
 
 
 def print_table(columns: Sequence[Column | str], rows: Iterable[Sequence[str]]) -> None:
@@ -223,14 +224,16 @@ class Results:
         everything = {**plain, **self.more, "rows": list(self.records)}
         return json.dumps(_finite_or_null(everything), indent=2, allow_nan=False)
 
-    def print(self, format_: Format, table: Callable[[], None], written: Sequence[Path], replay: str) -> None:
+    def print(
+        self, format_: Format, table: Callable[[], None], written: Sequence[Path], replay: str, words: Words
+    ) -> None:
         """Print the results as asked for, then which files there are and the command that gives the same again."""
         if format_ is Format.TABLE:
             table()
         else:
             sys.stdout.write(self.json if format_ is Format.JSON else self.csv)
-        say(f"written: {', '.join(str(path) for path in written)}", whole=True)
-        say(f"replay:  {replay}", whole=True)
+        say(words.say("written", files=", ".join(map(str, written))), whole=True)
+        say(words.say("replay", command=replay), whole=True)
 
 
 def _finite_or_null(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import shlex
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import typer
 from demandsim._system import file_name
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
+from demandsim.cli._words import spoken
 from demandsim.errors import DemandsimError, EventError, check_known
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from demandsim.distributions.base import Distribution
     from demandsim.model import Model
+    from demandsim.plots.words import Locale
     from demandsim.statistics.event import Event
 
 __all__ = ["Call", "Cells", "event_option", "loaded"]
@@ -72,7 +75,7 @@ class Call:
     out : Path
     format_ : Format, optional
     locale : LocaleName, optional
-        Of pictures.
+        Of what is printed, and of pictures.
     observe, event : sequence of str, optional
         As they are given with options of these names.
     as_ : str, optional
@@ -98,12 +101,26 @@ class Call:
 
     def model(self) -> Model:
         """The study as it is asked for; whatever can be wrong without it is found out first."""
-        from demandsim.plots.words import locale_of
         from demandsim.statistics.estimators import check_prob
 
         check_prob(self.prob)
-        locale_of(self.locale.value)
         return _observing(loaded(self.study, self.sets, self.scenarios, self.cells), self.observe, self.event)
+
+    @functools.cached_property
+    def words(self) -> Locale:
+        """The language of what is printed."""
+        return spoken(self.locale)
+
+    @functools.cached_property
+    def pictured(self) -> str:
+        """The language of pictures: English, and a word about it, where the machine has no font for another."""
+        from demandsim.plots.words import locale_of
+
+        try:
+            return locale_of(self.locale.value).code
+        except DemandsimError as error:
+            say(self.words.say("no_font", why=error))
+            return LocaleName.EN.value
 
     def name(self, model: Model) -> str:
         """Name of the study as its folder is called: one component of a path, whatever the study calls itself."""

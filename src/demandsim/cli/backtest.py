@@ -9,6 +9,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import busy, print_line, print_table, print_title
 from demandsim.cli._table import Column
+from demandsim.locale.words import words_of
 from demandsim.units.format import number, readable
 
 __all__ = ["backtest"]
@@ -29,7 +30,7 @@ def backtest(
     model = load_study(study)
     with busy("refitting"):
         found = study_backtest(model, least=least, draws=draws, chains=chains, seed=seed)
-    print_title(model)
+    print_title(model, words_of("en", "terminal"))
     lines = []
     for place in range(found.sizes["forecast"]):
         here = found.isel(forecast=place)

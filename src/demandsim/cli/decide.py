@@ -15,14 +15,16 @@ from demandsim.cli._decision import Decision, Terms, decision_on
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
+from demandsim.cli._words import named, scale_of
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
-from demandsim.units.format import number, readable
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
+    from demandsim.plots.words import Locale
 
 __all__ = ["decide"]
 
@@ -77,26 +79,26 @@ def decide(
     )
     terms = Terms(price, actions, demand, unit_cost, value, salvage, lost_margin, elasticity, tail)
     tried = terms.tried
-    model = call.model()
-    decision = decision_on(model, call.name(model), terms)
+    model, words = call.model(), call.words
+    decision = decision_on(model, call.name(model), terms, words)
     folder = call.folder(model, "decision")
-    with busy("drawing"):
+    with busy(words.say("simulating")):
         made = model.infer if model.evidence else model.simulate
         found = made(draws, chains=chains, seed=seed)
     options = decision.actions(found, tried)
-    with busy("weighing actions"):
+    with busy(words.say("weighing")):
         weighed = _weighed(found, options, decision, prob, tail)
     results = Results(weighed.records, weighed.paid.attrs, more={"decision": decision.title})
-    with busy("writing tables and pictures"):
+    with busy(words.say("writing_files")):
         folder.add_text("decision.csv", results.csv)
-        _add_pictures(folder, weighed, locale.value)
+        _add_pictures(folder, weighed, call.pictured)
 
     def printed() -> None:
-        _print_head(model, found, decision)
+        _print_head(model, found, decision, words)
         for place in places(weighed.paid, [str(dim) for dim in weighed.paid.best.dims]):
-            _print_place(weighed, place, lambda actions: _against(found, actions, weighed))
+            _print_place(weighed, place, lambda actions: _against(found, actions, weighed), words)
 
-    results.print(format_, printed, folder.written, call.replay_of(found, more=terms.words))
+    results.print(format_, printed, folder.written, call.replay_of(found, more=terms.words), words)
 
 
 @dataclass(frozen=True)
@@ -198,53 +200,58 @@ def _add_pictures(folder: Folder, weighed: Weighed, locale: str) -> None:
     folder.add_picture("information.png", plots.information, weighed.worth, weighed.shares, of=index, locale=locale)
 
 
-def _print_head(model: Model, found: xr.Dataset, decision: Decision) -> None:
-    print_title(model)
+def _print_head(model: Model, found: xr.Dataset, decision: Decision, words: Locale) -> None:
+    print_title(model, words)
     total, pieces = found.sizes["chain"] * found.sizes["draw"], len(model.evidence)
-    given = f"given {pieces} piece{'s' if pieces > 1 else ''} of evidence, " if pieces else ""
-    print_line(f"{decision.title}; {given}{total:,} draws, seed {found.attrs['seed']}")
+    given = words.say("given_evidence" if pieces > 1 else "given_one", count=pieces) if pieces else ""
+    print_line(words.say("decided", decision=decision.title, given=given, total=f"{total:,}", seed=found.attrs["seed"]))
     for note in decision.notes:
         print_line(note)
 
 
-def _print_place(weighed: Weighed, place: dict[str, Any], against: Callable[[Sequence[float]], xr.Dataset]) -> None:
+def _print_place(
+    weighed: Weighed, place: dict[str, Any], against: Callable[[Sequence[float]], xr.Dataset], words: Locale
+) -> None:
     """Print for one scenario which action is best, what others pay, and what knowledge is worth."""
     here, dim = weighed.paid.sel(place), weighed.dim
-    divisor, unit = readable(str(here["mean"].attrs["units"]), float(abs(here["mean"]).max()))
+    divisor, unit = scale_of(words)(str(here["mean"].attrs["units"]), float(abs(here["mean"]).max()))
     best = float(here.best)
     mine = [record for record in weighed.records if all(record.get(d) == v for d, v in place.items())]
     paying = [record for record in mine if record["row"] == "action"]
     shown = _thinned(paying, [record[dim] for record in paying].index(best))
     print_line()
     printed = against([record[dim] for record in shown]).sel(place)
-    _print_best(here, printed, place, weighed.decision, (divisor, unit))
+    _print_best(here, printed, place, weighed.decision, (divisor, unit), words)
     low = 50 * (1 - here.attrs["prob"])
-    ends = (f"P{low:g}", f"P{100 - low:g}", f"worst {here.attrs['tail']:.0%}")
+    ends = (f"P{low:g}", f"P{100 - low:g}", words.say("worst", tail=f"{here.attrs['tail']:.0%}"))
     lines = []
     for record in shown:
         values = [record[key] / divisor for key in ("mean", "mcse_mean", "lower", "upper", "cvar", "regret")]
         cells = [number(value, 2 if at == 1 else 3) for at, value in enumerate(values)]
         lines.append([number(record[dim], 3), *cells, f"{record['probability_best']:.0%}", unit])
+    expected = words.say("expected")
     columns = (
-        Column(f"{dim}, {weighed.decision.many}", "key"),
-        "expected",
-        Column("MCSE", "error", of="expected"),
+        Column(words.say(f"head_{dim}", unit=weighed.decision.many), "key"),
+        expected,
+        Column("MCSE", "error", of=expected),
         *ends,
-        "regret",
-        "best in hindsight",
-        Column("unit", "unit"),
+        words.say("regret"),
+        words.say("hindsight"),
+        Column(words.say("unit"), "unit"),
     )
     print_table(columns, lines)
     if len(shown) < len(paying):
-        print_line(
-            f"{len(paying) - len(shown)} of {len(paying)} {weighed.decision.dim}s that were tried are left out here: "
-            "decision.csv has all; best in hindsight counts them"
-        )
-    _print_worth([record for record in mine if record["row"] != "action"], weighed.decision)
+        print_line(words.say(f"{dim}s_left_out", count=len(paying) - len(shown), total=len(paying)))
+    _print_worth([record for record in mine if record["row"] != "action"], weighed.decision, words)
 
 
 def _print_best(
-    here: xr.Dataset, shown: xr.Dataset, place: dict[str, Any], decision: Decision, scale: tuple[float, str]
+    here: xr.Dataset,
+    shown: xr.Dataset,
+    place: dict[str, Any],
+    decision: Decision,
+    scale: tuple[float, str],
+    words: Locale,
 ) -> None:
     """Print the best action, how sure that is, and whether better ones may lie beyond what was tried."""
     import numpy as np
@@ -254,18 +261,16 @@ def _print_best(
     lead = f"{number(shown.lead.item() / divisor, 3)} ± {number(shown.mcse_lead.item() / divisor, 2)}"
     means = shown["mean"].where(shown[decision.dim] != best, -np.inf)
     following = shown[decision.dim].values[int(means.argmax(decision.dim))]
-    told = f"more than {number(float(following), 3)}, the next of those below"
-    told += "" if bool(shown.resolved) else ", which the draws do not tell apart"
-    where = f"{', '.join(map(str, place.values()))}: " if place else ""
-    print_line(
-        f"{where}best {number(best, 3)} {decision.many}: expected {number(at['mean'].item() / divisor, 3)} ± "
-        f"{number(at.mcse_mean.item() / divisor, 2)} {unit}, {lead} {told}"
-    )
+    payoff = f"{number(at['mean'].item() / divisor, 3)} ± {number(at.mcse_mean.item() / divisor, 2)} {unit}"
+    amount, beaten = f"{number(best, 3)} {decision.many}", number(float(following), 3)
+    told = words.say("best", best=amount, payoff=payoff, lead=lead, next=beaten)
+    told += "" if bool(shown.resolved) else words.say("not_told_apart")
+    where = ", ".join(map(words.label, place.values()))
+    print_line(words.say("said_of", what=where, said=told) if where else told)
     if best == 0:
-        print_line("nothing that was tried pays more than to order nothing")
+        print_line(words.say("order_nothing"))
     elif best in (labels[0], labels[-1]):
-        end = "least" if best == labels[0] else "most"
-        print_line(f"this is the {end} that was tried; --actions tries others")
+        print_line(words.say("least_tried" if best == labels[0] else "most_tried"))
 
 
 def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any]]:
@@ -274,20 +279,21 @@ def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any
     return [record for place, record in enumerate(records) if (place - best) % step == 0 or not place]
 
 
-def _print_worth(records: Sequence[dict[str, Any]], decision: Decision) -> None:
-    divisor, unit = readable(records[0]["unit"], records[0]["worth"])
+def _print_worth(records: Sequence[dict[str, Any]], decision: Decision, words: Locale) -> None:
+    divisor, unit = scale_of(words)(records[0]["unit"], records[0]["worth"])
     lines = []
     for record in records:
         share = record.get("share_of_variance", math.nan)
         worth = number(record["worth"] / divisor, 3), number(record["mcse_worth"] / divisor, 2)
-        known = record.get("assumption", "everything (EVPI)")
+        known = named(words, record["assumption"]) if "assumption" in record else words.say("everything")
         lines.append([known, *worth, unit, f"{share:.0%}" if math.isfinite(share) else ""])
+    value = words.say("worth")
     columns = (
-        Column("known before", "name"),
-        "worth",
-        Column("MCSE", "error", of="worth"),
-        Column("unit", "unit"),
-        f"share of variance of {decision.index}",
+        Column(words.say("known_before"), "name"),
+        value,
+        Column("MCSE", "error", of=value),
+        Column(words.say("unit"), "unit"),
+        words.say("share_of_variance", of=named(words, decision.index)),
     )
     print_line()
     print_table(columns, lines)

@@ -15,14 +15,16 @@ from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
+from demandsim.cli._words import named, scale_of
 from demandsim.graph.presentation import time_dims
 from demandsim.units.convert import conversion_factor
-from demandsim.units.format import label_value, number, readable
+from demandsim.units.format import label_value, number
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
+    from demandsim.plots.words import Locale
 
 __all__ = ["infer"]
 
@@ -81,7 +83,7 @@ def infer(
     call = Call(
         "infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
     )
-    model = call.model()
+    model, words = call.model(), call.words
     if not model.evidence:
         raise typer.BadParameter(
             f"study '{study}' holds no evidence of its own (no [[evidence]] tables); say what was observed, such as "
@@ -89,27 +91,27 @@ def infer(
             param_hint="--observe",
         )
     folder = call.folder(model, "posterior")
-    with busy("inferring"):
+    with busy(words.say("inferring")):
         posterior = model.infer(draws, chains=chains, seed=seed, method=method.value, on_failure=on_failure.value)
         prior = model.simulate(draws, chains=chains, seed=int(posterior.attrs["seed"]))
-    with busy("summarizing"):
+    with busy(words.say("summarizing")):
         rows = list(_learned(model, prior, posterior, prob))
     a = posterior.attrs
     more = {"evidence": told_evidence(posterior), "receipt": receipt(posterior), "prob": prob}
     labels = list(dict.fromkeys(dim for row in rows for dim in row.labels))
     results = Results([row.record for row in rows], a, labels, more)
-    with busy("writing draws, summary and picture"):
+    with busy(words.say("writing_files")):
         folder.add_draws(posterior)
         folder.add_text("summary.csv", results.csv)
-        _add_pictures(folder, prior, _few(posterior, model.program.layout.scenario_dims), locale.value)
+        _add_pictures(folder, prior, _few(posterior, model.program.layout.scenario_dims, words), call.pictured)
     again = ["--method", method.value] if method is not MethodName.AUTO else []
     again += ["--on-failure", on_failure.value] if on_failure is not OnFailure.RAISE else []
 
     def printed() -> None:
-        _print_head(model, posterior)
-        _print_learned(model, rows, prob)
+        _print_head(model, posterior, words)
+        _print_learned(model, rows, prob, words)
 
-    results.print(format_, printed, folder.written, call.replay_of(posterior, more=again))
+    results.print(format_, printed, folder.written, call.replay_of(posterior, more=again), words)
 
 
 @dataclass(frozen=True)
@@ -186,48 +188,51 @@ def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
         yield name, seen.assign_attrs(units=array.attrs["units"])
 
 
-def _few(posterior: xr.Dataset, scenarios: Sequence[str]) -> xr.Dataset:
+def _few(posterior: xr.Dataset, scenarios: Sequence[str], words: Locale) -> xr.Dataset:
     """As many scenarios as stand side by side in a picture."""
     for dim in scenarios:
         if posterior.sizes.get(dim, 0) > _SIDE_BY_SIDE:
             posterior = posterior.isel({dim: slice(_SIDE_BY_SIDE)})
-            shown = ", ".join(str(label) for label in posterior[dim].values)
-            say(f"note: the pictures show {dim} {shown}; --scenario chooses another")
+            shown = words.say("comma").join(map(words.label, posterior[dim].values))
+            say(words.say("pictures_show_some", dim=words.dim(dim), labels=shown))
     return posterior
 
 
-def _print_head(model: Model, posterior: xr.Dataset) -> None:
+def _print_head(model: Model, posterior: xr.Dataset, words: Locale) -> None:
     import numpy as np
 
     a = posterior.attrs
-    print_title(model)
+    print_title(model, words)
     for piece in model.evidence:
-        source = f"; {piece.source}" if piece.source else ""
+        source = words.say("separator") + words.text(piece.source) if piece.source else ""
         coords = piece.distribution.coords if hasattr(piece, "distribution") else {}
-        where = "".join(f", {dim} {' '.join(map(str, labels))}" for dim, labels in coords.items())
-        print_line(f"evidence: {piece}{where}{source}")
+        places = (f"{words.dim(dim)} {' '.join(map(words.label, labels))}" for dim, labels in coords.items())
+        where = "".join(words.say("comma") + place for place in places)
+        print_line(words.say("evidence", piece=f"{piece}{where}{source}"))
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     logs, errors = (np.atleast_1d(a[f"log_marginal_likelihood{kind}"]) for kind in ("", "_mcse"))
     shown = ", ".join(
         f"{number(float(value), 4)} ± {number(float(error), 2)}" for value, error in zip(logs, errors, strict=True)
     )
-    distance = f"; evidence {a['prior_distance']:.1f} sd from the prior" if "prior_distance" in a else ""
-    print_line(
-        f"{total:,} draws in {posterior.sizes['chain']} chains, seed {a['seed']}; method {a['method']}, k-hat "
-        f"{a['khat']:.2f}, ESS {a['ess']:,.0f}, R-hat {a['rhat']:.3f}; log marginal likelihood {shown}{distance}"
-    )
+    distance = words.say("from_prior", sd=f"{a['prior_distance']:.1f}") if "prior_distance" in a else ""
+    how = {"method": a["method"], "khat": f"{a['khat']:.2f}", "ess": f"{a['ess']:,.0f}", "rhat": f"{a['rhat']:.3f}"}
+    counts = {"total": f"{total:,}", "chains": posterior.sizes["chain"], "seed": a["seed"]}
+    print_line(words.say("inferred", **counts, **how, likelihood=shown) + distance)
 
 
-def _print_learned(model: Model, rows: Sequence[Learned], prob: float) -> None:
+def _print_learned(model: Model, rows: Sequence[Learned], prob: float, words: Locale) -> None:
     """Print a table per scenario: a line a quantity, or a few where it has many labels."""
     tail = 100 * (1 - prob) / 2
     ends = (f"P{tail:g}", "P50", f"P{100 - tail:g}")
-    heads = [Column(f"{kind} {end}", joined=end != ends[0]) for kind in ("prior", "posterior") for end in ends]
-    heads += [Column("shift, sd"), Column("unit", "unit")]
+    kinds = map(words.say, ("prior", "posterior"))
+    heads = [Column(f"{kind} {end}", joined=end != ends[0]) for kind in kinds for end in ends]
+    heads += [Column(words.say("shift")), Column(words.say("unit"), "unit")]
+    long_names: dict[str, str | None] = {name: made.long_name for name, made in model.assumptions.items()}
+    long_names |= {name: made.long_name for name, made in model.equations.items()}
     scenarios = model.program.layout.scenario_dims
     groups: dict[str, dict[str, list[Learned]]] = {}
     for row in rows:
-        group = ", ".join(str(v) for d, v in row.labels.items() if d in scenarios)
+        group = ", ".join(words.label(v) for d, v in row.labels.items() if d in scenarios)
         groups.setdefault(group, {}).setdefault(row.quantity, []).append(row)
     left_out = False
     for title, quantities in sorted(groups.items(), key=lambda item: item[0] != ""):
@@ -236,20 +241,20 @@ def _print_learned(model: Model, rows: Sequence[Learned], prob: float) -> None:
         members = zip(quantities.values(), steps, strict=True)
         shown = [row for rows, step in members for row in rows[::-step][::-1]]
         print_line()
-        first = title or "in every scenario" if scenarios else ""
-        print_table((Column(first, "name"), *heads), [_cells(row, scenarios) for row in shown])
+        first = title or words.say("everywhere") if scenarios else ""
+        lines = [
+            _cells(row, named(words, row.quantity, long_names.get(row.quantity)), scenarios, words) for row in shown
+        ]
+        print_table((Column(first, "name"), *heads), lines)
     print_line()
-    print_line(
-        "shift: where the posterior's median lies in the prior, in its standard deviations"
-        + ("; summary.csv has all labels" if left_out else ""),
-    )
+    print_line(words.say("shift_is") + (words.say("has_all_labels") if left_out else ""))
 
 
-def _cells(row: Learned, scenarios: Sequence[str]) -> list[str]:
+def _cells(row: Learned, name: str, scenarios: Sequence[str], words: Locale) -> list[str]:
     """A line of the printed table."""
     n = row.numbers
-    inner = [str(v) for d, v in row.labels.items() if d not in scenarios]
+    inner = [words.label(v) for d, v in row.labels.items() if d not in scenarios]
     ends = [n[f"{kind}_{end}"] for kind in ("prior", "posterior") for end in ("lower", "median", "upper")]
-    divisor, unit = readable(row.unit, abs(n["posterior_median"]))
+    divisor, unit = scale_of(words)(row.unit, abs(n["posterior_median"]))
     shift = f"{n['shift']:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
-    return [", ".join([row.quantity, *inner]), *(number(v / divisor) for v in ends), shift, unit]
+    return [words.say("comma").join([name, *inner]), *(number(v / divisor) for v in ends), shift, unit]

@@ -14,14 +14,16 @@ from demandsim.cli._events import Asked, asked_events, said_chances
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
+from demandsim.cli._words import named, scale_of
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, heads, intervals, places, rows, single_values
-from demandsim.units.format import number, readable
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
+    from demandsim.plots.words import Locale
 
 __all__ = ["run"]
 
@@ -82,16 +84,18 @@ def run(
     ] = None,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
+    from demandsim.series.cross_check import verdicts
     from demandsim.statistics.summarize import probability, summarize
 
     cells = Cells(output, assume, accept, rand)
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
-    model = call.model()
+    model, words = call.model(), call.words
     events, levels = list(asked_events(model, chances)), _levels(probs)
     folder = call.folder(model)
-    kept = keep or _fitting(model, draws, chains)
-    say(f"writing to {folder.path}: {'' if draws_file is False else 'draws.nc, '}summary.csv and a picture", whole=True)
-    with progress("simulating") as advance:
+    kept = keep or _fitting(model, draws, chains, words)
+    files = "writing_summary" if draws_file is False else "writing_draws"
+    say(words.say(files, folder=folder.path), whole=True)
+    with progress(words.say("simulating")) as advance:
         data = model.simulate(
             draws,
             chains=chains,
@@ -105,14 +109,14 @@ def run(
             progress=advance,
             on_round=lambda reached: say(str(reached)),
         )
-    with busy("summarizing"):
+    with busy(words.say("summarizing")):
         summary = summarize(data, prob=prob, kind=kind, probs=levels, multimodal=multimodal)
-    table = list(rows(summary, model.point()))
+    table = list(rows(summary, model.point(), scale_of(words)))
     told = {event: probability(event.event, data) for event in events}
-    verdicts = _cross_checked(data)
-    results = _results(summary, table, told, verdicts)
-    with busy("writing draws, summary and picture"):
-        if draws_file or (draws_file is None and not _large(data)):
+    checked = verdicts(data, words, scale_of(words))
+    results = _results(summary, table, told, checked)
+    with busy(words.say("writing_files")):
+        if draws_file or (draws_file is None and not _large(data, words)):
             folder.add_draws(data)
         folder.add_text("summary.csv", results.csv)
         _add_picture(folder, model, data, call)
@@ -122,13 +126,13 @@ def run(
         _write_copy(into, model, data, call, again)
 
     def printed() -> None:
-        _print_head(model, data)
-        _print_summary(model, table, summary, error)
+        _print_head(model, data, words)
+        _print_summary(model, table, summary, error, words)
         for event, found in told.items():
-            _print_lines(f"Probability that {event.says}:", said_chances(found))
-        _print_lines("Held against published limits:", verdicts)
+            _print_lines(words.say("chance_that", event=event.said(words)), said_chances(found, words))
+        _print_lines(words.say("held_against"), checked)
 
-    results.print(format_, printed, folder.written, again)
+    results.print(format_, printed, folder.written, again, words)
 
 
 def _write_copy(into: Path, model: Model, data: xr.Dataset, call: Call, again: str) -> None:
@@ -138,11 +142,11 @@ def _write_copy(into: Path, model: Model, data: xr.Dataset, call: Call, again: s
     if not call.study.lower().endswith((".xlsx", ".xlsm")):
         raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint="--into")
     write_results(call.study, into, model, data, prob=call.prob, command=again)
-    say(f"written: {into}")
+    say(call.words.say("written", files=into))
 
 
 def _results(
-    summary: xr.Dataset, table: Sequence[Row], told: Mapping[Asked, xr.Dataset], verdicts: Sequence[str]
+    summary: xr.Dataset, table: Sequence[Row], told: Mapping[Asked, xr.Dataset], checked: Sequence[str]
 ) -> Results:
     """The summary as records, in the declared units."""
     records = [
@@ -152,7 +156,7 @@ def _results(
         for row in table
     ]
     labels = list(dict.fromkeys(dim for row in table for dim in row.labels))
-    more: dict[str, Any] = {"cross_checks": list(verdicts)}
+    more: dict[str, Any] = {"cross_checks": list(checked)}
     for event, found in told.items():
         spots = places(found, [str(dim) for dim in found.probability.dims])
         more[f"probability_{event.key}"] = [
@@ -161,7 +165,7 @@ def _results(
     return Results(records, summary.attrs, labels, more)
 
 
-def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
+def _fitting(model: Model, draws: int | None, chains: int, words: Locale) -> list[str] | None:
     """Quantities to keep: all, or where they would fill the disk, those that vary over no dim such as hardware."""
     layout, varying = model.program.layout, model.program.varying
     plain = {*layout.scenario_dims, *model.presentation.time}
@@ -171,16 +175,16 @@ def _fitting(model: Model, draws: int | None, chains: int) -> list[str] | None:
     left_out = [name for name in values if varying[name].dims - plain]
     if not left_out:
         return None
-    dims = ", ".join(sorted(set(layout.model_dims) - plain))
-    say(f"note: {len(left_out)} quantities by {dims} are not kept; name them with --keep")
+    dims = ", ".join(words.dim(dim) for dim in sorted(set(layout.model_dims) - plain))
+    say(words.say("not_kept", count=len(left_out), dims=dims))
     return [name for name in model.quantities if name not in left_out]
 
 
-def _large(data: xr.Dataset) -> bool:
+def _large(data: xr.Dataset, words: Locale) -> bool:
     """Whether draws are written only if asked for; says so."""
     if data.nbytes <= _LARGEST_FILE:
         return False
-    say(f"note: draws.nc would hold {data.nbytes / 1e6:,.0f} MB and is not written; --draws-file writes it")
+    say(words.say("not_written", size=f"{data.nbytes / 1e6:,.0f}"))
     return True
 
 
@@ -188,7 +192,7 @@ def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> 
     from demandsim import plots
 
     moving, names = _pictured(model, data)
-    settings: dict[str, Any] = {"of": names, "prob": call.prob, "locale": call.locale.value}
+    settings: dict[str, Any] = {"of": names, "prob": call.prob, "locale": call.pictured}
     if moving:
         folder.add_picture("fan.png", plots.fan, data, **settings)
     else:
@@ -210,16 +214,11 @@ def _pictured(model: Model, data: xr.Dataset) -> tuple[bool, list[str]]:
     return bool(over_time), names or [str(next(iter(data.data_vars)))]
 
 
-def _cross_checked(data: xr.Dataset) -> list[str]:
-    from demandsim.series.cross_check import can_cross_check, cross_check
-
-    return cross_check(data).attrs["verdict"].splitlines() if can_cross_check(data) else []
-
-
-def _print_head(model: Model, data: xr.Dataset) -> None:
-    print_title(model)
+def _print_head(model: Model, data: xr.Dataset, words: Locale) -> None:
+    print_title(model, words)
     total, a = data.sizes["chain"] * data.sizes["draw"], data.attrs
-    print_line(f"{total:,} draws in {data.sizes['chain']} chains, design {a['design']}, seed {a['seed']}")
+    design = a["design"] if words.code == "en" else words.phrases[a["design"]]
+    print_line(words.say("drawn", total=f"{total:,}", chains=data.sizes["chain"], design=design, seed=a["seed"]))
 
 
 def _print_lines(head: str, lines: Sequence[str]) -> None:
@@ -243,70 +242,76 @@ def _levels(text: str) -> list[float]:
     return levels
 
 
-def _print_summary(model: Model, table: Sequence[Row], summary: xr.Dataset, errors: bool) -> None:
+def _print_summary(model: Model, table: Sequence[Row], summary: xr.Dataset, errors: bool, words: Locale) -> None:
     """Print a line a quantity, those over time with a column a year, and name those by further labels."""
     scenarios = set(model.scenarios.dims)
     further = [set(row.labels) - scenarios for row in table]
     time = model.presentation.time
-    _print_plain([row for row, dims in zip(table, further, strict=True) if not dims], summary, errors)
-    _print_timed([row for row, dims in zip(table, further, strict=True) if dims and dims <= set(time)], time, summary)
-    others = dict.fromkeys(row.quantity for row, dims in zip(table, further, strict=True) if not dims <= set(time))
+    paired = list(zip(table, further, strict=True))
+    _print_plain([row for row, dims in paired if not dims], summary, errors, words)
+    _print_timed([row for row, dims in paired if dims and dims <= set(time)], time, summary, words)
+    others = dict.fromkeys(_named(row, words) for row, dims in paired if not dims <= set(time))
     if others:
         print_line()
-        print_line(f"by further labels, in summary.csv: {', '.join(others)}")
+        print_line(words.say("by_labels", names=words.say("comma").join(others)))
 
 
-def _by_scenario(rows: Sequence[Row], time: Sequence[str] = ()) -> list[tuple[str, list[Row]]]:
+def _named(row: Row, words: Locale) -> str:
+    return named(words, row.quantity, row.long_name if row.long_name != row.quantity else None)
+
+
+def _by_scenario(rows: Sequence[Row], words: Locale, time: Sequence[str] = ()) -> list[tuple[str, list[Row]]]:
     """Rows of each scenario; those that are the same in every scenario come first, once."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        label = ", ".join(str(value) for dim, value in row.labels.items() if dim not in time)
+        label = ", ".join(words.label(value) for dim, value in row.labels.items() if dim not in time)
         groups.setdefault(label, []).append(row)
     return sorted(groups.items(), key=lambda item: item[0] != "")
 
 
-def _print_plain(rows: Sequence[Row], summary: xr.Dataset, errors: bool) -> None:
+def _print_plain(rows: Sequence[Row], summary: xr.Dataset, errors: bool, words: Locale) -> None:
     singles = single_values(rows)
     shown = heads(summary.statistic.values.tolist(), summary.attrs["prob"], hdi=summary.attrs["kind"] == "hdi")
     # All intervals of a highest density set stand in one cell.
     spans = [Column("HDI", "text")] * ("lower_1" in summary.statistic)
     told = shown if errors else {"mean": "mean"}
     # Quantiles stand or fall together where the terminal is narrow.
-    numbers = [Column(head, joined=place > 1) for place, head in enumerate(shown)]
-    mcse = [Column(f"MCSE of {head}", "error", of=head) for head in told]
-    for label, members in _by_scenario(rows):
+    said = {head: words.phrases["mean"] if head == "mean" else head for head in shown}
+    numbers = [Column(said[head], joined=place > 1) for place, head in enumerate(shown)]
+    mcse = [Column(words.say("mcse_of", head=said[head]), "error", of=said[head]) for head in told]
+    single_heads = [words.say(f"head_{key}") for key in singles]
+    for label, members in _by_scenario(rows, words):
         lines = []
         for row in members:
             cells = [row.shown(row.statistics[name]) for name in shown.values()]
             cells += [row.shown(row.statistics[f"mcse_{name}"], 2) for name in told.values()]
-            texts = [row.spans() for _ in spans]
-            lines.append([row.quantity, *map(row.single, singles), *texts, *cells, row.readable_unit])
+            texts = [row.spans(words.phrases[" to "], words.phrases["and"]) for _ in spans]
+            lines.append([_named(row, words), *map(row.single, singles), *texts, *cells, row.readable_unit])
         print_line()
-        print_table(
-            [Column(label or "in every scenario", "name"), *singles, *spans, *numbers, *mcse, Column("unit", "unit")],
-            lines,
-        )
+        head, unit = Column(label or words.say("everywhere"), "name"), Column(words.say("unit"), "unit")
+        print_table([head, *single_heads, *spans, *numbers, *mcse, unit], lines)
 
 
-def _print_timed(rows: Sequence[Row], time: Sequence[str], summary: xr.Dataset) -> None:
+def _print_timed(rows: Sequence[Row], time: Sequence[str], summary: xr.Dataset, words: Locale) -> None:
     """A line a quantity and a column a year: the median, and the interval in brackets."""
     results = [row for row in rows if row.role == "derived"]
     if not results:
         return
     times = list(dict.fromkeys(_time(row, time) for row in results))
     shown = times[:: -math.ceil(len(times) / _WIDEST)][::-1]
-    for label, members in _by_scenario(results, time):
+    for label, members in _by_scenario(results, words, time):
         lines = []
         for name in dict.fromkeys(row.quantity for row in members):
             cells = {_time(row, time): row for row in members if row.quantity == name}
             sizes = [abs(cells[moment].statistics["median"]) for moment in shown if moment in cells]
-            divisor, unit = readable(next(iter(cells.values())).unit, max(sizes))
-            lines.append([name, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
+            first = next(iter(cells.values()))
+            divisor, unit = scale_of(words)(first.unit, max(sizes))
+            lines.append([_named(first, words), *(_cell(cells.get(moment), divisor) for moment in shown), unit])
         print_line()
-        columns: list[Column | str] = [Column(label or "in every scenario", "name"), *shown, Column("unit", "unit")]
-        print_table(columns, lines)
-    which = "highest density" if summary.attrs["kind"] == "hdi" else "central"
-    print_line(f"medians, and {which} {summary.attrs['prob']:.0%} intervals in brackets")
+        head, last = Column(label or words.say("everywhere"), "name"), Column(words.say("unit"), "unit")
+        print_table([head, *shown, last], lines)
+    which = "medians_hdi" if summary.attrs["kind"] == "hdi" else "medians_eti"
+    print_line(words.say(which, prob=f"{summary.attrs['prob']:.0%}"))
 
 
 def _time(row: Row, time: Sequence[str]) -> str:

@@ -13,16 +13,18 @@ from demandsim.cli import _options as option
 from demandsim.cli._output import Results, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import Call, Cells
 from demandsim.cli._table import Column
+from demandsim.cli._words import named, scale_of
 from demandsim.errors import check_known
 from demandsim.graph.presentation import time_dims
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.table import places
-from demandsim.units.format import number, readable
+from demandsim.units.format import number
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from demandsim.model import Model
+    from demandsim.plots.words import Locale
 
 __all__ = ["sensitivity"]
 
@@ -59,14 +61,15 @@ def sensitivity(
     moved = tornado(model, names, prob=prob)
     kind, shares = _shares(model, names, draws, call)
     inner = ("quantity", "assumption", "assumption_2", "end")
-    folder.add_picture("tornado.png", plots.tornado, _one_dim(moved, inner), locale=locale.value)
-    folder.add_picture(f"{kind}.png", getattr(plots, kind), _one_dim(shares, inner), locale=locale.value)
+    folder.add_picture("tornado.png", plots.tornado, _one_dim(moved, inner, call.words), locale=call.pictured)
+    folder.add_picture(f"{kind}.png", getattr(plots, kind), _one_dim(shares, inner, call.words), locale=call.pictured)
     records = list(_matters(moved, shares))
     Results(records, shares.attrs).print(
         format_,
-        lambda: _print_matters(model, records, moved, shares, prob),
+        lambda: _print_matters(model, records, moved, shares, call),
         folder.written,
         call.replay(shares.attrs["seed"], draws, of=names),
+        call.words,
     )
 
 
@@ -77,15 +80,15 @@ def _shares(model: Model, names: Sequence[str], draws: int, call: Call) -> tuple
 
     settings: dict[str, Any] = {"draws": draws, "chains": call.chains, "seed": call.seed, "prob": call.prob}
     try:
-        with progress("explaining") as advance:
+        with progress(call.words.say("explaining")) as advance:
             return "sobol", sobol(model, names, **settings, progress=advance)
     except CorrelationError:
-        say("note: assumptions are correlated, which Sobol' indices do not allow; Shapley effects are used instead")
-        with progress("explaining") as advance:
+        say(call.words.say("by_shapley"))
+        with progress(call.words.say("explaining")) as advance:
             return "shapley", shapley(model, names, **settings, progress=advance)
 
 
-def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
+def _one_dim(data: xr.Dataset, inner: Sequence[str], words: Locale) -> xr.Dataset:
     """Leave one dim for panels to stand side by side, scenarios rather than years; of the others the last label."""
     others = [str(dim) for dim in data[list(data.data_vars)].reset_coords(drop=True).dims if dim not in inner]
     time = time_dims(data)
@@ -93,7 +96,7 @@ def _one_dim(data: xr.Dataset, inner: Sequence[str]) -> xr.Dataset:
     beside = beside or next((dim for dim in others if data.sizes[dim] <= _SIDE_BY_SIDE), None)
     left = [dim for dim in others if dim != beside]
     for dim in left:
-        say(f"note: the pictures show {dim} {data[dim].values[-1]}; the table has all")
+        say(words.say("pictures_show", dim=words.dim(dim), labels=words.label(data[dim].values[-1])))
     return data.isel(dict.fromkeys(left, -1))
 
 
@@ -129,27 +132,24 @@ def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
 
 
 def _print_matters(
-    model: Model, records: Sequence[dict[str, Any]], moved: xr.Dataset, shares: xr.Dataset, prob: float
+    model: Model, records: Sequence[dict[str, Any]], moved: xr.Dataset, shares: xr.Dataset, call: Call
 ) -> None:
     from demandsim.plots.tornado import setting_in_words
-    from demandsim.plots.words import locale_of
 
-    english = locale_of("en")
-    heads = {"first_order": "alone", "total_order": "with interactions", "effect": "Shapley effect"}
-    kinds = [kind for kind in heads if kind in shares]
-    print_title(model)
-    a = shares.attrs
-    print_line(
-        f"{int(a.get('model_runs', 0)):,} model runs in {a['chains']} chains, seed {a['seed']}; shares of "
-        f"variance with their {prob:.0%} interval; low and high are the ends of an assumption's {prob:.0%} interval",
-    )
+    words = call.words
+    long_names = {name: made.long_name for name, made in model.assumptions.items()}
+    kinds = [kind for kind in ("first_order", "total_order", "effect") if kind in shares]
+    print_title(model, words)
+    a, runs = shares.attrs, f"{int(shares.attrs.get('model_runs', 0)):,}"
+    print_line(words.say("moved_by", runs=runs, chains=a["chains"], seed=a["seed"], prob=f"{call.prob:.0%}"))
+    result = words.say("result")
     columns: list[Column | str] = [
-        Column("assumption", "name"),
-        "low",
-        Column("result", joined=True),
-        "high",
-        Column("result", joined=True),
-        *(Column(heads[kind], joined=kind != kinds[0]) for kind in kinds),
+        Column(words.say("assumption"), "name"),
+        words.say("low"),
+        Column(result, joined=True),
+        words.say("high"),
+        Column(result, joined=True),
+        *(Column(words.say(f"head_{kind}"), joined=kind != kinds[0]) for kind in kinds),
     ]
     tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
@@ -157,24 +157,27 @@ def _print_matters(
         tables.setdefault(key, []).append(record)
     for key, members in tables.items():
         ends = [abs(record[f"at_{end}"]) for record in members for end in ("low", "high")]
-        divisor, unit = readable(members[0]["unit"], max(ends))
-        title = ", ".join(str(part) for part in key)
+        divisor, unit = scale_of(words)(members[0]["unit"], max(ends))
+        quantity = named(words, key[0], moved[key[0]].attrs.get("long_name"))
+        title = words.say("comma").join([quantity, *map(words.label, key[1:])])
         print_line()
-        print_line(f"{title}: {number(members[0]['at_base'] / divisor)} {unit}".rstrip())
+        base = f"{number(members[0]['at_base'] / divisor)} {unit}".rstrip()
+        print_line(words.say("said_of", what=title, said=base))
         lines = []
         for record in members:
             if record["low"] == record["high"] and record["at_low"] == record["at_high"]:
                 continue  # A sure value here, which is uncertain in another scenario.
-            low, high = (setting_in_words(moved, record["assumption"], e, record, english) for e in ("low", "high"))
+            low, high = (setting_in_words(moved, record["assumption"], e, record, words) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
-            lines.append([record["assumption"], *cells, *(_share(record, kind) for kind in kinds)])
+            name = named(words, record["assumption"], long_names.get(record["assumption"]))
+            lines.append([name, *cells, *(_share(record, kind, words) for kind in kinds)])
         print_table(columns, lines)
 
 
-def _share(record: dict[str, Any], kind: str) -> str:
+def _share(record: dict[str, Any], kind: str, words: Locale) -> str:
     share = record.get(kind, math.nan)
     if math.isnan(share):
         return "-"
     said = [f"{100 * value:.1f}" for value in (share, record[f"{kind}_lower"], record[f"{kind}_upper"])]
-    share_, low, high = ("0.0" if text == "-0.0" else text for text in said)
-    return f"{share_}% ({low} to {high})"
+    own, *ends = ("0.0" if text == "-0.0" else text for text in said)
+    return f"{own}% ({words.phrases[' to '].join(ends)})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from demandsim.errors import shorten
+from demandsim.locale.words import Words, words_of
 from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
@@ -135,11 +136,13 @@ def said_of(made: Assumption) -> str:
     return f"{point}{unit}" if sure else f"{point}{unit}{_LAW}{law}"
 
 
-def changes_line(study: str, changes: Iterable[Change], most: int = 3) -> str:
+def changes_line(study: str, changes: Iterable[Change], most: int = 3, words: Words | None = None) -> str:
     """Say in a line what was changed; empty if nothing was."""
+    words = words or words_of("en", "terminal")
     told = [str(change) for change in changes]
-    more = f"; and {len(told) - most} more" if len(told) > most else ""
-    return f"changed from {study or 'its study'}: {'; '.join(told[:most])}{more}" if told else ""
+    said = words.say("separator").join(told[:most])
+    said += words.say("more_changes", count=len(told) - most) if len(told) > most else ""
+    return words.say("changed", study=study or words.say("its_study"), changes=said) if told else ""
 
 
 def changes_attrs(*versions: Model) -> dict[str, str]:

@@ -118,8 +118,15 @@ class Locale(Words):
         return float(divisor), f"{scale}{head}{slash}{tail}".strip()
 
 
-def locale_of(code: str, *, drawn: bool = True) -> Locale:
+def locale_of(code: str, *readers: str, drawn: bool = True) -> Locale:
     """Read a language, and check that the machine has a font for it, unless nothing is `drawn` here.
+
+    Parameters
+    ----------
+    code : str
+    *readers : str
+        Whose phrases are wanted besides those of pictures.
+    drawn : bool, default True
 
     Raises
     ------
@@ -133,7 +140,7 @@ def locale_of(code: str, *, drawn: bool = True) -> Locale:
     >>> locale_of("en").code
     'en'
     """
-    made = Locale(**vars(words_of(code, "plots")))
+    made = Locale(**vars(words_of(code, "plots", *readers)))
     if not made.fonts or not drawn:
         return made
     found = _installed(made.fonts)

@@ -6,7 +6,7 @@ import functools
 import importlib.resources
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +16,13 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError, UnitError, check_known
 from demandsim.graph.presentation import time_dims
+from demandsim.locale.words import Words, words_of
 from demandsim.series.loader import load_series
 from demandsim.statistics.summarize import probability, run_attrs, summarize
 from demandsim.units.convert import conversion_factor, same_dimension
 from demandsim.units.format import label_text, number, readable
 
-__all__ = ["can_cross_check", "cross_check", "published_limits"]
+__all__ = ["can_cross_check", "cross_check", "published_limits", "verdicts"]
 
 #: Result and limit of the indicators that ship in ``equations.market``.
 _INDICATORS = {
@@ -115,18 +116,7 @@ def cross_check(
     Annual compute cost of 100T exceeds the chip market of 2025 in 1.2% of draws ...
     Annual compute cost of 1000T exceeds the chip market of 2025 in 58.8% of draws ...
     """
-    indicators = [str(name) for name in draws.data_vars if str(name).startswith(_PREFIX)]
-    if of is None and against is None and indicators:
-        checks = [_indicated(draws, name) for name in indicators]
-    else:
-        quantity = of or next((name for name in _SPENDING if name in draws), None)
-        if quantity is None:
-            raise DemandsimError(
-                f"nothing to check: no quantity is named {_PREFIX}..., and there is no {' or '.join(_SPENDING)}; "
-                "say of= and against="
-            )
-        check_known([quantity], [str(name) for name in draws.data_vars], "quantity")
-        checks = list(_compared(draws, quantity, against))
+    checks = _checks(draws, of, against)
     # Checks may differ in their dims, such as a limit by year and one for good.
     even = xr.broadcast(*checks, exclude=["check"])
     found = xr.concat(even, dim="check", join="exact", coords="minimal", compat="equals")
@@ -136,8 +126,22 @@ def cross_check(
     if "n_invalid" in found:
         found["n_invalid"] = found.n_invalid.fillna(0).astype(np.int64)
     found.attrs = run_attrs(draws)
-    found.attrs["verdict"] = "\n".join(line for check in checks for line in _verdicts(check, draws))
+    found.attrs["verdict"] = "\n".join(_verdicts(checks, draws, words_of("en", "terminal"), readable))
     return found
+
+
+def verdicts(draws: xr.Dataset, words: Words, scale: Callable[[str, float], tuple[float, str]]) -> list[str]:
+    """Say in a language what `cross_check` finds by default; nothing if there is nothing to check.
+
+    Parameters
+    ----------
+    draws : Dataset
+    words : Words
+        With the phrases of the terminal.
+    scale : callable
+        Of a unit and a magnitude: the divisor and the unit in which it is shown.
+    """
+    return list(_verdicts(_checks(draws), draws, words, scale)) if can_cross_check(draws) else []
 
 
 def can_cross_check(draws: xr.Dataset) -> bool:
@@ -147,6 +151,23 @@ def can_cross_check(draws: xr.Dataset) -> bool:
     spending = next((name for name in _SPENDING if name in draws), None)
     # The published limits are in yuan: spending in another currency needs limits of its own.
     return spending is not None and same_dimension(str(draws[spending].attrs.get("units", "1")), "CNY/year")
+
+
+def _checks(
+    draws: xr.Dataset, of: str | None = None, against: Mapping[str, float | xr.DataArray] | None = None
+) -> list[xr.Dataset]:
+    """Every check by itself, with the dims that it has."""
+    indicators = [str(name) for name in draws.data_vars if str(name).startswith(_PREFIX)]
+    if of is None and against is None and indicators:
+        return [_indicated(draws, name) for name in indicators]
+    quantity = of or next((name for name in _SPENDING if name in draws), None)
+    if quantity is None:
+        raise DemandsimError(
+            f"nothing to check: no quantity is named {_PREFIX}..., and there is no {' or '.join(_SPENDING)}; "
+            "say of= and against="
+        )
+    check_known([quantity], [str(name) for name in draws.data_vars], "quantity")
+    return list(_compared(draws, quantity, against))
 
 
 def _indicated(draws: xr.Dataset, name: str) -> xr.Dataset:
@@ -209,35 +230,48 @@ def _check(
     return made.expand_dims(check=[name]).assign_coords({key: ("check", [text]) for key, text in told.items()})
 
 
-def _verdicts(check: xr.Dataset, draws: xr.Dataset) -> Iterator[str]:
-    """Say a check in words, for every label of every dim but time."""
-    check = check.isel(check=0)
-    share = check.probability
-    # Along time a verdict names the worst label alone: a line per year would hide the point.
-    time = time_dims(share)
-    dims = [str(dim) for dim in share.dims if dim not in time]
-    for labels in itertools.product(*(share[dim].values.tolist() for dim in dims)):
-        here = check.sel(dict(zip(dims, labels, strict=True)))
-        named = [label if isinstance(label, str) else f"{dim} {label}" for dim, label in zip(dims, labels, strict=True)]
-        where = f" of {', '.join(named)}" if named else ""
-        for dim in time:
-            others = [other for other in here.probability.dims if other != dim]
-            here = here.isel({dim: int(here.probability.max(others).argmax(dim))})
-            label = here[dim].values
-            where += f" in {label_text(label)} (its worst {dim})"
-        yield _sentence(here, draws, where)
+def _verdicts(
+    checks: Sequence[xr.Dataset], draws: xr.Dataset, words: Words, scale: Callable[[str, float], tuple[float, str]]
+) -> Iterator[str]:
+    """Say checks in words, for every label of every dim but time."""
+    for check in checks:
+        whole = check.isel(check=0)
+        # Along time a verdict names the worst label alone: a line per year would hide the point.
+        time = time_dims(whole.probability)
+        dims = [str(dim) for dim in whole.probability.dims if dim not in time]
+        for labels in itertools.product(*(whole[dim].values.tolist() for dim in dims)):
+            here = whole.sel(dict(zip(dims, labels, strict=True)))
+            places = zip(dims, labels, strict=True)
+            named = [words.label(at) if isinstance(at, str) else f"{words.dim(dim)} {at}" for dim, at in places]
+            where = words.say("check_at", labels=", ".join(named)) if named else ""
+            for dim in time:
+                others = [other for other in here.probability.dims if other != dim]
+                here = here.isel({dim: int(here.probability.max(others).argmax(dim))})
+                where += words.say("check_worst", label=label_text(here[dim].values), dim=words.dim(str(dim)))
+            yield _sentence(here, draws, where, words, scale)
 
 
-def _sentence(here: xr.Dataset, draws: xr.Dataset, where: str) -> str:
+def _sentence(
+    here: xr.Dataset,
+    draws: xr.Dataset,
+    where: str,
+    words: Words,
+    scale: Callable[[str, float], tuple[float, str]],
+) -> str:
     quantity, limit = here.quantity.item(), here.limit_name.item()
-    name = str(draws[quantity].attrs.get("long_name", quantity))
+    long_name = str(draws[quantity].attrs.get("long_name", quantity))
     p, mcse = float(here.probability), float(here.mcse)
-    often = "no draw" if p == 0 else "every draw" if p == 1 else "<0.1% of draws" if p < 5e-4 else f"{p:.1%} of draws"
-    error = f"MCSE {100 * mcse:.2g} points" if np.isfinite(mcse) else "MCSE unknown"
-    said = f"{name}{where} exceeds {limit} in {often} ({error})" if limit else f"{name}{where}: in {often} ({error})"
+    some = words.say("check_few") if p < 5e-4 else words.say("check_share", share=f"{p:.1%}")
+    often = words.say("check_never") if p == 0 else words.say("check_always") if p == 1 else some
+    error = words.say("points", error=f"{100 * mcse:.2g}") if np.isfinite(mcse) else words.say("no_mcse")
+    # English says the label of the quantity as it stands, and of the limit as it was given.
+    told = {"name": long_name, "limit": limit} if words.code == "en" else {}
+    told = told or {"name": words.name(quantity, long_name), "limit": words.names.get(limit, limit)}
+    said = words.say("check_exceeds" if limit else "check_holds", **told, where=where, often=often, error=error)
     result, bound = float(here.result), float(here.limit)
     if np.isfinite(result) and np.isfinite(bound):
-        divisor, unit = readable(here.units.item(), max(abs(result), abs(bound)))
-        said += f": median {number(result / divisor, 3)} against {number(bound / divisor, 3)} {unit}".rstrip()
+        divisor, unit = scale(here.units.item(), max(abs(result), abs(bound)))
+        median, most = number(result / divisor, 3), number(bound / divisor, 3)
+        said += words.say("check_against", median=median, limit=most, unit=unit).rstrip()
     left_out = int(here.n_invalid) if "n_invalid" in here else 0
-    return said + (f"; {left_out:,} draws that are no numbers left out" if left_out else "")
+    return said + (words.say("check_left_out", count=f"{left_out:,}") if left_out else "")

@@ -8,7 +8,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,16 +77,18 @@ class Row:
         value = float(getattr(self, key))
         return "" if math.isnan(value) else self.shown(value)
 
-    def spans(self) -> str:
+    def spans(self, to: str = " to ", also: str = " and ") -> str:
         """Write all intervals of this row: ``-3.64 to -2.36 and 2.36 to 3.64``."""
-        return " and ".join(f"{self.shown(low)} to {self.shown(high)}" for low, high in intervals(self.statistics))
+        return also.join(f"{self.shown(low)}{to}{self.shown(high)}" for low, high in intervals(self.statistics))
 
     def shown(self, value: float, digits: int = 4) -> str:
         """Write a value of this row in the readable unit."""
         return number(value / self.divisor, digits)
 
 
-def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
+def rows(
+    summary: xr.Dataset, point: xr.Dataset, scale: Callable[[str, float], tuple[float, str]] = readable
+) -> Iterator[Row]:
     """Pair a summary with the points and what was published, one row per quantity and label.
 
     Parameters
@@ -95,6 +97,8 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
         Of `summarize`.
     point : Dataset
         Of ``model.point()``.
+    scale : callable, optional
+        Of a unit and a magnitude: the divisor and the unit in which it is shown.
     """
     for name, array in summary.data_vars.items():
         dims = [dim for dim in array.dims if dim != "statistic"]
@@ -110,7 +114,7 @@ def rows(summary: xr.Dataset, point: xr.Dataset) -> Iterator[Row]:
             size = value if math.isfinite(value) and value else found["median"]
             unit = str(array.attrs.get("units", "1"))
             # The largest number of a row sets the scale: a margin's point can be near zero.
-            divisor, shown = readable(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
+            divisor, shown = scale(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
             yield Row(
                 str(name),
                 str(array.attrs.get("long_name", name)),
