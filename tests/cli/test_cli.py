@@ -341,7 +341,11 @@ def test_pictures_of_sensitivity_show_scenarios_or_few_years_beside_each_other(y
     assert chosen.cards.size == 2 * 3 * shown
     assert (f"the pictures show year {years - 1}" in capsys.readouterr().err) == (shown == 1)
     cases = moved.expand_dims(scenario=["a", "b", "c", "d", "e", "f"]).to_dataset(name="cards")
-    assert dict(_one_dim(cases, ("assumption", "end")).sizes) == {"scenario": 6, "assumption": 2, "end": 3}
+    assert dict(_one_dim(cases, ("assumption", "end"), spoken(LocaleName.EN)).sizes) == {
+        "scenario": 6,
+        "assumption": 2,
+        "end": 3,
+    }
 
 
 def test_variants_do_not_overwrite_each_other(demandsim, tmp_path):
