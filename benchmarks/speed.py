@@ -100,6 +100,15 @@ def models() -> Iterator[Row]:
     yield Row("summarize 10,000 variables, s", cpu(lambda: ds.summarize(draws), 1), 3.0)
 
 
+def streaming() -> Iterator[Row]:
+    """Draws that are never kept: CPU seconds of 2^30, from those of 2^22."""
+    model = ds.load_study("guosen-2025-01").select(scenario="100T")
+    for keep, goal in ((["cards"], 150.0), (None, 150.0)):
+        what = "cards" if keep else "all 19 quantities"
+        one = partial(model.summarize, draws=2**19, seed=1, keep=keep, threads=1)
+        yield Row(f"2^30 draws of {what}, not kept, s", cpu(one, 2) * 2**8, goal, "extrapolated from 2^22")
+
+
 def first_second() -> Iterator[Row]:
     """Commands and a first simulation in fresh processes."""
     for words, goal in COMMANDS.items():
@@ -122,7 +131,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     print(processor())
     print(f"{'':40} {'found':>8} {'goal':>8}  floor")
-    for rows in (summaries, models, first_second):
+    for rows in (summaries, models, streaming, first_second):
         for row in rows():
             print(f"{row.what:40} {row.found:8.3f} {row.goal:8.3f}  {row.floor}", flush=True)
 

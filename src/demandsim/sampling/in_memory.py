@@ -15,7 +15,7 @@ from demandsim.sampling.progress import Report
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
 from demandsim.sampling.run import BLOCK, Faults, Run, Stored, guard_memory, spans, stored_shape
 
-__all__ = ["Pace", "Sampled", "continued", "first_receipt", "run_in_memory"]
+__all__ = ["Pace", "Sampled", "continued", "first_receipt", "run_in_memory", "spread"]
 
 #: Draws of each chain that a receipt of lazy draws looks at.
 _PILOT = 8192
@@ -117,7 +117,7 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
         moved = {n: place // done * run.draws + place % done for n, place in before.faults.first.items()}
         faults.merge(Faults(dict(before.faults.counts), moved))
     finished = done * run.chains
-    for part, found, size in _spread(work, pieces, pace.threads or cores()):
+    for part, found, size in spread(work, pieces, pace.threads or cores()):
         total = total + part
         faults.merge(found)
         finished += size
@@ -178,7 +178,7 @@ def _sure(run: Run, values: Mapping[str, Array]) -> dict[str, Stored]:
     return found
 
 
-def _spread(work: Callable[[Any], Any], pieces: list[Any], threads: int) -> Iterable[Any]:
+def spread(work: Callable[[Any], Any], pieces: list[Any], threads: int) -> Iterable[Any]:
     """Run `work` on every piece; results as they come, the first fault ends it."""
     if threads <= 1 or len(pieces) <= 1:
         yield from map(work, pieces)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial, reduce
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from demandsim.statistics.tails import tail_index
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["stream_shares", "stream_statistics"]
+__all__ = ["finished", "guessed", "joined", "sketched", "stream_shares", "stream_statistics"]
 
 Place = tuple[str, tuple[int, ...]]
 #: Name of a variable, and its axes of chain and draw.
@@ -104,9 +104,9 @@ def _read(
     for chain in range(some.sizes["chain"]):
         for place in range(1, blocks):
             before = (total if place > 1 else block, chain, place - 1)
-            layer[total, chain, place] = (_merged, before, (block, chain, place))
+            layer[total, chain, place] = (joined, before, (block, chain, place))
     wholes = [(total if blocks > 1 else block, chain, blocks - 1) for chain in range(some.sizes["chain"])]
-    layer[done] = (partial(_finished, asked), wholes)
+    layer[done] = (partial(finished, asked), wholes)
     # Only statistics come back from the workers, not the sketches.
     graph = HighLevelGraph.from_collections(done, layer, dependencies=parts)
     found: tuple[dict[Place, Estimates], dict[Place, Focus]] = Delayed(done, graph).compute()
@@ -128,27 +128,36 @@ def _is_sure(values: Array) -> bool:
 
 
 def _guessed(axes: Sequence[Axes], asked: Asked, draws: int, blocks: Sequence[Array]) -> dict[Place, Focus]:
-    """Where to count finely, from one block."""
+    return guessed(_elements(axes, blocks), asked, draws)
+
+
+def guessed(elements: Iterable[tuple[Place, Array]], asked: Asked, draws: int) -> dict[Place, Focus]:
+    """Where to count the elements finely, from their first values; `draws` follow in each chain."""
     return {
         key: guessed_focus(values[:1] if _is_sure(values) else values, asked.levels, asked.narrowest, draws)
-        for key, values in _elements(axes, blocks)
+        for key, values in elements
     }
 
 
 def _sketched(axes: Sequence[Axes], focus: Mapping[Place, Focus], blocks: Sequence[Array]) -> dict[Place, Sketch]:
+    return sketched(_elements(axes, blocks), focus)
+
+
+def sketched(elements: Iterable[tuple[Place, Array]], focus: Mapping[Place, Focus]) -> dict[Place, Sketch]:
     """Sketch the elements that have a focus."""
     return {
         key: repeated(float(values[0]), values.size, focus[key]) if _is_sure(values) else sketch_of(values, focus[key])
-        for key, values in _elements(axes, blocks)
+        for key, values in elements
         if key in focus
     }
 
 
-def _merged(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict[Place, Sketch]:
+def joined(total: Mapping[Place, Sketch], part: Mapping[Place, Sketch]) -> dict[Place, Sketch]:
+    """Sketches of values and of those that follow them, together."""
     return {key: merged(sketch, part[key]) for key, sketch in total.items()}
 
 
-def _finished(
+def finished(
     asked: Asked, found: Sequence[Mapping[Place, Sketch]]
 ) -> tuple[dict[Place, Estimates], dict[Place, Focus]]:
     """Statistics of all chains together with their errors, and where they should have been counted finely."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.streaming import stream_shares, stream_statistics
 from demandsim.statistics.tails import HEAVY_FOR_MEAN, HEAVY_FOR_SD
 
-__all__ = ["probability", "run_attrs", "summarize", "warn_one_chain"]
+__all__ = ["asked_of", "probability", "run_attrs", "summarize", "summary_of", "warn_one_chain"]
 
 #: Values from which on sorting is shared out to threads.
 _WORTH_THREADS = 200_000
@@ -96,22 +97,36 @@ def summarize(
     >>> bool(s.sel(statistic="lower") < 857_772 < s.sel(statistic="upper"))
     True
     """
+    asked = asked_of(prob, kind, probs, multimodal)
+    data = _as_dataset(draws)
+    kept = _kept(data)
+    if not kept:
+        raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
+    warn_one_chain(data)
+    return summary_of(data, _rows(kept, dataclasses.replace(asked, iid=design_of(data).independent)), asked)
+
+
+def asked_of(prob: float, kind: Kind, probs: Sequence[float], multimodal: bool) -> Asked:
+    """What is asked of draws; an error of what cannot be."""
     check_prob(prob)
     check_known([kind], ("eti", "hdi"), "kind of interval")
     if multimodal and kind != "hdi":
         raise DemandsimError("an equal-tailed interval is always one; multimodal=True needs kind='hdi'")
     for level in probs:
         check_prob(level)
-    data = _as_dataset(draws)
-    iid = design_of(data).independent
-    kept = {name: array for name, array in data.data_vars.items() if {"chain", "draw"} <= set(array.dims)}
-    if not kept:
-        raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
-    warn_one_chain(data)
-    rows = _rows(kept, Asked(prob, kind, tuple(probs), iid, multimodal))
-    most = max(_count_of_pieces(found) for found in rows.values()) if multimodal else 0
+    return Asked(prob, kind, tuple(probs), multimodal=multimodal)
+
+
+def _kept(data: xr.Dataset) -> dict[Any, xr.DataArray]:
+    return {name: array for name, array in data.data_vars.items() if {"chain", "draw"} <= set(array.dims)}
+
+
+def summary_of(data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Estimates], asked: Asked) -> xr.Dataset:
+    """The statistics of each element as a Dataset, with the labels and units of the draws; warns of tails and peaks."""
+    kept = _kept(data)
+    most = max(_count_of_pieces(found) for found in rows.values()) if asked.multimodal else 0
     some_invalid = any(found.left_out for found in rows.values())
-    labels = [*_names(probs), *_names_of_pieces(most), *["n_invalid"] * some_invalid]
+    labels = [*_names(asked.probs), *_names_of_pieces(most), *["n_invalid"] * some_invalid]
     tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
     for (name, place), found in rows.items():
         tables[name][place] = [*found.row, *_pieces(found, most), *[found.left_out] * some_invalid]
@@ -124,7 +139,7 @@ def summarize(
         coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
         khat = {"khat": tails[str(key)]} if str(key) in tails else {}
         out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs) | khat)
-    return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": prob, "kind": kind})
+    return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": asked.prob, "kind": asked.kind})
 
 
 def _names_of_pieces(most: int) -> list[str]:
@@ -158,7 +173,7 @@ def _warn_of_peaks(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> Non
             f"'{name}' has several peaks: its highest density interval spans values that hardly occur, from "
             f"{low:.4g} to {high:.4g}{more}{also}; multimodal=True gives the intervals on either side",
             SeveralPeaksWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -193,7 +208,7 @@ def _heavy_tails(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> dict[
             f"{', '.join(repr(name) for name in worst[:3])}{more}{also} hangs on a few extreme draws, and its error "
             "may be far too small; use the median, lower, upper or probs=, which do not",
             HeavyTailWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return tails
 
