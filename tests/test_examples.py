@@ -65,6 +65,7 @@ def test_readme_runs_from_top_to_bottom(readme, capsys, monkeypatch, tmp_path):
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert any("857,772" in line for line in printed)
     assert "2,457,159" in printed
+    assert "[ True False]" in printed
     # What the README shows is what its snippets print.
     for block in snippets(readme, "text"):
         lines = block.splitlines()
