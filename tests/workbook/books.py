@@ -1,5 +1,6 @@
 """Workbooks of our own making for tests: cells as a dict, in memory or in a file with values beside its formulas."""
 
+import math
 import re
 import zipfile
 from io import BytesIO
@@ -7,9 +8,48 @@ from io import BytesIO
 import openpyxl
 
 from demandsim.workbook.calc.book import Book, Formula, Loops, Sheet, book_of
-from demandsim.workbook.calc.program import traced
+from demandsim.workbook.calc.trace import traced
+from demandsim.workbook.calc.values import CellError
 from demandsim.workbook.xlsx import with_computed_values
 
+#: Cells of one sheet that formulas in tests take.
+DATA = {
+    "A1": 3.0,
+    "A2": 1.5,
+    "A3": -2.0,
+    "A4": 8.25,
+    "A5": 4.0,
+    "A6": "text",
+    "A8": True,
+    "B1": 10.0,
+    "B2": 20.0,
+    "B3": 30.0,
+    "B4": 40.0,
+    "B5": 50.0,
+    "C1": "north",
+    "C2": "south",
+    "C3": "north",
+    "C4": "east",
+    "C5": "North",
+    "D1": -1000.0,
+    "D2": 300.0,
+    "D3": 420.0,
+    "D4": 680.0,
+    "E1": 45292.0,
+    "E2": 45474.0,
+    "E3": 45657.0,
+    "E4": 46023.0,
+    "F1": 1.0,
+    "F2": 2.0,
+    "F3": 3.0,
+    "F4": 4.0,
+    "F5": 5.0,
+    "G1": "5",
+    "G2": "12%",
+    "G3": "",
+    "H1": 0.1,
+    "H2": 0.25,
+}
 _CELL = re.compile(r"(?:(.+)!)?([A-Z]+)(\d+)")
 
 
@@ -78,3 +118,12 @@ def repacked(path, change):
         for name in before.namelist():
             after.writestr(name, change(name, before.read(name)))
     return path
+
+
+def same(ours, theirs):
+    """Whether two values are the same, numbers to ten digits."""
+    if isinstance(ours, CellError):
+        return ours.code == theirs or ours == theirs
+    if type(ours) is float and type(theirs) is float:
+        return math.isclose(ours, theirs, rel_tol=1e-10, abs_tol=1e-300)
+    return type(ours) is type(theirs) and ours == theirs

@@ -11,7 +11,7 @@ from books import repacked, saved
 import demandsim as ds
 from demandsim.errors import UnknownNameError, WorkbookError, WorkbookWarning
 from demandsim.workbook.calc.book import book_of
-from demandsim.workbook.calc.program import traced
+from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.xlsx import with_computed_values
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "workbooks"

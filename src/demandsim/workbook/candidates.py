@@ -12,8 +12,9 @@ import numpy as np
 from demandsim._system import written_whole
 from demandsim.errors import WorkbookError
 from demandsim.workbook.calc.book import Book, Key, book_of
-from demandsim.workbook.calc.program import Program, traced
+from demandsim.workbook.calc.program import Program
 from demandsim.workbook.calc.references import cell_named
+from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.calc.values import Mixed, UnsupportedError
 from demandsim.workbook.label import label_of, unit_hint
 from demandsim.workbook.marks import COLUMNS, SHEET

@@ -194,7 +194,8 @@ def _check_parts(where: str, parts: zipfile.ZipFile) -> None:
         left -= len(content)
         if left < 0:
             raise WorkbookError(f"{where}: unpacks to more than {_LARGEST_WHOLE // 2**20} MiB")
-        if part.filename.startswith("xl/media/"):
+        if part.filename.startswith(("xl/media/", "customXml/")):
+            # Never parsed.
             continue
         declared = _ENCODING.search(content[:400])
         plain = declared is None or declared[1].lower() in (b"utf-8", b"us-ascii")

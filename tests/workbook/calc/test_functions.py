@@ -1,53 +1,14 @@
 """Functions of formulas: a row each with what Excel and LibreOffice make of it, and the same for every draw."""
 
-import math
-
 import numpy as np
 import pytest
-from books import book_with, key_of, value_of
+from books import DATA, book_with, key_of, same, value_of
 
 from demandsim.workbook.calc.draws import single_draws
 from demandsim.workbook.calc.functions import FUNCTIONS
-from demandsim.workbook.calc.program import traced
-from demandsim.workbook.calc.values import CellError, Mixed, UnsupportedError
+from demandsim.workbook.calc.trace import traced
+from demandsim.workbook.calc.values import Mixed, UnsupportedError
 
-DATA = {
-    "A1": 3.0,
-    "A2": 1.5,
-    "A3": -2.0,
-    "A4": 8.25,
-    "A5": 4.0,
-    "A6": "text",
-    "A8": True,
-    "B1": 10.0,
-    "B2": 20.0,
-    "B3": 30.0,
-    "B4": 40.0,
-    "B5": 50.0,
-    "C1": "north",
-    "C2": "south",
-    "C3": "north",
-    "C4": "east",
-    "C5": "North",
-    "D1": -1000.0,
-    "D2": 300.0,
-    "D3": 420.0,
-    "D4": 680.0,
-    "E1": 45292.0,
-    "E2": 45474.0,
-    "E3": 45657.0,
-    "E4": 46023.0,
-    "F1": 1.0,
-    "F2": 2.0,
-    "F3": 3.0,
-    "F4": 4.0,
-    "F5": 5.0,
-    "G1": "5",
-    "G2": "12%",
-    "G3": "",
-    "H1": 0.1,
-    "H2": 0.25,
-}
 #: Formula in J101 and its value. LibreOffice agrees, but for truths that it takes for numbers, and names of errors.
 ROWS = [
     ("=1+2*3^2", 19.0),
@@ -396,15 +357,6 @@ ROWS = [
     ('=OR(C1={"south","north"})', True),
     ("=SUM(A1^{1,2})", 12.0),
 ]
-
-
-def same(ours, theirs):
-    """Whether two values are the same, numbers to ten digits."""
-    if isinstance(ours, CellError):
-        return ours.code == theirs or ours == theirs
-    if type(ours) is float and type(theirs) is float:
-        return math.isclose(ours, theirs, rel_tol=1e-10, abs_tol=1e-300)
-    return type(ours) is type(theirs) and ours == theirs
 
 
 @pytest.mark.parametrize(("formula", "expected"), ROWS)

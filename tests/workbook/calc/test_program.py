@@ -9,7 +9,7 @@ from books import book_with, draws_of, key_of, value_of
 from demandsim.workbook.calc.book import Formula, Loops
 from demandsim.workbook.calc.draws import single_draws
 from demandsim.workbook.calc.grammar import parsed
-from demandsim.workbook.calc.program import traced
+from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.calc.values import CellError, UnsupportedError
 
 ALLOWED = Loops(True, 100, 0.001)
@@ -127,6 +127,23 @@ def test_what_is_computed_from_a_search_is_judged_from_the_value_that_the_file_f
     assert [one.key for one in traced(book, [key_of("E1")], [key_of("A2")]).differences] == [key_of("E1")]
     book.cached |= {key_of("C1"): exact * (1 + 1e-7), key_of("D1"): exact, key_of("E1"): exact - 0.14}
     assert traced(book, [key_of("E1")], [key_of("A2")]).differences[0].key == key_of("C1")
+
+
+def test_a_long_chain_may_show_its_rounding_but_not_another_formula():
+    cells = {"A1": 0.07 / 12, "A2": 1e6, "B1": "=A2"}
+    cells |= {f"C{row}": f"=B{row}*A$1" for row in range(1, 361)}
+    cells |= {f"B{row + 1}": f"=B{row}+C{row}-A$3" for row in range(1, 361)}
+    cells["A3"] = 1e6 * cells["A1"] / (1 - (1 + cells["A1"]) ** -360)
+    book = book_with(cells)
+    for key, value in traced(book, [key_of("B361")], []).base.items():
+        # As another program rounds: what is left of the loan at last is rounding alone.
+        book.cached[key] = value * (1 + 2e-13) if key in book.formulas and key[1] < 360 else value
+    found = traced(book, [key_of("B361")], []).base[key_of("B361")]
+    book.cached[key_of("B361")] = found + 1e-6
+    assert [one.key for one in traced(book, [key_of("B361")], []).differences] == [key_of("B361")]
+    last = {key: book.cached[key_of(key)] for key in ("B360", "C360")}
+    book.cached[key_of("B361")] = last["B360"] + last["C360"] - cells["A3"]
+    assert traced(book, [key_of("B361")], []).differences == []
 
 
 def test_a_filter_by_what_is_uncertain_is_refused():

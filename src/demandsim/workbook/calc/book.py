@@ -94,6 +94,8 @@ class Book:
         Number formats of constants.
     names : dict of (sheet key or None, name) to str
     tables : dict of name to Table
+    spills : dict of Key to (rows, columns)
+        How far array formulas reach.
     loops : Loops
     """
 
@@ -107,6 +109,7 @@ class Book:
     formats: dict[Key, str] = field(default_factory=dict)
     names: dict[tuple[str | None, str], str] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+    spills: dict[Key, tuple[int, int]] = field(default_factory=dict)
     #: What references stand for, once they have been read.
     known: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
@@ -235,6 +238,7 @@ def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
         raise WorkbookError(f"{book.path}: has more than {_MOST_CELLS:,} cells that are not empty")
     for place, ref, why in arrays:
         for inner, row, column in _within(place, ref):
+            book.spills[place] = row + 1, column + 1
             if inner == place:
                 continue
             book.cached[inner] = book.constants.pop(inner, None)

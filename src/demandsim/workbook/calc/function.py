@@ -12,7 +12,8 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import is_labelled
 from demandsim.workbook.calc.book import Book, Key
-from demandsim.workbook.calc.program import Program, traced
+from demandsim.workbook.calc.program import Program
+from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.calc.values import CellError, Mixed
 
 __all__ = ["Calculation", "CellFunction", "shown"]

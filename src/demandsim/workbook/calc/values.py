@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -132,6 +133,7 @@ class Grid:
         return self.rows[row][column] if row < len(self.rows) and column < len(self.rows[row]) else None
 
 
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+]?\d+)?")
 #: What Excel may take for a date, a time, a fraction or an amount of money: refused rather than guessed.
 _PERHAPS = re.compile(
@@ -160,6 +162,18 @@ def plain(said: str) -> float | None:
     return value / 100.0 if percent else value
 
 
+def _day(said: str) -> float | None:
+    """A date as year, month and day, which Excel reads the same in every language; None if it is none."""
+    if not _ISO.fullmatch(said):
+        return None
+    try:
+        days = (date.fromisoformat(said) - date(1899, 12, 30)).days
+    except ValueError:
+        return None
+    # Before March 1900 Excel counts a day that never was.
+    return float(days) if days > 60 else None
+
+
 def number(value: Any) -> float:
     """A single value as a number: blank is 0, truth 1, and text what it reads as.
 
@@ -183,6 +197,9 @@ def number(value: Any) -> float:
         found = plain(value)
         if found is not None:
             return found
+        day = _day(value.strip())
+        if day is not None:
+            return day
         if _PERHAPS.fullmatch(value.strip()):
             raise UnsupportedError(
                 f"takes the text '{value[:40]}' for a number, which depends on the computer's language"

@@ -280,6 +280,16 @@ def _forecast(at: float, ys: Any, xs: Any) -> float:
     return mean_y + sxy / sxx * (at - mean_x)
 
 
+@function("COVARIANCE.P", "COVAR", takes="rr")
+def _covariance(one: Any, other: Any) -> float:
+    return float(_moments(one, other)[2] / len(paired(one, other)[0]))
+
+
+@function("COVARIANCE.S", takes="rr")
+def _sample_covariance(one: Any, other: Any) -> float:
+    return float(_moments(one, other)[2] / (len(paired(one, other)[0]) - 1))
+
+
 @function("CORREL", "PEARSON", takes="rr")
 def _correl(one: Any, other: Any) -> float:
     _, _, sxy, sxx, syy = _moments(one, other)
@@ -301,78 +311,3 @@ def _linest(ys: Any, xs: Any = None, constant: Any = True, more: Any = False) ->
         raise UnsupportedError("LINEST of several variables is not read")
     mean_y, mean_x, sxy, sxx, _ = _moments(ys, xs)
     return Grid([[sxy / sxx, mean_y - sxy / sxx * mean_x]])
-
-
-# Distributions
-
-
-def _special(name: str) -> Callable[..., Any]:
-    def call(*args: Any) -> Any:
-        from scipy import special
-
-        return getattr(special, name)(*args)
-
-    return call
-
-
-_ndtr, _ndtri, _betaincinv = _special("ndtr"), _special("ndtri"), _special("betaincinv")
-
-
-def _inside(level: float) -> None:
-    if not 0 < level < 1:
-        raise CellError(NUM.code)
-
-
-@function("NORM.S.INV", "NORMSINV", takes="n", vector=_ndtri)
-def _norm_s_inv(level: float) -> float:
-    _inside(level)
-    return float(_ndtri(level))
-
-
-def _norm_inv_draws(level: Any, mean: Any, sd: Any) -> Any:
-    return np.where(sd > 0, mean + sd * _ndtri(level), np.nan)
-
-
-@function("NORM.INV", "NORMINV", takes="nnn", vector=_norm_inv_draws)
-def _norm_inv(level: float, mean: float, sd: float) -> float:
-    _inside(level)
-    if sd <= 0:
-        raise CellError(NUM.code)
-    return mean + sd * float(_ndtri(level))
-
-
-@function("NORM.DIST", "NORMDIST", takes="nnnn")
-def _norm_dist(value: float, mean: float, sd: float, cumulative: float) -> float:
-    if sd <= 0:
-        raise CellError(NUM.code)
-    score = (value - mean) / sd
-    return float(_ndtr(score)) if cumulative else math.exp(-score * score / 2) / (sd * math.sqrt(2 * math.pi))
-
-
-@function("NORM.S.DIST", takes="nn")
-def _norm_s_dist(score: float, cumulative: float) -> float:
-    return float(_norm_dist(score, 0.0, 1.0, cumulative))
-
-
-function("NORMSDIST", takes="n", vector=_ndtr)(lambda score: float(_ndtr(score)))
-
-
-@function("LOGNORM.INV", "LOGINV", takes="nnn")
-def _lognorm_inv(level: float, mean: float, sd: float) -> float:
-    return math.exp(_norm_inv(level, mean, sd))
-
-
-@function("BETA.INV", "BETAINV", takes="nnnnn", least=3)
-def _beta_inv(level: float, alpha: float, beta: float, low: float = 0.0, high: float = 1.0) -> float:
-    _inside(level)
-    if alpha <= 0 or beta <= 0 or high <= low:
-        raise CellError(NUM.code)
-    return low + (high - low) * float(_betaincinv(alpha, beta, level))
-
-
-@function("GAMMA.INV", "GAMMAINV", takes="nnn")
-def _gamma_inv(level: float, alpha: float, beta: float) -> float:
-    _inside(level)
-    if alpha <= 0 or beta <= 0:
-        raise CellError(NUM.code)
-    return beta * float(_special("gammaincinv")(alpha, level))
