@@ -27,6 +27,13 @@ _MOST_PARTS = 500
 _MOST_TAGS = 1_000_000
 _MOST_ROWS, _MOST_COLUMNS = 20_000, 200
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
+#: Folders of parts that are never parsed, such as pictures and data models: they may hold anything ...
+_UNREAD = ("xl/media/", "customXml/", "xl/model/")
+#: ... unless the file says that a sheet, a style or a text stands there.
+_LINK = re.compile(rb"<(?:Relationship|Override)\b[^>]*?(?:media|customXml|model)/[^>]*>")
+_HARMLESS = re.compile(
+    rb"/(?:image|hdphoto|customXml|customXmlProps|powerPivotData)[\"']|\+data[\"']|image/|customXmlProp"
+)
 _FORMULA = re.compile(r'<c r="([A-Z]+[0-9]+)"([^>]*)><f>([^<]*)</f><v\s*(?:/>|></v>)</c>')
 #: Programs believe values that they think Excel has computed; ours are to be computed again.
 _PROGRAM = re.compile(b"<Application>[^<]*</Application>")
@@ -194,9 +201,10 @@ def _check_parts(where: str, parts: zipfile.ZipFile) -> None:
         left -= len(content)
         if left < 0:
             raise WorkbookError(f"{where}: unpacks to more than {_LARGEST_WHOLE // 2**20} MiB")
-        if part.filename.startswith(("xl/media/", "customXml/")):
-            # Never parsed.
+        if part.filename.startswith(_UNREAD) and not part.filename.endswith(".rels"):
             continue
+        if any(not _HARMLESS.search(link) for link in _LINK.findall(content)):
+            raise WorkbookError(f"{where}: part '{part.filename}' leads to where no workbook keeps its cells")
         declared = _ENCODING.search(content[:400])
         plain = declared is None or declared[1].lower() in (b"utf-8", b"us-ascii")
         marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")

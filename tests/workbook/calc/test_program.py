@@ -165,6 +165,13 @@ def test_text_in_a_single_cell_is_left_out_and_text_given_directly_is_converted(
     assert value_of({"B1": "=AVERAGE(A9,A8)"}, "B1") == CellError("#DIV/0!")
 
 
+def test_sumif_adds_up_as_many_cells_as_it_looks_at():
+    cells = {"A1": 1, "A2": 2, "A3": 2, "B1": 10, "B2": 20, "B3": 30, "C1": "=SUMIF(A1:A3,2,B1)", "D1": "=A3"}
+    cells |= {"C2": "=SUMIF(A1:A3,2,B1:B99)", "C3": "=AVERAGEIF(A1:A3,2,B2:B2)", "B4": 50}
+    assert [value_of(cells, f"C{row}") for row in (1, 2, 3)] == [50.0, 50.0, 40.0]
+    assert draws_of(cells, "C1", {"B3": np.array([30.0, 31.0])}).tolist() == [50.0, 51.0]
+
+
 def test_subtotals_leave_out_subtotals():
     cells = {"A1": 1, "A2": 2, "A3": "=SUBTOTAL(9,A1:A2)", "A4": 5, "A5": "=SUBTOTAL(9,A1:A4)"}
     assert value_of(cells, "A5") == 8.0

@@ -177,10 +177,7 @@ def book_of(path: str | Path) -> Book:
 
 
 def _read(path: str, data: bytes) -> Book:
-    import openpyxl
-
-    said = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False)
-    values = openpyxl.load_workbook(BytesIO(data), keep_links=False, keep_vba=False, data_only=True)
+    said, values = _opened(data, False), _opened(data, True)
     if said.epoch.year == 1904:
         raise WorkbookError(
             f"{path}: counts days from 1904, which is not read; turn that off in Excel's options and save"
@@ -205,6 +202,20 @@ def _read(path: str, data: bytes) -> Book:
     for name, defined in said.defined_names.items():
         book.names[None, name.casefold()] = defined.attr_text or ""
     return book
+
+
+def _opened(data: bytes, data_only: bool) -> Any:
+    """All cells as numbers: days stay numbers too, since times of Python are cut to thousandths of a second."""
+    from openpyxl.reader.excel import ExcelReader
+
+    class Reader(ExcelReader):  # type: ignore[misc]
+        def read_worksheets(self) -> None:
+            self.wb._date_formats, self.wb._timedelta_formats = set(), set()
+            super().read_worksheets()
+
+    reader = Reader(BytesIO(data), keep_vba=False, data_only=data_only, keep_links=False)
+    reader.read()
+    return reader.wb
 
 
 def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
@@ -241,7 +252,8 @@ def _read_cells(book: Book, key: str, sheet: Any, values: Any) -> None:
             book.spills[place] = row + 1, column + 1
             if inner == place:
                 continue
-            book.cached[inner] = book.constants.pop(inner, None)
+            # Parts that are computed at each change are saved as formulas without text.
+            book.cached[inner] = book.constants.pop(inner, book.cached.get(inner))
             part = None if why else (place, row, column)
             book.formulas[inner] = Formula(book.formulas[place].text, array=True, frozen=why, spill=part)
             size.rows, size.columns = max(size.rows, inner[1]), max(size.columns, inner[2])

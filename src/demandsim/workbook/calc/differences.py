@@ -12,7 +12,7 @@ from demandsim.workbook.calc.values import number
 __all__ = ["compare"]
 
 
-def compare(program: Program, looped: set[Key]) -> None:
+def compare(program: Program, circles: set[Key]) -> None:
     """Note all cells that are not as the file says.
 
     A cell may lie near its saved value for no fault of its formula: behind a search such as XIRR, behind a circle, or
@@ -21,13 +21,12 @@ def compare(program: Program, looped: set[Key]) -> None:
     Parameters
     ----------
     program : Program
-    looped : set of Key
+    circles : set of Key
         Cells on circles, which are as exact as the file's own iteration, and so is what stands behind them.
     """
     book = program.book
-    near: set[Key] = set()
-    wrong: set[Key] = set()
-    behind, state = set(looped), State(dict(program.base))
+    near, wrong = set(circles), set[Key]()
+    behind, state = set(circles), State(dict(program.base))
     for key in program.order:
         takes = _taken(program, key) if near or wrong or behind else ()
         if behind and any(cell in behind for cell in takes):

@@ -34,7 +34,8 @@ from demandsim.workbook.calc.nodes import (
     walked,
 )
 from demandsim.workbook.calc.operators import OPERATORS, minus, percent, snapped
-from demandsim.workbook.calc.places import PLACES, of_places, place_of, value_at
+from demandsim.workbook.calc.places import PLACES, alongside, of_places, place_of, value_at
+from demandsim.workbook.calc.reductions import REDUCED, reduced
 from demandsim.workbook.calc.references import Area
 from demandsim.workbook.calc.state import Code, Compiled, FrozenError, State, taken
 from demandsim.workbook.calc.values import NA, VALUE, CellError, Grid, UnsupportedError
@@ -43,6 +44,8 @@ __all__ = ["compiled"]
 
 _CHOICES = ("IF", "IFS", "SWITCH", "CHOOSE", "IFERROR", "IFNA")
 #: Functions that lead to cells, whose text is left out by sums.
+#: Functions whose last range is made as large as their first.
+_ALONGSIDE = ("SUMIF", "AVERAGEIF")
 _REFERRING = (*_CHOICES, "INDEX", "OFFSET", "INDIRECT", "XLOOKUP")
 
 
@@ -327,13 +330,37 @@ class _Compiler:
             self.value(part, False) if single else self.argument(made, place, part, array)
             for place, part in enumerate(node.args)
         ]
+        if name in _ALONGSIDE and len(codes) == 3:
+            codes[2] = self.beside_cells(node, codes[2])
         if len(codes) == 1:
             alone = codes[0]
+            area = self.areas[-1] if name in REDUCED and self.is_range(node.args[0]) else None
+            if area is not None and not area.single:
+                return reduced(self.book, name, area, lambda state: made(alone(state)))
             return lambda state: made(alone(state))
         if len(codes) == 2:
             left, right = codes
             return lambda state: made(left(state), right(state))
         return lambda state: made(*[code(state) for code in codes])
+
+    def is_range(self, node: Node) -> bool:
+        """Whether a part is a range or the name of one, which stands where it stands."""
+        if not isinstance(node, Operand) or node.said.startswith("@") or node.said.casefold() in self.bound:
+            return False
+        try:
+            return isinstance(stands_for(self.book, node.said, self.home), Area)
+        except CellError:
+            return False
+
+    def beside_cells(self, node: Call, code: Code) -> Code:
+        """The cells that SUMIF adds up; what is no reference is taken as it is."""
+        known = len(self.areas)
+        try:
+            where = alongside(self, node.args[0], node.args[2])
+        except UnsupportedError:
+            del self.areas[known:]
+            return code
+        return lambda state: value_at(self, state, where)
 
     def argument(self, made: Function, place: int, node: Node, array: bool) -> Code:
         letter = made.letter(place)

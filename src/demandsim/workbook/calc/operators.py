@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,10 @@ def _arithmetic(sign: str) -> Callable[[Any, Any], Any]:
         return many(numeric(one), numeric(other))
 
     def apply(one: Any, other: Any) -> Any:
+        if _dense(one, other):
+            found = many(one, other)
+            if _finite(found):
+                return found
         if is_drawn(one) or is_drawn(other):
             return over_draws(scalar, (one, other), vector)
         return guarded(scalar, (one, other))
@@ -89,12 +94,25 @@ _CLOSE = 1e-14
 
 def _near(apart: Any, left: Any) -> bool:
     """Whether any two numbers may be the same to 15 digits: found out cheaply, since hardly any are."""
-    least, most = apart.min(), apart.max()
-    size = max(abs(left), 0.0) if type(left) is float else max(left.max(), -left.min())
+    # The length of a vector is at least its largest element, and the fastest of all sums.
+    size = abs(left) if type(left) is float else math.sqrt(left.dot(left))
     bound = _CLOSE * size
-    if least > bound or most < -bound:
+    if apart.min() > bound or apart.max() < -bound:
         return False
-    return bool((np.abs(apart) <= bound).any())
+    return not np.abs(apart).min() > bound
+
+
+def _dense(one: Any, other: Any) -> bool:
+    """Whether two values are numbers, and one at least an array of them: nothing but arithmetic is needed."""
+    left, right = type(one), type(other)
+    if left is np.ndarray:
+        return one.dtype == np.float64 and (right is float or (right is np.ndarray and other.dtype == np.float64))
+    return left is float and right is np.ndarray and other.dtype == np.float64
+
+
+def _finite(found: Any) -> bool:
+    """Whether all elements are surely finite; very large ones are looked at again."""
+    return math.isfinite(found.dot(found))
 
 
 def snapped(sign: str) -> Callable[[Any, Any], Any]:
@@ -115,6 +133,10 @@ def snapped(sign: str) -> Callable[[Any, Any], Any]:
         return found
 
     def apply(one: Any, other: Any) -> Any:
+        if _dense(one, other):
+            found = one - other if sign == "-" else one + other
+            if _finite(found) and not _near(found, one):
+                return found
         if is_drawn(one) or is_drawn(other):
             return over_draws(scalar, (one, other), vector)
         return guarded(scalar, (one, other))
@@ -193,6 +215,8 @@ def _comparison(sign: str) -> Callable[[Any, Any], Any]:
         return compared_draws(sign, one, other)
 
     def apply(one: Any, other: Any) -> Any:
+        if _dense(one, other):
+            return vector(one, other)
         if is_drawn(one) or is_drawn(other):
             return over_draws(scalar, (one, other), vector)
         return guarded(scalar, (one, other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,11 @@ from demandsim.workbook.calc.references import Area
 from demandsim.workbook.calc.state import Code, Scope, State, sure, taken
 from demandsim.workbook.calc.values import NA, NULL, REF, VALUE, CellError, Grid, UnsupportedError, text
 
-__all__ = ["PLACES", "of_places", "place_of", "value_at"]
+__all__ = ["PLACES", "alongside", "of_places", "place_of", "value_at"]
 
 Place = Callable[[State], Area | None]
+#: Files mark functions and names that older programs do not know.
+_PREFIX = re.compile(r"_xl(?:fn|ws|pm|udf)\.", re.IGNORECASE)
 
 #: Functions that look at where something stands, rather than at its value.
 PLACES = ("ROW", "COLUMN", "OFFSET", "INDIRECT", "SUBTOTAL", "SINGLE", "ISREF", "ANCHORARRAY", "FORMULATEXT")
@@ -163,6 +166,19 @@ def of_places(scope: Scope, node: Call, array: bool) -> Code:
     raise UnsupportedError(f"the function {name} is not read")
 
 
+def alongside(scope: Scope, cells: Node, values: Node) -> Place:
+    """What SUMIF adds up: as many cells as it looks at, from the first one that is named."""
+    over, start = place_of(scope, cells), place_of(scope, values)
+
+    def run(state: State) -> Area | None:
+        tested, named = over(state), start(state)
+        if tested is None or named is None:
+            raise NULL
+        return _moved(named, 0, 0, *tested.shape)
+
+    return _computed(scope, run)
+
+
 def value_at(scope: Scope, state: State, place: Place) -> Any:
     """Values of the range that a place turns out to be."""
     try:
@@ -209,7 +225,7 @@ def _written(scope: Scope, node: Call) -> Code:
     def run(state: State) -> Any:
         area = where(state)
         made = scope.book.formulas.get(area.first) if area is not None else None
-        return NA if made is None else made.text
+        return NA if made is None else _PREFIX.sub("", made.text)
 
     return run
 

@@ -19,6 +19,8 @@ __all__ = ["Difference", "Program"]
 
 #: What sweeps of circular references change at most when they have arrived.
 _ARRIVED = 1e-12
+#: Sweeps that are made if need be, however few the file allows: Excel goes on each time that it is asked to calculate.
+_SWEEPS = 200
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,15 @@ class Program:
                     state.values.pop(key, None)
         return state.values
 
+    def circles(self) -> set[Key]:
+        """Cells of circles among the blocks."""
+        self._selfish = {b[0] for b in self.blocks if len(b) == 1 and b[0] in set(self.precedents(b[0]))}
+        return {key for block in self.blocks if len(block) > 1 for key in block} | self._selfish
+
+    def begin(self, values: Mapping[Any, Any]) -> None:
+        """Let a run begin at some values of all cells."""
+        self._fixed, self._grids = dict(values), {}
+
     def _loops_on_itself(self, key: Key) -> bool:
         return key in self._selfish
 
@@ -130,13 +141,13 @@ class Program:
             raise self.refusal(key, str(error)) from None
 
     def _swept(self, block: Sequence[Key], state: State) -> None:
-        """Sweep over a circle until no draw changes any more, within the limits of the file."""
+        """Sweep over a circle until no draw changes any more, or by less than the file asks for."""
         values = state.values
         for key in block:
             values[key] = self.base.get(key)
         loops, arrived = self.book.loops, np.array(False)
         moved: Any = np.array(0.0)
-        for _ in range(loops.count):
+        for _ in range(max(loops.count, _SWEEPS)):
             before = {key: values[key] for key in block}
             for key in block:
                 values[key] = self.computed(key, state)
@@ -156,7 +167,7 @@ class Program:
         """Keep for runs only what they need: the part that the inputs reach, and the values beside it."""
         part, reached = self._reach()
         self.blocks = circles_of(part, self.precedents)
-        self._selfish = {b[0] for b in self.blocks if len(b) == 1 and b[0] in set(self.precedents(b[0]))}
+        self.circles()
         self._fixed, self._grids = {}, {}
         for key in part:
             for area in self.areas[key] if key not in self.frozen else ():

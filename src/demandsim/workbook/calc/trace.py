@@ -170,7 +170,6 @@ def _traced(program: Program, chance: bool) -> Program:
     book = program.book
     tracer = _Tracer(program, chance)
     tracer.trace()
-    compare(program, tracer.looped)
     program.specialise()
     reached = set(program.reached)
     for key, why in tracer.unsupported.items():
@@ -181,8 +180,7 @@ def _traced(program: Program, chance: bool) -> Program:
     for key in frozen_on_path:
         if book.cached.get(key) is None:
             raise program.refusal(key, f"{program.frozen[key]}, and there is no cached value to stand for it")
-    if tracer.looped:
-        _settle(program)
+    compare(program, _settled(program) if tracer.looped else set())
     _check_laws(program)
     for key in frozen_on_path:
         program.code[key] = Compiled(_constant(program.base.get(key)), ())
@@ -216,13 +214,16 @@ def _check_laws(program: Program) -> None:
                 raise program.refusal(key, f"a distribution whose parameter {where} is uncertain is not read")
 
 
-def _settle(program: Program) -> None:
-    """Let circles arrive at the cached inputs, which is where the sweeps of draws begin."""
+def _settled(program: Program) -> set[Key]:
+    """Let circles arrive at the cached inputs, which is where the sweeps of draws begin; these are their cells."""
     blocks = circles_of(program.order, program.precedents)
     reached = program.blocks
     program.blocks = [b for b in blocks if not (len(b) == 1 and b[0] not in program.code)]
-    program._selfish = {b[0] for b in blocks if len(b) == 1 and b[0] in set(program.precedents(b[0]))}
-    program._fixed, program._grids = dict(program.base), {}
+    found = program.circles()
+    cached = program.book.cached
+    program.base.update((key, cached[key]) for key in found if cached.get(key) is not None)
+    program.begin(program.base)
     program.base = program.run({})
     program.blocks = reached
     program.specialise()
+    return found

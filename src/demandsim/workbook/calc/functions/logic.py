@@ -43,6 +43,8 @@ def chosen(condition: Any, yes: Any, no: Any) -> Any:
     """One of two values by a third; for every draw, if it depends on the draw."""
     if not is_drawn(condition):
         return guarded(_pick, (condition, yes, no))
+    if type(condition) is np.ndarray and condition.dtype == bool and _kind(yes) is _kind(no) is float:
+        return np.where(condition, yes, no)
     if type(yes) is Grid or type(no) is Grid:
         return broadcast(chosen, (condition, yes, no))
     # Blank is 0 where a choice between values ends.

@@ -18,9 +18,10 @@ __all__ = ["rounded"]
 
 
 def _sum_draws(*args: Any) -> Any:
-    total = 0.0
+    total: Any = 0.0
     for value in stacked(args):
-        total = total + value
+        # One array is filled again and again, which stays in the processor's cache.
+        total = np.add(total, value, out=total) if type(total) is np.ndarray else total + value
     return total
 
 
