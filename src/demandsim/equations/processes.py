@@ -173,7 +173,7 @@ def regime(level_before: Any, level_after: Any, change_time: Any, elapsed_time: 
     Source: definition of a structural break.
     """
     changed = elapsed_time >= change_time
-    return level_before * ~changed + level_after * changed
+    return level_before * (1 - changed) + level_after * changed
 
 
 @equation(unit="1")

@@ -320,9 +320,9 @@ class _Compiler:
         made = FUNCTIONS.get(name)
         if made is None:
             own = named_lambda(self, node)
-            if own is not None:
-                return own
-            raise UnsupportedError(f"the function {name[:40]} is not known")
+            if own is None:
+                raise UnsupportedError(f"the function {name[:40]} is not known")
+            return own
         if len(node.args) < made.least or (node.args and made.letter(len(node.args) - 1) is None):
             raise UnsupportedError(f"{name} has {len(node.args)} arguments")
         single = one and name in _CHOICES
@@ -332,16 +332,9 @@ class _Compiler:
         ]
         if name in _ALONGSIDE and len(codes) == 3:
             codes[2] = self.beside_cells(node, codes[2])
-        if len(codes) == 1:
-            alone = codes[0]
-            area = self.areas[-1] if name in REDUCED and self.is_range(node.args[0]) else None
-            if area is not None and not area.single:
-                return reduced(self.book, name, area, lambda state: made(alone(state)))
-            return lambda state: made(alone(state))
-        if len(codes) == 2:
-            left, right = codes
-            return lambda state: made(left(state), right(state))
-        return lambda state: made(*[code(state) for code in codes])
+        if name in REDUCED and len(codes) == 1 and self.is_range(node.args[0]) and not self.areas[-1].single:
+            return reduced(self.book, name, self.areas[-1], _applied(made, codes))
+        return _applied(made, codes)
 
     def is_range(self, node: Node) -> bool:
         """Whether a part is a range or the name of one, which stands where it stands."""
@@ -391,6 +384,17 @@ class _Compiler:
             return value if type(value) is Grid else Grid([[value]], at)
 
         return run
+
+
+def _applied(made: Function, codes: Sequence[Code]) -> Code:
+    """A function of what its arguments come to."""
+    if len(codes) == 1:
+        (alone,) = codes
+        return lambda state: made(alone(state))
+    if len(codes) == 2:
+        left, right = codes
+        return lambda state: made(left(state), right(state))
+    return lambda state: made(*[code(state) for code in codes])
 
 
 def _side_by_side(values: Sequence[Any]) -> list[list[Any]]:

@@ -42,6 +42,7 @@ def reduced(book: Book, name: str, area: Area, definition: Code) -> Code:
         total: Any = empty
         # The first array that is made here is filled again and again: it stays in the processor's cache.
         own = False
+        value: Any
         for value in map(state.values.get, keys or used.cells()):
             kind = type(value)
             if kind is np.ndarray:
