@@ -229,7 +229,9 @@ class Model:
         for name, assumption in assumed.items():
             _check_name(name)
             check_unit(assumption.unit)
-        graph = Graph.of(given, assumed)
+        # Equations that were ordered, checked and tried are so still, where names are the same.
+        same = before is not None and equations is before.equations and assumed.keys() == before.assumptions.keys()
+        graph = before.graph if before is not None and same else Graph.of(given, assumed)
         pairs = checked_correlations(parts["correlations"], assumed)
         scenarios = parts["scenarios"]
         # Scenarios that were made before still have to fit, when assumptions have changed since.
@@ -242,9 +244,10 @@ class Model:
         tails = checked_tails(parts["tails"], assumed, pairs, ranks)
         draft = draft_program(assumed, grid, Ties(pairs, ranks, tails, parts["nearest"]), dimensions=order)
         program = compile_program(draft, graph, before.program if before is not None else None)
-        check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
+        if parts["evidence"]:
+            check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
         for name, value in {
-            "equations": MappingProxyType({made.name: made for made in given}),
+            "equations": equations if same else MappingProxyType({made.name: made for made in given}),
             "assumptions": MappingProxyType(assumed),
             "correlations": MappingProxyType(pairs),
             "label_correlations": MappingProxyType(ranks),
@@ -1299,6 +1302,6 @@ def _same_dimensions(before: Model, graph: Graph, assumptions: Mapping[str, Assu
     def shape(assumption: Assumption) -> tuple[Any, ...]:
         return assumption.unit, assumption.point.dims if is_labelled(assumption.point) else ()
 
-    return before.graph.equations == graph.equations and {name: shape(a) for name, a in before.assumptions.items()} == {
-        name: shape(a) for name, a in assumptions.items()
-    }
+    if before.graph is not graph and before.graph.equations != graph.equations:
+        return False
+    return {n: shape(a) for n, a in before.assumptions.items()} == {n: shape(a) for n, a in assumptions.items()}

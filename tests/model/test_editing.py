@@ -161,3 +161,21 @@ def test_the_version_is_that_of_the_package():
     import importlib.metadata
 
     assert ds.__version__ == importlib.metadata.version("demandsim")
+
+
+def test_another_distribution_has_nothing_ordered_checked_and_tried_again(model, monkeypatch):
+    changed = dist.uniform(0.1, 0.5)
+    whole = ds.Model(model.equations, {**model.assumptions, "utilization": changed}).simulate(draws=64, seed=1)
+
+    def again(*_, **__):
+        raise AssertionError("what has not changed is looked at again")
+
+    for where in ("demandsim.graph.graph.Graph.of", "demandsim.model.check_units", "demandsim.sampling.compile.tried"):
+        monkeypatch.setattr(where, again)
+    draws = model.assume(utilization=changed).simulate(draws=64, seed=1)
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(draws[name], whole[name])
+    with pytest.raises(AssertionError, match="again"):
+        model.with_equations(spare)
+    with pytest.raises(AssertionError, match="again"):
+        model.add(extra=1)

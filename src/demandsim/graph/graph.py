@@ -377,9 +377,8 @@ class Graph:
         written = by_name
         if used:
             by_name = without_loops(by_name, {name: lags[name] for name in sorted(used)}, _LOOPS)
-        needs = {name: sorted(set(by_name[name].inputs) & set(by_name)) for name in sorted(by_name)}
         try:
-            order = tuple(graphlib.TopologicalSorter(needs).static_order())
+            order = _in_order(by_name)
         except graphlib.CycleError as error:
             path = " -> ".join(reversed(error.args[1]))
             raise CycleError(
@@ -402,8 +401,7 @@ class Graph:
 
     def written_order(self) -> tuple[str, ...]:
         """Names of the computed quantities, those that one needs at its own label first."""
-        needs = {name: sorted(set(self.written[name].inputs) & set(self.written)) for name in sorted(self.written)}
-        return tuple(graphlib.TopologicalSorter(needs).static_order())
+        return _in_order(self.written)
 
     def unused(self, assumptions: Iterable[str], known: Iterable[str] = ()) -> set[str]:
         """Return the assumptions that no equation asks for, and no evidence is on, which is on the `known`.
@@ -415,6 +413,12 @@ class Graph:
 
 #: Loops that were taken apart, so that a changed model has the same equations and they need not be tried again.
 _LOOPS: dict[Any, Equation] = {}
+
+
+def _in_order(equations: Mapping[str, Equation]) -> tuple[str, ...]:
+    """Names of the computed quantities, each after those that it needs."""
+    needs = {name: sorted(equations.keys() & set(equations[name].inputs)) for name in sorted(equations)}
+    return tuple(graphlib.TopologicalSorter(needs).static_order())
 
 
 def _check_inputs(made: Equation, known: set[str], lags: Mapping[str, Lag]) -> None:

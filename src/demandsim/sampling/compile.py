@@ -33,12 +33,13 @@ def dimension_order(
     The first dimensions of a Sobol' sequence are the most even together, so they go to what is used
     and wide; the name settles the rest, so that the order in which they were given does not matter.
     """
-    used = graph.ancestors(graph.equations)
     if given is not None:
         check_known(given, assumptions, "assumption in dimensions:")
     kept = list(dict.fromkeys(given or ()))
+    names = [name for name in assumptions if name not in kept]
+    used = graph.ancestors(graph.equations) if names else set()
     new = sorted(
-        (name for name in assumptions if name not in kept),
+        names,
         key=lambda name: (name not in used, -_relative_spread(assumptions[name]), name),
     )
     return (*kept, *new)
@@ -95,9 +96,8 @@ def compile_program(draft: Program, graph: Graph, before: Program | None = None)
         If an equation mixes draws, drops labels or makes new dims.
     """
     if before is not None and already_tried(before, draft, graph):
-        steps, varying = before.steps, before.varying
-    else:
-        steps, varying = tried(draft, graph)
+        return dataclasses.replace(draft, steps=before.steps, factors=before.factors, varying=before.varying)
+    steps, varying = tried(draft, graph)
     factors = {name: base_factor(made.unit) for name, made in graph.equations.items()}
     limited = tuple(
         dataclasses.replace(step, limits=made.bounds.scaled(factors[made.name]).roomy()) if made.bounds else step

@@ -210,9 +210,10 @@ def _around(chains: Sequence[Chain], quantiles: Sequence[float], asked: Asked) -
         return np.clip([levels - step, levels + step], 0.0, 1.0), np.full(levels.size, 0.5)
     sides = np.array([chain.counts(quantiles) for chain in chains])
     # Where many draws equal the quantile, the worse of the errors below and above them.
+    tied = (sides[:, 0] != sides[:, 1]).any(axis=0)
     errors = np.array(
         [
-            max(level_mcse(sides[:, side, place], sizes, level) for side in (0, 1))
+            max(level_mcse(sides[:, side, place], sizes, level) for side in range(1 + tied[place]))
             for place, level in enumerate(asked.levels)
         ]
     )

@@ -38,7 +38,7 @@ Place = tuple[str, tuple[int, ...]]
 Axes = tuple[str, int, int]
 
 
-def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
+def _aligned(arrays: Sequence[xr.Variable]) -> list[Any]:
     """Dask arrays with one chain and the same draws per block; as they are, if they already have."""
     import dask.array as da
 
@@ -53,12 +53,12 @@ def _aligned(arrays: Sequence[xr.DataArray]) -> list[Any]:
     return found
 
 
-def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[Place, Estimates]:
+def stream_statistics(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[Place, Estimates]:
     """Statistics of every element of Dask-backed variables.
 
     Parameters
     ----------
-    arrays : mapping of str to DataArray
+    arrays : mapping of str to Variable
         With dims ``chain`` and ``draw``.
     asked : Asked
 
@@ -75,7 +75,7 @@ def stream_statistics(arrays: Mapping[str, xr.DataArray], asked: Asked) -> dict[
 
 
 def _read(
-    arrays: Mapping[str, xr.DataArray], asked: Asked, focus: dict[Place, Focus] | None
+    arrays: Mapping[str, xr.Variable], asked: Asked, focus: dict[Place, Focus] | None
 ) -> tuple[dict[Place, Estimates], dict[Place, Focus]]:
     """Read all draws once: statistics, and where they should have been counted finely.
 

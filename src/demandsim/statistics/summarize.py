@@ -117,8 +117,10 @@ def asked_of(prob: float, kind: Kind, probs: Sequence[float], multimodal: bool) 
     return Asked(prob, kind, tuple(probs), multimodal=multimodal)
 
 
-def _kept(data: xr.Dataset) -> dict[Any, xr.DataArray]:
-    return {name: array for name, array in data.data_vars.items() if {"chain", "draw"} <= set(array.dims)}
+def _kept(data: xr.Dataset) -> dict[str, xr.Variable]:
+    """What has draws. Variables: to make a DataArray of one takes the longer the more there are."""
+    variables = {str(name): data.variables[name] for name in data.data_vars}
+    return {name: held for name, held in variables.items() if {"chain", "draw"} <= set(held.dims)}
 
 
 def summary_of(data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Estimates], asked: Asked) -> xr.Dataset:
@@ -127,7 +129,7 @@ def summary_of(data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Esti
     most = max(_count_of_pieces(found) for found in rows.values()) if asked.multimodal else 0
     some_invalid = any(found.left_out for found in rows.values())
     labels = [*_names(asked.probs), *_names_of_pieces(most), *["n_invalid"] * some_invalid]
-    tables = {str(n): np.empty((*_other_shape(array), len(labels))) for n, array in kept.items()}
+    tables = {name: np.empty((*_other_shape(array), len(labels))) for name, array in kept.items()}
     for (name, place), found in rows.items():
         tables[name][place] = [*found.row, *_pieces(found, most), *[found.left_out] * some_invalid]
     tails = _heavy_tails(rows)
@@ -136,9 +138,9 @@ def summary_of(data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Esti
     coords: dict[str, Any] = {"statistic": labels}
     for key, array in kept.items():
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
-        coords |= {str(dim): array.coords[dim].variable for dim in dims if dim in array.coords}
-        khat = {"khat": tails[str(key)]} if str(key) in tails else {}
-        out[str(key)] = ([*dims, "statistic"], tables[str(key)], dict(array.attrs) | khat)
+        coords |= {str(dim): data.variables[dim] for dim in dims if dim in data.coords}
+        khat = {"khat": tails[key]} if key in tails else {}
+        out[key] = ([*dims, "statistic"], tables[key], dict(array.attrs) | khat)
     return xr.Dataset(out, coords=coords, attrs=run_attrs(data) | {"prob": asked.prob, "kind": asked.kind})
 
 
@@ -177,11 +179,11 @@ def _warn_of_peaks(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> Non
         )
 
 
-def _rows(arrays: Mapping[Any, xr.DataArray], asked: Asked) -> dict[tuple[str, tuple[int, ...]], Estimates]:
+def _rows(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[tuple[str, tuple[int, ...]], Estimates]:
     """Statistics of every element of every variable."""
-    lazy = {str(name): array for name, array in arrays.items() if array.chunks is not None}
-    held = {str(name): array for name, array in arrays.items() if array.chunks is None}
-    jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array)]
+    lazy = {name: array for name, array in arrays.items() if array.chunks is not None}
+    held = {name: array for name, array in arrays.items() if array.chunks is None}
+    jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array, name)]
 
     def one(values: Array) -> Estimates:
         return array_estimates(values, asked)
@@ -251,15 +253,15 @@ def warn_one_chain(draws: xr.Dataset | xr.DataArray) -> None:
         )
 
 
-def _other_shape(array: xr.DataArray) -> tuple[int, ...]:
+def _other_shape(array: xr.DataArray | xr.Variable) -> tuple[int, ...]:
     return tuple(size for dim, size in array.sizes.items() if dim not in ("chain", "draw"))
 
 
-def _elements(array: xr.DataArray) -> Iterator[tuple[tuple[int, ...], Array]]:
+def _elements(array: xr.Variable, name: str) -> Iterator[tuple[tuple[int, ...], Array]]:
     """Draws of every element of the other dims, shape (chain, draw)."""
     values = array.transpose(..., "chain", "draw").values
     if values.dtype.kind not in "fiub":
-        raise DemandsimError(f"variable '{array.name}' holds {values.dtype}, not numbers")
+        raise DemandsimError(f"variable '{name}' holds {values.dtype}, not numbers")
     for place in np.ndindex(*values.shape[:-2]):
         yield place, cast(Array, values[place] if values.dtype.kind == "f" else values[place].astype(np.float64))
 
@@ -323,13 +325,13 @@ def probability(
     marks = (
         None
         if invalid is None or array.chunks is not None
-        else dict(_elements(invalid.broadcast_like(array).astype(float)))
+        else dict(_elements(invalid.broadcast_like(array).astype(float).variable, "invalid"))
     )
     if array.chunks is not None:
         for place, row in stream_shares(array, invalid, iid).items():
             share[place], mcse[place], left_out[place] = row
     else:
-        for place, values in _elements(array):
+        for place, values in _elements(array.variable, str(array.name)):
             valid = np.ones(values.shape) if marks is None else 1.0 - marks[place]
             totals = valid.sum(axis=-1)
             left_out[place] = int(valid.size - totals.sum())
