@@ -165,7 +165,8 @@ def test_the_version_is_that_of_the_package():
 
 def test_another_distribution_has_nothing_ordered_checked_and_tried_again(model, monkeypatch):
     changed = dist.uniform(0.1, 0.5)
-    whole = ds.Model(model.equations, {**model.assumptions, "utilization": changed}).simulate(draws=64, seed=1)
+    anew = ds.Model(model.equations, {**model.assumptions, "utilization": changed}, dimensions=model.dimensions)
+    whole = anew.simulate(draws=64, seed=1)
 
     def again(*_, **__):
         raise AssertionError("what has not changed is looked at again")
