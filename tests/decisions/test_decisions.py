@@ -122,7 +122,9 @@ def test_draws_without_a_number_are_counted_when_kept():
     assert one["mean"].sel(action=1.0).item() == pytest.approx(np.nanmean(data.x.values))
     kept = decisions.value_of_information(data, [0.0, 1.0], lambda d, a: d.x * a, of="y", on_invalid="keep")
     assert kept.n_invalid.item() == 3
-    assert kept.evpi.item() == pytest.approx(np.nanmean(np.maximum(data.x.values, 0)) - max(0, np.nanmean(data.x)))
+    # The best action is valued where it was not chosen too, which makes up for half of what choosing it made too low.
+    by_hand = np.nanmean(np.maximum(data.x.values, 0)) - max(0, np.nanmean(data.x))
+    assert kept.lower_evpi <= by_hand <= kept.evpi <= kept.upper_evpi
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.floats(0.01, 1))
@@ -223,7 +225,9 @@ def test_information_is_never_worth_less_than_nothing_nor_more_than_all(problem)
     assert 0 <= found.evsi.item() <= found.evppi.sel(assumption="x").item()
     assert found.evppi.sel(assumption="x and z").item() >= found.evppi.sel(assumption=["x", "z"]).max().item()
     regret = decisions.evaluate(data, None, table).regret.min().item()
-    assert found.evpi.item() == pytest.approx(regret, rel=1e-9, abs=1e-9 * float(abs(table).max()))
+    # The least regret is that of the action that these draws chose: too low by what the interval allows for.
+    rounding = 1e-9 * float(abs(table).max())
+    assert found.lower_evpi.item() - rounding <= regret <= found.upper_evpi.item() + rounding
 
 
 @settings(max_examples=20)

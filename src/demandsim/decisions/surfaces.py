@@ -63,7 +63,7 @@ def given_several(x: Array, gains: Array, folds: Folds) -> Fit:
         nonlocal best
         fit = judged(*found, y, ones, folds.edges, terms=terms)
         if terms == 1:
-            # To know nothing is worth nothing: the action that is best on average.
+            # To know nothing is worth nothing: what others must earn more than.
             fit = replace(fit, outside=np.zeros(len(folds)))
         # What choices earn in parts that a fit has not seen is at most what knowing is worth: the highest is nearest,
         # if it is higher by more than chance. The simple come first.

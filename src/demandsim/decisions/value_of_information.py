@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,14 +14,18 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.decisions.actions import Actions, Payoff, at_place
 from demandsim.decisions.measurement import Evidence, Measurement, summaries
-from demandsim.decisions.payoff_table import PayoffTable, over_places, tables_of, unit_of
+from demandsim.decisions.multilevel import Rerun
+from demandsim.decisions.payoff_table import PayoffTable, chosen_unseen, over_places, tables_of, unit_of
 from demandsim.decisions.regression import Fit, given_one
 from demandsim.decisions.surfaces import given_several
-from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
+from demandsim.errors import DemandsimError, InvalidDrawsError, check_known, check_whole
 from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import run_attrs, warn_one_chain
+
+if TYPE_CHECKING:
+    from demandsim.model import Model
 
 __all__ = ["value_of_information"]
 
@@ -30,6 +34,11 @@ _MOST = 1 << 18
 
 #: Share of the value of perfect information by which a fit may be off, however many draws there are.
 _COMMON = 5e-4
+
+#: Share of the value of perfect information by which bounds are apart where a regression leaves a value open.
+_OPEN = 0.05
+#: Errors on either side of a value that hold the true one in 90% of cases, by the normal distribution.
+_NORMAL = 1.645
 
 Of = str | Sequence[str | Sequence[str]] | Mapping[str, str | Sequence[str]]
 
@@ -41,6 +50,9 @@ def value_of_information(
     *,
     of: Of | None = None,
     evidence: Mapping[str, Evidence] | None = None,
+    model: Model | None = None,
+    nested: bool = False,
+    runs: int = 1 << 20,
     seed: int | None = None,
     unit: str | None = None,
     dim: str = "action",
@@ -66,8 +78,15 @@ def value_of_information(
     evidence : mapping of str to callable, optional
         Evidence by name: a `Measurement`, or ``function(draws, generator)`` that returns summaries of the data
         simulated for each draw, DataArray or Dataset with dims chain and draw.
+    model : Model, optional
+        That made the draws: what a regression leaves open is then found by runs of it.
+    nested : bool, default False
+        Find every EVPPI by runs of `model` given values of what is known, not only those whose bounds a regression
+        leaves further apart than 5% of EVPI.
+    runs : int, default 1,048,576
+        Of `model`, for each group.
     seed : int, optional
-        Of simulated evidence.
+        Of simulated evidence and of runs of `model`.
 
     Returns
     -------
@@ -100,6 +119,9 @@ def value_of_information(
     >>> bool(found.evppi.max() <= found.evpi), found.evppi.sel(assumption="card_flops").item()
     (True, 0.0)
     """
+    check_whole("runs", runs)
+    if nested and model is None:
+        raise DemandsimError("nested=True runs the model again: pass model=, the one whose simulate made the draws")
     tables = tables_of(draws, actions, payoff, dim, on_invalid, _MOST)
     warn_one_chain(draws)
     draws = tables[0].draws
@@ -112,6 +134,8 @@ def value_of_information(
         simulated[name] = summaries(name, source, draws, np.random.Generator(np.random.PCG64DXSM(sequence)))
     steps = _steps(reporting(progress, "value of information"), len(tables) * (len(groups) + len(planned)))
     lines = [_informed(table, groups, planned, simulated, steps) for table in tables]
+    if model is not None:
+        _rerun(Rerun.of(model, draws, (actions, payoff, dim), runs, entropy), lines, groups, nested)
     out = _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff))
     if planned:
         counts = [one.count if isinstance(one, Measurement) else math.nan for one in planned.values()]
@@ -121,6 +145,26 @@ def value_of_information(
         | {"draws": int(draws.sizes["draw"])}
         | ({"seed_of_evidence": recorded_seed(entropy)} if planned else {})
     )
+
+
+def _rerun(again: Rerun, lines: Sequence[dict[str, Any]], groups: Mapping[str, tuple[str, ...]], every: bool) -> None:
+    """Put values by runs of the model in the place of those by regression: of all, or of those that are left open."""
+    for label, names in groups.items():
+        open_ = [line["evppi"][label].upper - line["evppi"][label].lower > _OPEN * line["evpi"].value for line in lines]
+        if not (every or any(open_)):
+            continue
+        if why := again.can(names):
+            if every:
+                raise DemandsimError(f"{why}; leave nested=True out")
+            continue
+        for line, missing in zip(lines, again.unknown(label, names, len(lines)), strict=True):
+            evpi, before = line["evpi"], line["evppi"][label]
+            value = min(max(evpi.value - missing.value, 0.0), evpi.value)
+            mcse = math.hypot(evpi.mcse, missing.mcse)
+            half = _NORMAL * mcse + missing.slack
+            found = _Worth(value, mcse, max(value - half, 0.0), min(value + half, evpi.upper), terms=0)
+            if every or found.upper - found.lower < before.upper - before.lower:
+                line["evppi"][label] = found
 
 
 def _steps(report: Report, total: int) -> Iterator[None]:
@@ -172,15 +216,20 @@ def _informed(
     steps: Iterator[None],
 ) -> dict[str, Any]:
     """All values in one element of the payoff's dims."""
-    means: list[float] = []
+    by_part: list[Array] = []
     largest: Array | None = None
     for _, values in table.blocks():
-        means += values.mean(axis=1).tolist()
+        by_part.append(table.folds.means(values))
         most = values.max(axis=0)
         largest = most if largest is None else np.maximum(largest, most)
+    parts = np.concatenate(by_part)
+    means = (parts @ table.folds.sizes / table.folds.sizes.sum()).tolist()
     best = ranked(means)[0]
     base = table.row(best)
-    evpi = _Worth(0.0, 0.0) if largest is None else _perfect(*table.mean_and_error(largest - base), table)
+    # What is paid by the action that is best in all draws is too much, by one chosen without a part too little.
+    middle = 0.5 * (base + chosen_unseen(table, parts, best))
+    behind = table.folds.means(middle - base)
+    evpi = _Worth(0.0, 0.0) if largest is None else _perfect(largest - middle, table, behind)
     known: dict[tuple[str, int], _Worth] = {}
 
     def gains() -> Iterator[Array]:
@@ -192,14 +241,14 @@ def _informed(
         alone = []
         for place, column in enumerate(columns):
             if (key, place) not in known:
-                known[key, place] = _worth(given_one(column, gains(), table.folds), table, evpi)
+                known[key, place] = _worth(given_one(column, gains(), table.folds), table, evpi, behind)
             alone.append(known[key, place])
         if not alone:
             return _Worth(0.0, 0.0)
         most = max(alone, key=lambda one: one.value)
         if len(alone) == 1:
             return most
-        together = _worth(given_several(columns, np.concatenate(list(gains())), table.folds), table, evpi)
+        together = _worth(given_several(columns, np.concatenate(list(gains())), table.folds), table, evpi, behind)
         highest = max(one.upper for one in (*alone, together))
         # The best of several looks better than it is: twice the distance.
         lowest = max(together.lower, 2 * most.lower - most.value)
@@ -221,10 +270,17 @@ def _informed(
     return {"evpi": evpi, "evppi": evppi, "evsi": evsi, "best": best, "expected_payoff": means[best]}
 
 
-def _perfect(value: float, mcse: float, table: PayoffTable) -> _Worth:
+def _perfect(gained: Array, table: PayoffTable, behind: Array) -> _Worth:
     """Value of perfect information, which is a mean."""
-    half = _interval(table) * mcse if math.isfinite(mcse) else math.inf
+    value, mcse = table.mean_and_error(gained)
+    half = _interval(table) * mcse + _apart(table, behind) if math.isfinite(mcse) else math.inf
     return _Worth(value, mcse, max(value - half, 0.0), value + half)
+
+
+def _apart(table: PayoffTable, behind: Array) -> float:
+    """By how much the payoff of the best action may be other than it is taken for, since draws choose it."""
+    sizes = table.folds.sizes
+    return abs(float(sizes @ behind / sizes.sum()))
 
 
 def _interval(table: PayoffTable) -> float:
@@ -235,14 +291,19 @@ def _interval(table: PayoffTable) -> float:
     return float(special.stdtrit(max(replicates - 1, 1), 0.95))
 
 
-def _worth(fit: Fit, table: PayoffTable, evpi: _Worth) -> _Worth:
+def _worth(fit: Fit, table: PayoffTable, evpi: _Worth, behind: Array) -> _Worth:
     sizes = table.folds.sizes
+    if fit.terms > 1:
+        fit = replace(fit, inside=fit.inside - float(sizes @ behind / sizes.sum()), outside=fit.outside - behind)
+    else:
+        # To know nothing is worth nothing.
+        fit = replace(fit, inside=0.0, outside=np.zeros(len(sizes)))
     earned, mcse = float(sizes @ fit.outside / sizes.sum()), float(table.folds.mcse(fit.outside))
     # Where choices earn clearly more than the fit promises, the fit is too smooth, and what they earn is known.
     middle = earned if fit.inside < earned - 2 * mcse else 0.5 * (fit.inside + earned)
     value = min(max(middle, 0.0), evpi.value)
     # What fits have in common, as rounded corners, the spread between chains does not show.
-    half = _interval(table) * mcse + _COMMON * evpi.value if math.isfinite(mcse) else math.inf
+    half = _interval(table) * mcse + _COMMON * evpi.value + _apart(table, behind) if math.isfinite(mcse) else math.inf
     lower, upper = max(earned - (2 if fit.picked else 1) * half, 0.0), max(fit.inside, earned) + half + fit.missed
     return _Worth(
         value,

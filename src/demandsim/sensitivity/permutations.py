@@ -14,7 +14,7 @@ from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sensitivity.inputs import Inputs, Places, scores
 from demandsim.sensitivity.surrogate.fit import StandIn
 
-__all__ = ["divided", "exact", "orders_of", "redrawn"]
+__all__ = ["divided", "exact", "given_the_rest", "orders_of", "redrawn"]
 
 #: Most factors of which all subsets are looked at; with more, random orders are.
 _ALL_SUBSETS = 10
@@ -43,16 +43,34 @@ def redrawn(inputs: Inputs, base: Array, fresh: Array, joined: Places) -> Array:
     for number, kind in enumerate(kinds):
         rows = np.flatnonzero(which.reshape(-1) == number)
         new = np.flatnonzero(np.isin(inputs.owner, kind))
-        old = np.flatnonzero(~np.isin(inputs.owner, kind))
-        r = inputs.correlation
-        pull = np.linalg.solve(r[np.ix_(old, old)], r[np.ix_(old, new)]).T if old.size else np.zeros((new.size, 0))
-        left = r[np.ix_(new, new)] - pull @ r[np.ix_(old, new)]
-        root = np.linalg.cholesky(left)
-        out[np.ix_(new, rows)] = pull @ base[np.ix_(old, rows)] + root @ fresh[np.ix_(new, rows)]
-        if inputs.tails:
-            drawn = inputs.redrawn(normal_scores(base[:, rows]), normal_scores(fresh[:, rows]), new)
-            tied = np.intersect1d(new, [place for places in inputs.tails for place in places])
-            out[np.ix_(tied, rows)] = scores(drawn[tied])
+        out[:, rows] = given_the_rest(inputs, base[:, rows], fresh[:, rows], new)
+    return out
+
+
+def given_the_rest(inputs: Inputs, base: Array, fresh: Array, new: Places) -> Array:
+    """Normal scores with some coordinates drawn again, given the others.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    base : array of shape (coordinates, points)
+        Normal scores under the copula.
+    fresh : array of the same shape
+        Independent standard normal numbers.
+    new : array of int
+        Coordinates.
+    """
+    out = base.copy()
+    old = np.setdiff1d(np.arange(len(base)), new)
+    r = inputs.correlation
+    pull = np.linalg.solve(r[np.ix_(old, old)], r[np.ix_(old, new)]).T if old.size else np.zeros((new.size, 0))
+    left = r[np.ix_(new, new)] - pull @ r[np.ix_(old, new)]
+    root = np.linalg.cholesky(left)
+    out[new] = pull @ base[old] + root @ fresh[new]
+    if inputs.tails:
+        drawn = inputs.redrawn(normal_scores(base), normal_scores(fresh), new)
+        tied = np.intersect1d(new, [place for places in inputs.tails for place in places])
+        out[tied] = scores(drawn[tied])
     return out
 
 
