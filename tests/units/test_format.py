@@ -69,6 +69,7 @@ def test_a_brief_number_has_no_zeros_that_say_nothing(value, text):
 @given(st.floats(0, 1), st.sampled_from([None, 0, 1, 2]))
 @example(0.995, 0)
 @example(0.9999999, None)
+@example(0.9999999999999999, None)
 @example(1e-9, None)
 def test_a_share_never_reads_as_none_or_all_unless_it_is(share, digits):
     said = percent(share, digits)

@@ -40,6 +40,8 @@ _COUNTED = re.compile(r"\{([^{}]*)\}")
 #: Parts of a unit: a thing in braces, which stays as it is, or what stands between.
 _COUNTED_OR_NOT = re.compile(r"\{[^{}]*\}|[^{}]+")
 _WORD = re.compile(r"[^\W\d_]\w*")
+#: Signs that no unit has; pint leaves out some of them, and what follows a "#", without a word.
+_STRANGE = re.compile(r"[:;,=<>!?&|~@#`\"'\\\[\]]")
 #: What pint reads otherwise than people here mean it, what it is there, and how it is written.
 _TRAPS = {
     "quarter": ("a mass of 12.7 kg", "'quarter_year' or 'month'"),
@@ -92,6 +94,8 @@ def parsed(unit: str) -> Any:
     shown = shorten(text, 60)
     if len(text) > _LONGEST:
         raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
+    if strange := _STRANGE.search(_COUNTED.sub("counted", text)):
+        raise UnitError(f"unknown unit '{shown}': a unit holds no {strange[0]!r}; write it like 'token/day'")
     if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
         raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
     for word in _WORD.findall(_COUNTED.sub("counted", text)):

@@ -91,12 +91,13 @@ def percent(share: float, digits: int | None = None) -> str:
         return "–"
     if share in (0, 1):
         return f"{100 * share:.0f}%"
-    share = settled(share)
+    # Settling may reach 0 or 1: what it was before decides whether it reads as less than all.
+    given, share = share, settled(share)
     places = 4 if digits is None else digits
     least = 10.0**-places
-    if 0 < share <= least / 200:
+    if 0 < given and share <= least / 200:
         return f"<{least:.{places}f}%"
-    if 1 > share >= 1 - least / 200:
+    if given < 1 and share >= 1 - least / 200:
         return f">{100 - least:.{places}f}%"
     text = f"{100 * share:.{places}f}".replace("-", "−")
     return f"{text.rstrip('0').rstrip('.') if digits is None else text}%"
