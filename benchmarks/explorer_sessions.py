@@ -19,8 +19,8 @@ from collections.abc import AsyncIterator, Iterator
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-#: Seconds after which a page that answers no move is a failure.
-PATIENCE = 60
+#: Seconds after which a page that answers no move is a failure, and in which moves are gathered before they are shown.
+PATIENCE, SETTLED = 120, 0.05
 
 
 class Visitor:
@@ -83,8 +83,10 @@ async def visit(address: str, chance: random.Random, moves: int) -> None:
     for _ in range(moves):
         slider = chance.choice(ranges)
         await visitor.set(slider, sorted(chance.sample(range(slider["attributes"]["end"] + 1), 2)))
-        # The figures that follow from it.
-        await visitor.hear("PATCH-DOC")
+        # The figures that follow from it; of a place that the family cannot have, they stand still, and nothing comes.
+        await asyncio.sleep(SETTLED)
+        await visitor.tell("SERVER-INFO-REQ", {})
+        await visitor.hear("SERVER-INFO-REPLY")
     await visitor.set(switch := chance.choice(switches), chance.choice(switch["attributes"]["options"])[0])
     visitor.socket.close()
 

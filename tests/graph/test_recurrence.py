@@ -237,3 +237,24 @@ def test_what_matters_is_found_through_the_loop():
 def test_a_submodel_keeps_its_loop():
     model = ds.Model([], {}).with_submodel("maker", factories(), given={})
     np.testing.assert_allclose(model.point().maker_cash, factories().point().cash, rtol=1e-14)
+
+
+def test_more_labels_than_can_be_stepped_through_are_refused_with_their_number(monkeypatch):
+    longest = []
+
+    @ds.recurrence(over="day", unit="1", start=ds.constant(1, "1"))
+    def stock(previous_stock, added):
+        if hasattr(getattr(previous_stock, "data", None), "dimensionality"):
+            longest.append(len(str(np.zeros(100))))
+        return 0.5 * previous_stock + added
+
+    def daily(days):
+        return ds.Model([stock], {"added": xr.DataArray(np.arange(days), dims="day", coords={"day": range(days)})})
+
+    daily(30)
+    # At every step an error of pint holds a whole array as text: its time would grow with the square of the labels.
+    assert len(longest) >= 30
+    assert max(longest) < 20
+    monkeypatch.setattr("demandsim.graph.loop._MOST_STEPS", 30)
+    with pytest.raises(EquationError, match="'stock' would step through 31 labels of 'day'; at most 30"):
+        daily(31)

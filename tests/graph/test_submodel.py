@@ -1,6 +1,7 @@
 """Submodels: a model uses another's results by name, as a model of its own and as a file."""
 
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -123,6 +124,51 @@ def test_a_study_file_uses_a_file_beside_it(tmp_path):
     (tmp_path / "supply.toml").write_text(text.replace("supply.toml", "whole.toml"))
     with pytest.raises(StudyError, match=r"\[submodels.supply\]: .*uses itself"):
         ds.load_study(tmp_path / "whole.toml")
+
+
+SMALL = 'schema = 1\nequations = []\n[assumptions.x]\ndistribution = "normal(0, 1)"\n'
+
+
+def uses(*studies):
+    return SMALL + "".join(f'[submodels.p{place}]\nstudy = "{study}"\n' for place, study in enumerate(studies))
+
+
+@pytest.mark.parametrize("study", ["../other.toml", "{root}/other.toml", "below/../../other.toml", "link.toml", "../x"])
+def test_what_a_study_uses_stands_beside_it_or_below(study, tmp_path):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    for place in ("other.toml", "x", "in/below/other.toml"):
+        (tmp_path / place).write_text(SMALL)
+    (tmp_path / "in" / "link.toml").symlink_to(tmp_path / "other.toml")
+    main = tmp_path / "in" / "main.toml"
+    main.write_text(uses(study.format(root=tmp_path)))
+    with pytest.raises(StudyError, match=r"\[submodels.p0\]: '.*' leads out of the folder"):
+        ds.load_study(main)
+    # A file below may use one above it, as long as that is where the reader began, or below.
+    (tmp_path / "in" / "above.toml").write_text(SMALL)
+    (tmp_path / "in" / "below" / "middle.toml").write_text(uses("../above.toml"))
+    main.write_text(uses("below/other.toml", "below/middle.toml"))
+    assert ds.load_study(main).quantities == ("x", "p0_x", "p1_x", "p1_p0_x")
+
+
+@pytest.mark.parametrize("name", ["self", "self.toml"])
+def test_a_file_that_uses_itself_says_so_whatever_its_name(name, tmp_path):
+    (tmp_path / name).write_text(uses(f"./{name}"))
+    with pytest.raises(StudyError, match="uses itself"):
+        ds.load_study(tmp_path / name)
+
+
+@pytest.mark.parametrize(("deep", "twice"), [(30, 1), (6, 2)])
+def test_studies_that_use_studies_without_end_are_refused_soon(deep, twice, tmp_path):
+    for place in range(deep):
+        (tmp_path / f"{place}.toml").write_text(uses(*[f"{place + 1}.toml"] * twice))
+    (tmp_path / f"{deep}.toml").write_text(SMALL)
+    begun = time.process_time()
+    with pytest.raises(StudyError, match="one too many: studies use others at most 8 deep, and 64 in all"):
+        ds.load_study(tmp_path / "0.toml")
+    assert time.process_time() - begun < 10
+    # Each file counts its own.
+    (tmp_path / "main.toml").write_text(uses(f"{deep}.toml", f"{deep}.toml"))
+    assert len(ds.load_study(tmp_path / "main.toml").quantities) == 3
 
 
 @pytest.mark.parametrize(

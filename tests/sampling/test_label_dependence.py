@@ -236,3 +236,12 @@ def test_a_receipt_of_very_many_pairs_tells_of_those_that_are_farthest_off():
     assert found["rank_correlations_left_out"] == 46 * 45 // 2 - 1000
     (least,) = sorted(abs(row["achieved"] - 0.3) for row in found["rank_correlations"].values())[:1]
     assert least > 0
+
+
+@pytest.mark.parametrize("spread", [lambda model: model.correlate_labels("x", dim="day", rank=0.5), None])
+def test_more_labels_than_can_go_together_are_refused_with_their_number(spread, monkeypatch):
+    monkeypatch.setattr("demandsim.sampling.dependence._MOST_PAIRS", 24)
+    many = labelled("day", range(5))
+    model = ds.Model([], {"x": dist.normal(mean=many, sd=1), "y": dist.normal(mean=many, sd=1)})
+    with pytest.raises(CorrelationError, match=r"are 25 pairs; at most 24 are correlated"):
+        spread(model) if spread else model.correlate({("x", "y"): 0.5})

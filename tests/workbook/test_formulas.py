@@ -233,7 +233,8 @@ def test_what_has_no_formula_is_a_value_that_says_so_everywhere(tmp_path):
 
 
 @settings(max_examples=8)
-@given(limit=st.lists(st.floats(0, 1e7), min_size=3, max_size=3))
+# Numbers without all of their digits are no amounts of anything.
+@given(limit=st.lists(st.floats(0, 1e7, allow_subnormal=False), min_size=3, max_size=3))
 def test_a_mixed_fleet_is_live_whatever_is_short(limit, tmp_path_factory):
     # Every formula is compared with the model while it is written: what differs would be listed.
     model, path = mix(limit), tmp_path_factory.mktemp("mix") / "mix.xlsx"

@@ -131,7 +131,7 @@ def _object(family: str, text: str, law: Law) -> Distribution:
         with np.errstate(all="ignore"):
             quantiles = np.asarray(law.ppf(np.array([1e-3, 0.25, 0.5, 0.75, 0.999])), dtype=np.float64).tolist()
     except Exception as error:
-        raise DistributionError(f"{shorten(text)}: its quantile function fails: {error}") from error
+        raise DistributionError(f"{shorten(text)}: its quantile function fails: {shorten(str(error), 200)}") from error
     text = text if " at 0x" not in text else text.partition(" at 0x")[0].rpartition(".")[2]
     return _sound(Distribution(family, (("", text), ("quantiles", quantiles)), (law,)))
 
@@ -142,7 +142,9 @@ def _sound(distribution: Distribution) -> Distribution:
     except DistributionError as error:
         raise DistributionError(f"{shorten(str(distribution))}: {error}") from None
     except Exception as error:
-        raise DistributionError(f"{shorten(str(distribution))}: its quantile function fails: {error}") from error
+        raise DistributionError(
+            f"{shorten(str(distribution))}: its quantile function fails: {shorten(str(error), 200)}"
+        ) from error
     return distribution
 
 

@@ -24,6 +24,8 @@ __all__ = ["PREVIOUS", "Lag", "Lagged", "Stepped", "previous", "without_loops"]
 #: Before the name of a quantity: its value at the label before.
 PREVIOUS = "previous_"
 _MOST_KEPT = 4096
+#: Labels that a loop steps through: each step is computed by itself, a dozen times while a model is built.
+_MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,11 @@ class Stepped(_Looped):
             raise EquationError(
                 f"recurrence '{self.made.name}' goes over '{self.over}', and nothing that it is computed from has that "
                 "dim; give an assumption with its labels"
+            )
+        if labelled.sizes[self.over] > _MOST_STEPS:
+            raise EquationError(
+                f"recurrence '{self.made.name}' would step through {labelled.sizes[self.over]:,} labels of "
+                f"'{self.over}'; at most {_MOST_STEPS:,} are stepped through, one after the other: use longer steps"
             )
         before: dict[str, Any] = {}
         steps = []

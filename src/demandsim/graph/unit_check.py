@@ -200,7 +200,8 @@ def _bare(result: Any) -> Any:
 def _run(made: Equation, inputs: Quantities) -> Any:
     import pint
 
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    # pint writes a whole array into each AttributeError, and xarray asks for attributes that it lacks at every step.
+    with np.errstate(all="ignore"), np.printoptions(threshold=1, edgeitems=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # A stripped unit would pass for a number: numpy functions must see the quantity.
         warnings.simplefilter("error", pint.UnitStrippedWarning)

@@ -25,6 +25,8 @@ LabelRanks = Mapping[LabelKey, LabelRank]
 
 #: Pairs that a message lists: all those of 16 assumptions.
 _LISTED = 120
+#: Pairs of labels of two assumptions: each has a margin, and a copula of a thousand labels takes half a minute.
+_MOST_PAIRS = 1_000_000
 #: How far a rank correlation in one scenario may lie from what was asked before that is said.
 _APART = 0.005
 
@@ -263,6 +265,13 @@ def _stream_pairs(
                 "leave one out"
             )
     said = {**dict.fromkeys(along, 1.0), **correlations}
+    for one, other in said:
+        count = len(transforms[one].streams) * len(transforms[other].streams)
+        if count > _MOST_PAIRS:
+            raise CorrelationError(
+                f"the labels of '{one}' and '{other}' are {count:,} pairs; at most {_MOST_PAIRS:,} are correlated: "
+                "use fewer labels, or one draw for all of them (shared=True)"
+            )
     for (one, other), rho in said.items():
         across = _across(one, other, along)
         for a, b in itertools.product(_elements(transforms[one], layout), _elements(transforms[other], layout)):

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.convert import as_distribution
 from demandsim.equations import equation_named
-from demandsim.errors import DemandsimError, EquationError, StudyError, UnknownNameError, check_known, did_you_mean
+from demandsim.errors import (
+    DemandsimError,
+    EquationError,
+    StudyError,
+    UnknownNameError,
+    check_known,
+    did_you_mean,
+    shorten,
+)
 from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import ABSENT, described
@@ -134,8 +142,9 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         "dimensions": study.dimensions or None,
         "nearest": study.nearest_correlations,
     }
+    reading = _READING.get() or _Reading((Path(where).resolve(),), [])
     for prefix, used in study.submodels.items():
-        parts = _with_submodel(parts, prefix, used, where)
+        parts = _with_submodel(parts, prefix, used, where, reading)
     model = Model.drafted(**parts)
     for place, table in enumerate(study.evidence):
         model = _observing(model, table, study.coords, f"{where}: [evidence.{place}]")
@@ -147,26 +156,52 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
     return model.loaded({name: text for name, text in parts.items() if text != ABSENT})
 
 
-#: Files that are being read: one that uses itself would be read without end.
-_READING: ContextVar[tuple[Path, ...]] = ContextVar("reading", default=())
+#: Studies within studies within studies, and how many one file may lead to: two that each use two grow without end.
+_DEEPEST, _MOST = 8, 64
 
 
-def _with_submodel(parts: Mapping[str, Any], prefix: str, table: SubmodelTable, where: str) -> dict[str, Any]:
+class _Reading(NamedTuple):
+    """What one study file has led to so far: the files being read, from the outermost on, and all uses of another."""
+
+    files: tuple[Path, ...]
+    uses: list[str]
+
+
+_READING: ContextVar[_Reading | None] = ContextVar("reading", default=None)
+
+
+def _with_submodel(
+    parts: Mapping[str, Any], prefix: str, table: SubmodelTable, where: str, reading: _Reading
+) -> dict[str, Any]:
     """Parts of a model with those of a study that it uses."""
-    place: str | Path = table.study
-    if table.study.endswith(".toml"):
-        place = (Path(where).parent / table.study).resolve()
-        if place in (reading := (*_READING.get(), Path(where).resolve())):
-            raise StudyError(f"{where}: [submodels.{prefix}]: '{table.study}' uses itself")
-        token = _READING.set(reading)
+    reading.uses.append(table.study)
     try:
-        other = load_study(place)
+        place = _place(table.study, where, reading)
+        token = _READING.set(reading._replace(files=(*reading.files, Path(place))))
+        try:
+            other = load_study(place)
+        finally:
+            _READING.reset(token)
         return joined(parts, prefix, other.select(**table.select) if table.select else other, table.given)
     except DemandsimError as error:
         raise StudyError(f"{where}: [submodels.{prefix}]: {error}") from None
-    finally:
-        if isinstance(place, Path):
-            _READING.reset(token)
+
+
+def _place(study: str, where: str, reading: _Reading) -> str | Path:
+    """The shipped study or the file that is meant; no file leads out of the folder of the outermost one."""
+    if len(reading.files) > _DEEPEST or len(reading.uses) > _MOST:
+        raise StudyError(f"'{study}' is one too many: studies use others at most {_DEEPEST} deep, and {_MOST} in all")
+    if not study.endswith(".toml") and not set(study) & set("/\\\0"):
+        return study
+    if "\0" in study:
+        raise StudyError(f"{shorten(study)!r} is no path: it holds a NUL character")
+    place = (Path(where).parent / study).resolve()
+    folder = reading.files[0].parent
+    if not place.is_relative_to(folder):
+        raise StudyError(f"'{study}' leads out of the folder '{folder}'; put what a study uses beside it or below")
+    if place in reading.files:
+        raise StudyError(f"'{study}' uses itself")
+    return place
 
 
 def _tails(study: Study) -> dict[str, float]:

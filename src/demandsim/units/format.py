@@ -95,7 +95,7 @@ def percent(share: float, digits: int | None = None) -> str:
     given, share = share, settled(share)
     places = 4 if digits is None else digits
     least = 10.0**-places
-    if 0 < given and share <= least / 200:
+    if given > 0 and share <= least / 200:
         return f"<{least:.{places}f}%"
     if given < 1 and share >= 1 - least / 200:
         return f">{100 - least:.{places}f}%"
