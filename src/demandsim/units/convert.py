@@ -92,17 +92,7 @@ def parsed(unit: str) -> Any:
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
     shown = shorten(text, 60)
-    if len(text) > _LONGEST:
-        raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
-    if strange := _STRANGE.search(_COUNTED.sub("counted", text)):
-        raise UnitError(f"unknown unit '{shown}': a unit holds no {strange[0]!r}; write it like 'token/day'")
-    if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
-        raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
-    for word in _WORD.findall(_COUNTED.sub("counted", text)):
-        trap = word if word in _TRAPS else word.removesuffix("s")
-        if trap in _TRAPS and (trap == word or len(trap) > 2):
-            what, meant = _TRAPS[trap]
-            raise UnitError(f"'{word}' in unit '{shown}' would be {what}; write {meant}")
+    _check_text(text, shown)
     try:
         made = registry().Unit(_COUNTED.sub(lambda found: counted(found[1]), text))
         powers = [abs(power) for _, power in made._units.items()]
@@ -126,6 +116,21 @@ def parsed(unit: str) -> Any:
     if not (math.isfinite(factor) and factor > 0):
         raise UnitError(f"unit '{shown}' is too large or too small for a double")
     return made
+
+
+def _check_text(text: str, shown: str) -> None:
+    """Refuse what pint would read otherwise than it is meant, or without end."""
+    if len(text) > _LONGEST:
+        raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
+    if strange := _STRANGE.search(_COUNTED.sub("counted", text)):
+        raise UnitError(f"unknown unit '{shown}': a unit holds no {strange[0]!r}; write it like 'token/day'")
+    if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
+        raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
+    for word in _WORD.findall(_COUNTED.sub("counted", text)):
+        trap = word if word in _TRAPS else word.removesuffix("s")
+        if trap in _TRAPS and (trap == word or len(trap) > 2):
+            what, meant = _TRAPS[trap]
+            raise UnitError(f"'{word}' in unit '{shown}' would be {what}; write {meant}")
 
 
 def _respelt(part: re.Match[str]) -> str:
