@@ -587,7 +587,17 @@ class Model:
         elif measure != "spearman":
             raise CorrelationError(f"unknown measure '{measure}'{did_you_mean(measure, ('spearman', 'kendall'))}")
         tails = {**self.tails, **dict.fromkeys((name for pair in new for name in pair), df)} if df else self.tails
-        made = self._with(correlations=replaced(self.correlations, new), tails=tails, nearest=nearest or self.nearest)
+        try:
+            made = self._with(
+                correlations=replaced(self.correlations, new), tails=tails, nearest=nearest or self.nearest
+            )
+        except CorrelationError as error:
+            if measure == "kendall":
+                # What can be had is told as what a model keeps.
+                told = CorrelationError(f"as Spearman's rho, to be given without measure='kendall': {error}")
+                told.nearest = error.nearest
+                raise told from None
+            raise
         made._check_effect(new, {})
         return made
 

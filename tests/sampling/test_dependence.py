@@ -169,6 +169,15 @@ def advice(error):
     return ast.literal_eval(str(error).partition("as they stand: ")[2].partition("}")[0] + "}")
 
 
+def test_the_advice_on_impossible_taus_says_that_it_is_told_in_rhos():
+    model = model_of(**dict.fromkeys("abc", dist.normal(0, 1)))
+    taus = {("a", "b"): 0.9, ("b", "c"): 0.9, ("a", "c"): -0.5}
+    with pytest.raises(CorrelationError, match="as Spearman's rho, to be given without measure='kendall'") as caught:
+        model.correlate(taus, measure="kendall")
+    assert advice(caught.value) == caught.value.nearest
+    model.correlate(advice(caught.value))
+
+
 def test_the_reason_is_that_of_the_normal_copula_where_the_ranks_themselves_are_possible():
     model = model_of(**dict.fromkeys("abcde", dist.normal(0, 1)))
     with pytest.raises(CorrelationError, match="their own matrix is positive definite") as caught:

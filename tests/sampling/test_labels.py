@@ -62,6 +62,13 @@ def model(request):
     return model_of(request.param)
 
 
+@pytest.mark.filterwarnings("ignore:DatetimeIndex.values")
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC"])
+def test_an_index_with_a_time_zone_is_refused_where_another_day_was_taken_in_silence(zone):
+    with pytest.raises(ds.DemandsimError, match=r"dim 'when' has dates with a time zone.*tz_localize\(None\)"):
+        model_of(pd.date_range("2025-01-31", periods=3, tz=zone))
+
+
 SETTINGS = {"draws": 8, "chains": 2, "seed": 1}
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
 from demandsim.distributions.compound import compound_law
-from demandsim.distributions.format import is_labelled, labels_along
+from demandsim.distributions.format import check_zone, is_labelled, labels_along
 from demandsim.errors import DistributionError, shorten
 
 __all__ = [
@@ -261,6 +261,7 @@ def _labelled_numbers(family: str, name: str, value: Any) -> Any:
             raise DistributionError(
                 f"{family}: dim '{dim}' has no coordinate; give the DataArray coords={{'{dim}': [...]}}"
             )
+        check_zone(value, dim)
         labels = value.coords[dim].values
         if len(set(labels.tolist())) < labels.size:
             raise DistributionError(f"{family}: dim '{dim}' of {name} has a label twice")

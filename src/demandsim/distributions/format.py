@@ -11,7 +11,7 @@ import numpy as np
 from demandsim.errors import DistributionError
 from demandsim.units.format import exact
 
-__all__ = ["date_of", "format_value", "is_labelled", "labels_along"]
+__all__ = ["check_zone", "date_of", "format_value", "is_labelled", "labels_along"]
 
 
 def is_labelled(value: Any) -> bool:
@@ -22,6 +22,7 @@ def is_labelled(value: Any) -> bool:
 
 #: Whole numbers that a cell of a workbook, or a double, tells apart.
 _LARGEST_LABEL = 2**53
+_ZONED = "dim '{dim}' has dates with a time zone; write them without one, as index.tz_localize(None) does"
 
 
 def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
@@ -34,6 +35,7 @@ def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
     DistributionError
         If a label is what files cannot hold or readers cannot select by; the message says what to use.
     """
+    check_zone(array, dim)
     labels = array.coords[dim].values
     if labels.dtype.kind == "O":
         labels = _of_objects(labels, dim)
@@ -57,6 +59,18 @@ def labels_along(array: Any, dim: Any) -> tuple[Any, ...]:
     return tuple(labels.tolist())
 
 
+def check_zone(array: Any, dim: Any) -> None:
+    """Raise if labels of an index have a time zone: its values are another hour, often another day, than was written.
+
+    Raises
+    ------
+    DistributionError
+        What to write.
+    """
+    if getattr(array.indexes.get(dim), "tz", None) is not None:
+        raise DistributionError(_ZONED.format(dim=dim))
+
+
 def date_of(label: Any) -> Any:
     """A label as files of text have it: a date of numpy as one of Python, without hours where it has none.
 
@@ -78,7 +92,7 @@ def _of_objects(labels: Any, dim: Any) -> Any:
         return np.array(given, dtype=str)
     if all(isinstance(label, datetime.date) for label in given):
         if any(getattr(label, "tzinfo", None) is not None for label in given):
-            raise DistributionError(f"dim '{dim}' has dates with a time zone; write them in UTC, without one")
+            raise DistributionError(_ZONED.format(dim=dim))
         return np.array(given, dtype="datetime64[us]")
     kinds = sorted({type(label).__name__ for label in given})
     if kinds == ["Period"]:
