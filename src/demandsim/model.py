@@ -529,6 +529,7 @@ class Model:
 
     def _replaced(self, changed: Mapping[str, Assumption]) -> Model:
         """The model with these assumptions; what all scenarios set themselves is said to change nothing."""
+        made = self._with(assumptions={**self.assumptions, **changed})
         for name in changed:
             if self.scenarios.replaces(name):
                 dim = self.scenarios.dim_of(name)
@@ -538,7 +539,7 @@ class Model:
                     f"{dim}, as --set {name}@{label}=... and model.with_scenarios(...) do",
                     UnusedAssumptionWarning,
                 )
-        return self._with(assumptions={**self.assumptions, **changed})
+        return made
 
     def correlate(
         self,
