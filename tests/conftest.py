@@ -1,13 +1,19 @@
 """Hypothesis profiles: fixed and moderate by default, deep on request (``--hypothesis-profile=deep``)."""
 
 import functools
+import gc
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from demandsim.studies import loading
 from demandsim.studies.catalogue import shipped_files
+
+TESTS = Path(__file__).parent
+NO_FIXTURES = SimpleNamespace(name2fixturedefs={})
 
 settings.register_profile(
     "ci",
@@ -42,23 +48,41 @@ def pytest_configure(config):
     config.add_cleanup(patch.undo)
 
 
-#: Files whose fixtures take half a minute to make: one worker runs all of each.
-_TOGETHER = (
-    "browser/test_explorer_page.py",
-    "browser/test_report_page.py",
-    "cli/test_table.py",
-    "workbook/test_formulas.py",
-)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Collect without looking for garbage, and never look again at what was collected: all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def shared_by(item):
+    """Where the fixtures stand that a test shares with others, and that are made once: a file or a folder's conftest."""
+    made = [found[-1] for found in getattr(item, "_fixtureinfo", NO_FIXTURES).name2fixturedefs.values()]
+    files = {
+        (one.scope, one.func.__code__.co_filename) for one in made if one.scope in ("session", "package", "module")
+    }
+    # Fixtures of pytest and its plugins cost nothing.
+    own = sorted((scope != "session", file) for scope, file in files if Path(file).is_relative_to(TESTS))
+    return str(Path(own[0][1]).relative_to(TESTS)) if own else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Tests that share a fixture run in one worker, which makes it once; all others are handed out one by one."""
+    if hasattr(config, "workerinput"):
+        config.option.loadgroup = True
+        for item in items:
+            if (file := shared_by(item)) is not None:
+                item.add_marker(pytest.mark.xdist_group(file))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Hand out single tests, but those of a file with dear fixtures together (what loadgroup does by mark)."""
-    from xdist.scheduler import LoadScopeScheduling
+    """Hand out groups of tests, the largest first, and then single tests."""
+    from xdist.scheduler import LoadGroupScheduling
 
-    class ByDearFixtures(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            file = nodeid.partition("::")[0]
-            return file if file.endswith(_TOGETHER) else nodeid
-
-    return ByDearFixtures(config, log)
+    return LoadGroupScheduling(config, log)

@@ -1,13 +1,18 @@
 """Commands run in this process: starting Python and scipy anew takes longer than most of them."""
 
+import functools
 import sys
 import warnings
 from types import SimpleNamespace
 
 import pytest
+import typer
 
 from demandsim import plots
 from demandsim.cli import main
+
+#: The command line reads the options of all its commands anew for each call, which a process makes but once.
+COMMANDS = functools.cache(typer.main.get_command)
 
 
 @pytest.fixture
@@ -15,6 +20,7 @@ def pictured(monkeypatch, tmp_path, capsys):
     """Run a command in an empty folder, and say what it left behind."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(typer.main, "get_command", COMMANDS)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["demandsim", *words])

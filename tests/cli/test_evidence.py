@@ -123,7 +123,7 @@ def test_the_printed_command_replays_the_same_posterior(demandsim):
     ],
 )
 def test_infer_refuses_with_a_reason(demandsim, words, code, said):
-    done = demandsim("infer", STUDY, "--draws", "64", "--seed", "1", *words)
+    done = demandsim("infer", STUDY, "--draws", "64", "--chains", "2", "--seed", "1", *words)
     assert done.returncode == code, done.stderr
     # A terminal folds long lines.
     assert said in " ".join(done.stderr.replace("│", " ").split())

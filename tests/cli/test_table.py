@@ -15,16 +15,20 @@ from demandsim.cli._table import Column, laid_out, wrapped
 
 pty = pytest.importorskip("pty", reason="a pseudo-terminal is POSIX's")
 
-#: One worker runs the process whose output all share.
-
 WIDTHS = (60, 80, 100, 120, 200)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?")
 
 #: Runs commands in a process whose output is a terminal; each prints what it found at every width, and to a pipe.
+#: Studies and commands are built once, as in the process of the tests, and no draws are written.
 SCRIPT = """
-import fcntl, io, struct, sys, termios, warnings
+import fcntl, functools, io, struct, sys, termios, typer, warnings
 from demandsim import plots
 from demandsim.cli import _output, main
+from demandsim.studies import loading
+
+loading.model_from_toml = functools.cache(loading.model_from_toml)
+typer.main.get_command = functools.cache(typer.main.get_command)
+_output.Folder.add_draws = lambda *_, **__: None
 
 warnings.simplefilter("ignore")
 for name in ("distributions", "fan", "information", "payoffs", "posterior", "shapley", "sobol", "tornado"):

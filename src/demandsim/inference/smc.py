@@ -18,6 +18,7 @@ Sci. 28 (2013), pCN; Grumitt, Karamanis and Seljak, arXiv 2407.07781 (2024), its
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +170,7 @@ def _moved(
     """
     (z, current), final = cloud, heat >= 1.0
     fit = current.at(heat)
-    start, began = z, fit
+    start = [_standard(values) for values in (*z, fit)]
     enough = _FORGOTTEN[final] + 3 / math.sqrt(z.shape[1])
     memory, accepted, last = 1.0, [], _MOST_SWEEPS[final]
     origin = np.zeros(len(z)), np.eye(len(z))
@@ -191,7 +192,7 @@ def _moved(
         step = 2.0 / math.sqrt(sweep + 1.0)
         scale[kind] = min(max(scale[kind] * math.exp(step * (rate - _TARGET)), 1e-4), 1.0 if kind else 0.99)
         if sweep + 1 >= _LEAST_SWEEPS[final] and last == _MOST_SWEEPS[final]:
-            memory = _memory(start, z, began, fit)
+            memory = _memory(start, (*z, fit))
             if memory < enough:
                 # As many again at the posterior: what is left of the memory is squared.
                 last = 2 * (sweep + 1) if final else sweep + 1
@@ -229,11 +230,9 @@ def _distance(centred: Array, factor: Array) -> Array:
     return np.sum(solved * solved, axis=0)
 
 
-def _memory(start: Array, z: Array, began: Array, current: Array) -> float:
-    """Largest correlation between where draws began and where they are, over streams and the likelihood."""
-    ranked = [(_standard(a), _standard(b)) for a, b in zip(start, z, strict=True)]
-    ranked.append((_standard(began), _standard(current)))
-    return max(float(np.mean(a * b)) for a, b in ranked)
+def _memory(start: Sequence[Array], now: Sequence[Array]) -> float:
+    """Largest correlation between where draws began, in standard units, and where they are: streams and likelihood."""
+    return max(float(np.mean(a * _standard(b))) for a, b in zip(start, now, strict=True))
 
 
 def _standard(values: Array) -> Array:

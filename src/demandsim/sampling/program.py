@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -128,7 +129,7 @@ class InverseTransform:
     streams: tuple[int, ...]
     factor: float
 
-    @property
+    @cached_property
     def varying(self) -> Varying:
         """Over what the assumption varies; not from draw to draw if every variant is sure."""
         dims = (self.scenario_dim, *self.dims) if self.scenario_dim else self.dims
