@@ -89,9 +89,6 @@ def imports(module):
     return found - {"", module}
 
 
-IMPORTS = {module: imports(module) for module in MODULES}
-
-
 def test_only_what_the_design_names_stands_at_the_top():
     assert {room(module) for module in MODULES} <= set(ORDER)
     assert len(ORDER) == len(set(ORDER))
@@ -101,7 +98,7 @@ def test_only_what_the_design_names_stands_at_the_top():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_folder_imports_only_from_folders_above_it(module):
-    for name in IMPORTS[module]:
+    for name in imports(module):
         assert room(name) in ORDER, f"{module} imports {name}, which is no folder"
         assert ORDER.index(room(name)) <= ORDER.index(room(module)), f"{module} imports {name}"
 
@@ -123,7 +120,7 @@ def test_a_circle_would_be_seen():
 
 
 def test_no_file_imports_in_a_circle():
-    assert circles(IMPORTS) == {}
+    assert circles({module: imports(module) for module in MODULES}) == {}
 
 
 def test_nothing_is_called_helper_or_utils():

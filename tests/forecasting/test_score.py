@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import scoringrules
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +17,16 @@ from demandsim.forecasting import rules
 SAMPLE = np.random.default_rng(7).gamma(3.0, 2.0, 500)
 
 
+@pytest.fixture(scope="module")
+def scoringrules():
+    """The other implementation, which compiles itself when it is imported."""
+    import scoringrules
+
+    return scoringrules
+
+
 @pytest.mark.parametrize("outcome", [0.1, 3.0, 6.0, 40.0])
-def test_rules_are_those_of_an_independent_implementation(outcome):
+def test_rules_are_those_of_an_independent_implementation(outcome, scoringrules):
     assert rules.crps(SAMPLE, outcome) == pytest.approx(scoringrules.crps_ensemble(outcome, SAMPLE, estimator="fair"))
     low, high = np.quantile(SAMPLE, [0.1, 0.9])
     expected = scoringrules.interval_score(outcome, low, high, 0.2)
@@ -28,7 +35,7 @@ def test_rules_are_those_of_an_independent_implementation(outcome):
     assert rules.quantile_score(SAMPLE, outcome, 0.3) == pytest.approx(2 * half)
 
 
-def test_the_energy_score_of_paths_is_that_of_an_independent_implementation():
+def test_the_energy_score_of_paths_is_that_of_an_independent_implementation(scoringrules):
     paths = np.random.default_rng(3).normal(size=(1500, 3))
     outcome = np.array([0.5, -1.0, 2.0])
     expected = scoringrules.es_ensemble(outcome, paths, estimator="fair")
@@ -134,7 +141,7 @@ def test_what_cannot_be_scored_says_why(draws, outcomes, settings, error, says):
         forecasting.score(draws, outcomes, **settings)
 
 
-def test_paths_are_scored_whole(draws):
+def test_paths_are_scored_whole(draws, scoringrules):
     came = xr.DataArray([1.2, 0.8], dims="year", coords={"year": [2025, 2026]})
     found = forecasting.energy_score(draws.tokens, came, "year", log=True)
     flat = np.log(draws.tokens.values.reshape(-1, 2))

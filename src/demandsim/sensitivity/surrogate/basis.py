@@ -149,6 +149,7 @@ def _orthonormal(rows: Array, weight: Array, allowed: Sequence[bool], most: int)
     return (np.array(made).T if made else np.zeros((len(rows), 0))), means
 
 
+@functools.lru_cache(maxsize=256)
 def _basis(laws: tuple[Law, ...], jumpy: bool, most: int) -> Basis:
     z, u, _ = _grid()
     weight = _weight(laws if jumpy else ())
