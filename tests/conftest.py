@@ -60,14 +60,12 @@ def pytest_collection(session):
 
 
 def shared_by(item):
-    """Where the fixtures stand that a test shares with others, and that are made once: a file or a folder's conftest."""
+    """File with the fixtures that a test shares with others and that are made once, those of a session first."""
     made = [found[-1] for found in getattr(item, "_fixtureinfo", NO_FIXTURES).name2fixturedefs.values()]
-    files = {
-        (one.scope, one.func.__code__.co_filename) for one in made if one.scope in ("session", "package", "module")
-    }
+    places = [(one.scope, Path(one.func.__code__.co_filename)) for one in made if one.scope in ("session", "module")]
     # Fixtures of pytest and its plugins cost nothing.
-    own = sorted((scope != "session", file) for scope, file in files if Path(file).is_relative_to(TESTS))
-    return str(Path(own[0][1]).relative_to(TESTS)) if own else None
+    own = sorted((scope != "session", file) for scope, file in places if file.is_relative_to(TESTS))
+    return str(own[0][1].relative_to(TESTS)) if own else None
 
 
 @pytest.hookimpl(tryfirst=True)
