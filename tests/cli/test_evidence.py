@@ -78,7 +78,7 @@ def test_a_series_over_years_gets_a_fan_and_a_short_table(pictured, tmp_path):
     done = pictured("infer", "doubao-growth-gompertz", "--seed", "1", "--draws", "128")
     printed = [line for line in done.stdout.splitlines() if line.startswith("top_down_tokens, ")]
     assert 5 <= len(printed) <= 8
-    assert printed[-1].startswith("top_down_tokens, 2031.0")
+    assert printed[-1].startswith("top_down_tokens, 2031 ")
     assert "summary.csv has all labels" in done.stdout
     folder = tmp_path / "out" / "doubao-growth-gompertz" / "posterior"
     assert (folder / "top_down_tokens.png").exists()
