@@ -53,7 +53,7 @@ for name in ("draws.nc", "draws.zarr"):
     assert (ds.open_draws(name).cards == draws.cards).all()
 model.simulate(512, seed=1, store="draws.zarr")
 informed = model.observe(capex=ds.distributions.normal(mean=80e9, sd=15e9))
-informed.infer(draws=256, seed=1, on_failure="warn")
+informed.infer(draws=64, chains=2, seed=1, on_failure="warn")
 from demandsim.cli import main
 sys.argv = ["demandsim", "run", "guosen-2025-01", "--draws", "64", "--seed", "1"]
 main()

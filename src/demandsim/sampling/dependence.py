@@ -75,7 +75,7 @@ def copula_of(ties: Ties, transforms: Transforms, layout: Layout) -> tuple[Copul
     """
     correlations, labels = ties.correlations, ties.labels
     streams = labels_of_streams(transforms, layout)
-    found = numbers(transforms, layout)
+    found = numbers(transforms, layout, _tied(correlations, labels, transforms))
     degrees = {stream: df for name, df in ties.tails.items() for stream in transforms[name].streams}
 
     def margins(one: int, other: int) -> tuple[Margin, Margin]:
@@ -106,6 +106,12 @@ def copula_of(ties: Ties, transforms: Transforms, layout: Layout) -> tuple[Copul
     for pair, rho in used.items():
         _warn_of_others(_met(found, layout, pair), rho)
     return copula, used
+
+
+def _tied(correlations: Correlations, labels: LabelRanks, transforms: Transforms) -> frozenset[int]:
+    """Streams of the assumptions that any correlation is about."""
+    names = {name for pair in (*correlations, *labels) for name in pair[:2]}
+    return frozenset(stream for name in names for stream in transforms[name].streams)
 
 
 def _possible(labels: LabelRanks, works: Callable[[LabelRanks], bool]) -> tuple[LabelRanks, LabelKey | None]:
@@ -161,7 +167,7 @@ def without_effect(
     correlations: Correlations, labels: LabelRanks, transforms: Transforms, layout: Layout
 ) -> dict[tuple[str, str], str]:
     """Pairs of assumptions of which one is a sure value wherever they occur together, and why, in words."""
-    found = numbers(transforms, layout)
+    found = numbers(transforms, layout, _tied(correlations, labels, transforms))
     said: dict[tuple[str, str], tuple[Correlations, LabelRanks]]
     said = {pair: ({pair: rho}, {}) for pair, rho in correlations.items()}
     said |= {key[:2]: ({}, {key: rank}) for key, rank in labels.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from demandsim.distributions.base import Law
@@ -81,10 +81,13 @@ def _place(transform: InverseTransform, layout: Layout, element: int) -> dict[st
 Numbers = Mapping[int, Sequence[Number]]
 
 
-def numbers(transforms: Mapping[str, InverseTransform], layout: Layout) -> dict[int, list[Number]]:
-    """All numbers that each stream makes: one a scenario and, if its draw is shared, one a label."""
+def numbers(transforms: Mapping[str, InverseTransform], layout: Layout, streams: Set[int]) -> dict[int, list[Number]]:
+    """All numbers that some streams make: one a scenario and, if its draw is shared, one a label."""
     found: dict[int, list[Number]] = {}
     for name, transform in transforms.items():
+        if streams.isdisjoint(transform.streams):
+            # Most assumptions are tied to no other, and may have a hundred thousand labels.
+            continue
         shared = len(transform.streams) == 1
         for variant, made in enumerate(transform.variants):
             for element in range(max(len(other.laws) for other in transform.variants)):

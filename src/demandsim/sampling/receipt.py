@@ -116,7 +116,8 @@ def told(total: Receipt, run: Run) -> dict[str, Any]:
 def _rank_correlations(run: Run) -> dict[str, dict[str, Any]]:
     """What was asked of every pair of correlated numbers, what their values have, and how far apart both are."""
     program = run.program
-    found = numbers(program.transforms, program.layout)
+    tied = frozenset(stream for pair in program.correlations for stream in pair)
+    found = numbers(program.transforms, program.layout, tied)
     met = [
         (one, other, rho)
         for pair, rho in program.correlations.items()
