@@ -1,5 +1,6 @@
 """Chromium for the pages: one for all tests, and a page that remembers what went wrong on it."""
 
+import importlib.resources
 from types import SimpleNamespace
 
 import chromium as chromium_of_tests
@@ -18,6 +19,25 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+#: What axe-core finds wrong with a page, shadow trees included: rule, how bad, and the first elements.
+AXE = """
+async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+  .map(({ id, impact, nodes }) => [id, impact, nodes.slice(0, 5).map(({ html }) => html.slice(0, 200))])
+"""
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Run axe-core on a page as it stands."""
+    source = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page):
+        page.evaluate(source)
+        return page.evaluate(AXE)
+
+    return violations
 
 
 @pytest.fixture

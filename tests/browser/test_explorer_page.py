@@ -43,9 +43,9 @@ READABLE = """
       const box = node.getBoundingClientRect();
       if (!text || !box.width || !box.height || node.closest("script, style, noscript, option")) continue;
       const style = getComputedStyle(node);
-      // On a phone, headings of columns are there for screen readers alone.
-      const head = node.closest("thead");
-      if (style.visibility === "hidden" || (head && getComputedStyle(head).clipPath !== "none")) continue;
+      // Names of boxes, and on a phone headings of columns, are there for screen readers alone.
+      const hidden = getComputedStyle(node.closest("thead, label") ?? node).clipPath !== "none";
+      if (style.visibility === "hidden" || hidden) continue;
       const svg = node.closest("svg");
       const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
       const [ink, paper] = [light(shade(svg ? style.fill : style.color).rgb), light(behind(node))];
@@ -283,3 +283,97 @@ def test_in_chinese_and_in_the_dark_everything_fits_and_is_clear(shown, chinese)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert_readable(page)
     assert seen.problems == []
+
+
+def test_numbers_are_typed_pinned_and_found_again_in_the_address_by_keyboard_alone(shown):
+    seen = shown()
+    page, before = seen.page, numbers(seen.page)
+    box = page.get_by_role("textbox", name=f"{EVIL}, high end")
+
+    def tab_to(wanted):
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if wanted.evaluate("(one) => one === one.getRootNode().activeElement"):
+                return
+        raise AssertionError("no way by the Tab key")
+
+    tab_to(box)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("0.5")
+    page.keyboard.press("Enter")
+    until(page, lambda: "beta(0.2889, 0.5, prob=0.9)" in command(page), "a typed number changes nothing")
+    assert handle(page, "utilization", "upper") == (f"{EVIL}, high end", "0.5")
+    assert float(numbers(page)[0].split()[0]) > float(before[0].split()[0])
+    # Where the focus was, it stays.
+    assert box.evaluate("(one) => one === one.getRootNode().activeElement")
+    tab_to(page.get_by_role("button", name="Pin as A, to compare"))
+    page.keyboard.press("Enter")
+    page.get_by_text("A and B side by side").wait_for()
+    tab_to(page.locator(".of-useful-life .noUi-handle-lower"))
+    page.keyboard.press("ArrowRight")
+    until(page, lambda: "useful_life" in page.url, "the address does not say what was set")
+    pinned = page.locator(".bars.four").inner_text()
+
+    # Reloaded, the page is as it was; whoever has no token still has nothing.
+    shown_before, asked_before = numbers(page), command(page)
+    page.reload()
+    page.locator(".bars.four tbody tr").first.wait_for()
+    assert (numbers(page), command(page)) == (shown_before, asked_before)
+    assert page.locator(".bars.four").inner_text() == pinned
+    assert page.evaluate("fetch('/?state=%7B%7D').then((answer) => answer.status)") == 403
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Save as a file").click()
+    assert got.value.suggested_filename == "state.json"
+    assert '"utilization":[0.2889,0.5]' in got.value.path().read_text()
+    assert [problem for problem in seen.problems if "403" not in problem] == []
+
+
+def test_a_state_of_something_else_in_the_address_is_said(shown, address):
+    page = shown(at=f"{address}&state=%3Cimg%20src%3Dx%3E").page
+    assert "cannot be read, so this is the study" in page.locator(".status[role=alert]").inner_text()
+    assert page.locator("img").count() == 0
+
+
+#: In every frame: whether the tornado has rows, and how much of it is in view.
+FRAMES = """
+() => {
+  const deep = (root) => root.querySelector("table.bars")
+    ?? [...root.querySelectorAll("*")].map((one) => one.shadowRoot && deep(one.shadowRoot)).find(Boolean);
+  window.frames_seen = [];
+  const look = () => {
+    const table = deep(document), box = table?.getBoundingClientRect();
+    window.frames_seen.push([table?.tBodies[0].rows.length ?? 0, box?.top ?? -1, innerHeight - (box?.top ?? 1e9)]);
+    requestAnimationFrame(look);
+  };
+  look();
+}
+"""
+
+
+def test_the_tornado_stays_in_view_while_a_handle_moves(shown):
+    page = shown().page
+    swings = page.locator(".bars").inner_text()
+    page.evaluate(FRAMES)
+    press(page, "utilization", "upper", "ArrowRight", 15)
+    until(page, lambda: page.locator(".bars").inner_text() != swings, "the tornado stands still")
+    page.wait_for_timeout(300)
+    seen = page.evaluate("window.frames_seen")
+    assert len(seen) > 10
+    assert {rows for rows, _, _ in seen} == {9}
+    # It neither jumps nor leaves, and most of it is seen.
+    assert len({round(top) for _, top, _ in seen}) == 1
+    assert min(room for _, _, room in seen) > 350
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(shown, axe, scheme):
+    page = shown(color_scheme=scheme).page
+    page.get_by_role("button", name="Pin as A, to compare").click()
+    page.get_by_text("A and B side by side").wait_for()
+    press(page, "paid-share", "lower", "PageUp", 30)
+    page.locator("p.problem[role=alert]").wait_for()
+    assert axe(page) == []
+
+
+def test_axe_finds_nothing_wrong_in_chinese_on_a_phone(shown, chinese, axe):
+    assert axe(shown(width=390, at=chinese(), is_mobile=True, has_touch=True).page) == []

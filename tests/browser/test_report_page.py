@@ -430,3 +430,20 @@ def test_years_are_chosen_and_hostile_names_do_nothing(watched, yearly):
     assert page.get_by_text("<script>alert(1)</script>").filter(visible=True).count() == 1
     assert seen.problems == []
     assert seen.requests == [yearly]
+
+
+@pytest.mark.parametrize(
+    ("study", "scheme"), [("report", "light"), ("chinese", "dark"), ("yearly", "dark"), ("many", "light")]
+)
+def test_axe_finds_nothing_wrong(request, watched, axe, study, scheme):
+    page = watched(request.getfixturevalue(study), color_scheme=scheme).page
+    assert axe(page) == []
+    # It would, were there anything.
+    page.evaluate("document.querySelector('svg[role=img]').removeAttribute('aria-label')")
+    assert [(rule, impact) for rule, impact, _ in axe(page)] == [("svg-img-alt", "serious")]
+
+
+def test_axe_finds_nothing_wrong_on_a_phone_with_everything_open(watched, axe, report):
+    page = watched(report, 390).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert axe(page) == []

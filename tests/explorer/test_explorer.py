@@ -47,7 +47,7 @@ def moved(of, setting, *names, steps=7):
     handles = {}
     for name in names:
         one = slider(of, name, setting.scenario)
-        handles[one.key] = tuple(place + steps for place in one.start)
+        handles[one.key] = tuple(one.values[place + steps] for place in one.start)
     return dataclasses.replace(setting, handles={**setting.handles, **handles})
 
 
@@ -62,7 +62,7 @@ def test_sliders_begin_at_the_study_and_their_values_rise(study):
     names = {one.name for one in every}
     assert len(names) + len(of.fixed(scenario)) == len(of.model.assumptions)
     for one in every:
-        assert one.distribution(one.start, of.prob) is one.assumption.distribution
+        assert one.distribution(one.own, of.prob) is one.assumption.distribution
         assert np.all(np.diff(one.values) > 0), one.key
         assert len(one.texts) == len(one.values)
         assert all(0 <= place < len(one.values) for place in one.start)
@@ -73,7 +73,7 @@ def test_sliders_begin_at_the_study_and_their_values_rise(study):
             np.testing.assert_allclose(at, (low, high), rtol=0, atol=0.02 * width)
             assert one.texts[one.start[0]] != one.texts[one.start[1]]
         else:
-            for end in (0, len(one.values) - 1):
+            for end in (one.values[0], one.values[-1]):
                 assert one.why_not(one.distribution((end,), of.prob)) == "", one.key
 
 
@@ -91,8 +91,10 @@ def test_tails_beyond_the_ends_stay_within_bounds_too():
     start = of.start()
     life, works = (slider(of, name, start.scenario) for name in ("useful_life", "availability"))
     # Ends of 1.7 and 6.2 years ask for a PERT that begins below zero; ends near 1 for one that passes it.
-    wide = dataclasses.replace(start, handles={"useful_life": (0, life.start[1]), "availability": (0, works.start[1])})
-    assert life.distribution((0, life.start[1]), of.prob).ppf(0) < 0
+    wide = dataclasses.replace(
+        start, handles={"useful_life": (life.values[0], life.own[1]), "availability": (works.values[0], works.own[1])}
+    )
+    assert life.distribution((life.values[0], life.own[1]), of.prob).ppf(0) < 0
     assert of.settled(wide).problems == {
         "useful_life": "its lowest values would be negative",
         "availability": "its highest values would be above 1",
@@ -190,7 +192,7 @@ def test_a_year_is_chosen_by_its_label():
 
 def test_an_impossible_interval_is_told_by_its_slider_and_stops_the_rest(guosen):
     start = guosen.start()
-    setting = dataclasses.replace(start, handles={"utilization": (100, 100), "token_price": (70, 140)})
+    setting = dataclasses.replace(start, handles={"utilization": (0.5, 0.5), "token_price": (0.9, 3.5)})
     settled = guosen.settled(setting)
     assert settled.problems == {"utilization": "the low end must be below the high end"}
     assert set(settled.changes) == {"token_price"}
@@ -204,7 +206,7 @@ def test_every_study_can_be_moved_everywhere():
         setting = of.start()
         for one in of.sliders(setting.scenario):
             setting = dataclasses.replace(
-                setting, handles={**setting.handles, one.key: tuple(place - 3 for place in one.start)}
+                setting, handles={**setting.handles, one.key: tuple(one.values[place - 3] for place in one.start)}
             )
         settled = of.settled(setting)
         if settled.problems:
@@ -302,14 +304,25 @@ def test_a_chinese_page_speaks_chinese(study):
     from demandsim.explorer.page import Page
 
     page = Page(Explorer(study_of(study), draws=64, locale="zh"), study)
-    control = next(iter(page.sliders.values()))
+    control = next(iter(page.sliders.values())).control
     control.value = (90, 90)
+    page.pin.clicks += 1
     assert "无法设定：下限必须小于上限" in "".join(pane.object for pane in page.notes)
     assert f"结果暂不更新，{control.title}：下限必须小于上限。" in page.status.object
-    panes = [page.head, page.tiles, page.changed, page.lead, page.tornado, page.details, page.status, *page.notes]
+    panes = [
+        page.head,
+        page.tiles,
+        page.compared,
+        page.changed,
+        page.lead,
+        page.tornado,
+        page.details,
+        page.status,
+        *page.notes,
+    ]
     said = [re.sub("<[^>]*>", " ", pane.object) for pane in panes]
-    said += [widget.label for widget in (page.reset, page.command, page.python)]
-    said += [control.title for control in (*page.switches.values(), *page.sliders.values())]
+    said += [widget.label for widget in (page.reset, page.pin, page.saved, page.command, page.python, page.shared)]
+    said += [control.title for control in (*page.switches.values(), *(row.control for row in page.sliders.values()))]
     said += [text for control in page.switches.values() for _, text in control.options]
     # Of English only what Chinese reports write that way as well.
     kept = "token|Python|MCSE|PERT|metalog|TFLOP|FLOP|DeepSeek|roofline|open-infra-index|Ascend|BF16|FP8|CNY|USD"
@@ -332,7 +345,7 @@ def test_the_page_follows_its_widgets_without_a_browser():
     assert page.view() is not None
     before = page.tiles.object
     assert page.changed.object.strip() == ""
-    widget = page.sliders["utilization"]
+    widget = page.sliders["utilization"].control
     widget.value = (60, 150)
     assert page.tiles.object != before
     assert "--set 'utilization=beta(" in page.command.value
@@ -358,7 +371,8 @@ def test_a_place_that_a_slider_does_not_have_moves_nothing(junk):
     from demandsim.explorer.page import Page
 
     page = Page(explorer(), GUOSEN)
-    widget, shown, before = page.sliders["utilization"], page.command.value, page.sliders["utilization"].value
+    widget, shown = page.sliders["utilization"].control, page.command.value
+    before = widget.value
     # A negative place would be counted from the other end.
     widget.value = junk
     assert widget.value == before
@@ -393,7 +407,7 @@ def test_a_slow_tornado_follows_the_last_possible_setting(monkeypatch):
         widget.value = value
         waiting.pop()()  # the numbers; the tornado waits
 
-    widget = page.sliders["utilization"]
+    widget = page.sliders["utilization"].control
     before = page.tornado.object
     monkeypatch.setattr(page, "_took", 0.05)
     set_((60, 149))

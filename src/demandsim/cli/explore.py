@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import say
 from demandsim.cli._study import loaded
+from demandsim.errors import DemandsimError, shorten
 
 __all__ = ["explore"]
 
@@ -21,6 +24,12 @@ def explore(
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    state: Annotated[
+        str,
+        typer.Option(
+            metavar="STATE", help="What the page begins with: copied from 'To share' on it, or a file saved there."
+        ),
+    ] = "",
     locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
 ) -> None:
     """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
@@ -30,10 +39,25 @@ def explore(
 
     check_panel()
     check_prob(prob)
+    begin = _read(state)
     explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob, locale=locale.value)
 
     def ready(address: str) -> None:
         say(f"serving: {address}")
         say("Ctrl-C ends it")
+        if browser:
+            webbrowser.open(address)
 
-    serve(explorer, study, set_, port=port, browser=browser, ready=ready)
+    serve(explorer, study, set_, state=begin, port=port, ready=ready)
+
+
+def _read(state: str) -> str:
+    """Read a file of a state; what begins like one is one itself."""
+    if not state or state.lstrip().startswith("{"):
+        return state
+    try:
+        return Path(state).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DemandsimError(
+            f"cannot read the state '{shorten(state)}': {getattr(error, 'strerror', None) or error}"
+        ) from None

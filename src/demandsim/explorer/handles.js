@@ -1,6 +1,7 @@
 // Handles that a screen reader can tell apart: each is given its name, and its value as people read it. Bokeh heads a
 // slider "Name: low .. high" and draws that anew whenever a handle moves; to its handles it gives no name at all.
 document.documentElement.lang = lang;
+document.querySelector("[data-root-id]").setAttribute("role", "main");
 const known = new WeakSet();
 
 function tell(root) {
@@ -32,7 +33,7 @@ function scan(root) {
       new MutationObserver(() => tell(inner))
         .observe(inner, { subtree: true, childList: true, attributeFilter: ["aria-valuetext"] });
       tell(inner);
-      watch(node.getRootNode());
+      for (let home = node.getRootNode(); home !== document; home = home.host.getRootNode()) watch(home);
     }
     scan(inner);
   }

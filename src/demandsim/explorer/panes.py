@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from demandsim.explorer.session import Explorer
@@ -12,7 +13,7 @@ from demandsim.report.markup import rendered
 from demandsim.report.words import Words
 from demandsim.units.format import percent
 
-__all__ = ["details", "heading", "lead", "note", "pane", "tiles"]
+__all__ = ["Side", "compared", "details", "heading", "lead", "note", "pane", "tiles"]
 
 #: Results that stand out as tiles.
 _TILES = 4
@@ -42,12 +43,36 @@ def note(slider: Slider, words: Words, problem: str = "", moved: bool = False) -
     return pane("note", words, slider, problem, moved)
 
 
-def tiles(scene: Scene, study: Scene, words: Words, prob: str) -> str:
-    """Make the tiles: median and interval of the first results, and what the study's own values give."""
-    before = {(row.name, row.label): row for row in study.rows}
-    rows = [(row, before.get((row.name, row.label))) for row in _leading(scene)]
-    chances = {said.text: said for said in study.statements}
-    return pane("tiles", words, rows, [(said, chances.get(said.text)) for said in scene.statements[:1]], prob)
+def tiles(scene: Scene, study: Scene, pinned: Scene | None, words: Words, prob: str) -> str:
+    """Make the tiles: median and interval of the first results, and what the study's own values and the pinned give."""
+    told = {"of_study": study} | ({"of_pinned": pinned} if pinned is not None else {})
+    before = {key: {(row.name, row.label): row for row in one.rows} for key, one in told.items()}
+    chances = {key: {said.text: said for said in one.statements} for key, one in told.items()}
+
+    def others(of: Mapping[str, Mapping[Any, Any]], key: Any) -> dict[str, Any]:
+        return {kind: known[key] for kind, known in of.items() if key in known}
+
+    rows = [(row, others(before, (row.name, row.label))) for row in _leading(scene)]
+    statements = [(said, others(chances, said.text)) for said in scene.statements[:1]]
+    return pane("tiles", words, rows, statements, prob)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two settings that are compared: its place, what it changes, and what follows."""
+
+    place: str
+    changes: tuple[str, ...]
+    scene: Scene
+
+
+def compared(pinned: Side, now: Side, words: Words, prob: str) -> str:
+    """Put two settings beside each other: what each changes, its results, and the difference of the medians."""
+    before = {(row.name, row.label): row for row in pinned.scene.rows}
+    rows = [(before[row.name, row.label], row) for row in now.scene.rows if (row.name, row.label) in before]
+    chances = {said.text: said for said in pinned.scene.statements}
+    statements = [(chances[said.text], said) for said in now.scene.statements if said.text in chances]
+    return pane("compared", words, (pinned, now), rows, statements, prob)
 
 
 def _leading(scene: Scene) -> list[Quantity]:

@@ -11,7 +11,7 @@ from demandsim.distributions.base import is_labelled
 from demandsim.explorer.session import Explorer, Setting
 from demandsim.graph.assumption import Assumption
 
-__all__ = ["as_command", "as_python"]
+__all__ = ["as_command", "as_python", "as_shared"]
 
 
 def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[str] = ()) -> str:
@@ -31,9 +31,9 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     --------
     >>> import demandsim as ds
     >>> explorer = Explorer(ds.load_study("guosen-2025-01"), draws=64)
-    >>> moved = Setting({"scenario": "100T"}, handles={"token_price": (70, 150)})
+    >>> moved = Setting({"scenario": "100T"}, handles={"token_price": (0.9, 3.5)})
     >>> print(as_command(explorer, moved, "guosen-2025-01"))
-    demandsim run guosen-2025-01 --scenario 100T --set 'token_price=lognormal(0.8919, 3.568, prob=0.9)' ...
+    demandsim run guosen-2025-01 --scenario 100T --set 'token_price=lognormal(0.9, 3.5, prob=0.9)' ...
     """
     words = ["demandsim", "run", study]
     several = len(setting.scenario) > 1
@@ -45,6 +45,33 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     words += ["--seed", str(explorer.seed), "--draws", str(explorer.draws)]
     words += ["--chains", str(explorer.chains)] if explorer.chains != 8 else []
     words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
+    return shlex.join(words)
+
+
+def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = ()) -> str:
+    """Write the ``demandsim explore`` that opens the page as it is.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    state : str
+        As `state_text` writes it.
+    study : str
+        As it was loaded.
+    sets : sequence of str
+        What ``--set`` had changed before.
+
+    Examples
+    --------
+    >>> import demandsim as ds
+    >>> print(as_shared(Explorer(ds.load_study("guosen-2025-01")), '{"of":"cards"}', "guosen-2025-01"))
+    demandsim explore guosen-2025-01 --state '{"of":"cards"}'
+    """
+    words = ["demandsim", "explore", study, *(word for item in sets for word in ("--set", item)), "--state", state]
+    words += ["--seed", str(explorer.seed)] if explorer.seed != 1 else []
+    words += ["--draws", str(explorer.draws)] if explorer.draws != 1024 else []
+    words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
+    words += ["--locale", explorer.words.code] if explorer.words.code != "en" else []
     return shlex.join(words)
 
 

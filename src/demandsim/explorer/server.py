@@ -53,8 +53,8 @@ def serve(
     study: str,
     sets: Sequence[str] = (),
     *,
+    state: str = "",
     port: int = 0,
-    browser: bool = True,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C.
@@ -66,10 +66,10 @@ def serve(
     explorer : Explorer
     study : str
     sets : sequence of str
+    state : str
+        What a page begins with, as `state_text` writes it, unless its address says otherwise.
     port : int, default 0
         Any free one.
-    browser : bool, default True
-        Open it.
     ready : callable, optional
         Called with the address, token and all, once it is served.
 
@@ -83,17 +83,19 @@ def serve(
 
     from demandsim.explorer.access import TOKEN, Gate
     from demandsim.explorer.page import Page
+    from demandsim.explorer.state import read_state
 
     taken, token = free_port(port), secrets.token_urlsafe(24)
     hosts = [f"{_HOST}:{taken}", f"localhost:{taken}"]
-    # Sliders show what they stand at before the first visitor comes, and errors of the study come here.
-    explorer.scene(explorer.start())
+    # Sliders show what they stand at before the first visitor comes, and errors of the study and the state come here.
+    explorer.scene(read_state(explorer, state).setting if state else explorer.start())
 
     def visit() -> Any:
         document: Any = pn.state.curdoc
         document.template_variables["meta"] = {"viewport": "width=device-width, initial-scale=1"}
         pn.config.global_css = [shipped("report/page.css"), shipped("explorer/page.css")]
-        return Page(explorer, study, sets).view()
+        asked = pn.state.session_args.get("state", [])
+        return Page(explorer, study, sets, asked[0].decode(errors="replace") if asked else state).view()
 
     server = pn.serve(
         {"/": visit},
@@ -109,13 +111,10 @@ def serve(
     # A closed tab is no fault; what goes wrong in the page itself is still told.
     _quieten("bokeh.server.views.ws", least=logging.ERROR)
     server._http.request_callback = Gate(server._tornado, hosts, token)
-    place = f"/?{TOKEN}={token}"
-    address = f"http://{_HOST}:{taken}{place}"
+    address = f"http://{_HOST}:{taken}/?{TOKEN}={token}"
     server.start()
     if ready is not None:
         ready(address)
-    if browser:
-        server.io_loop.add_callback(server.show, place)
     try:
         server.io_loop.start()
     except KeyboardInterrupt:

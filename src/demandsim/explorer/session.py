@@ -15,7 +15,7 @@ from demandsim.graph.changes import Change, Changes, said_of
 from demandsim.model import Model
 from demandsim.report.data import Moves, Scene
 from demandsim.report.runs import Results, random_of
-from demandsim.report.scenes import scenes
+from demandsim.report.scenes import scenes, titled
 from demandsim.report.selection import Selection, selection_of
 from demandsim.report.words import words_of
 
@@ -35,8 +35,8 @@ class Setting:
         One label of every scenario dim.
     time : label or None
         Of the study's time dim, where it has one.
-    handles : mapping of key to positions
-        Of the sliders that were moved, by their keys.
+    handles : mapping of key to values
+        What the sliders that were moved stand at, by their keys.
     """
 
     scenario: Mapping[str, str] = field(default_factory=dict)
@@ -148,8 +148,8 @@ class Explorer:
         changes: dict[str, Distribution] = {}
         problems: dict[str, str] = {}
         for slider in self.sliders(setting.scenario):
-            handles = setting.handles.get(slider.key, slider.start)
-            if handles == slider.start:
+            handles = setting.handles.get(slider.key, slider.own)
+            if handles == slider.own:
                 continue
             if len(handles) > 1 and handles[0] >= handles[1]:
                 problems[slider.key] = self.words.say("crossed")
@@ -240,6 +240,11 @@ class Explorer:
         uncertain = [name for name in self.selection.headlines if self.model.program.varying[name].random]
         first = [name for name in self.selection.explained if name in uncertain]
         return (*first, *(name for name in uncertain if name not in first))
+
+    def place(self, setting: Setting) -> str:
+        """Name the scenario and the time of a setting; empty where there are none."""
+        time = {self.selection.time_dim: setting.time} if setting.time is not None else {}
+        return titled(setting.scenario, time, self.words)
 
     def label(self, name: str) -> str:
         """Return the long name of a computed quantity."""

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.interval import central, is_wide, scaled, shifted, why_fixed, with_interval
+from demandsim.errors import DistributionError, shorten
 from demandsim.graph.assumption import Assumption
 from demandsim.report.words import Scale, Words
+from demandsim.units.amount import read_amount
 from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     from demandsim.model import Model
 
-__all__ = ["Fixed", "Handles", "Slider", "fixed_ones", "sliders"]
+__all__ = ["Fixed", "Handles", "Places", "Slider", "fixed_ones", "sliders"]
 
-#: Where the handles stand: one number each.
-type Handles = tuple[int, ...]
+#: What the handles stand at, in the unit of the assumption: both ends of its interval, or one factor or shift.
+type Handles = tuple[float, ...]
+#: Their places on a slider.
+type Places = tuple[int, ...]
+#: A number without a unit, whose commas part thousands.
+_BARE = re.compile(r"[-+]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
+#: Digits of what was typed.
+_TYPED = 6
 
 #: Steps within the study's interval, and beyond either end of it.
 _WITHIN, _BEYOND = 80, 60
@@ -50,6 +59,8 @@ class Slider:
         The same as people read them.
     start : tuple of int
         Where the study has the handles.
+    scale : Scale
+        In what the values are shown.
     assumption : Assumption
         As the study has it.
     """
@@ -61,8 +72,60 @@ class Slider:
     way: str
     values: tuple[float, ...]
     texts: tuple[str, ...]
-    start: Handles
+    start: Places
+    scale: Scale
     assumption: Assumption
+
+    @property
+    def own(self) -> Handles:
+        """What the handles stand at in the study."""
+        return tuple(self.values[place] for place in self.start)
+
+    def with_stops(self, handles: Handles) -> Slider:
+        """Return it with further places, at what was typed, which need not be a step of the slider."""
+        texts = dict(zip(self.values, self.texts, strict=True))
+        for value in handles:
+            texts.setdefault(value, self._text(value))
+        values = tuple(sorted(texts))
+        start = tuple(values.index(value) for value in self.own)
+        return replace(self, values=values, texts=tuple(texts[value] for value in values), start=start)
+
+    def places(self, handles: Handles) -> Places:
+        """Where values stand that it has."""
+        return tuple(self.values.index(value) for value in handles)
+
+    def _text(self, value: float) -> str:
+        if self.way == "factor":
+            return f"× {value:.{_TYPED}g}"
+        text = self.scale.given(value, _TYPED)
+        return f"+{text}" if self.way == "shift" and value > 0 else text
+
+    def read(self, text: str) -> float:
+        """Read a number as people type it: in the unit that is shown, or with a unit of its own.
+
+        Raises
+        ------
+        DemandsimError
+            If it is no number, its comma may be a decimal point, or its unit measures something else.
+        """
+        bare = text.strip().replace("−", "-")
+        if self.way == "factor":
+            bare = bare.lstrip("×x ")
+        # Of thousand cards, 40 is 40,000; a factor has no unit.
+        if _BARE.fullmatch(bare) and any(map(str.isdigit, bare)):
+            value = float(bare.replace(",", "")) * (1.0 if self.way == "factor" else self.scale.divisor)
+        else:
+            said = read_amount(bare, "1" if self.way == "factor" else self.assumption.unit)
+            try:
+                value = float(said)
+            except ValueError:
+                value = math.nan
+        if not math.isfinite(value):
+            example = self.texts[self.start[0]]
+            raise DistributionError(f"'{shorten(text)}' is no number to stand at; write one, such as {example}")
+        if self.way == "factor" and value <= 0:
+            raise DistributionError(f"'{shorten(text)}': a factor must be above 0")
+        return float(f"{value:.15g}")
 
     def distribution(self, handles: Handles, prob: float) -> Distribution:
         """Return the distribution that the handles ask for; the study's own where they have not been moved.
@@ -73,12 +136,11 @@ class Slider:
             If its family has none like that.
         """
         own = self.assumption.distribution
-        if handles == self.start:
+        if handles == self.own:
             return own
-        chosen = [self.values[place] for place in handles]
         if self.way == "interval":
-            return with_interval(own, chosen[0], chosen[1], prob)
-        return scaled(own, chosen[0]) if self.way == "factor" else shifted(own, chosen[0])
+            return with_interval(own, handles[0], handles[1], prob)
+        return scaled(own, handles[0]) if self.way == "factor" else shifted(own, handles[0])
 
     def why_not(self, law: Distribution) -> str:
         """Return the key of what is wrong with a distribution of its own family; empty if nothing is.
@@ -161,7 +223,7 @@ def _of_interval(name: str, key: str, own: Assumption, prob: float, words: Words
     told = words.say("to", low=texts[at_start[0]], high=texts[at_start[1]])
     note = words.say("about_interval", family=_family(own, words), told=told)
     title = _titled(_label(name, own, words), scale, words)
-    return Slider(name, key, title, note, "interval", kept, texts, at_start, own)
+    return Slider(name, key, title, note, "interval", kept, texts, at_start, scale, own)
 
 
 def _titled(label: str, scale: Scale, words: Words) -> str:
@@ -220,12 +282,12 @@ def _of_labels(name: str, key: str, own: Assumption, prob: float, words: Words) 
         values = [value for value in values if value < most or value <= 1]
         texts = [f"× {value:.3g}" for value in values]
         note = words.say("about_factor", **about)
-        return Slider(name, key, label, note, "factor", tuple(values), tuple(texts), (_STEPS,), own)
+        return Slider(name, key, label, note, "factor", tuple(values), tuple(texts), (_STEPS,), scale, own)
     step = _round_step(float((highs - lows).max()) / 40)
     values = [float(f"{i * step:.6g}") for i in range(-_STEPS, _STEPS + 1)]
     texts = [("+" if v > 0 else "") + scale.value(v) for v in values]
     note, title = words.say("about_shift", **about), _titled(label, scale, words)
-    return Slider(name, key, title, note, "shift", tuple(values), tuple(texts), (_STEPS,), own)
+    return Slider(name, key, title, note, "shift", tuple(values), tuple(texts), (_STEPS,), scale, own)
 
 
 def _round_step(raw: float) -> float:
