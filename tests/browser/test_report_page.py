@@ -396,8 +396,9 @@ def test_it_prints_on_few_pages_with_no_heading_alone(request, printed, study):
     assert after not in summary
 
 
-def test_a_phone_draws_all_rows_of_a_table_on_one_scale(watched, report):
-    page = watched(report, 390).page
+@pytest.mark.parametrize("study", ["report", "many"])
+def test_a_phone_draws_all_rows_of_a_table_on_one_scale(request, watched, study):
+    page = watched(request.getfixturevalue(study), 390).page
     for table in page.locator("table.bars").all():
         boxes = [bar.bounding_box() for bar in table.locator("svg.bar").all()]
         assert len({(round(box["x"]), round(box["width"])) for box in boxes}) == 1

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shlex
 
 import pytest
@@ -128,6 +129,7 @@ def test_what_was_pinned_stands_beside_what_is_shown():
     rows = [next(row for row in scene.rows if row.name == "gross_margin") for scene in scenes]
     moved = rows[1].scale.value(rows[1].median - rows[0].median)
     assert f">+{moved}</td>" in both
+    assert re.search(r"Revenue over compute cost.*>\+0\.\d+</td>", both)
     # Cards do not depend on how long they last, and the draws are the same.
     assert ">0</td>" in both
     assert "<small>A: " in page.tiles.object
