@@ -255,7 +255,14 @@ def test_the_workbook_is_made_for_people():
     # Cells that are read back are tinted; those that compute are not.
     tint = cell(book, "assumptions", "cards", "point") if "cards" in ds.load_study(REPORT[0]).assumptions else None
     tint = tint or cell(book, "assumptions", "utilization", "point")
-    assert tint.fill.start_color.rgb.endswith("FFF8DC")
+    # Of those, the ones to edit are framed: point and distribution, and no others.
+    framed = {c.column_letter for row in book["assumptions"].iter_rows(min_row=3) for c in row if c.border.left.style}
+    heads = {c.column_letter: c.value for c in book["assumptions"][2]}
+    assert {heads[letter] for letter in framed} == {"point", "distribution"}
+    assert tint.fill.start_color.rgb.endswith("FFE699")
+    assert cell(book, "assumptions", "utilization", "source").fill.start_color.rgb.endswith("FFF8DC")
+    assert book["results"]["D2"].alignment.horizontal == "right"
+    assert book["results"]["A2"].alignment.horizontal is None
     assert cell(book, "results", "cards", "100T", key="quantity").fill.fill_type is None
     # A formula names what it computes from.
     formula = cell(book, "results", "cards", "100T, in base units", key="quantity").value

@@ -146,9 +146,9 @@ class InputSheets:
         sure, text = _distribution(name, made)
         page.put(row, last, sure if text is None else text, "base")
         if text is None:
-            page.number(row, point_column + 2, sure, "input", input_format(sure))
+            page.number(row, point_column + 2, sure, "edit", input_format(sure))
         else:
-            page.text(row, point_column + 2, text, "input")
+            page.text(row, point_column + 2, text, "edit")
         if sheet == "assumptions":
             page.text(row, point_column + 3, "yes" if made.shared else "no", "input")
         page.text(row, point_column + (4 if sheet == "assumptions" else 3), said[1], "input")
@@ -160,7 +160,7 @@ class InputSheets:
                     page.number(row, column, end, "input", input_format(end))
         page.row += 1
         if not is_labelled(made.point):
-            cell = page.number(row, point_column, float(made.point), "input", input_format(made.point))
+            cell = page.number(row, point_column, float(made.point), "edit", input_format(made.point))
             page.number(row, last - 1, float(made.point), "base")
             return PointCells({(): f"{sheet}!{fixed(cell)}"}, (), f"{sheet}!{fixed(unit)}")
         page.text(row, point_column, None, "short")
@@ -172,7 +172,7 @@ class InputSheets:
             for dim, one in zip(dims, labels, strict=True):
                 page.put(page.row, first + 2 + list(self.coords).index(dim), one, "short")
             value = float(made.point.sel(dict(zip(dims, labels, strict=True))))
-            cell = page.number(page.row, point_column, value, "input", input_format(value))
+            cell = page.number(page.row, point_column, value, "edit", input_format(value))
             page.number(page.row, last - 1, value, "base")
             cells[labels] = f"{sheet}!{fixed(cell)}"
             page.row += 1

@@ -59,6 +59,8 @@ class Page:
         self.row = FIRST_ROW
         self.values: dict[str, float | str] = {}
         self._bounds = list(widths)
+        #: Columns of numbers, whose headings stand above them.
+        self._numeric: set[int] = set()
         self._widths = [min(width(header) + 2, 16) for header in headers]
         self._texts: list[tuple[int, int, str]] = [(HEADER_ROW, c, h) for c, h in enumerate(headers, start=1)]
         self.text(INTRO_ROW, 1, intro, "intro")
@@ -102,6 +104,7 @@ class Page:
             # As text of a number: openpyxl would write 16 digits, and a double has 17.
             cell._value, cell.data_type = repr(number), "n"
             cell.number_format = shape or number_format(number)
+            self._numeric.add(column)
         return str(cell.coordinate)
 
     def formula(self, row: int, column: int, text: str, value: float | str, look: str = "computed") -> str:
@@ -113,6 +116,7 @@ class Page:
         elif math.isfinite(value):
             self.values[cell.coordinate] = value
             cell.number_format = number_format(value)
+            self._numeric.add(column)
         return str(cell.coordinate)
 
     def put(self, row: int, column: int, content: str | float | None, look: str, shape: str = "General") -> str:
@@ -137,6 +141,8 @@ class Page:
         """Set the widths of columns and how the sheet is printed."""
         from openpyxl.utils import get_column_letter
 
+        for column in self._numeric.intersection(range(1, len(self._widths) + 1)):
+            self.sheet.cell(HEADER_ROW, column).alignment = styles()["header of numbers"]["alignment"]
         widths = [min(max(found, least), most) for found, (least, most) in zip(self._widths, self._bounds, strict=True)]
         for column, wide in enumerate(widths, start=1):
             self.sheet.column_dimensions[get_column_letter(column)].width = wide

@@ -61,9 +61,9 @@ _PLANS = (
     SheetPlan(
         "assumptions",
         ("name", "label", "point", "unit", "distribution", "shared", "source"),
-        "Edit the tinted cells, save, then run: demandsim run THIS_FILE.xlsx. The point feeds the sheet 'results' at "
+        "Edit the framed cells, save, then run: demandsim run THIS_FILE.xlsx. The point feeds the sheet 'results' at "
         "once; the distribution is what a simulation draws from ('sure': no doubt, the point itself). A point edited "
-        "without its distribution turns the latter orange.",
+        "without its distribution turns the latter orange. All that is tinted is read back.",
         ("lower bound", "upper bound", *AS_WRITTEN),
     ),
     SheetPlan(

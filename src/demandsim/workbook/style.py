@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["WRAPPED", "input_format", "number_format", "shown", "styles", "width"]
 
 #: Looks whose text runs over several lines.
-WRAPPED = ("input", "text", "code", "frozen", "uncertain")
+WRAPPED = ("edit", "input", "text", "code", "frozen", "uncertain")
 
 
 @functools.cache
@@ -26,6 +26,7 @@ def styles() -> dict[str, dict[str, Any]]:
     indented = Alignment(horizontal="left", vertical="top", indent=1)
     wrapped = Alignment(vertical="top", wrap_text=True)
     line = Border(bottom=Side("thin", color="BFBFBF"))
+    frame = Side("thin", color="B48A00")
     name = "Calibri"
     return {
         "intro": {"font": Font(name=name, italic=True, color="595959"), "alignment": Alignment(vertical="center")},
@@ -34,9 +35,17 @@ def styles() -> dict[str, dict[str, Any]]:
             "fill": fill("1F3864"),
             "alignment": Alignment(vertical="center", wrap_text=True),
         },
+        "header of numbers": {"alignment": Alignment(horizontal="right", vertical="center", wrap_text=True)},
         "section": {"font": Font(name=name, bold=True), "fill": fill("D9E1F2"), "border": line},
         # As bankers have it: blue is typed, black is computed, green comes from another sheet.
         "input": {"font": Font(name=name, color="0000FF"), "fill": fill("FFF8DC"), "alignment": wrapped},
+        # What an analyst changes first, among all that is read back.
+        "edit": {
+            "font": Font(name=name, color="0000FF"),
+            "fill": fill("FFE699"),
+            "border": Border(left=frame, right=frame, top=frame, bottom=frame),
+            "alignment": wrapped,
+        },
         "text": {"font": Font(name=name), "alignment": wrapped},
         "short": {"font": Font(name=name), "alignment": top},
         "unit": {"font": Font(name=name), "alignment": indented},
