@@ -115,7 +115,23 @@ def test_the_best_action_is_marked_where_it_pays_most(decided):
                 assert marked.get_xdata()[0] == pytest.approx(float(x))
         whole = plots.payoffs(decided["order"])[0, column]
         mean = next(line for line in whole.lines if line.get_marker() == "o")
-        np.testing.assert_allclose(mean.get_ydata(), own["mean"] / 1e9)
+        drawn = own["mean"].sel(order=mean.get_xdata() * 1e4, method="nearest")
+        np.testing.assert_allclose(mean.get_ydata(), drawn / 1e9)
+
+
+def test_actions_decades_from_the_best_do_not_flatten_the_panels(draws):
+    orders = [0.0, *np.geomspace(2e4, 2e7, 40)]
+    found = ds.decisions.evaluate(draws, orders, ds.decisions.OrderCards())
+    axes = plots.payoffs(found)
+    for panel, scenario in zip(axes[0], ("100T", "1000T"), strict=True):
+        best = float(found["best"].sel(scenario=scenario))
+        drawn = next(line for line in panel.lines if line.get_marker() == "o").get_xdata()
+        ends = drawn * best / next(line for line in panel.lines if line.get_marker() == "D").get_xdata()[0]
+        assert best / 8 <= ends[0] < best / 4
+        assert best * 4 < ends[-1] <= best * 8
+    assert "not drawn: nothing, and actions beyond 8 times the best" in words_of(axes)
+    few = ds.decisions.evaluate(draws, [0.0, 1e5, 1e6], ds.decisions.OrderCards())
+    assert "not drawn" not in words_of(plots.payoffs(few))
 
 
 def test_bars_of_worth_are_the_values_next_to_the_index_of_the_same_row(decided, indices):

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "as_dataset", "read_values"]
 
+#: Grades of an observation that draws of a posterior carry: its median and central 90% interval.
+_OBSERVED = (0.05, 0.5, 0.95)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -126,8 +129,8 @@ def _in_words(piece: Evidence) -> dict[str, Any]:
     words: dict[str, Any] = {"evidence": str(piece), "unit": piece.unit, "source": piece.source or ""}
     if isinstance(piece, Observation):
         coords = {dim: [label_value(label) for label in labels] for dim, labels in piece.distribution.coords.items()}
-        medians = [float(law.ppf(np.array([0.5]))[0]) for law in piece.distribution.laws]
-        words |= {"quantity": piece.quantity, "observed": medians, "coords": coords}
+        low, medians, high = np.transpose([law.ppf(np.array(_OBSERVED)) for law in piece.distribution.laws]).tolist()
+        words |= {"quantity": piece.quantity, "observed": medians, "coords": coords, "lower": low, "upper": high}
     return words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -19,14 +19,34 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-__all__ = ["BLUE", "GREEN", "GREY", "INK", "ORANGE", "SKY", "Canvas", "Frame", "band", "dot", "line", "save", "wrapped"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "HIGH",
+    "INK",
+    "LOW",
+    "ORANGE",
+    "SKY",
+    "Canvas",
+    "Frame",
+    "band",
+    "dot",
+    "line",
+    "save",
+    "wrapped",
+]
 
 # Okabe and Ito's palette, told apart with every common colour blindness.
 BLUE, ORANGE, SKY, GREEN = "#0072B2", "#D55E00", "#56B4E9", "#009E73"
-GREY, INK = "#666666", "#222222"
+GREY, INK, PAPER, GRID = "#666666", "#222222", "white", "#E5E5E5"
+#: An assumption at its low and at its high end, in pictures as on the page.
+LOW, HIGH = BLUE, ORANGE
 
 _PAD = 0.12
 """Inches between the edge of the figure and what is in it."""
+#: What of an artist has a colour.
+_COLOURED = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 #: Inches that panels need at least, all rows together.
 _LEAST = 1.0
 # A Chinese character, or a word with the spaces after it; a no-break space is part of its word.
@@ -112,8 +132,9 @@ class Canvas:
         # A model may be told in Chinese though the picture is in English.
         self.spare = spare_fonts([title, *notes, *(text.get_text() for text in self.figure.findobj(Text))])
         self._speak()
+        inks = _inks()
         if self.given:
-            return self._finish_inside(keys)
+            return _repainted(self._finish_inside(keys), self.axes.flat, inks)
         figure, width = self.figure, self.figure.get_figwidth()
         family = list(self._families())
         head = figure.text(0, 0, title, fontsize=13, fontweight="bold", va="top", family=family)
@@ -149,7 +170,7 @@ class Canvas:
         engine: Any = figure.get_layout_engine()
         engine.set(rect=(0, bottom / total, 1, self.body / total))
         self._settle()
-        return self.axes
+        return _repainted(self.axes, [self.figure], inks)
 
     def _finish_inside(self, keys: Sequence[Any]) -> Any:
         """Finish panels of a user's figure, which has no room for a head and a footer of ours."""
@@ -164,7 +185,7 @@ class Canvas:
         return self.axes
 
     def _families(self) -> tuple[str, ...]:
-        return (*self.locale.fonts, "DejaVu Sans", *self.spare)
+        return (*_own_fonts(), *self.locale.fonts, "DejaVu Sans", *self.spare)
 
     def _speak(self) -> None:
         """Give every text the font of the locale, and draw it as it is: "$" is money, and no mathematics."""
@@ -241,6 +262,61 @@ class Canvas:
         """Place the panels, as drawing would; what is in them is drawn once, in the file."""
         engine: Any = self.figure.get_layout_engine()
         engine.execute(self.figure)
+
+
+def _own_fonts() -> tuple[str, ...]:
+    """Fonts of the user's style, where it is not matplotlib's own."""
+    from matplotlib import rcParams, rcParamsDefault
+
+    style: Any = rcParams
+    usual: Any = rcParamsDefault
+    asked: list[str] = []
+    for family in style["font.family"]:
+        key = f"font.{family}"
+        if key not in style:
+            asked.append(family)
+        elif [family] != list(usual["font.family"]) or style[key] != usual[key]:
+            asked += style[key]
+    return tuple(asked)
+
+
+def _inks() -> dict[str, str]:
+    """What ink and paper are in the user's style, by what they are in ours; nothing where it is matplotlib's own."""
+    from matplotlib import rcParams, rcParamsDefault
+    from matplotlib.colors import to_hex, to_rgb
+
+    text, paper = rcParams["text.color"], rcParams["figure.facecolor"]
+    if all(rcParams[key] == rcParamsDefault[key] for key in ("text.color", "figure.facecolor", "axes.facecolor")):
+        return {}
+    (r, g, b), (pr, pg, pb) = to_rgb(text), to_rgb(paper)
+    grey = to_hex((0.7 * r + 0.3 * pr, 0.7 * g + 0.3 * pg, 0.7 * b + 0.3 * pb))
+    own = {INK: text, GREY: grey, PAPER: rcParams["axes.facecolor"], GRID: rcParams["grid.color"]}
+    return {to_hex(ours): to_hex(theirs) for ours, theirs in own.items()}
+
+
+def _repainted(axes: Any, parts: Iterable[Any], inks: Mapping[str, str]) -> Any:
+    """Give everything that is drawn in our ink, or in the colour of our paper, those of the user's style."""
+    from matplotlib.colors import to_hex
+    from matplotlib.text import Text
+
+    for artist in (artist for part in parts for artist in part.findobj()) if inks else ():
+        # All are read before any is set: one may be another's default, and their ink may be our paper.
+        hues = {kind: _hue(getattr(artist, f"get_{kind}", lambda: None)()) for kind in _COLOURED}
+        for kind, hue in hues.items():
+            # A white text stands on a dark bar, which stays.
+            if hue in inks and not (isinstance(artist, Text) and hue == to_hex(PAPER)):
+                getattr(artist, f"set_{kind}")(inks[hue])
+    return axes
+
+
+def _hue(found: Any) -> str:
+    """The one colour of an artist; empty where it has none, or many."""
+    from matplotlib.colors import to_hex
+
+    try:
+        return to_hex(found[0] if np.ndim(found) == 2 and len(found) == 1 else found)
+    except (TypeError, ValueError):
+        return ""
 
 
 def _new_figure(size: tuple[float, float]) -> Any:
@@ -364,7 +440,7 @@ def bare(axes: Axes, *sides: str) -> None:
 
 def grid(axes: Axes, which: str) -> None:
     """Draw pale lines behind everything, from the ticks of one axis."""
-    axes.grid(axis=which, color="#E5E5E5", linewidth=0.8)  # type: ignore[arg-type]
+    axes.grid(axis=which, color=GRID, linewidth=0.8)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
 
 

@@ -109,7 +109,7 @@ def fan(
     keys = [line(BLUE, said.say("median"))]
     keys += [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
-    return picture.finish("fan", keys)
+    return picture.finish("fan", keys, [said.say("without_error")] if published else [])
 
 
 def _time(draws: xr.Dataset, of: Sequence[str]) -> str | None:

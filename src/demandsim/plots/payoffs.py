@@ -35,6 +35,8 @@ __all__ = ["amount", "frontier", "payoffs"]
 
 #: Actions that are named in a panel of mean and risk.
 _NAMED = 6
+#: Actions that are drawn, where they span decades: up to so many times the best one, and down to its such part.
+_NEAR = 8
 
 
 def _picture(found: xr.Dataset, dim: str | None, locale: str, frame: Frame) -> tuple[Picture, str]:
@@ -87,9 +89,11 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", **
     (1, 2)
     """
     picture, action = _picture(found, dim, locale, frame)
-    said = picture.locale
+    said, far = picture.locale, 0
     for panel in picture.panels([3.1], 5.2):
-        own = panel.of(found)
+        whole = panel.of(found)
+        own = _near(whole, action)
+        far = max(far, whole.sizes[action] - own.sizes[action])
         panel.title(_best(own, said), said)
         shown = _payoffs(panel.axes, own, action, said)
         panel.axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
@@ -100,7 +104,17 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", **
         line(ORANGE, said.say("payoff_worst", tail=tail), linestyle="--"),
         dot(GREEN, said.say("payoff_best"), "D"),
     ]
-    return picture.finish("payoffs", keys)
+    return picture.finish("payoffs", keys, [said.say("far_actions", times=_NEAR)] if far else [])
+
+
+def _near(own: xr.Dataset, action: str) -> xr.Dataset:
+    """Leave out actions far from the best of a panel: where scenarios lie decades apart, all would be a flat line."""
+    labels = own[action].values
+    if labels.dtype.kind not in "fiu" or not (best := float(labels[ranked(own["mean"])[0]])) > 0:
+        return own
+    near = (labels >= best / _NEAR) & (labels <= best * _NEAR)
+    # A curve needs some actions on either side, and a few that are far squeeze nothing.
+    return own.isel({action: near}) if near.sum() >= 5 and (~near).sum() > 1 else own
 
 
 def _best(own: xr.Dataset, locale: Locale) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["posterior"]
 
-#: Quantities that are drawn without being named, at most.
-_MOST = 6
+#: Quantities that are drawn without being named, at most; computed ones among them that were not observed.
+_MOST, _COMPUTED = 6, 2
+#: Standard deviations of the prior from which on a mean has moved.
+_LEAST = 0.1
 #: Labels of a dim that stand side by side without being asked for, at most.
 _WIDEST = 4
 _PALE = "#D9D9D9"
@@ -49,7 +52,7 @@ def posterior(
     prior : Dataset
         Of ``model.simulate``, of the same model.
     of : str or sequence of str, optional
-        Quantities; by default what was observed and the assumptions behind it that moved most, at most six.
+        Quantities; by default what was observed, and the results and assumptions that moved most, at most six.
     dim : str, optional
         Dim along which panels stand side by side; the first scenario dim by default.
     locale : {"en", "zh"}, default "en"
@@ -98,12 +101,16 @@ def posterior(
 
 
 def _telling(found: xr.Dataset, prior: xr.Dataset, evidence: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What was observed, and the assumptions that moved most, if they have no dims but scenarios."""
+    """What was observed, and the results and assumptions that moved most, if they have no dims but scenarios."""
     fitting = _side_by_side(found)
     seen = [name for name in dict.fromkeys(piece["quantity"] for piece in evidence) if name in fitting]
-    moved = {n: _moved(prior[n], found[n]) for n in fitting if found[n].attrs.get("role") == "assumption"}
-    left = [n for n in moved if n not in seen and moved[n] > 0]
-    most = [left[i] for i in ranked([moved[n] for n in left], left)]
+    moved = {n: _moved(prior[n], found[n]) for n in fitting if n not in seen}
+    left = [n for n in moved if moved[n] > 0]
+    ordered = [left[i] for i in ranked([moved[n] for n in left], left)]
+    # Where nothing moved by much, what moved most says so.
+    most = [n for n in ordered if moved[n] >= _LEAST] or ordered[:1]
+    computed = [n for n in most if found[n].attrs.get("role") == "derived"][:_COMPUTED]
+    most = [*computed, *(n for n in most if found[n].attrs.get("role") == "assumption")]
     if not seen and not most:
         raise DemandsimError(
             f"everything that moved varies over more than {_WIDEST} labels, or over several dims; select labels first, "
@@ -125,29 +132,34 @@ def _moved(before: xr.DataArray, after: xr.DataArray) -> float:
     return float(abs(after.mean() - before.mean())) / spread if spread > 0 else 0.0
 
 
-def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> list[float]:
-    """Medians of the evidence on one panel, in the quantity's unit."""
-    values = []
+def _observed(evidence: Sequence[Mapping[str, Any]], after: xr.DataArray) -> list[tuple[float, ...]]:
+    """Evidence on one panel, in the quantity's unit: median, and the ends of its interval where the draws tell them."""
+    values: list[tuple[float, ...]] = []
     for piece in evidence:
         if piece["quantity"] != after.name:
             continue
-        medians = np.reshape(piece["observed"], [len(labels) for labels in piece["coords"].values()])
+        told = [piece[key] for key in ("observed", "lower", "upper") if key in piece]
+        read = np.reshape(told, [len(told), *(len(labels) for labels in piece["coords"].values())])
         for axis, (name, labels) in enumerate(piece["coords"].items()):
             here = label_value(after.coords[name].values[()]) if name in after.coords else ""
             # What is kept on its axis has one label or none.
-            medians = medians.take([i for i, label in enumerate(labels) if label == here], axis=axis)
+            read = read.take([i for i, label in enumerate(labels) if label == here], axis=axis + 1)
         factor = conversion_factor(piece["unit"], str(after.attrs.get("units", "1")))
-        values += (medians * factor).ravel().tolist()
+        values += map(tuple, (read * factor).reshape(len(told), -1).T.tolist())
     return values
 
 
-def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequence[float], locale: Locale) -> None:
+def _shapes(
+    axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequence[tuple[float, ...]], locale: Locale
+) -> None:
     prior, posterior = finite(before), finite(after)
     middles = float(np.median(prior)), float(np.median(posterior))
     divisor, shown = locale.axis(after, max(abs(m) for m in middles))
     prior, posterior = prior / divisor, posterior / divisor
     ends = [float(q) for values in (prior, posterior) for q in np.quantile(values, [0.004, 0.996])]
-    start, stop = min([*ends, *(v / divisor for v in seen)]), max([*ends, *(v / divisor for v in seen)])
+    marks = [tuple(value / divisor for value in one) for one in seen]
+    ends += [value for one in marks for value in one if math.isfinite(value)]
+    start, stop = min(ends), max(ends)
     wide = is_wide(start, stop)
     plain_ticks(axes, log=wide)
     if start < stop:
@@ -158,8 +170,9 @@ def _shapes(axes: Axes, before: xr.DataArray, after: xr.DataArray, seen: Sequenc
         _area(axes, posterior, edges, BLUE, 0.55)
     for middle, colour in zip(middles, (GREY, INK), strict=True):
         axes.vlines(middle / divisor, 0, 1.04, color=colour, linewidth=1.5)
-    for value in seen:
-        axes.plot(value / divisor, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=5, clip_on=False)
+    for middle, *error in marks:
+        axes.plot(error, [0.06] * len(error), color=ORANGE, marker="|", markersize=9, linewidth=2, zorder=5)
+        axes.plot(middle, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=6, clip_on=False)
     before_text, after_text = (locale.number(m / divisor, 3) for m in middles)
     medians = locale.say("medians", before=before_text, after=after_text)
     axes.set_xlabel(f"{shown}    {medians}", fontsize=9)

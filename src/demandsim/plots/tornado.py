@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import xarray as xr
 
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Canvas, Frame, band, line, plain_ticks
+from demandsim.plots.canvas import GREY, HIGH, INK, LOW, Canvas, Frame, band, line, plain_ticks
 from demandsim.plots.panels import (
     FRAME,
     ROW,
@@ -86,7 +86,7 @@ def tornado(
         settings = {(a, e): setting_in_words(moved, a, e, panel.where, said) for a in order for e in ("low", "high")}
         _tornado(picture.canvas, panel.axes, panel.of(moved[panel.name]).sel(assumption=order), settings, said)
         name_rows(panel.axes, assumptions_named(moved, order, said) if panel.column == 0 else [""] * len(order))
-    keys = [band(BLUE, said.say("tornado_low")), band(ORANGE, said.say("tornado_high"))]
+    keys = [band(LOW, said.say("tornado_low")), band(HIGH, said.say("tornado_high"))]
     bases = {"point": "tornado_point", "median": "tornado_median"}
     keys += [line(INK, said.say(bases.get(str(moved.attrs.get("base", "")), "tornado_base")), linewidth=1)]
     notes = [said.say("tornado_note", prob=said.percent(float(moved.attrs.get("prob", 0.9)))), *left_out(moved, said)]
@@ -124,7 +124,7 @@ def _tornado(
     gap = 0.012 * float(values.max() - values.min() or abs(base) or 1.0)
     for y, assumption in enumerate(map(str, values.assumption.values)):
         ends, written = [], []
-        for end, colour in (("low", BLUE), ("high", ORANGE)):
+        for end, colour in (("low", LOW), ("high", HIGH)):
             value = float(values.sel(assumption=assumption, end=end))
             ends.append(value if np.isfinite(value) else base)
             written.append(settings[assumption, end] if np.isfinite(value) else "")

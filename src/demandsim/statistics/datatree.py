@@ -128,7 +128,8 @@ def _densities(draws: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
 def told_evidence(draws: xr.Dataset) -> list[dict[str, Any]]:
     """What draws of a posterior say of their evidence, a table a piece: its words, unit and source.
 
-    An observation has its quantity, the medians of what was read, and their labels (``coords``) as well.
+    An observation has its quantity, the medians and central 90% intervals (``lower``, ``upper``) of what was read, and
+    their labels (``coords``) as well.
     """
     found: list[dict[str, Any]] = json.loads(draws.attrs["evidence"])
     return found
