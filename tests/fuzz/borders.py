@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import math
 import shutil
 import traceback
 import warnings
@@ -362,7 +363,8 @@ _POSITIONS = [0, 1, 2, 60, 150, 219, 220, -1, -3, 10**9, -(10**9), 2**70, 1.5, 5
 def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     """Messages of a browser to the explorer: patches of its document, as the server applies them."""
     page, document = corpus.page()
-    controls = [*page.sliders.values(), *page.switches.values()]
+    rows = page.sliders.values()
+    controls = [*(row.control for row in rows), *(box for row in rows for box in row.boxes), *page.switches.values()]
     events = []
     for _ in range(made.choice([1, 1, 2, 3])):
         control = made.choice(controls)
@@ -387,9 +389,12 @@ def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
             if any(frame.filename.startswith(own) for frame in traceback.extract_tb(error.__traceback__)):
                 raise
             raise ds.DemandsimError(f"Bokeh refuses: {error}") from None
-        for key, places in page.setting.handles.items():
+        for key, handles in page.setting.handles.items():
             (slider,) = (one for one in page.explorer.sliders(page.setting.scenario) if one.key == key)
-            assert all(0 <= place < len(slider.values) for place in places), (key, places)
+            assert len(handles) == len(slider.own), (key, handles)
+            # What is typed need not be a place of the slider, which then gets one more.
+            assert set(handles) <= set(slider.with_stops(handles).values), (key, handles)
+            assert all(map(math.isfinite, handles)), (key, handles)
         for dim, label in page.setting.scenario.items():
             assert label in page.explorer.model.scenarios.grid[dim]
 
