@@ -42,6 +42,7 @@ def slider(name, of=None):
         ("activated_parameters", "1,000", 1e12),
         ("activated_parameters", "1e3", 1e12),
         ("useful_life", "5.5", 5.5),
+        ("utilization", ".5", 0.5),
         ("useful_life", "60 month", 5),
     ],
 )
@@ -56,6 +57,8 @@ def test_a_typed_number_is_in_the_unit_that_is_shown_or_in_its_own(name, text, v
         ("utilization", "a lot", "is no number to stand at"),
         ("utilization", "0.2 to 0.3", "is no number to stand at"),
         ("utilization", "nan", "is no number to stand at"),
+        ("utilization", "e5", "is no number to stand at"),
+        ("utilization", ".", "is no number to stand at"),
         ("utilization", "1e999", "is no number to stand at"),
         ("utilization", "0,35", "is the comma a decimal point"),
         ("card_price", "5 kg", "'5 kg' for what is in 'CNY/card'"),

@@ -29,7 +29,7 @@ type Handles = tuple[float, ...]
 #: Their places on a slider.
 type Places = tuple[int, ...]
 #: A number without a unit, whose commas part thousands.
-_BARE = re.compile(r"[-+]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
+_BARE = re.compile(r"[-+]?((\d+|\d{1,3}(,\d{3})+)(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 #: Digits of what was typed.
 _TYPED = 6
 
@@ -112,7 +112,7 @@ class Slider:
         if self.way == "factor":
             bare = bare.lstrip("×x ")
         # Of thousand cards, 40 is 40,000; a factor has no unit.
-        if _BARE.fullmatch(bare) and any(map(str.isdigit, bare)):
+        if _BARE.fullmatch(bare):
             value = float(bare.replace(",", "")) * (1.0 if self.way == "factor" else self.scale.divisor)
         else:
             said = read_amount(bare, "1" if self.way == "factor" else self.assumption.unit)
