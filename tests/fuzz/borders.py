@@ -66,7 +66,7 @@ class Corpus:
         from demandsim.explorer.page import Page
 
         made, document = Page(self.explorer, STUDY), Document()
-        for control in (*made.sliders.values(), *made.switches.values()):
+        for control in _controls(made):
             document.add_root(control)
         return made, document
 
@@ -356,6 +356,12 @@ def _csv(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     return text, enter
 
 
+def _controls(page: object) -> list:
+    """Whatever of a page of the explorer a message can set: sliders, the boxes under them, choices."""
+    boxes = [box for row in page.sliders.values() for box in row.boxes]
+    return [*(row.control for row in page.sliders.values()), *boxes, *page.switches.values()]
+
+
 #: What a message may set a handle or a choice to, besides what belongs there.
 _POSITIONS = [0, 1, 2, 60, 150, 219, 220, -1, -3, 10**9, -(10**9), 2**70, 1.5, 59.4, -0.6, 1e308, "1", "", None, True]
 
@@ -363,8 +369,7 @@ _POSITIONS = [0, 1, 2, 60, 150, 219, 220, -1, -3, 10**9, -(10**9), 2**70, 1.5, 5
 def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     """Messages of a browser to the explorer: patches of its document, as the server applies them."""
     page, document = corpus.page()
-    rows = page.sliders.values()
-    controls = [*(row.control for row in rows), *(box for row in rows for box in row.boxes), *page.switches.values()]
+    controls = _controls(page)
     events = []
     for _ in range(made.choice([1, 1, 2, 3])):
         control = made.choice(controls)
