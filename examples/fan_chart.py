@@ -17,28 +17,30 @@ draws = model.simulate(draws=2048, seed=1, keep=wanted)
 # Kinds of hardware are added up before anything is summarized: quantiles do not add.
 total = draws.assign({name: draws[name].sum("hardware", keep_attrs=True) for name in wanted[:2]})
 
-rows = {"cards_in_service": ("cards, million", 1e6), "purchase_capex": ("capex, bn CNY", 1e9)}
-rows |= {"gross_margin": ("margin, bn CNY/year", 1e9)}
+#: Label, size of the unit, and digits.
+rows = {"cards_in_service": ("cards, million", 1e6, 1), "purchase_capex": ("capex, bn CNY", 1e9, 0)}
+rows |= {"gross_margin": ("margin, bn CNY/year", 1e9, 0)}
 summary = ds.summarize(total, prob=0.9)
 for scenario in draws.scenario.values:
     print(f"\n{scenario}")
-    print(f"{'':>22}" + "".join(f"{year:>26}" for year in (2026, 2028, 2030)))
-    for name, (label, size) in rows.items():
+    print(f"{'':>20}" + "".join(f"{year:>19}" for year in (2026, 2028, 2030)))
+    for name, (label, size, digits) in rows.items():
         cells = []
         for year in (2026, 2028, 2030):
             s = summary[name].sel(scenario=scenario, year=year) / size
             middle, low, high = (float(s.sel(statistic=k)) for k in ("median", "lower", "upper"))
-            cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
-        print(f"{label:>22}" + "".join(f"{cell:>26}" for cell in cells))
+            cells.append(f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        print(f"{label:>20}" + "".join(f"{cell:>19}" for cell in cells))
     short = ds.probability((draws.served_share < 1).sel(scenario=scenario, year=2030)).probability.item()
-    print(f"{'':>22}  some tokens cannot be served in 2030 with probability {short:.0%}")
+    print(f"{'':>20}  some tokens cannot be served in 2030 with probability {short:.0%}")
 
 # What is published of the money: ByteDance's capex on AI infrastructure, training and research included.
 series = ds.load_series("bytedance-capex").capex
 spent = series.rename(date="year").assign_coords(year=series.date.dt.year.values)
 middle = summary.purchase_capex.sel(scenario="base", statistic="median")
 print()
-for year, value in zip(spent.year.values, spent.values, strict=True):
+raised = float(ds.load_series("bytedance-plans").capex.sel(told="May 2026"))
+for year, value in (*zip(spent.year.values, spent.values, strict=True), (2026, raised)):
     print(f"{year}: published capex {value / 1e9:.0f} bn CNY, median of base {middle.sel(year=year).item() / 1e9:.0f}")
 
 out = Path("out")

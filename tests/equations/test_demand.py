@@ -43,7 +43,8 @@ INPUTS = {
     "growth_factor": ("1", 2.5),
     "growth_period": ("year", 1.0),
     "mean_growth_rate": ("1/year", 0.7),
-    "rate_shock": ("1/year", 0.2),
+    "growth_shock": ("1/year", 0.2),
+    "rate_shock": ("1", 0.2),
     "persistence": ("1", 0.6),
     "elapsed_time": ("year", 2.0),
     "initial_rate": ("1/year", 2.0),
@@ -63,6 +64,7 @@ LABELLED = {
     "growth.persistent_rate",
     "growth.reverting_rate",
 }
+SHOCKS = ("growth_shock", "rate_shock", "level_shock")
 ELEMENTWISE = sorted(set(EQUATIONS) - LABELLED)
 
 amounts = st.floats(1e-3, 1e3)
@@ -83,15 +85,13 @@ def assumed(made, *, labelled=False):
     found = {}
     for name in made.inputs:
         unit, value = INPUTS[name]
-        if made.reference == "growth.reverting_rate" and name == "rate_shock":
-            unit = "1"
         spread = dist.lognormal(median=value, factor=1.2)
-        if labelled and name in ("elapsed_time", "product_tokens", "rate_shock", "level_shock"):
+        if labelled and name in ("elapsed_time", "product_tokens", *SHOCKS):
             dim, size = ("product", 2) if name == "product_tokens" else ("year", len(YEARS))
             labels = list(range(size)) if dim == "product" else YEARS
             at = np.arange(size) * 1.0 if name == "elapsed_time" else value * (1 + np.arange(size))
             spread = xr.DataArray(at, coords={dim: labels}, dims=dim)
-            if name in ("rate_shock", "level_shock"):
+            if name in SHOCKS:
                 spread = dist.normal(mean=0 * spread, sd=0.2)
         found[name] = ds.Assumption(spread, unit)
     return found

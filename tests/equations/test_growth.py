@@ -204,7 +204,7 @@ def test_independent_years_cancel_and_persistent_ones_do_not():
 
     wandering = {
         "mean_growth_rate": ds.Assumption(0.5, "1/year"),
-        "rate_shock": ds.Assumption(dist.normal(mean=0 * elapsed, sd=0.2 + 0 * elapsed), "1/year"),
+        "growth_shock": ds.Assumption(dist.normal(mean=0 * elapsed, sd=0.2 + 0 * elapsed), "1/year"),
     }
     for persistence in (0.0, 0.5, 1.0):
         model, _ = of_years(None, growth.persistent_rate, **wandering, persistence=persistence)

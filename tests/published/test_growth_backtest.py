@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import demandsim as ds
+from demandsim import distributions as dist
 from demandsim.equations import growth
 from demandsim.errors import EvidenceConflictError
+from demandsim.forecasting import GrowthPrior, RevertingGrowth
+from demandsim.forecasting.figures import Figures
 from demandsim.series import elapsed_years
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -52,6 +56,32 @@ def rival():
 def test_a_rival_has_the_evidence_of_the_study(study):
     own, other = study.evidence, ds.load_study("doubao-growth-gompertz").evidence
     assert [piece.table() for piece in own] == [piece.table() for piece in other]
+
+
+def test_the_years_to_2030_grow_as_the_posterior_says(study):
+    """Growth of 'doubao-2025-2030', year by year, against the filter on the evidence of this study."""
+    pieces = study.evidence
+    logs = [float(np.log(piece.distribution.median().item())) for piece in pieces]
+    sds = [float(np.log(piece.distribution.ppf(0.95).item())) - log for piece, log in zip(pieces, logs, strict=True)]
+    years = np.array([piece.distribution.coords["year"][0] for piece in pieces])
+    nothing = np.zeros(len(pieces))
+    figures = Figures(years, np.array(logs), np.array(sds) / 1.6449, nothing, years)
+    prior = GrowthPrior(definition_drift=dist.lognormal(median=1e-6, factor=2, prob=0.9))
+    ends = np.arange(2024, 2031) + 0.96
+    paths = RevertingGrowth(prior, points=512).paths([figures], ends, draws=256, chains=4, seed=1)
+    levels = paths.levels[:, :, 0]
+    rates = np.diff(levels, axis=-1).reshape(-1, 6)
+    whole = ds.load_study("doubao-2025-2030")
+    said = whole.assumptions["growth_rate"].distribution
+    # 2026 is 0.1 higher there, before saturation slows it.
+    slowed = np.array([0, 0.1, 0, 0, 0, 0])
+    np.testing.assert_allclose(said.mean(), rates.mean(0) + slowed, atol=0.1)
+    np.testing.assert_allclose(said.sd(), rates.std(0), rtol=0.1)
+    (ranks,) = whole.label_correlations.values()
+    found = stats.spearmanr(rates[:, 1:]).statistic
+    np.testing.assert_allclose(np.array(ranks.values)[1:, 1:], found, atol=0.07)
+    start = whole.assumptions["initial_tokens"].distribution
+    np.testing.assert_allclose(np.log(start.median().item()), levels[..., 1].mean(), atol=0.03)
 
 
 def test_exponential_growth_contradicts_the_figures(rival):

@@ -68,28 +68,27 @@ def test_what_persists_is_drawn_once(years):
     # Only what happens anew each year is drawn by year; what is a table over years moves as one.
     by_year = {name for name, made in ds.load_study(YEARS).assumptions.items() if "year" in made.distribution.dims}
     sure = {"elapsed_time", "hardware_weight"}
-    assert by_year - sure == {"rate_shock", "supply_limit", "provider_capex"}
+    assert by_year - sure == {"growth_rate", "supply_limit", "provider_capex"}
     for name in ("supply_limit", "provider_capex"):
         ranks = years[name].sel(scenario="base")
         ranks = ranks.sel(hardware="Ascend 910C") if "hardware" in ranks.dims else ranks
         first, last = ranks.isel(year=0), ranks.isel(year=-1)
         assert (first.values.ravel().argsort() == last.values.ravel().argsort()).all(), name
-    # Shocks are independent; the growth that they make is not, since a part of each lives on.
-    shocks, rates = (
-        years.rate_shock,
-        years.growth_rate.sel(scenario="base") - years.mean_growth_rate.sel(scenario="base"),
-    )
-    assert abs(correlation(shocks.isel(year=1), shocks.isel(year=2))) < 0.05
-    assert 0.3 < correlation(rates.isel(year=1), rates.isel(year=2)) < 0.7
+    # Growth of one year goes with that of the next, and with that of later years less.
+    rates = years.growth_rate.sel(scenario="base")
+    assert 0.45 < correlation(rates.isel(year=1), rates.isel(year=2)) < 0.65
+    assert 0.1 < correlation(rates.isel(year=1), rates.isel(year=5)) < 0.3
 
 
 def correlation(one, other):
     return np.corrcoef(one.values.ravel(), other.values.ravel())[0, 1]
 
 
-def test_tokens_begin_at_what_was_published_and_stay_below_saturation(years):
-    published = ds.load_series("doubao-daily-tokens").daily_tokens.sel(date="2025-12-18").item()
-    assert ds.load_study(YEARS).point().daily_tokens.sel(year=2025, scenario="base").item() == published == 50e12
+def test_tokens_begin_above_what_was_passed_and_stay_below_saturation(years):
+    published = ds.load_series("doubao-daily-tokens").daily_tokens.sel(date="2025-12-18").squeeze()
+    assert published.qualifier.item() == "over"
+    start = ds.load_study(YEARS).point().daily_tokens.sel(year=2025, scenario="base").item()
+    assert 1 < start / published.item() < 1.3
     first = years.daily_tokens.sel(year=2025)
     np.testing.assert_allclose(first.values, years.initial_tokens.broadcast_like(first).values, rtol=1e-12)
     assert ((years.daily_tokens > 0) & (years.daily_tokens <= years.saturation_tokens * (1 + 1e-12))).all()

@@ -27,7 +27,7 @@ def rate_from_factor(growth_factor: Any, growth_period: Any = _YEAR) -> Any:
 
 
 @equation(unit="1/year", name="growth_rate")
-def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) -> Any:
+def persistent_rate(mean_growth_rate: Any, growth_shock: Any, persistence: Any) -> Any:
     r"""Growth rate: a mean, and shocks of which a part lives on in the next year.
 
     .. math:: r_i = \bar r + d_i, \quad d_i = \rho \, d_{i-1} + \epsilon_i, \quad d_{-1} = 0
@@ -36,7 +36,8 @@ def persistent_rate(mean_growth_rate: Any, rate_shock: Any, persistence: Any) ->
 
     Source: autoregression of first order.
     """
-    return mean_growth_rate + persisted(rate_shock, persistence, time_dim("persistent_rate", "rate_shock", rate_shock))
+    dim = time_dim("persistent_rate", "growth_shock", growth_shock)
+    return mean_growth_rate + persisted(growth_shock, persistence, dim)
 
 
 @equation(unit="1/year", name="growth_rate")

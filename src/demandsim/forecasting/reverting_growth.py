@@ -61,7 +61,7 @@ class GrowthPrior:
     growth_correlation : distribution
         Between the rates of several publishers, from 0 to 1.
     launch_sd : float
-        Standard deviation of the rate at the first figure around the mean rate, in 1/year.
+        Standard deviation of the rate at the first figure, around the centre of `mean_growth`, in 1/year.
 
     Examples
     --------
@@ -261,8 +261,9 @@ class _Process:
         mean[:, 1::3] = mean[:, 2::3] = centre
         means = self._between(np.full(self.settings, sd**2))
         covariance[:, 0::3, 0::3] = _DIFFUSE**2 * np.eye(self.publishers)
-        covariance[:, 2::3, 2::3] = covariance[:, 1::3, 2::3] = covariance[:, 2::3, 1::3] = means
-        covariance[:, 1::3, 1::3] = means + self.prior.launch_sd**2 * np.eye(self.publishers)
+        covariance[:, 2::3, 2::3] = means
+        # A launch says nothing of the mean: a spread of its own, as in the equations of the study 'doubao-growth'.
+        covariance[:, 1::3, 1::3] = self.prior.launch_sd**2 * np.eye(self.publishers)
         return mean, covariance
 
     def steps(self, timeline: _Timeline) -> list[Step]:
