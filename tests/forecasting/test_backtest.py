@@ -119,12 +119,12 @@ def test_what_cannot_be_backtested_says_why(settings, says):
 
 
 def test_a_rate_that_reverts_beats_the_curve_that_failed():
-    """One step ahead in 2026: what came lies inside 90%, at less than half the score."""
+    """One step ahead in 2026: what came lies inside 95%, where no draw of the curve is, at less than half the score."""
     tokens = {"Doubao": ds.load_series("doubao-daily-tokens").daily_tokens}
     models = {"reverting": forecasting.RevertingGrowth(points=256), "gompertz": forecasting.Curve("gompertz")}
     found = forecasting.backtest(models, tokens, cutoffs=["2026-04-02", "2026-06-23"], draws=256, chains=4, seed=1)
     here = found.isel(series=0, horizon=0)
-    assert (abs(2 * here.pit.sel(model="reverting") - 1) < 0.9).all()
+    assert (abs(2 * here.pit.sel(model="reverting") - 1) < 0.95).all()
     assert (here.pit.sel(model="gompertz") > 0.99).all()
     assert here.crps.sel(model="reverting").mean() < 0.5 * here.crps.sel(model="gompertz").mean()
     assert (here.mcse_crps < 0.05).all()
