@@ -193,6 +193,10 @@ def test_stacking_is_arviz_s_where_it_applies():
     ours = forecasting.stack(table(logs), shrinkage=0.0, seed=1).weight
     for name in told:
         assert ours.sel(model=name).item() == pytest.approx(theirs[name], abs=2e-3)
+    theirs = arviz_stats.compare(told, method="pseudo-bma", round_to="none").weight
+    ours = forecasting.stack(table(logs), seed=1).pseudo_bma
+    for name in told:
+        assert ours.sel(model=name).item() == pytest.approx(theirs[name], rel=1e-6)
 
 
 def test_a_mixture_is_draws_in_proportion_and_knows_which_model_each_is_of():

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import demandsim as ds
@@ -90,17 +91,28 @@ def test_an_open_entry_has_no_score(tmp_path):
 
 def test_a_study_is_refitted_without_what_came_later():
     model = ds.load_study("doubao-growth-gompertz")
-    found = forecasting.study_backtest(model, least=7, draws=128, seed=1)
-    assert found.known.values.tolist() == [7, 8]
-    assert found.label.values.tolist() == ["2026.25", "2026.48"]
-    np.testing.assert_allclose(found.outcome, [132e12, 180e12])
-    assert (found.pit > 0.93).all()
-    assert (found.mcse_crps < 0.1 * found.crps).all()
+    models = {"study": model, "naive": forecasting.LastGrowth()}
+    found = forecasting.backtest(models, least=7, draws=128, seed=1).sel(series="top_down_tokens", horizon=1)
+    assert found.known.sel(model="naive").values.tolist() == [7, 8]
+    assert found.unit.item() == "token/day"
+    np.testing.assert_allclose(found.outcome, [[132e12, 180e12]] * 2)
+    study = found.sel(model="study")
+    assert (study.pit > 0.93).all()
+    assert (study.mcse_crps < 0.1 * study.crps).all()
+    # As of a day, it is the posterior of the model taken back to what had come out by then.
+    before = model.as_of("2026-06-22").infer(128, seed=1).top_down_tokens.sel(year=2026.48)
+    assert study["median"][1].item() == pytest.approx(before.median().item(), rel=0.05)
     with pytest.raises(DemandsimError, match="nothing to forecast"):
-        forecasting.study_backtest(model, least=99)
+        forecasting.backtest({"study": model}, least=99)
     undated = ds.load_study("guosen-2025-01").observe(capex="lognormal(1e11, 2e11)")
     with pytest.raises(EvidenceError, match="does not say when it came out"):
-        forecasting.study_backtest(undated)
+        forecasting.backtest({"study": undated})
+    with pytest.raises(DemandsimError, match="needs series=, or a model of a study"):
+        forecasting.backtest({"naive": forecasting.LastGrowth()})
+    with pytest.raises(DemandsimError, match="model 'x' is 3"):
+        forecasting.backtest(
+            {"x": 3}, {"s": xr.DataArray([1.0], {"date": [np.datetime64("2025-01-01", "ns")]}, "date")}
+        )
 
 
 def test_a_model_knows_what_was_known():

@@ -70,8 +70,7 @@ def test_formulas_compute_what_the_model_computes(name, books):
 
 def test_every_result_of_every_shipped_study_is_live():
     for study in ds.list_studies():
-        # The steps of a rate that reverts have no formula yet: its cell keeps a number, and the export says so.
-        assert exported(study)[1].keys() == ({"growth_rate"} if study == "doubao-growth" else set())
+        assert exported(study)[1].keys() == set()
 
 
 def test_formulas_follow_an_edited_cell(books):

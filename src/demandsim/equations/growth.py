@@ -12,7 +12,7 @@ from demandsim.units.constant import constant
 
 _YEAR = constant(1, "year")
 #: Below it a difference of exponentials has lost too many digits.
-_SHORT = 1e-3
+_SHORT = 0.05
 
 
 @equation(unit="1/year", name="growth_rate")
@@ -66,21 +66,11 @@ def reverting_rate(
     dim = time_dim("reverting_rate", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
     kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)
-    # Deviations from the mean rate at the beginning of each step.
-    begun = _begun(initial_rate - mean_growth_rate, kept, rate_sd * end_sd * rate_shock, dim)
+    # Deviations from the mean rate at the beginning of each step: what is left of the first, and of shocks since.
+    first = (initial_rate - mean_growth_rate) * np.exp(-np.log(1 + 1) * (elapsed_time - step) / half_life)
+    shocks = persisted(rate_sd * end_sd * rate_shock, kept, dim).shift({dim: 1}, fill_value=0)
     # What is left of it over the step, what the rate at the end tells of the step, and the rest.
-    return mean_growth_rate + weight * begun + rate_sd * (tie * rate_shock + rest_sd * level_shock)
-
-
-def _begun(first: Any, kept: Any, new: Any, dim: str) -> Any:
-    """Deviations before each step: what is kept of the one before, and what is new."""
-    import xarray as xr
-
-    found, labels = [first], new.sizes[dim]
-    for place in range(labels - 1):
-        found.append(kept.isel({dim: place}, drop=True) * found[-1] + new.isel({dim: place}, drop=True))
-    together = xr.concat([each.drop_vars(dim, errors="ignore") for each in xr.broadcast(*found)], dim=dim)
-    return together.assign_coords({dim: new[dim]}) if dim in new.coords else together
+    return mean_growth_rate + weight * (first + shocks) + rate_sd * (tie * rate_shock + rest_sd * level_shock)
 
 
 def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:
@@ -98,11 +88,11 @@ def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:
 
 def _mean_variance(x: Any) -> Any:
     """Variance of the mean of a reverting rate over x, that of the rate being 1 and its start given."""
-    safe = np.maximum(x, _SHORT)
-    exact = (safe + safe + 4 * np.expm1(-safe) - np.expm1(-(safe + safe))) / (safe * safe)
+    long, short = np.maximum(x, _SHORT), np.minimum(x, _SHORT)
+    exact = (long + long + 4 * np.expm1(-long) - np.expm1(-(long + long))) / (long * long)
     # Differences of nearly equal numbers, replaced by the series of them.
-    short = x * (2 / 3 - x / 2 + 7 * x * x / 30)
-    return np.where(np.asarray(x) < _SHORT, short, exact) if not hasattr(x, "where") else short.where(x < _SHORT, exact)
+    near = 2 / 3 - short * (1 / 2 - short * (7 / 30 - short * (1 / 12 - short * (31 / 1260 - short / 160))))
+    return short * near * (x < _SHORT) + exact * (x >= _SHORT)
 
 
 @equation(unit="token/day", name="top_down_tokens", bounds=(0, None))

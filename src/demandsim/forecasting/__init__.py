@@ -10,7 +10,6 @@ from demandsim.forecasting.reference_class import reference_class
 from demandsim.forecasting.reverting_growth import GrowthPrior, RevertingGrowth
 from demandsim.forecasting.score import energy_score, score
 from demandsim.forecasting.stacking import mixture, model_share, stack
-from demandsim.forecasting.study import study_backtest
 
 __all__ = [
     "Curve",
@@ -29,5 +28,4 @@ __all__ = [
     "reference_class",
     "score",
     "stack",
-    "study_backtest",
 ]

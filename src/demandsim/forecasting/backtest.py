@@ -10,8 +10,9 @@ import numpy as np
 
 from demandsim._system import Array, versions
 from demandsim.errors import DemandsimError
-from demandsim.forecasting.figures import ERROR_FACTORS, EXCESS, Figures, figures_of
+from demandsim.forecasting.figures import ERROR_FACTORS, EXCESS, Figures, day_of, figures_of
 from demandsim.forecasting.rules import crps, interval_score, log_score, pit
+from demandsim.forecasting.study import Refitted, evidence_figures, measured, unit_of
 from demandsim.inference.importance import keyed
 from demandsim.sampling.qmc import entropy_of
 from demandsim.statistics.estimators import check_prob
@@ -21,20 +22,23 @@ from demandsim.units.dates import decimal_year, first_day
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Forecaster", "backtest", "scores_of"]
+    from demandsim.model import Model
 
-#: What is told of each forecast, and its unit: that of the series, of its logarithm, a year, or none.
+__all__ = ["Forecaster", "backtest"]
+
+#: What is told of each forecast: its unit (that of the series where empty) and its name.
 _TOLD = {
-    "crps": "1",
-    "mcse_crps": "1",
-    "log": "1",
-    "interval": "1",
-    "pit": "1",
-    "median": "",
-    "lower": "",
-    "upper": "",
-    "outcome": "",
-    "years_ahead": "year",
+    "crps": ("1", "CRPS of the logarithm"),
+    "mcse_crps": ("1", "Monte Carlo error of the CRPS"),
+    "log": ("1", "Log score"),
+    "interval": ("1", "Interval score of the logarithm"),
+    "pit": ("1", "PIT"),
+    "median": ("", "Median"),
+    "lower": ("", "Lower end of the interval"),
+    "upper": ("", "Upper end of the interval"),
+    "outcome": ("", "What came"),
+    "years_ahead": ("year", "Time from the last figure"),
+    "known": ("1", "Figures that were known"),
 }
 
 
@@ -58,8 +62,8 @@ class _Task:
 
 
 def backtest(
-    models: Mapping[str, Forecaster],
-    series: Mapping[str, xr.DataArray],
+    models: Mapping[str, Forecaster | Model],
+    series: Mapping[str, xr.DataArray] | None = None,
     *,
     cutoffs: Sequence[str] | None = None,
     horizons: Sequence[int] = (1,),
@@ -78,10 +82,12 @@ def backtest(
     Parameters
     ----------
     models : mapping of name to model
-        Such as ``forecasting.RevertingGrowth()``, ``forecasting.Curve("gompertz")``, or anything with their method
-        ``forecast``.
-    series : mapping of name to DataArray
-        Positive figures over ``date``, as `figures_of` reads them.
+        Such as ``forecasting.RevertingGrowth()``, ``forecasting.Curve("gompertz")``, anything with their method
+        ``forecast``; or a ``ds.Model`` with dated evidence on the quantity, which is taken back by ``as_of`` to the
+        last day on which a figure had come out, and conditioned on its evidence.
+    series : mapping of name to DataArray, optional
+        Positive figures over ``date``, as `figures_of` reads them; by default the evidence of the first ``ds.Model``,
+        by quantity.
     cutoffs : sequence of str, optional
         Days; by default, for each series, each day on which a figure of it came out.
     horizons : sequence of int
@@ -100,10 +106,13 @@ def backtest(
     Dataset
         Dims ``model``, ``series``, ``cutoff`` and ``horizon``; NaN where no figure was forecast. ``crps`` (with
         ``mcse_crps``), ``log`` and ``interval`` are scores of logarithms, the lower the better; ``pit`` is what
-        `calibration` reads; ``median``, ``lower``, ``upper`` and ``outcome`` are in the unit of the series.
+        `calibration` reads; ``median``, ``lower``, ``upper`` and ``outcome`` are in the coordinate ``unit`` of the
+        series; ``known`` figures were known.
 
     Raises
     ------
+    EvidenceError
+        If a model's evidence does not say when it was announced.
     DemandsimError
         If nothing can be forecast: too few figures, or no figure after a cutoff.
 
@@ -126,7 +135,8 @@ def backtest(
     check_prob(prob)
     if not models or not horizons or min(horizons) < 1:
         raise DemandsimError("a backtest needs at least one model, and horizons of 1 (the next figure) or more")
-    read = {name: figures_of(each, factors) for name, each in series.items()}
+    read, units = _read(models, series, factors)
+    made_of = {name: _forecaster(name, model) for name, model in models.items()}
     tasks = [task for name in read for task in _tasks(read, name, cutoffs, least) if len(task.later)]
     if not tasks:
         raise DemandsimError(
@@ -135,35 +145,70 @@ def backtest(
         )
     seed = entropy_of(seed)
     days = sorted({task.cutoff for task in tasks})
-    shape = (len(models), len(series), len(days), len(horizons))
+    shape = (len(models), len(read), len(days), len(horizons))
     made = {name: np.full(shape, np.nan) for name in _TOLD}
     dates = np.full(shape[1:], np.datetime64("NaT", "ns"))
     for task in tasks:
         reach = [(column, step) for column, step in enumerate(horizons) if step <= len(task.later)]
         later = task.later[[step - 1 for _, step in reach]]
-        spot = (list(series).index(task.series), days.index(task.cutoff))
-        for place, model in enumerate(models.values()):
+        spot = (list(read).index(task.series), days.index(task.cutoff))
+        for place, model in enumerate(made_of.values()):
             logs = model.forecast(task.known, task.series, later.years, draws=draws, chains=chains, seed=seed)
             for at, (column, _) in enumerate(reach):
                 drawn, outcome = _as_read(logs[..., at], later, at, seed), float(later.logs[at])
                 told = scores_of(drawn, outcome, prob)
                 told["interval"] = interval_score(drawn.ravel(), outcome, prob)
                 told["years_ahead"] = later.years[at] - task.known[task.series].years[-1]
+                told["known"] = len(task.known[task.series])
                 for name, value in told.items():
                     made[name][(place, *spot, column)] = value
-                dates[(*spot, column)] = _day(later.years[at])
-    unit = str(next(iter(series.values())).attrs.get("units", "1"))
+                dates[(*spot, column)] = day_of(later.years[at])
+    # Series of several units have none together, but in the coordinate.
+    unit = {"units": units[0]} if len(set(units)) == 1 else {}
     dims = ("model", "series", "cutoff", "horizon")
-    coords = {"model": list(models), "series": list(series), "cutoff": np.array(days, "datetime64[ns]")}
-    data = {name: (dims, made[name], {"units": told or unit}) for name, told in _TOLD.items()}
+    coords = {"model": list(models), "series": list(read), "cutoff": np.array(days, "datetime64[ns]")}
+    data = {
+        name: (dims, made[name], {"long_name": said} | ({"units": told} if told else unit))
+        for name, (told, said) in _TOLD.items()
+    }
     attrs = {"prob": prob, "draws": draws, "chains": chains, "seed": seed, "scale": "log", **versions()}
-    return xr.Dataset(data, {**coords, "horizon": list(horizons)}, attrs).assign_coords(date=(dims[1:], dates))
+    return xr.Dataset(data, {**coords, "horizon": list(horizons)}, attrs).assign_coords(
+        date=(dims[1:], dates), unit=("series", units)
+    )
+
+
+def _read(
+    models: Mapping[str, Forecaster | Model], series: Mapping[str, xr.DataArray] | None, factors: Mapping[str, float]
+) -> tuple[dict[str, Figures], list[str]]:
+    """Figures of each series, and their units."""
+    if series is not None:
+        read = {name: figures_of(each, factors) for name, each in series.items()}
+        return read, [str(each.attrs.get("units", "1")) for each in series.values()]
+    for model in models.values():
+        if not hasattr(model, "forecast"):
+            names = measured(model)
+            if not names:
+                raise DemandsimError(
+                    "nothing to forecast: the model has no evidence that measures a quantity; "
+                    "model.observe(quantity=..., announced='2026-04-02') adds it"
+                )
+            found = {name: evidence_figures(model, name) for name in names}
+            return found, [unit_of(model, name) for name in names]
+    raise DemandsimError("a backtest needs series=, or a model of a study whose evidence says when it came out")
+
+
+def _forecaster(name: str, model: Any) -> Forecaster:
+    if hasattr(model, "forecast"):
+        return model  # type: ignore[no-any-return]  # it has the method that the protocol asks for
+    if not hasattr(model, "as_of"):
+        raise DemandsimError(f"model '{name}' is {model!r:.40}: pass a ds.Model, or what has a method 'forecast'")
+    return Refitted(model)
 
 
 def _tasks(read: Mapping[str, Figures], name: str, cutoffs: Sequence[str] | None, least: int) -> list[_Task]:
     own = read[name]
     if cutoffs is None:
-        days = sorted({_day(year) for year in own.announced})
+        days = sorted({day_of(year) for year in own.announced})
     else:
         days = [np.datetime64(first_day(str(day)), "ns") for day in cutoffs]
     found = []
@@ -200,11 +245,3 @@ def scores_of(read: Array, outcome: float, prob: float) -> dict[str, float]:
         "upper": float(high),
         "outcome": float(np.exp(outcome)),
     }
-
-
-def _day(year: float) -> Any:
-    """The day of a decimal year."""
-    whole = int(year)
-    start, end = np.datetime64(f"{whole}-01-01", "D"), np.datetime64(f"{whole + 1}-01-01", "D")
-    days = round((year - whole) * int((end - start) / np.timedelta64(1, "D")))
-    return (start + np.timedelta64(days, "D")).astype("datetime64[ns]")

@@ -16,7 +16,7 @@ from demandsim.units.dates import decimal_year, last_day, middle_day
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ERROR_FACTORS", "EXCESS", "Figures", "figures_of"]
+__all__ = ["ERROR_FACTORS", "EXCESS", "Figures", "day_of", "figures_of"]
 
 #: Factor by which a figure is off with 90%, by how its source means it; stated before any score was looked at.
 ERROR_FACTORS: Mapping[str, float] = MappingProxyType(
@@ -119,3 +119,17 @@ def figures_of(series: xr.DataArray, factors: Mapping[str, float] = ERROR_FACTOR
 
 def _texts(series: xr.DataArray, name: str) -> list[str]:
     return [str(text) for text in series[name].values] if name in series.coords else [""] * series.size
+
+
+def day_of(year: float) -> Any:
+    """Day of a decimal year.
+
+    Examples
+    --------
+    >>> str(day_of(2026.48))[:10]
+    '2026-06-25'
+    """
+    whole = int(year)
+    start, end = np.datetime64(f"{whole}-01-01", "D"), np.datetime64(f"{whole + 1}-01-01", "D")
+    days = round((year - whole) * int((end - start) / np.timedelta64(1, "D")))
+    return (start + np.timedelta64(days, "D")).astype("datetime64[ns]")

@@ -16,6 +16,7 @@ import xarray as xr
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
+from demandsim.forecasting.rules import weighted_interval_score
 from demandsim.units.convert import check_unit
 from demandsim.units.dates import last_day
 
@@ -131,6 +132,6 @@ def _day(text: str, where: str) -> datetime.date:
 def _scored(quantiles: Array, outcome: float) -> tuple[float, float, float]:
     """Weighted interval score, place among the quantiles, and whether the widest interval holds it."""
     levels = np.array(LEVELS)
-    score = float(np.mean(2 * ((outcome <= quantiles) - levels) * (quantiles - outcome)))
+    score = weighted_interval_score(quantiles, levels, outcome)
     grade = float(np.interp(outcome, quantiles, levels, left=levels[0] / 2, right=(1 + levels[-1]) / 2))
     return score, grade, float(quantiles[0] <= outcome <= quantiles[-1])

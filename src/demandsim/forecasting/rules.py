@@ -8,7 +8,7 @@ import numpy as np
 
 from demandsim._system import Array
 
-__all__ = ["crps", "energy", "interval_score", "log_score", "pit", "quantile_score"]
+__all__ = ["crps", "energy", "interval_score", "log_score", "pit", "quantile_score", "weighted_interval_score"]
 
 
 def crps(sample: Array, outcome: float) -> float:
@@ -68,6 +68,20 @@ def interval_score(sample: Array, outcome: float, prob: float) -> float:
     tail = (1 - prob) / 2
     low, high = (float(q) for q in np.quantile(sample, [tail, 1 - tail]))
     return high - low + (max(low - outcome, 0.0) + max(outcome - high, 0.0)) / tail
+
+
+def weighted_interval_score(quantiles: Array, levels: Array, outcome: float) -> float:
+    r"""Weighted interval score: the mean of :math:`2 (1\{y \le q\} - p)(q - y)` over levels; near to the CRPS.
+
+    Of levels that are symmetric around the median it is a weighted mean of interval scores: Bracher, Ray, Gneiting and
+    Reich, PLoS Comput. Biol. 17 (2021).
+
+    Examples
+    --------
+    >>> round(weighted_interval_score(np.array([1.0, 2.0, 3.0]), np.array([0.25, 0.5, 0.75]), 2.0), 6)
+    0.333333
+    """
+    return float(np.mean(2 * ((outcome <= quantiles) - levels) * (quantiles - outcome)))
 
 
 def pit(sample: Array, outcome: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,26 +14,32 @@ from demandsim.workbook.formulas.terms import Term, choice, function, numeral
 __all__ = ["persisted", "wright_omega"]
 
 
-def persisted(shock: Any, persistence: Any, dim: str) -> Expression:
+def persisted(shock: Any, persistence: Any, dim: str, *, step: Callable[[Term], Term]) -> Expression:
     """Shocks of which a part lives on, added up along a dim as ``equations.processes.persisted`` does."""
     shocks, lasting = as_expression(shock), as_expression(persistence)
+    sizes = {**lasting.lengths, **shocks.lengths}
 
     def written(place: dict[str, int]) -> Term:
         def part(earlier: int) -> Term:
             age, there = place[dim] - earlier, {**place, dim: earlier}
             if age == 0:
                 return shocks.at(there)
-            if dim in lasting.lengths:
-                left = functools.reduce(
-                    operator.mul, (lasting.at({**place, dim: e + 1}) for e in range(earlier, place[dim]))
-                )
-            else:
-                left = lasting.at(there) if age == 1 else lasting.at(there) ** numeral(age)
-            return shocks.at(there) * left
+            left = lasting.at(there)
+            return shocks.at(there) * (left if age == 1 else left ** numeral(age))
 
         return JOINS["sum"]([part(earlier) for earlier in range(place[dim] + 1)])
 
-    return Expression.of({**lasting.lengths, **shocks.lengths}, written)
+    @functools.cache
+    def stepped(*spot: int) -> Term:
+        """The same where what is kept varies: each label in a cell, to which the next one refers."""
+        place = dict(zip(sizes, spot, strict=True))
+        if place[dim] == 0:
+            return shocks.at(place)
+        before = stepped(*{**place, dim: place[dim] - 1}.values())
+        return step(lasting.at(place) * before + shocks.at(place))
+
+    varies = dim in lasting.lengths
+    return Expression.of(sizes, (lambda place: stepped(*place.values())) if varies else written)
 
 
 def wright_omega(z: Term, step: Callable[[Term], Term]) -> Term:

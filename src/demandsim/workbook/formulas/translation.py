@@ -26,6 +26,8 @@ __all__ = ["translated"]
 
 #: How deep functions may call each other.
 _DEEPEST = 8
+#: Characters of a formula that a name may stand for in another.
+_LONG = 200
 
 _OPERATORS: dict[type[ast.operator], Callable[[Term, Term], Term]] = {
     ast.Add: lambda a, b: a + b,
@@ -100,11 +102,11 @@ class _Reader:
     depth: int
 
     def result(self) -> Any:
-        """What it returns: formulas, or the name of a dim."""
+        """What it returns: formulas, several of them, or the name of a dim."""
         for line in _definition(self.function).body:
             if isinstance(line, ast.Return) and line.value is not None:
                 found = self.read(line.value)
-                return found if isinstance(found, str) else as_expression(found)
+                return found if isinstance(found, str | tuple) else as_expression(found)
             self.read(line)
         raise UntranslatableError("it returns nothing")
 
@@ -133,12 +135,26 @@ class _Reader:
 
     def _assign(self, line: ast.Assign | ast.AnnAssign) -> None:
         targets = line.targets if isinstance(line, ast.Assign) else [line.target]
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        if len(names) < len(targets) or line.value is None:
+        if line.value is None:
             raise _no_formula(line)
-        self.names |= dict.fromkeys(names, self.read(line.value))
+        value = self.read(line.value)
+        for target in targets:
+            several = isinstance(target, ast.Tuple)
+            names = [part.id for part in (target.elts if several else [target]) if isinstance(part, ast.Name)]
+            values = value if several else (value,)
+            if not isinstance(values, tuple) or len(names) != len(target.elts if several else [target]):
+                raise _no_formula(line)
+            if len(names) != len(values):
+                raise UntranslatableError(f"'{_shown(line)}' gives {len(names)} names to {len(values)} values")
+            self.names |= {name: self._kept(own) for name, own in zip(names, values, strict=True)}
 
     _annassign = _assign
+
+    def _kept(self, value: Any) -> Any:
+        """What a name stands for: a long formula in a cell of its own, since it may be asked for many times."""
+        if not isinstance(value, Expression):
+            return value
+        return value.each(lambda term: term if term.truth or len(term.text) <= _LONG else self.work.step(term))
 
     def _augassign(self, line: ast.AugAssign) -> None:
         if not isinstance(line.target, ast.Name):
@@ -269,7 +285,7 @@ class _Reader:
         if called is special.wrightomega and len(positional) == 1 and not keywords:
             return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
         if called is processes.persisted:
-            return persisted(*positional, **keywords)
+            return persisted(*positional, **keywords, step=self.work.step)
         return cohorts(called, positional, self.work)
 
     def _inlined(self, called: Any, positional: list[Any], keywords: dict[str, Any], node: ast.Call) -> Any:
