@@ -35,8 +35,10 @@ def backtest(
 
     model = load_study(study)
     with busy("refitting"):
-        going = {"cutoffs": cutoff, "horizons": horizon or (1,), "least": least}
-        found = backtest_of({"study": model}, **going, draws=draws, chains=chains, seed=seed)
+        found = backtest_of(
+            {"study": model}, cutoffs=cutoff, horizons=horizon or (1,), least=least, draws=draws, chains=chains,
+            seed=seed,
+        )  # fmt: skip
     print_title(model, words_of("en", "terminal"))
     lines = []
     rows = found.isel(model=0).stack(forecast=("series", "cutoff", "horizon")).dropna("forecast", subset=["pit"])

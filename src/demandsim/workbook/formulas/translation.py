@@ -139,10 +139,9 @@ class _Reader:
             raise _no_formula(line)
         value = self.read(line.value)
         for target in targets:
-            several = isinstance(target, ast.Tuple)
-            names = [part.id for part in (target.elts if several else [target]) if isinstance(part, ast.Name)]
-            values = value if several else (value,)
-            if not isinstance(values, tuple) or len(names) != len(target.elts if several else [target]):
+            parts, values = (target.elts, value) if isinstance(target, ast.Tuple) else ([target], (value,))
+            names = [part.id for part in parts if isinstance(part, ast.Name)]
+            if not isinstance(values, tuple) or len(names) < len(parts):
                 raise _no_formula(line)
             if len(names) != len(values):
                 raise UntranslatableError(f"'{_shown(line)}' gives {len(names)} names to {len(values)} values")
