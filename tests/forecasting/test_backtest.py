@@ -108,7 +108,10 @@ def test_the_same_seed_gives_the_same_scores():
     [
         ({"least": 9}, "no series has 9 figures"),
         ({"horizons": [0]}, "horizons of 1"),
+        ({"horizons": 0}, "horizons of 1"),
+        ({"horizons": [1.5]}, "horizons of 1"),
         ({"cutoffs": ["2030"]}, "nothing to forecast"),
+        ({"cutoffs": "soon"}, "cutoffs: 'soon' is not a date"),
     ],
 )
 def test_what_cannot_be_backtested_says_why(settings, says):
@@ -128,6 +131,26 @@ def test_a_rate_that_reverts_beats_the_curve_that_failed():
     assert (here.pit.sel(model="gompertz") > 0.99).all()
     assert here.crps.sel(model="reverting").mean() < 0.5 * here.crps.sel(model="gompertz").mean()
     assert (here.mcse_crps < 0.05).all()
+
+
+@pytest.mark.parametrize(
+    ("models", "given", "says"),
+    [
+        (forecasting.LastGrowth(), {"x": growing()}, "models are named"),
+        ({"naive": forecasting.LastGrowth()}, growing(), "series are named"),
+        ({"naive": forecasting.LastGrowth()}, {"x": growing().to_dataset()}, "take one variable"),
+    ],
+)
+def test_what_is_not_named_says_so(models, given, says):
+    with pytest.raises(DemandsimError, match=says):
+        forecasting.backtest(models, given)
+
+
+def test_series_of_several_units_keep_their_own():
+    several = {"x": growing().assign_attrs(units="GW"), "y": growing().assign_attrs(units="user")}
+    found = forecasting.backtest({"naive": forecasting.LastGrowth()}, several, draws=64, chains=2, seed=1)
+    assert found.unit.values.tolist() == ["GW", "user"]
+    assert "units" not in found["median"].attrs
 
 
 # Several models
@@ -165,6 +188,12 @@ def test_weights_are_equal_where_little_was_scored_and_stacking_s_where_much_was
     assert forecasting.stack(table([[0.5, 0.5], [math.inf, 0.1]]), seed=1).weight[0] > 0.5
     with pytest.raises(DemandsimError, match="impossible to every model"):
         forecasting.stack(table([[math.inf], [math.inf]]))
+    with pytest.raises(DemandsimError, match="'m0' was sure of what came"):
+        forecasting.stack(table([[-math.inf], [0.0]]))
+    with pytest.raises(DemandsimError, match="shrinkage is nan"):
+        forecasting.stack(table([[1.0], [0.0]]), shrinkage=math.nan)
+    with pytest.raises(DemandsimError, match="pass what a backtest returns"):
+        forecasting.stack(xr.Dataset({"x": ("model", [1.0])}))
 
 
 def test_one_wrong_model_does_not_take_all():

@@ -176,3 +176,56 @@ def test_a_forecast_that_reality_has_refuted_is_seen_as_one():
     assert found.sel(score="covered") == 0.0
     with pytest.raises(DemandsimError, match="nothing to calibrate"):
         forecasting.calibration([math.nan])
+
+
+# What strangers pass
+
+
+def dated_draws():
+    days = np.array(["2025-12-31", "2026-06-30"], "datetime64[ns]")
+    values = np.random.default_rng(2).lognormal(0, 0.5, (2, 4, 64, 2))
+    return xr.Dataset(
+        {"x": (("scenario", "chain", "draw", "date"), values, {"units": "token/day"})},
+        {"date": days, "scenario": ["a", "b"]},
+    )
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[s]", "str"])
+def test_dates_are_labels_however_they_are_written(dtype):
+    draws = dated_draws()
+    days = np.array(["2025-12-31", "2026-06-30"]).astype(dtype)
+    found = forecasting.score(draws, {"x": xr.DataArray([1.0, 2.0], {"date": days}, "date")}).x
+    assert found.dims == ("scenario", "date", "score")
+    assert found.sel(date="2026-06-30", scenario="b", score="crps").item() == pytest.approx(
+        rules.crps(draws.x.sel(scenario="b").isel(date=1).values.ravel(), 2.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (
+            xr.DataArray([1.0], {"date": np.array(["2027-01-01"], "datetime64[ns]")}, "date"),
+            "given at date 2027-01-01, of",
+        ),
+        (xr.DataArray([1.0, 2.0], dims="date"), "has no labels along 'date'"),
+        (xr.DataArray([1.0, 2.0], {"date": ["2026-06-30"] * 2}, "date"), "given twice at one date"),
+        (xr.DataArray([1.0], {"date": ["soon"]}, "date"), "that are no dates"),
+        ([1.0, 2.0], "pass a number, or a DataArray"),
+        ("3", "pass a number"),
+        ({"2026-06-30": 1.0}, "pass a number"),
+    ],
+)
+def test_an_outcome_that_cannot_be_read_says_why(outcome, says):
+    with pytest.raises(DemandsimError, match=says):
+        forecasting.score(dated_draws(), {"x": outcome})
+
+
+def test_too_little_is_no_forecast():
+    with pytest.raises(DemandsimError, match="at least two draws"):
+        forecasting.score(dated_draws().isel(chain=slice(1), draw=slice(1)), {"x": 1.0})
+    with pytest.raises(DemandsimError, match="nothing came"):
+        forecasting.score(dated_draws(), {})
+    # Two draws that agree are a sure forecast: right or wrong, with no error of its own.
+    sure = forecasting.score(0 * dated_draws() + 2, {"x": 2.0}).x.isel(scenario=0, date=0)
+    assert sure.sel(score=["crps", "pit", "covered"]).values.tolist() == [0.0, 0.5, 1.0]

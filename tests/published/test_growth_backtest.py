@@ -1,5 +1,6 @@
 """Doubao's growth against what was published: the study's evidence is the series', and forecasts of 2024 meet 2025."""
 
+import importlib.util
 import runpy
 from pathlib import Path
 
@@ -131,3 +132,23 @@ def test_the_report_meets_deepseek_s_day_as_the_example_says(tmp_path, monkeypat
     assert cards[kept] / cards["the report's assumptions"] == pytest.approx(2.2, abs=0.15)
     common = "the day's cards and peak, and that peak for all"
     assert cards[common] / cards["the report's assumptions"] == pytest.approx(0.9, abs=0.06)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """The script that prints the tables of the page on forecasts."""
+    path = EXAMPLES.parent / "benchmarks" / "growth_scores.py"
+    spec = importlib.util.spec_from_file_location("growth_scores", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.mark.parametrize("kind", ["tokens", "public", "users"])
+def test_the_page_has_the_tables_of_the_script(kind, scores):
+    """In the row that is cheap: figures that are added, or their errors, move it."""
+    page = (EXAMPLES.parent / "docs" / "explanation" / "forecasting.md").read_text(encoding="utf-8").splitlines()
+    for line in scores.rows(kind, models=["naive"]):
+        assert line in page
+    named = {line.split(" | ")[0] for line in page}
+    assert {f"| {model}" for model in scores.MODELS} <= named

@@ -65,8 +65,8 @@ def backtest(
     models: Mapping[str, Forecaster | Model],
     series: Mapping[str, xr.DataArray] | None = None,
     *,
-    cutoffs: Sequence[str] | None = None,
-    horizons: Sequence[int] = (1,),
+    cutoffs: str | Sequence[str] | None = None,
+    horizons: int | Sequence[int] = (1,),
     least: int = 2,
     factors: Mapping[str, float] = ERROR_FACTORS,
     prob: float = 0.9,
@@ -88,9 +88,9 @@ def backtest(
     series : mapping of name to DataArray, optional
         Positive figures over ``date``, as `figures_of` reads them; by default the evidence of the first ``ds.Model``,
         by quantity.
-    cutoffs : sequence of str, optional
+    cutoffs : str or sequence of str, optional
         Days; by default, for each series, each day on which a figure of it came out.
-    horizons : sequence of int
+    horizons : int or sequence of int
         1 is the next figure that came out, 2 the one after it.
     least : int, default 2
         Figures of a series that must be known.
@@ -133,7 +133,11 @@ def backtest(
     import xarray as xr
 
     check_prob(prob)
-    if not models or not horizons or min(horizons) < 1:
+    for said, given in (("models", models), ("series", series)):
+        if given is not None and not isinstance(given, Mapping):
+            raise DemandsimError(f"{said} are named: pass {said}={{'name': ...}}, not {type(given).__name__}")
+    steps = [horizons] if isinstance(horizons, int) else list(horizons)
+    if not models or not steps or any(not isinstance(step, int | np.integer) or step < 1 for step in steps):
         raise DemandsimError("a backtest needs at least one model, and horizons of 1 (the next figure) or more")
     read, units = _read(models, series, factors)
     made_of = {name: _forecaster(name, model) for name, model in models.items()}
@@ -145,11 +149,11 @@ def backtest(
         )
     seed = entropy_of(seed)
     days = sorted({task.cutoff for task in tasks})
-    shape = (len(models), len(read), len(days), len(horizons))
+    shape = (len(models), len(read), len(days), len(steps))
     made = {name: np.full(shape, np.nan) for name in _TOLD}
     dates = np.full(shape[1:], np.datetime64("NaT", "ns"))
     for task in tasks:
-        reach = [(column, step) for column, step in enumerate(horizons) if step <= len(task.later)]
+        reach = [(column, step) for column, step in enumerate(steps) if step <= len(task.later)]
         later = task.later[[step - 1 for _, step in reach]]
         spot = (list(read).index(task.series), days.index(task.cutoff))
         for place, model in enumerate(made_of.values()):
@@ -172,7 +176,7 @@ def backtest(
         for name, (told, said) in _TOLD.items()
     }
     attrs = {"prob": prob, "draws": draws, "chains": chains, "seed": seed, "scale": "log", **versions()}
-    return xr.Dataset(data, {**coords, "horizon": list(horizons)}, attrs).assign_coords(
+    return xr.Dataset(data, {**coords, "horizon": steps}, attrs).assign_coords(
         date=(dims[1:], dates), unit=("series", units)
     )
 
@@ -205,12 +209,16 @@ def _forecaster(name: str, model: Any) -> Forecaster:
     return Refitted(model)
 
 
-def _tasks(read: Mapping[str, Figures], name: str, cutoffs: Sequence[str] | None, least: int) -> list[_Task]:
+def _tasks(read: Mapping[str, Figures], name: str, cutoffs: str | Sequence[str] | None, least: int) -> list[_Task]:
     own = read[name]
     if cutoffs is None:
         days = sorted({day_of(year) for year in own.announced})
     else:
-        days = [np.datetime64(first_day(str(day)), "ns") for day in cutoffs]
+        asked = [cutoffs] if isinstance(cutoffs, str) else list(cutoffs)
+        try:
+            days = [np.datetime64(first_day(str(day)), "ns") for day in asked]
+        except ValueError as error:
+            raise DemandsimError(f"cutoffs: {error}") from None
     found = []
     for day in days:
         at = decimal_year(day.astype("datetime64[D]").item()) - 1e-6

@@ -90,6 +90,11 @@ def figures_of(series: xr.DataArray, factors: Mapping[str, float] = ERROR_FACTOR
     >>> len(found), float(found.sides[2])
     (11, 1.0)
     """
+    if not hasattr(series, "values") or not hasattr(series, "dims") or hasattr(series, "data_vars"):
+        raise DemandsimError(
+            f"a series to forecast is a DataArray over 'date', not a {type(series).__name__}; "
+            "take one variable, as in ds.load_series('doubao-daily-tokens').daily_tokens"
+        )
     if series.dims != ("date",):
         raise DemandsimError(f"a series to forecast has the dim 'date' alone, not {series.dims}; select the others")
     series = series.dropna("date")

@@ -81,6 +81,8 @@ def score(
     check_prob(prob)
     for level in probs:
         check_prob(level)
+    if not len(outcomes):
+        raise DemandsimError("nothing came: pass outcomes={'quantity': what came}")
     check_known(map(str, outcomes), map(str, draws.data_vars), "quantity")
     rules: dict[str, Rule] = {
         "crps": crps,
@@ -173,12 +175,39 @@ def _covered(sample: Array, outcome: float, prob: float) -> float:
     return float(low <= outcome <= high)
 
 
+def _outcome(draws: xr.DataArray, outcome: Any) -> xr.DataArray:
+    """What came as a labelled array, its dates as those of the draws are written."""
+    if not isinstance(outcome, xr.DataArray):
+        if not (outcome is None or isinstance(outcome, int | float | np.number) or hasattr(outcome, "to_xarray")):
+            raise DemandsimError(
+                f"the outcome of '{draws.name}' is {outcome!r:.40}: pass a number, or a DataArray or a pandas Series "
+                "with the labels of the draws"
+            )
+        outcome = xr.DataArray(outcome)
+    came: xr.DataArray = outcome
+    for dim in map(str, came.dims):
+        check_known([dim], map(str, draws.dims), f"dim of '{draws.name}'")
+        if dim in draws.coords and dim not in came.coords:
+            raise DemandsimError(f"the outcome of '{draws.name}' has no labels along '{dim}': say which are its own")
+        if draws[dim].dtype.kind == "M":
+            try:
+                days = np.array(came[dim].values, dtype="datetime64[ns]")
+            except (ValueError, TypeError):
+                raise DemandsimError(
+                    f"the outcome of '{draws.name}' has labels along '{dim}' that are no dates"
+                ) from None
+            came = came.assign_coords({dim: days})
+    return came
+
+
 def _prepared(draws: xr.DataArray, outcome: Any, log: bool) -> tuple[xr.DataArray, xr.DataArray]:
     """Draws at the labels that the outcome has, and the outcome in their unit; both logarithms if asked."""
     for dim in ("chain", "draw"):
         if dim not in draws.dims:
             raise DemandsimError(f"'{draws.name}' has no dim '{dim}'; score draws, not what was made of them")
-    came = outcome if isinstance(outcome, xr.DataArray) else xr.DataArray(outcome)
+    if draws.sizes["chain"] * draws.sizes["draw"] < 2:
+        raise DemandsimError(f"'{draws.name}' is a single number, and no forecast: give at least two draws")
+    came = _outcome(draws, outcome)
     unit = str(draws.attrs.get("units", "1"))
     own = str(came.attrs.get("units", unit))
     try:
@@ -186,10 +215,12 @@ def _prepared(draws: xr.DataArray, outcome: Any, log: bool) -> tuple[xr.DataArra
     except UnitError:
         raise UnitError(f"the outcome of '{draws.name}' is in '{own}', its draws in '{unit}'") from None
     for dim in map(str, came.dims):
-        check_known([dim], map(str, draws.dims), f"dim of '{draws.name}'")
-        missing = [label for label in came[dim].values.tolist() if label not in draws[dim].values.tolist()]
-        if missing:
-            raise DemandsimError(f"an outcome is given at {dim} {missing[0]}, of which '{draws.name}' has no draws")
+        labels, known = came[dim].values, draws[dim].values
+        if missing := [str(label) for label in labels if label not in known]:
+            told = missing[0].removesuffix("T00:00:00.000000000")
+            raise DemandsimError(f"an outcome is given at {dim} {told}, of which '{draws.name}' has no draws")
+        if len(set(labels.tolist())) < labels.size:
+            raise DemandsimError(f"outcomes of '{draws.name}' are given twice at one {dim}: one of them came")
     values = draws.sel({dim: came[dim] for dim in came.dims}).astype(np.float64)
     if not np.isfinite(values.values).all():
         raise DemandsimError(f"draws of '{draws.name}' hold NaN or infinity: leave them out before scoring")

@@ -70,8 +70,10 @@ def stack(scores: xr.Dataset, *, shrinkage: float = 1.0, seed: int | None = None
     """
     import xarray as xr
 
-    if shrinkage < 0:
+    if not shrinkage >= 0:
         raise DemandsimError(f"shrinkage is {shrinkage}; it must be 0 or more")
+    if not {"log", "crps"} <= set(scores) or "model" not in scores.log.dims:
+        raise DemandsimError("weights are made of scores by model: pass what a backtest returns")
     flat = scores[["log", "crps"]].stack(forecast=[dim for dim in scores.log.dims if dim != "model"])
     flat = flat.transpose("model", "forecast")
     whole = (~flat.log.isnull()).all("model").values
@@ -79,6 +81,11 @@ def stack(scores: xr.Dataset, *, shrinkage: float = 1.0, seed: int | None = None
     count = logs.shape[1]
     if not count:
         raise DemandsimError("no forecast was scored of all models; a backtest with the same cutoffs for all is needed")
+    if np.isneginf(logs).any():
+        sure = scores.model.values[np.isneginf(logs).any(axis=1)][0]
+        raise DemandsimError(
+            f"model '{sure}' was sure of what came: its density is infinite, and would take all weight"
+        )
     if np.isinf(logs).all(axis=0).any():
         raise DemandsimError(
             "an outcome is impossible to every model: no weights can be had; add one that is less sure"
