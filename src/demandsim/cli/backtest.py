@@ -21,9 +21,6 @@ def backtest(
     cutoff: Annotated[
         list[str] | None, typer.Option(help="A day to go back to, as 2025-12-31; every day with news by default.")
     ] = None,
-    horizon: Annotated[
-        list[int] | None, typer.Option(help="1 forecasts the next figure that came out, 2 the one after it.")
-    ] = None,
     draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 512,
     chains: option.Chains = 8,
     seed: option.Seed = None,
@@ -35,10 +32,7 @@ def backtest(
 
     model = load_study(study)
     with busy("refitting"):
-        found = backtest_of(
-            {"study": model}, cutoffs=cutoff, horizons=horizon or (1,), least=least, draws=draws, chains=chains,
-            seed=seed,
-        )  # fmt: skip
+        found = backtest_of({"study": model}, cutoffs=cutoff, least=least, draws=draws, chains=chains, seed=seed)
     print_title(model, words_of("en", "terminal"))
     lines = []
     rows = found.isel(model=0).stack(forecast=("series", "cutoff", "horizon")).dropna("forecast", subset=["pit"])

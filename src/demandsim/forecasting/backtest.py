@@ -130,15 +130,8 @@ def backtest(
     >>> dict(found.crps.sizes)
     {'model': 2, 'series': 1, 'cutoff': 1, 'horizon': 1}
     """
-    import xarray as xr
-
     check_prob(prob)
-    for said, given in (("models", models), ("series", series)):
-        if given is not None and not isinstance(given, Mapping):
-            raise DemandsimError(f"{said} are named: pass {said}={{'name': ...}}, not {type(given).__name__}")
-    steps = [horizons] if isinstance(horizons, int) else list(horizons)
-    if not models or not steps or any(not isinstance(step, int | np.integer) or step < 1 for step in steps):
-        raise DemandsimError("a backtest needs at least one model, and horizons of 1 (the next figure) or more")
+    steps = _checked_steps(models, series, horizons)
     read, units = _read(models, series, factors)
     made_of = {name: _forecaster(name, model) for name, model in models.items()}
     tasks = [task for name in read for task in _tasks(read, name, cutoffs, least) if len(task.later)]
@@ -159,26 +152,51 @@ def backtest(
         for place, model in enumerate(made_of.values()):
             logs = model.forecast(task.known, task.series, later.years, draws=draws, chains=chains, seed=seed)
             for at, (column, _) in enumerate(reach):
-                drawn, outcome = _as_read(logs[..., at], later, at, seed), float(later.logs[at])
-                told = scores_of(drawn, outcome, prob)
-                told["interval"] = interval_score(drawn.ravel(), outcome, prob)
-                told["years_ahead"] = later.years[at] - task.known[task.series].years[-1]
-                told["known"] = len(task.known[task.series])
-                for name, value in told.items():
+                for name, value in _scored(_as_read(logs[..., at], later, at, seed), task, later, at, prob).items():
                     made[name][(place, *spot, column)] = value
                 dates[(*spot, column)] = day_of(later.years[at])
+    return _dataset(made, dates, dict(zip(read, units, strict=True)), list(models), days, steps).assign_attrs(
+        prob=prob, draws=draws, chains=chains, seed=seed, scale="log", **versions()
+    )
+
+
+def _checked_steps(models: Any, series: Any, horizons: int | Sequence[int]) -> list[int]:
+    for said, given in (("models", models), ("series", series)):
+        if given is not None and not isinstance(given, Mapping):
+            raise DemandsimError(f"{said} are named: pass {said}={{'name': ...}}, not {type(given).__name__}")
+    steps = [horizons] if isinstance(horizons, int) else list(horizons)
+    if not models or not steps or any(not isinstance(step, int | np.integer) or step < 1 for step in steps):
+        raise DemandsimError("a backtest needs at least one model, and horizons of 1 (the next figure) or more")
+    return steps
+
+
+def _scored(drawn: Array, task: _Task, later: Figures, at: int, prob: float) -> dict[str, float]:
+    """What is told of one forecast of one figure."""
+    outcome, known = float(later.logs[at]), task.known[task.series]
+    told = scores_of(drawn, outcome, prob)
+    told["interval"] = interval_score(drawn.ravel(), outcome, prob)
+    return told | {"years_ahead": later.years[at] - known.years[-1], "known": len(known)}
+
+
+def _dataset(
+    made: Mapping[str, Array],
+    dates: Array,
+    units: Mapping[str, str],
+    models: list[str],
+    days: list[Any],
+    steps: list[int],
+) -> xr.Dataset:
+    import xarray as xr
+
     # Series of several units have none together, but in the coordinate.
-    unit = {"units": units[0]} if len(set(units)) == 1 else {}
+    unit = {"units": next(iter(units.values()))} if len(set(units.values())) == 1 else {}
     dims = ("model", "series", "cutoff", "horizon")
-    coords = {"model": list(models), "series": list(read), "cutoff": np.array(days, "datetime64[ns]")}
     data = {
         name: (dims, made[name], {"long_name": said} | ({"units": told} if told else unit))
         for name, (told, said) in _TOLD.items()
     }
-    attrs = {"prob": prob, "draws": draws, "chains": chains, "seed": seed, "scale": "log", **versions()}
-    return xr.Dataset(data, {**coords, "horizon": steps}, attrs).assign_coords(
-        date=(dims[1:], dates), unit=("series", units)
-    )
+    coords = {"model": models, "series": list(units), "cutoff": np.array(days, "datetime64[ns]"), "horizon": steps}
+    return xr.Dataset(data, coords).assign_coords(date=(dims[1:], dates), unit=("series", list(units.values())))
 
 
 def _read(
