@@ -529,9 +529,13 @@ class Model:
 
     def _replaced(self, changed: Mapping[str, Assumption]) -> Model:
         """The model with these assumptions; what all scenarios set themselves is said to change nothing."""
+        import numpy as np
+
         made = self._with(assumptions={**self.assumptions, **changed})
-        for name in changed:
-            if self.scenarios.replaces(name):
+        for name, assumption in changed.items():
+            # To pin every assumption at its point is no mistake.
+            same = name in self.assumptions and np.array_equal(assumption.point, self.assumptions[name].point)
+            if self.scenarios.replaces(name) and not same:
                 dim = self.scenarios.dim_of(name)
                 label = next(iter(self.scenarios.grid[str(dim)]))
                 warn(

@@ -22,6 +22,8 @@ _FEW_BINS = 8
 _FEWEST_FOLDS, _MOST_FOLDS = 4, 16
 #: Random parts into which draws are divided, and the fewest draws of one.
 _PARTS, _FEWEST = 32, 128
+#: Neighbours whose steps depend on each other.
+_RUN = 8
 
 
 def rank_first_order(
@@ -33,7 +35,7 @@ def rank_first_order(
 
     Only pairs of different chains count, if there are several. Copies of a draw would be its own
     neighbours, so that no bootstrap of draws will do: the error is that of the mean of the indices of
-    random parts of the draws.
+    random parts of the draws, or that of the ratio of two means, which is larger where tails are heavy.
     """
     from scipy import special
 
@@ -51,8 +53,25 @@ def rank_first_order(
     estimate = index(y, chain)
     if own.size < 2:
         return estimate, np.nan, np.nan
-    half = float(special.stdtrit(own.size - 1, (1 + prob) / 2)) * float(own.std(ddof=1)) / np.sqrt(own.size)
+    error = max(float(own.std(ddof=1)) / math.sqrt(own.size), _error_of_ratio(y, chain))
+    half = float(special.stdtrit(own.size - 1, (1 + prob) / 2)) * error
     return estimate, estimate - half, estimate + half
+
+
+def _error_of_ratio(y: Array, chain: npt.NDArray[np.intp]) -> float:
+    """Standard error of the mean square step over twice the variance, by the influence of runs of neighbours."""
+    steps, apart = np.diff(y) ** 2, chain[1:] != chain[:-1]
+    apart = apart if apart.any() else np.ones(apart.size, dtype=bool)
+    variance, square = float(y.var()), float(steps[apart].mean())
+    if variance == 0:
+        return 0.0
+    influence = -square / (2 * variance) * ((y - y.mean()) ** 2 / variance - 1)
+    # Half of what a step tells belongs to either of its ends.
+    told = np.where(apart, steps - square, 0.0) / apart.mean() / (2 * variance)
+    influence[:-1] += told / 2
+    influence[1:] += told / 2
+    runs = np.add.reduceat(influence, np.arange(0, y.size, _RUN))
+    return math.sqrt(float(runs @ runs)) / y.size
 
 
 def folds_of(chain: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
