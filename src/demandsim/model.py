@@ -17,6 +17,7 @@ from demandsim.errors import (
     CorrelationError,
     CorrelationWarning,
     DemandsimError,
+    DistributionError,
     UnknownNameError,
     UnusedAssumptionWarning,
     check_known,
@@ -104,6 +105,8 @@ class Model:
         Made by `observe`.
     name : str, optional
         What tables, pictures, pages and folders of results call it; that of `notes` by default.
+    coords : mapping of dim to labels, optional
+        Labels of dims that an assumption (``dims=``) or an equation has and nothing else says.
 
     Raises
     ------
@@ -163,6 +166,7 @@ class Model:
         nearest: bool = False,
         evidence: Sequence[Evidence] = (),
         name: str = "",
+        coords: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         said = notes or StudyNotes()
         parts: dict[str, Any] = {
@@ -175,6 +179,7 @@ class Model:
             "nearest": nearest,
             "evidence": evidence,
             "origin": None,
+            "coords": coords or {},
         }
         self._build(equations, assumptions, **parts)
         self.finished()
@@ -226,6 +231,7 @@ class Model:
             str(name): value if isinstance(value, Assumption) else Assumption(value)
             for name, value in assumptions.items()
         }
+        given, assumed = _with_dims(given, assumed, parts.get("coords", {}))
         for name, assumption in assumed.items():
             _check_name(name)
             check_unit(assumption.unit)
@@ -242,7 +248,13 @@ class Model:
             check_units(graph, points, {name: a.unit for name, a in assumed.items()})
         ranks = checked_label_correlations(parts["label_correlations"], assumed)
         tails = checked_tails(parts["tails"], assumed, pairs, ranks)
-        draft = draft_program(assumed, grid, Ties(pairs, ranks, tails, parts["nearest"]), dimensions=order)
+        draft = draft_program(
+            assumed,
+            grid,
+            Ties(pairs, ranks, tails, parts["nearest"]),
+            dimensions=order,
+            made_dims={made.name: made.dims for made in given if made.dims},
+        )
         program = compile_program(draft, graph, before.program if before is not None else None)
         if parts["evidence"]:
             check_evidence(parts["evidence"], program, _declared(assumed, graph.equations))
@@ -1309,6 +1321,24 @@ def _check_name(name: str) -> None:
 
 def _declared(assumptions: Mapping[str, Assumption], equations: Mapping[str, Equation]) -> dict[str, str]:
     return {name: a.unit for name, a in assumptions.items()} | {name: made.unit for name, made in equations.items()}
+
+
+def _with_dims(
+    equations: list[Any], assumptions: Mapping[str, Assumption], coords: Mapping[str, Sequence[Any]]
+) -> tuple[list[Any], dict[str, Assumption]]:
+    """Equations and assumptions with the labels of all dims that they say they have."""
+    known: dict[str, Any] = {d: labels for a in assumptions.values() for d, labels in a.distribution.coords.items()}
+    known |= coords
+    equations = [made.over(known) if isinstance(made, Equation) and made.dims else made for made in equations]
+    known |= {dim: labels for made in equations if isinstance(made, Equation) for dim, labels in made.dims.items()}
+    found = {}
+    for name, made in assumptions.items():
+        with about(name):
+            try:
+                found[name] = made.over(known)
+            except DistributionError as error:
+                raise DistributionError(f"assumption '{name}': {error}") from None
+    return equations, found
 
 
 def _same_dimensions(before: Model, graph: Graph, assumptions: Mapping[str, Assumption]) -> bool:

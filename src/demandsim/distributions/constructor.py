@@ -21,8 +21,9 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, Law
+from demandsim.distributions.by_label import MOST_LAWS
 from demandsim.distributions.compound import compound_law
-from demandsim.distributions.format import check_zone, is_labelled, labels_along
+from demandsim.distributions.format import as_labelled, check_zone, is_labelled, labels_along
 from demandsim.errors import DistributionError, shorten
 
 __all__ = [
@@ -181,10 +182,6 @@ def constructor[**P](
     return decorate
 
 
-#: Distributions of one assumption: each takes about a millisecond to make, and again to draw.
-_MOST_LAWS = 10_000
-
-
 def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said: Mapping[str, Any]) -> Distribution:
     # Written as f(a, b, name=c): a name is left out only while all before it were left out too.
     words: list[tuple[str, Any]] = []
@@ -194,9 +191,9 @@ def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said:
         words.append(("" if unnamed else name, value))
     coords = _labels(family, said)
     count = math.prod(map(len, coords.values()))
-    if count > _MOST_LAWS and family != "constant":
+    if count > MOST_LAWS and family != "constant":
         raise DistributionError(
-            f"{family}: {count:,} labels make as many distributions, and more than {_MOST_LAWS:,} take minutes to "
+            f"{family}: {count:,} labels make as many distributions, and more than {MOST_LAWS:,} take minutes to "
             "build and to draw; use one distribution times a constant by label, or fewer labels"
         )
     shell = Distribution(family, tuple(words), (), tuple(coords), coords)
@@ -230,6 +227,7 @@ def _solved(solve: Callable[..., Law], said: Mapping[str, Any], shell: Distribut
 
 def _number(family: str, name: str, value: Any) -> Any:
     """Read a number, a distribution of it, or a DataArray of numbers as a copy that nobody else can change."""
+    value = as_labelled(value)
     if isinstance(value, Distribution):
         return value if value.dims or not value.is_constant else float(value.median())
     if is_labelled(value):

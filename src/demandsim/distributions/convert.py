@@ -14,6 +14,7 @@ from demandsim.distributions.by_label import by_label
 from demandsim.distributions.closed_form import named_in_scipy
 from demandsim.distributions.constructor import CONSTRUCTORS, register, sound
 from demandsim.distributions.foreign import ObjectLaw
+from demandsim.distributions.format import as_labelled
 from demandsim.distributions.frozen import law_of
 from demandsim.distributions.grammar import parse_distribution
 from demandsim.errors import DistributionError, did_you_mean, shorten
@@ -153,8 +154,9 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
 
     Parameters
     ----------
-    value : Distribution, number, DataArray, str, scipy or PreliZ distribution
-        A number or a DataArray of numbers is constant; a text is read by the grammar of study files.
+    value : Distribution, number, DataArray, Series, DataFrame, str, scipy or PreliZ distribution
+        A number, or numbers by label, are constant; axes of pandas are dims by their names; a text is read by the
+        grammar of study files.
     coords : mapping of dim to labels, optional
         Coordinates of the dims that a text names with ``by(...)``.
 
@@ -175,6 +177,7 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
     >>> as_distribution("beta(mean=0.45, sd=0.1)").mean()
     np.float64(0.45)
     """
+    value = as_labelled(value)
     if isinstance(value, Distribution):
         return value
     if isinstance(value, (bool, np.bool_)):

@@ -11,13 +11,63 @@ import numpy as np
 from demandsim.errors import DistributionError
 from demandsim.units.format import exact
 
-__all__ = ["check_zone", "date_of", "format_value", "is_labelled", "labels_along"]
+__all__ = ["as_labelled", "check_zone", "date_of", "format_value", "is_labelled", "labels_along", "labels_of"]
 
 
 def is_labelled(value: Any) -> bool:
     """Tell a DataArray from numbers, without importing xarray."""
     xarray = sys.modules.get("xarray")
     return xarray is not None and isinstance(value, xarray.DataArray)
+
+
+def as_labelled(value: Any) -> Any:
+    """A Series or DataFrame of pandas as a DataArray, whose dims are called like its axes; all else as it is.
+
+    Raises
+    ------
+    DistributionError
+        If an axis has no name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> as_labelled(pd.Series([1.0, 2.0], pd.Index(["north", "south"], name="region"))).dims
+    ('region',)
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(value, pandas.Series | pandas.DataFrame):
+        return value
+    import xarray as xr
+
+    columns = [value.columns.name] if isinstance(value, pandas.DataFrame) else []
+    if None in (*value.index.names, *columns):
+        what = "rename_axis('year')" if not columns else "rename_axis(index='year', columns='region')"
+        raise DistributionError(
+            f"a {type(value).__name__} of pandas needs names of its axes, which become the dims: write .{what}; the "
+            "distribution of a sample is dist.empirical(values.to_numpy())"
+        )
+    return xr.DataArray(value) if columns else value.to_xarray().drop_attrs()
+
+
+def labels_of(dim: str, labels: Any) -> tuple[Any, ...]:
+    """Labels as `labels_along` gives them, of a list.
+
+    Raises
+    ------
+    DistributionError
+        As `labels_along`, and if a label stands twice.
+
+    Examples
+    --------
+    >>> labels_of("date", ["2025-01", "2025-02"])
+    ('2025-01', '2025-02')
+    """
+    import xarray as xr
+
+    found = labels_along(xr.DataArray(np.arange(len(labels)), coords={dim: list(labels)}, dims=dim), dim)
+    if len(set(found)) < len(found):
+        raise DistributionError(f"dim '{dim}' has a label twice")
+    return found
 
 
 #: Whole numbers that a cell of a workbook, or a double, tells apart.

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demandsim.distributions.base import Distribution
-from demandsim.distributions.by_label import by_label
+from demandsim.distributions.by_label import by_label, repeated
 from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import DistributionError, did_you_mean, shorten
 
@@ -174,6 +174,10 @@ class _Reader:
                 )
             if dims.count(dim) > 1:
                 raise DistributionError(f"by: dim '{dim}' is named twice")
+        if isinstance(values, float):
+            values = CONSTRUCTORS["constant"].make(values)
+        if isinstance(values, Distribution):
+            return repeated(values, {dim: self.coords[dim] for dim in dims})
         if isinstance(values, list) and any(isinstance(value, Distribution) for value in values) and len(dims) == 1:
             parts = [v if isinstance(v, Distribution) else CONSTRUCTORS["constant"].make(v) for v in values]
             return by_label(dims[0], self.coords[dims[0]], parts)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from demandsim.distributions.base import Distribution, is_labelled
+from demandsim.distributions.by_label import repeated
 from demandsim.distributions.convert import as_distribution
+from demandsim.distributions.format import as_labelled
 from demandsim.errors import DistributionError
 from demandsim.graph.bounds import Bounds, check_point, warn_outside
 from demandsim.units.amount import read_amount
@@ -45,6 +48,9 @@ class Assumption:
     bounds : (low, high), optional
         Least and greatest value that it can have, in `unit`, None for no bound: ``(0, 1)`` of a share, ``(0, None)``
         of a price. A point outside raises, a distribution that reaches beyond warns.
+    dims : sequence of str, optional
+        Dims along which it is drawn anew, such as ``("region",)``, also where the distribution says none: their labels
+        are those that the model knows, of other assumptions or of ``Model(..., coords={"region": [...]})``.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class Assumption:
     source: str | None
     shared: bool
     bounds: Bounds | None
+    dims: tuple[str, ...]
 
     def __init__(
         self,
@@ -81,11 +88,13 @@ class Assumption:
         source: str | None = None,
         shared: bool = False,
         bounds: tuple[float | None, float | None] | None = None,
+        dims: Sequence[str] = (),
     ) -> None:
         made = as_distribution(in_unit(distribution, unit or "1"))
         object.__setattr__(self, "distribution", made)
         object.__setattr__(self, "unit", unit or "1")
-        object.__setattr__(self, "point", _checked_point(made, point))
+        object.__setattr__(self, "dims", _checked_dims(dims))
+        object.__setattr__(self, "point", _checked_point(made, as_labelled(point), self.dims))
         object.__setattr__(self, "long_name", long_name)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "shared", bool(shared))
@@ -110,7 +119,34 @@ class Assumption:
                 unsaid["bounds"] = self.bounds_in(distribution)
             return distribution.relabelled(**unsaid) if unsaid else distribution
         made = as_distribution(in_unit(distribution, self.unit))
+        missing = [dim for dim in self.dims if dim not in made.dims and dim in self.distribution.coords]
+        made = repeated(made, {dim: self.distribution.coords[dim] for dim in missing}) if missing else made
         return self if made == self.distribution else self.relabelled(distribution=made, point=None, source=USER)
+
+    def over(self, coords: Mapping[str, Sequence[Any]]) -> Assumption:
+        """Return the assumption with all of its `dims`, along each of which it has the same law and draws of its own.
+
+        Raises
+        ------
+        DistributionError
+            If a dim has no labels.
+
+        Examples
+        --------
+        >>> print(Assumption("normal(1, 2)", dims=("region",)).over({"region": ["north", "south"]}).distribution)
+        by("region", normal(1, 2))
+        """
+        missing = [dim for dim in self.dims if dim not in self.distribution.dims]
+        for dim in missing:
+            if dim not in coords:
+                known = f" (known: {', '.join(map(str, coords))})" if coords else ""
+                raise DistributionError(
+                    f"dims: '{dim}' has no labels{known}; give "
+                    f"them to the model, ds.Model(..., coords={{'{dim}': [...]}}), or as [coords] of a study file"
+                )
+        if not missing:
+            return self
+        return self.relabelled(distribution=repeated(self.distribution, {dim: coords[dim] for dim in missing}))
 
     def bounds_in(self, other: Assumption) -> Bounds | None:
         """Return the bounds in the unit of another assumption, which stands in for this one; None if it has none."""
@@ -119,7 +155,7 @@ class Assumption:
         return self.bounds.scaled(conversion_factor(self.unit, other.unit))
 
     def relabelled(self, **changes: Any) -> Assumption:
-        """Return the assumption with other `unit`, `point`, `long_name`, `source`, `shared` or `bounds`."""
+        """Return the assumption with other `unit`, `point`, `long_name`, `source`, `shared`, `bounds` or `dims`."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes
         if fields["bounds"] and fields["distribution"] is self.distribution and fields["bounds"] == self.bounds:
             # What lies outside has been said.
@@ -147,7 +183,9 @@ class Assumption:
         point = self.point
         if is_labelled(point):
             point = (point.dims, tuple(point.values.ravel().tolist()))
-        return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds
+        # Those that the distribution has are known of it.
+        dims = tuple(dim for dim in self.dims if dim not in self.distribution.dims)
+        return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds, dims
 
 
 def in_unit(value: Any, unit: str) -> Any:
@@ -155,14 +193,22 @@ def in_unit(value: Any, unit: str) -> Any:
     return read_amount(value, unit) if isinstance(value, str) else value
 
 
-def _checked_point(distribution: Distribution, point: Any) -> Any:
+def _checked_dims(dims: Sequence[str]) -> tuple[str, ...]:
+    found = (dims,) if isinstance(dims, str) else tuple(dims)
+    for dim in found:
+        if not isinstance(dim, str) or not dim.isidentifier() or found.count(dim) > 1:
+            raise DistributionError(f"dims: names of dims, each once, such as ('region',), not {dims!r}")
+    return found
+
+
+def _checked_point(distribution: Distribution, point: Any, dims: Sequence[str]) -> Any:
     if point is None:
         middle = distribution.median()
         if distribution.is_constant and distribution.said and not is_labelled(middle):
             return float(middle)
         return middle if is_labelled(middle) else float(middle)
     if is_labelled(point):
-        if set(point.dims) - set(distribution.dims):
+        if set(point.dims) - {*distribution.dims, *dims}:
             raise DistributionError(f"point has dims {point.dims}, the distribution {distribution.dims}")
         for value in point.values.ravel().tolist():
             if not math.isfinite(value):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from demandsim.distributions.format import labels_of
 from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
 from demandsim.graph.alias import Alias
 from demandsim.graph.bounds import Bounds
@@ -48,6 +49,8 @@ class Equation:
         How it is taken at the label before, of a recurrence.
     invalid : {"raise", "keep"}
         Whether NaN is a result.
+    dims : mapping of str to (labels or None)
+        Dims that its result has of itself; None where the model knows their labels.
     """
 
     function: Callable[..., Any]
@@ -60,6 +63,7 @@ class Equation:
     bounds: Bounds | None = None
     lag: Lag | None = None
     invalid: str = "raise"
+    dims: Mapping[str, tuple[Any, ...] | None] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the quantity, from plain values in base units."""
@@ -90,6 +94,7 @@ class Equation:
             self.bounds,
             self.lag,
             self.invalid,
+            dict(self.dims),
         )
         # Its source may not be found where it arrives: what was read from it goes along.
         return Equation, (self.function, *said), {"formula": self.formula, "fingerprint": self.fingerprint}
@@ -143,13 +148,33 @@ class Equation:
             source=self.source,
             bounds=bounds,
             invalid="keep" if self.invalid == "keep" else "raise",
+            dims=self.dims,
         ).lagged(lag)
+
+    def over(self, coords: Mapping[str, Sequence[Any]]) -> Equation:
+        """Return the equation with the labels of the dims that it makes.
+
+        Raises
+        ------
+        EquationError
+            If a dim has none, or others in `coords`.
+        """
+        for dim, labels in self.dims.items():
+            if labels is None and dim not in coords:
+                raise EquationError(
+                    f"equation '{self.name}' makes a dim '{dim}' that has no labels; say them: "
+                    f"dims={{'{dim}': [...]}}, or ds.Model(..., coords={{'{dim}': [...]}})",
+                    self.name,
+                )
+        known = {dim: labels_of(dim, coords[dim] if own is None else own) for dim, own in self.dims.items()}
+        return self if known == self.dims else self._replaced(dims=known)
 
     def lagged(self, lag: Lag | None) -> Equation:
         """Return the equation as a recurrence, or as none."""
-        if lag is None:
-            return self
-        made = dataclasses.replace(self, lag=lag)
+        return self if lag is None else self._replaced(lag=lag)
+
+    def _replaced(self, **parts: Any) -> Equation:
+        made = dataclasses.replace(self, **parts)
         # What replace does not copy: how the function calls itself.
         for attribute in _NAMES:
             object.__setattr__(made, attribute, getattr(self, attribute, None))
@@ -178,6 +203,7 @@ class Equation:
         body = self.formula if self.has_source else code_digest(self.function) or self.formula
         constants = [f"{name}={float(value)!r} {value.unit}" for name, value in sorted(self.constants.items())]
         constants += [f"over {self.lag.over} from {self.lag.start}"] if self.lag is not None else []
+        constants += [f"makes {dim} {[str(label) for label in labels or ()]}" for dim, labels in self.dims.items()]
         return "; ".join([body, *held_values(self.function), *constants])
 
     @property
@@ -217,6 +243,7 @@ def equation(
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
     invalid: Literal["raise", "keep"] = "raise",
+    dims: Sequence[str] | Mapping[str, Sequence[Any] | None] = (),
 ) -> Equation: ...
 
 
@@ -229,6 +256,7 @@ def equation(
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
     invalid: Literal["raise", "keep"] = "raise",
+    dims: Sequence[str] | Mapping[str, Sequence[Any] | None] = (),
 ) -> Callable[[Callable[..., Any]], Equation]: ...
 
 
@@ -241,6 +269,7 @@ def equation(
     source: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
     invalid: Literal["raise", "keep"] = "raise",
+    dims: Sequence[str] | Mapping[str, Sequence[Any] | None] = (),
 ) -> Any:
     """Declare a function as an equation: it computes the quantity that it is named after.
 
@@ -261,6 +290,9 @@ def equation(
     invalid : {"raise", "keep"}
         With "keep", NaN is a result: "never", of a pay-back that does not come. It is kept, and so is NaN that comes of
         it; summaries leave such draws out and say how many. Infinity and results outside the bounds stay errors.
+    dims : sequence of str, or mapping of str to labels, optional
+        Dims that no input has and the result does, such as ``{"precision": ["fp8", "fp16"]}`` of a constant table.
+        Without labels they are those that the model knows.
 
     Returns
     -------
@@ -287,7 +319,14 @@ def equation(
     """
     if function is None:
         return functools.partial(
-            equation, unit=unit, name=name, long_name=long_name, source=source, bounds=bounds, invalid=invalid
+            equation,
+            unit=unit,
+            name=name,
+            long_name=long_name,
+            source=source,
+            bounds=bounds,
+            invalid=invalid,
+            dims=dims,
         )
     called = str(name or getattr(function, "__name__", ""))
     if not called.isidentifier():
@@ -312,13 +351,35 @@ def equation(
     if invalid not in ("raise", "keep"):
         raise EquationError(f"equation '{called}': invalid is 'raise' or 'keep', not {invalid!r}")
     made = Equation(
-        function, called, unit, long_name or first, source or cited, tuple(inputs), constants, limits, invalid=invalid
+        function,
+        called,
+        unit,
+        long_name or first,
+        source or cited,
+        tuple(inputs),
+        constants,
+        limits,
+        invalid=invalid,
+        dims=_made_dims(called, dims),
     )
     # A decorated function keeps its name, docstring and signature for help() and doctest.
     object.__setattr__(made, "__wrapped__", function)
     for attribute in _NAMES[:-1]:
         object.__setattr__(made, attribute, getattr(function, attribute, None))
     return made
+
+
+def _made_dims(
+    called: str, dims: Sequence[str] | Mapping[str, Sequence[Any] | None]
+) -> dict[str, tuple[Any, ...] | None]:
+    """Dims that an equation declares, each with its labels, if it says them."""
+    given = dims if isinstance(dims, Mapping) else dict.fromkeys((dims,) if isinstance(dims, str) else dims)
+    for dim, labels in given.items():
+        if not isinstance(dim, str) or not dim.isidentifier() or (labels is not None and isinstance(labels, str)):
+            raise EquationError(
+                f"equation '{called}': dims are names, or names with labels, such as {{'precision': ['fp8', 'fp16']}}"
+            )
+    return {dim: None if labels is None else tuple(labels) for dim, labels in given.items()}
 
 
 @dataclass(frozen=True, eq=False)

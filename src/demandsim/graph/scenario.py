@@ -175,9 +175,10 @@ def _redistributed(name: str, base: Assumption, value: Any) -> Assumption:
 def _override(name: str, base: Assumption, value: Any, source: str | None) -> Assumption:
     """What a scenario sets: what it leaves unsaid is said by the assumption, but for point and source."""
     if isinstance(value, Assumption):
+        value = value.over(base.distribution.coords)
         said = {"long_name": value.long_name or base.long_name, "source": value.source or source or base.source}
         return _redistributed(name, base, value).relabelled(shared=base.shared, **said)
     with about(name):
-        return base.relabelled(
-            distribution=as_distribution(in_unit(value, base.unit)), point=None, source=source or base.source
-        )
+        made = as_distribution(in_unit(value, base.unit))
+        changed = base.relabelled(distribution=made, point=None, source=source or base.source)
+        return changed.over(base.distribution.coords)

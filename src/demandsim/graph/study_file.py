@@ -151,12 +151,14 @@ def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
     table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}
     if assumption.bounds is not None:
         table["bounds"] = list(assumption.bounds.ends)
-    return table | ({"shared": True} if assumption.shared else {})
+    table["dims"] = list(assumption.dims)
+    table["shared"] = assumption.shared
+    return {key: value for key, value in table.items() if key == "point" or value not in ([], False)}
 
 
 def _override(name: str, made: Assumption, base: Assumption) -> Any:
     table = _assumption(name, made)
-    for kept in ("shared", "bounds"):
+    for kept in ("shared", "bounds", "dims"):
         table.pop(kept, None)
     same = all(getattr(made, key) == getattr(base, key) for key in ("unit", "long_name", "source"))
     own_point = made == base.with_distribution(made.distribution).relabelled(point=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ def draft_program(
     ties: Ties,
     *,
     dimensions: Sequence[str],
+    made_dims: Mapping[str, Mapping[str, Sequence[Any]]] | None = None,
 ) -> Program:
     """Lay out the axes and give every random element its stream: a program without equations.
 
@@ -68,13 +69,17 @@ def draft_program(
         How they go together.
     dimensions : sequence of str
         Assumptions in the order in which they take dimensions of a low-discrepancy sequence.
+    made_dims : mapping of equation to (dim to labels), optional
+        Dims that equations make.
 
     Raises
     ------
     CorrelationError
         If the correlations are impossible.
+    ScenarioError
+        If labels of a dim differ, or a dim has a name that is reserved.
     """
-    layout = _layout(assumptions, scenarios)
+    layout = _layout(assumptions, scenarios, made_dims or {})
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
     copula, used = copula_of(ties, transforms, layout)
     return Program(layout, transforms, streams, copula, used, (), {}, {})
@@ -106,26 +111,38 @@ def compile_program(draft: Program, graph: Graph, before: Program | None = None)
     return dataclasses.replace(draft, steps=limited, factors=factors, varying=varying)
 
 
-def _layout(assumptions: Mapping[str, Assumption], scenarios: Scenarios) -> Layout:
+def _layout(
+    assumptions: Mapping[str, Assumption], scenarios: Scenarios, made_dims: Mapping[str, Mapping[str, Sequence[Any]]]
+) -> Layout:
     coords: dict[str, tuple[Any, ...]] = {}
     first: dict[str, str] = {}
-    for name in sorted(assumptions):
-        for variant in scenarios.variants(name, assumptions[name]):
-            labelled = [variant.distribution.coords]
-            if is_labelled(variant.point):
-                labelled.append({dim: labels_along(variant.point, dim) for dim in variant.point.dims})
-            for dim, labels in itertools.chain.from_iterable(found.items() for found in labelled):
-                if coords.setdefault(dim, tuple(labels)) != tuple(labels):
-                    raise ScenarioError(
-                        f"assumptions '{first[dim]}' and '{name}' disagree about the labels of '{dim}': "
-                        f"{list(coords[dim])} and {list(labels)}"
-                    )
-                first.setdefault(dim, name)
+    assumed = (
+        (f"'{name}'", found)
+        for name in sorted(assumptions)
+        for found in _labelled(scenarios.variants(name, assumptions[name]))
+    )
+    computed = ((f"'{name}'", found) for name, found in sorted(made_dims.items()))
+    for owner, found in itertools.chain(assumed, computed):
+        for dim, labels in found.items():
+            if coords.setdefault(dim, tuple(labels)) != tuple(labels):
+                raise ScenarioError(
+                    f"{first[dim]} and {owner} disagree about the labels of '{dim}': "
+                    f"{list(coords[dim])} and {list(labels)}"
+                )
+            first.setdefault(dim, owner)
     for dim in coords:
         if dim in ("chain", "draw", "statistic") or dim in scenarios.dims:
-            raise ScenarioError(f"assumption '{first[dim]}' has a dim '{dim}', a name that is reserved")
+            raise ScenarioError(f"{first[dim]} has a dim '{dim}', a name that is reserved")
     model_dims = tuple(sorted(coords))
     return Layout(scenarios.dims, model_dims, {**coords, **scenarios.coords})
+
+
+def _labelled(variants: Iterable[Assumption]) -> Iterator[Mapping[str, Sequence[Any]]]:
+    """Labels of every distribution and point."""
+    for variant in variants:
+        yield variant.distribution.coords
+        if is_labelled(variant.point):
+            yield {dim: labels_along(variant.point, dim) for dim in variant.point.dims}
 
 
 def _transforms(

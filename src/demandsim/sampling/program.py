@@ -355,7 +355,8 @@ def _checked_dims(made: Equation, result: xr.DataArray, layout: Layout) -> list[
     unknown = [dim for dim in result.dims if dim not in (*layout.dims, "draw")]
     if unknown:
         raise EquationError(
-            f"equation '{made.name}' makes a new dim {unknown[0]!r}; give an assumption that has it, with its labels"
+            f"equation '{made.name}' makes a new dim {unknown[0]!r}; declare it, "
+            f"@ds.equation(..., dims={{{unknown[0]!r}: [...]}}), or give an assumption that has it"
         )
     dims = [dim for dim in layout.dims if dim in result.dims]
     for dim in dims:

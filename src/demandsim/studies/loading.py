@@ -141,6 +141,7 @@ def _built(study: Study, where: str, own: Mapping[str, Equation]) -> Model:
         ),
         "dimensions": study.dimensions or None,
         "nearest": study.nearest_correlations,
+        "coords": study.coords,
     }
     reading = _READING.get() or _Reading((Path(where).resolve(),), [])
     for prefix, used in study.submodels.items():
@@ -182,7 +183,8 @@ def _with_submodel(
             other = load_study(place)
         finally:
             _READING.reset(token)
-        return joined(parts, prefix, other.select(**table.select) if table.select else other, table.given)
+        used = other.select(**table.select) if table.select else other
+        return {"coords": parts["coords"]} | joined(parts, prefix, used, table.given)
     except DemandsimError as error:
         raise StudyError(f"{where}: [submodels.{prefix}]: {error}") from None
 
@@ -323,7 +325,8 @@ def _assumption(name: str, table: AssumptionTable, coords: Mapping[str, Sequence
                 source=table.source,
                 shared=table.shared,
                 bounds=table.bounds,
-            )
+                dims=table.dims,
+            ).over(coords)
     except DemandsimError as error:
         raise StudyError(f"{where}: {error}") from None
 

@@ -38,6 +38,7 @@ class AssumptionTable(_Table):
     bounds: Ends | None = Field(
         default=None, description="least and greatest possible value, such as [0, 1] or [0, inf]", strict=False
     )
+    dims: list[str] = Field(default_factory=list, description="dims along which it is drawn anew, such as ['region']")
 
 
 class SubmodelTable(_Table):
