@@ -1324,13 +1324,18 @@ def _declared(assumptions: Mapping[str, Assumption], equations: Mapping[str, Equ
 
 
 def _with_dims(
-    equations: list[Any], assumptions: Mapping[str, Assumption], coords: Mapping[str, Sequence[Any]]
+    equations: list[Any], assumptions: dict[str, Assumption], coords: Mapping[str, Sequence[Any]]
 ) -> tuple[list[Any], dict[str, Assumption]]:
     """Equations and assumptions with the labels of all dims that they say they have."""
+    making = [made for made in equations if isinstance(made, Equation) and made.dims]
+    if not making and not any(made.dims for made in assumptions.values()):
+        return equations, assumptions
     known: dict[str, Any] = {d: labels for a in assumptions.values() for d, labels in a.distribution.coords.items()}
     known |= coords
-    equations = [made.over(known) if isinstance(made, Equation) and made.dims else made for made in equations]
-    known |= {dim: labels for made in equations if isinstance(made, Equation) for dim, labels in made.dims.items()}
+    making = [made.over(known) for made in making]
+    known |= {dim: labels for made in making for dim, labels in made.dims.items()}
+    by_name = {made.name: made for made in making}
+    equations = [by_name.get(getattr(made, "name", ""), made) for made in equations]
     found = {}
     for name, made in assumptions.items():
         with about(name):

@@ -64,7 +64,7 @@ def test_one_number_for_all_labels_is_a_constant_by_label():
     from demandsim.distributions.grammar import parse_distribution
 
     made = ds.Assumption(7, dims=("region",)).over({"region": REGIONS}).distribution
-    assert made == parse_distribution('by("region", 7)', {"region": REGIONS})
+    assert made == parse_distribution('by("region", [7, 7])', {"region": REGIONS})
     np.testing.assert_array_equal(made.median(), [7, 7])
     assert made.is_constant
 

@@ -174,8 +174,6 @@ class _Reader:
                 )
             if dims.count(dim) > 1:
                 raise DistributionError(f"by: dim '{dim}' is named twice")
-        if isinstance(values, float):
-            values = CONSTRUCTORS["constant"].make(values)
         if isinstance(values, Distribution):
             return repeated(values, {dim: self.coords[dim] for dim in dims})
         if isinstance(values, list) and any(isinstance(value, Distribution) for value in values) and len(dims) == 1:
