@@ -253,7 +253,7 @@ class Model:
             grid,
             Ties(pairs, ranks, tails, parts["nearest"]),
             dimensions=order,
-            made_dims={made.name: made.dims for made in given if made.dims},
+            made_dims=graph.made_dims,
         )
         program = compile_program(draft, graph, before.program if before is not None else None)
         if parts["evidence"]:

@@ -160,6 +160,15 @@ class _Reader:
                 raise
             raise DistributionError(f"{name}: {error}") from None
 
+    def distributions_by_label(self, dims: list[str], values: Any) -> Distribution | None:
+        """The distribution of one for all labels, or one for each; nothing of numbers."""
+        if isinstance(values, Distribution):
+            return repeated(values, {dim: self.coords[dim] for dim in dims})
+        if isinstance(values, list) and any(isinstance(value, Distribution) for value in values) and len(dims) == 1:
+            parts = [v if isinstance(v, Distribution) else CONSTRUCTORS["constant"].make(v) for v in values]
+            return by_label(dims[0], self.coords[dims[0]], parts)
+        return None
+
     def indexed(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         import numpy as np
         import xarray as xr
@@ -174,11 +183,9 @@ class _Reader:
                 )
             if dims.count(dim) > 1:
                 raise DistributionError(f"by: dim '{dim}' is named twice")
-        if isinstance(values, Distribution):
-            return repeated(values, {dim: self.coords[dim] for dim in dims})
-        if isinstance(values, list) and any(isinstance(value, Distribution) for value in values) and len(dims) == 1:
-            parts = [v if isinstance(v, Distribution) else CONSTRUCTORS["constant"].make(v) for v in values]
-            return by_label(dims[0], self.coords[dims[0]], parts)
+        found = self.distributions_by_label(dims, values)
+        if found is not None:
+            return found
         try:
             array = np.array(values)
         except ValueError:

@@ -448,6 +448,15 @@ class Graph:
             ) from None
         return cls(by_name, order, written, lags)
 
+    @property
+    def made_dims(self) -> dict[str, Mapping[str, Sequence[Any]]]:
+        """Dims that equations make themselves, with their labels."""
+        return {
+            name: {d: labels or () for d, labels in made.dims.items()}
+            for name, made in self.written.items()
+            if made.dims
+        }
+
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return the given quantities and all that they are computed from."""
         return ancestors({name: made.inputs for name, made in self.equations.items()}, names)
