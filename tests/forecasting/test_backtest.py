@@ -206,6 +206,8 @@ def test_one_wrong_model_does_not_take_all():
     assert (found.weight < found.upper).all()
 
 
+# What the first version of ArviZ asks of pandas is deprecated there.
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_stacking_is_arviz_s_where_it_applies():
     """The same pointwise log densities, without shrinkage."""
     logs = np.random.default_rng(4).gamma(2.0, 1.0, (3, 50))
