@@ -28,17 +28,21 @@ def wildcard(pattern: str) -> re.Pattern[str] | None:
     """
     if not re.search(r"[*?~]", pattern):
         return None
-    made, place = "", 0
+    made, place = [""], 0
     while place < len(pattern):
         letter = pattern[place]
         if letter == "~" and place + 1 < len(pattern):
             place += 1
-            made += re.escape(pattern[place])
+            made[-1] += re.escape(pattern[place])
+        elif letter == "*":
+            made.append("")
         else:
-            made += {"*": ".*", "?": "."}.get(letter, re.escape(letter))
+            made[-1] += "." if letter == "?" else re.escape(letter)
         place += 1
-    # Many stars in a row would let the search try without end.
-    return re.compile(re.sub(r"(?:\.\*)+", ".*", made), re.IGNORECASE | re.DOTALL)
+    first, *parts = made
+    # What stands between two stars is taken where it comes first: to go back would let many stars try without end.
+    between = "".join(f"(?>.*?{part})" for part in parts[:-1] if part)
+    return re.compile(f"{first}{between}{''.join(f'.*{part}' for part in parts[-1:])}", re.IGNORECASE | re.DOTALL)
 
 
 def _criterion(said: Any) -> tuple[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -273,7 +274,13 @@ def _fact(value: float) -> float:
 def _combin(count: float, chosen: float) -> float:
     if chosen < 0 or count < chosen:
         raise CellError(NUM.code)
-    return float(math.comb(int(count), int(chosen)))
+    # From 515 of 1,030 on none is below the largest double: to count them takes time without end.
+    if min(chosen, count - chosen) >= 515:
+        raise CellError(NUM.code)
+    ways = math.comb(int(count), int(chosen))
+    if ways > sys.float_info.max:
+        raise CellError(NUM.code)
+    return float(ways)
 
 
 def _matrix(value: Any) -> Any:
