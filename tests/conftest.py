@@ -72,10 +72,10 @@ def shared_by(item):
 def pytest_collection_modifyitems(config, items):
     """Tests that share a fixture run in one worker, which makes it once; all others are handed out one by one."""
     if hasattr(config, "workerinput"):
-        config.option.loadgroup = True
         for item in items:
             if (file := shared_by(item)) is not None:
-                item.add_marker(pytest.mark.xdist_group(file))
+                # As xdist names the tests of a group, before anybody else can.
+                item._nodeid = f"{item.nodeid}@{file}"
 
 
 @pytest.hookimpl(optionalhook=True)
