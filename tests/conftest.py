@@ -4,7 +4,6 @@ import functools
 import gc
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,7 +12,6 @@ from demandsim.studies import loading
 from demandsim.studies.catalogue import shipped_files
 
 TESTS = Path(__file__).parent
-NO_FIXTURES = SimpleNamespace(name2fixturedefs={})
 
 settings.register_profile(
     "ci",
@@ -59,28 +57,22 @@ def pytest_collection(session):
         gc.enable()
 
 
-def shared_by(item):
-    """File with the fixtures that a test shares with others and that are made once, those of a session first."""
-    made = [found[-1] for found in getattr(item, "_fixtureinfo", NO_FIXTURES).name2fixturedefs.values()]
-    places = [(one.scope, Path(one.func.__code__.co_filename)) for one in made if one.scope in ("session", "module")]
-    # Fixtures of pytest and its plugins cost nothing.
-    own = sorted((scope != "session", file) for scope, file in places if file.is_relative_to(TESTS))
-    return str(own[0][1].relative_to(TESTS)) if own else None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    """Tests that share a fixture run in one worker, which makes it once; all others are handed out one by one."""
-    if hasattr(config, "workerinput"):
-        for item in items:
-            if (file := shared_by(item)) is not None:
-                # As xdist names the tests of a group, before anybody else can.
-                item._nodeid = f"{item.nodeid}@{file}"
+@functools.cache
+def shares(file):
+    """Whether tests of a file share fixtures that are made once: its own, or those of its folder."""
+    path = TESTS.parent / file
+    own = {path, path.with_name("conftest.py")} - {TESTS / "conftest.py"}
+    return any("scope=" in one.read_text(encoding="utf-8") for one in own if one.is_file())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Hand out groups of tests, the largest first, and then single tests."""
-    from xdist.scheduler import LoadGroupScheduling
+    """Hand out files whose tests share fixtures whole, the largest first, and then single tests."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    return LoadGroupScheduling(config, log)
+    class BySharedFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return file if shares(file) else nodeid
+
+    return BySharedFixtures(config, log)
