@@ -151,9 +151,9 @@ def _assumption(name: str, assumption: Assumption) -> dict[str, Any]:
     table |= {key: getattr(assumption, key) for key in ("long_name", "source") if getattr(assumption, key)}
     if assumption.bounds is not None:
         table["bounds"] = list(assumption.bounds.ends)
-    table["dims"] = list(assumption.dims)
-    table["shared"] = assumption.shared
-    return {key: value for key, value in table.items() if key == "point" or value not in ([], False)}
+    if assumption.dims:
+        table["dims"] = list(assumption.dims)
+    return table | ({"shared": True} if assumption.shared else {})
 
 
 def _override(name: str, made: Assumption, base: Assumption) -> Any:
