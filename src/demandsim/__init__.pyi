@@ -29,7 +29,9 @@ from .studies import list_studies as list_studies
 from .studies import load_study as load_study
 from .units.constant import constant as constant
 from .units.convert import convert as convert
+from .workbook import read_sipmath as read_sipmath
 from .workbook import read_workbook as read_workbook
+from .workbook import write_sipmath as write_sipmath
 from .workbook import write_workbook as write_workbook
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "open_draws",
     "plots",
     "probability",
+    "read_sipmath",
     "read_workbook",
     "receipt",
     "recurrence",
@@ -65,5 +68,6 @@ __all__ = [
     "testing",
     "to_datatree",
     "write_report",
+    "write_sipmath",
     "write_workbook",
 ]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import Law
+from demandsim.distributions.base import Distribution, Law
 from demandsim.distributions.constructor import Number, bound, constructor, listed, numbers_of, sound
 from demandsim.errors import DistributionError
 
-__all__ = ["MetalogLaw", "metalog"]
+__all__ = ["MetalogLaw", "coefficients_of", "from_coefficients", "metalog"]
 
 #: Logits of the smallest doubles; quantile functions are solved and integrated between them.
 _FAR = 700.0
@@ -168,6 +168,60 @@ def _split(terms: list[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (terms[0], *terms[3:5], *terms[6::2]), (*terms[1:3], *terms[5::2])
 
 
+def coefficients_of(
+    probs: Sequence[float] | Array, values: Sequence[float] | Array, lower: float = -math.inf, upper: float = math.inf
+) -> list[float]:
+    """Keelin's coefficients, in his order, of the metalog through given percentiles; it need not increase.
+
+    Parameters
+    ----------
+    probs, values : sequence of float
+        As many of both; values inside the bounds.
+    lower, upper : float
+    """
+    y, x = np.asarray(probs, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper).unbounded(x)
+    logit = np.log(y / (1 - y))
+    columns = [MetalogLaw(*_split(unit), lower, upper).raw(logit) for unit in np.eye(y.size).tolist()]
+    # In units of the spread, so that the size of the numbers does not matter to the solution.
+    centre, scale = m[m.size // 2], m[-1] - m[0]
+    terms = np.linalg.solve(np.stack(columns, axis=1), (m - centre) / scale) * scale
+    terms[0] += centre
+    found: list[float] = terms.tolist()
+    return found
+
+
+def from_coefficients(coefficients: Sequence[float], lower: float = -math.inf, upper: float = math.inf) -> Distribution:
+    """The metalog with given coefficients, told by as many percentiles, which say it in text and files.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        Two to ten, in Keelin's order.
+    lower, upper : float
+
+    Raises
+    ------
+    DistributionError
+        If their number is another, or the quantiles do not increase.
+
+    Examples
+    --------
+    >>> from_coefficients([1.0, 0.5]).ppf([0.5, 0.731058578630005]).round(9)
+    array([1. , 1.5])
+    """
+    if not 2 <= len(coefficients) <= 10 or not np.all(np.isfinite(coefficients)):
+        raise DistributionError("a metalog has two to ten finite coefficients here")
+    levels = 1 / (1 + np.exp(-np.linspace(-3.0, 3.0, len(coefficients))))
+    values = MetalogLaw(*_split([float(one) for one in coefficients]), lower, upper).ppf(levels)
+    return metalog(
+        levels.tolist(),
+        values.tolist(),
+        lower=lower if math.isfinite(lower) else None,
+        upper=upper if math.isfinite(upper) else None,
+    )
+
+
 @constructor(read={"probs": listed, "values": listed, "lower": bound, "upper": bound})
 def metalog(probs: Sequence[float], values: Sequence[float], *, lower: Number = None, upper: Number = None) -> Law:
     r"""The smooth distribution through given percentiles, as many as there are.
@@ -211,14 +265,7 @@ def metalog(probs: Sequence[float], values: Sequence[float], *, lower: Number = 
         raise DistributionError("every value must lie strictly between lower and upper")
     if math.isfinite(lower) and math.isfinite(upper) and not math.isfinite(upper - lower):
         raise DistributionError("lower and upper are too far apart for a double")
-    m, _ = MetalogLaw((0.0,), (1.0,), lower, upper).unbounded(x)
-    logit = np.log(y / (1 - y))
-    columns = [MetalogLaw(*_split(unit), lower, upper).raw(logit) for unit in np.eye(y.size).tolist()]
-    # In units of the spread, so that the size of the numbers does not matter to the solution.
-    centre, scale = m[m.size // 2], m[-1] - m[0]
-    terms = np.linalg.solve(np.stack(columns, axis=1), (m - centre) / scale) * scale
-    terms[0] += centre
-    law = MetalogLaw(*_split(terms.tolist()), lower, upper)
+    law = MetalogLaw(*_split(coefficients_of(y, x, lower, upper)), lower, upper)
     grid = np.concatenate([[-_FAR], np.linspace(-45.0, 45.0, 9001), [_FAR]])
     if not np.all(law.slope(grid) > 0):
         raise DistributionError("no metalog increases through these percentiles; drop one, or move it")

@@ -63,7 +63,7 @@ def _definition(function: Any) -> list[ast.stmt]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, tokenize.TokenError):
-        raise EquationError("its source cannot be read") from None
+        raise EquationError(getattr(function, "instead", "its source cannot be read")) from None
     found = tree.body[0] if tree.body else None
     if not isinstance(found, ast.FunctionDef):
         raise EquationError("its source is not that of a plain function")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from books import book_with, draws_of, key_of, value_of
 
+from demandsim.workbook.calc import bindings, draws
 from demandsim.workbook.calc.book import Formula, Loops
 from demandsim.workbook.calc.draws import single_draws
+from demandsim.workbook.calc.functions.criteria import wildcard
 from demandsim.workbook.calc.grammar import parsed
 from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.calc.values import CellError, UnsupportedError
@@ -229,6 +231,53 @@ def test_a_range_of_a_billion_cells_costs_nothing_or_is_refused():
     with pytest.raises(UnsupportedError):
         value_of({"A1": 1, "XFD1048576": 1, "B1": "=SUM(C1:XFD1048576)"}, "B1")
     assert time.process_time() - start < 1.0
+
+
+def test_formulas_that_would_take_all_time_or_memory_are_errors_at_once():
+    doubled = {"A1": "abcdefgh"} | {f"A{row}": f"=A{row - 1}&A{row - 1}" for row in range(2, 40)}
+    start = time.process_time()
+    assert value_of(doubled, "A39") == CellError("#VALUE!")
+    for formula, code in (
+        ("=COMBIN(1E9,5E8)", "#NUM!"),
+        ("=COMBIN(1E15,5E14)", "#NUM!"),
+        ('=REPT("abc",1E9)', "#VALUE!"),
+    ):
+        assert value_of({"B1": formula, "C1": "a"}, "B1") == CellError(code)
+    assert value_of({"C1": "a" * 3000, "B1": '=COUNTIF(C1,"*a*a*a*a*a*a*a*a*b")'}, "B1") == 0.0
+    for formula in ("=SUM(SEQUENCE(1E9,1E9))", "=MAKEARRAY(1E5,1E5,LAMBDA(_xlpm.i,_xlpm.j,1))"):
+        with pytest.raises(UnsupportedError, match="makes more than 100,000 cells"):
+            value_of({"B1": formula}, "B1")
+    assert time.process_time() - start < 1.0
+
+
+def test_arrays_and_functions_in_formulas_have_their_bounds(monkeypatch):
+    monkeypatch.setattr(bindings, "_MOST", 100)
+    monkeypatch.setattr(draws, "_MOST", 100)
+    nested = "=SUM(MAP(SEQUENCE(9),LAMBDA(_xlpm.x,SUM(MAP(SEQUENCE(19),LAMBDA(_xlpm.y,1))))))"
+    with pytest.raises(UnsupportedError, match="applies LAMBDA more than 100 times"):
+        value_of({"B1": nested}, "B1")
+    with pytest.raises(UnsupportedError, match="array of more than 100 cells"):
+        value_of({"D101": 2, "B1": "=SUMPRODUCT((C:C=1)*(D:D=2))"}, "B1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said", "fits"),
+    [
+        ("*pex*", "Capex, net", True),
+        ("c?pex", "CAPEX", True),
+        ("c?pex", "cpex", False),
+        ("*a*b", "aab", True),
+        ("a*a", "a", False),
+        ("a**c", "abc", True),
+        ("what~?", "what?", True),
+        ("what~?", "whats", False),
+        ("*", "", True),
+        ("?*", "", False),
+        ("ab*ba", "aba", False),
+    ],
+)
+def test_wildcards_fit_whole_texts(pattern, said, fits):
+    assert bool(wildcard(pattern).fullmatch(said)) is fits
 
 
 def test_a_thousand_cells_and_65536_draws_take_less_than_half_a_second():

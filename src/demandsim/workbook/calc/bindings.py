@@ -17,7 +17,7 @@ __all__ = ["BINDING", "bind", "named_lambda"]
 #: Functions whose arguments are names or functions.
 BINDING = ("LET", "LAMBDA", "BYROW", "BYCOL", "MAP", "REDUCE", "SCAN", "MAKEARRAY")
 _DEEPEST = 16
-#: More cells than these are not made by one formula.
+#: More cells than these are not made by one formula, nor is its LAMBDA called more often.
 _MOST = 100_000
 
 #: A function that a formula makes: values of its arguments go in.
@@ -110,6 +110,9 @@ def _lambda(scope: Scope, node: Call) -> Made:
     def made(state: State, args: Sequence[Any]) -> Any:
         if len(args) != len(slots):
             return VALUE
+        calls = state.values["lambda", scope.home] = state.values.get(("lambda", scope.home), 0) + 1
+        if calls > _MOST:
+            raise UnsupportedError(f"applies LAMBDA more than {_MOST:,} times")
         state.values.update(zip(slots, args, strict=True))
         return body(state)
 

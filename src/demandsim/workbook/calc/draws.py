@@ -18,6 +18,10 @@ from demandsim.workbook.calc.values import DIV0, NUM, CellError, Grid, Mixed, Un
 __all__ = ["Declined", "broadcast", "gathered", "guarded", "is_drawn", "over_draws", "single_draws"]
 
 
+#: More cells than these are not computed by one array formula.
+_MOST = 250_000
+
+
 class Declined(Exception):  # noqa: N818  no error, but an answer
     """A vector form does not speak for such values."""
 
@@ -202,6 +206,8 @@ def broadcast(call: Callable[..., Any], args: Sequence[Any]) -> Any:
     if not grids:
         return call(*args)
     height, width = max(len(g.rows) for g in grids), max(len(g.rows[0]) if g.rows else 0 for g in grids)
+    if height * width > _MOST:
+        raise UnsupportedError(f"computes an array of more than {_MOST:,} cells in one formula")
 
     def at(value: Any, row: int, column: int) -> Any:
         if type(value) is not Grid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,8 @@ class CellFunction:
         self.calculation, self.output, self.names, self.labels = calculation, output, dict(names), dict(labels)
         # An equation goes by them.
         self.__name__ = self.__qualname__ = "CellFunction"
+        #: Said where a formula is wanted and there is none.
+        self.instead = f"the cells of {Path(calculation.book.path).name} compute it: keep that file, and read it"
 
     def __call__(self, **inputs: Any) -> Any:
         """Compute it for numbers or arrays, which are broadcast, or by label."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.workbook.calc.draws import Declined, guarded, is_drawn, over_draws
-from demandsim.workbook.calc.values import DIV0, NUM, CellError, Grid, number, same15, text
+from demandsim.workbook.calc.values import DIV0, NUM, CellError, Grid, bounded, number, same15, text
 
 __all__ = [
     "COMPARISONS",
@@ -226,7 +226,7 @@ def _comparison(sign: str) -> Callable[[Any, Any], Any]:
 
 def _joined(one: Any, other: Any) -> Any:
     def scalar(left: Any, right: Any) -> str:
-        return text(left) + text(right)
+        return bounded(text(left) + text(right))
 
     if is_drawn(one) or is_drawn(other):
         return over_draws(scalar, (one, other))

@@ -30,6 +30,7 @@ __all__ = [
     "Grid",
     "Mixed",
     "UnsupportedError",
+    "bounded",
     "digits15",
     "number",
     "plain",
@@ -133,6 +134,8 @@ class Grid:
         return self.rows[row][column] if row < len(self.rows) and column < len(self.rows[row]) else None
 
 
+#: Letters that a cell can hold.
+_LONGEST = 32_767
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+]?\d+)?")
 #: What Excel may take for a date, a time, a fraction or an amount of money: refused rather than guessed.
@@ -242,6 +245,19 @@ def text(value: Any) -> str:
     head, _, tail = said.partition("e")
     head = head.rstrip("0").rstrip(".")
     return f"{head}E{tail[0]}{int(tail[1:]):02d}"
+
+
+def bounded(said: str) -> str:
+    """A text that a cell can hold.
+
+    Raises
+    ------
+    CellError
+        If it is longer: Excel has none such.
+    """
+    if len(said) > _LONGEST:
+        raise VALUE
+    return said
 
 
 def truth(value: Any) -> bool:

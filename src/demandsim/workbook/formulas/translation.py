@@ -77,7 +77,7 @@ def _definition(function: types.FunctionType) -> ast.FunctionDef:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        raise UntranslatableError("its source cannot be read") from None
+        raise UntranslatableError(getattr(function, "instead", "its source cannot be read")) from None
     found = tree.body[0] if tree.body else None
     if not isinstance(found, ast.FunctionDef):
         raise UntranslatableError("its source is not that of a plain function")

@@ -14,7 +14,7 @@ from demandsim.workbook.calc.values import NA, VALUE, CellError, Grid, Unsupport
 __all__: list[str] = []
 
 #: More cells than these are not made by one formula.
-_MOST = 1_000_000
+_MOST = 100_000
 
 
 def _flat(cells: Any) -> list[Any]:

@@ -10,28 +10,22 @@ from demandsim.workbook.calc.functions.criteria import wildcard
 from demandsim.workbook.calc.functions.dates import day_of
 from demandsim.workbook.calc.functions.mathematics import rounded
 from demandsim.workbook.calc.functions.row import function
-from demandsim.workbook.calc.values import VALUE, CellError, Grid, UnsupportedError, number, text
+from demandsim.workbook.calc.values import VALUE, CellError, Grid, UnsupportedError, bounded, number, text
 
 __all__: list[str] = []
 
 _LONGEST = 32_767
 
 
-def _bounded(said: str) -> str:
-    if len(said) > _LONGEST:
-        raise CellError(VALUE.code)
-    return said
-
-
 @function("CONCATENATE", "CONCAT", more="r", least=1)
 def _concat(*args: Any) -> str:
-    return _bounded("".join(text(v) for a in args for v in (a.flat() if type(a) is Grid else [a])))
+    return bounded("".join(text(v) for a in args for v in (a.flat() if type(a) is Grid else [a])))
 
 
 @function("TEXTJOIN", takes="tv", more="r", least=3)
 def _textjoin(between: str, skip: Any, *args: Any) -> str:
     parts = [text(v) for a in args for v in (a.flat() if type(a) is Grid else [a])]
-    return _bounded(between.join(part for part in parts if part or not number(skip)))
+    return bounded(between.join(part for part in parts if part or not number(skip)))
 
 
 def _count(value: float) -> int:
@@ -106,12 +100,12 @@ def _substitute(said: str, old: str, new: str, which: float | None = None) -> st
     if not old:
         return said
     if which is None:
-        return _bounded(said.replace(old, new))
+        return bounded(said.replace(old, new))
     parts = said.split(old)
     spot = int(which)
     if not 1 <= spot < len(parts):
         return said
-    return _bounded(old.join(parts[:spot]) + new + old.join(parts[spot:]))
+    return bounded(old.join(parts[:spot]) + new + old.join(parts[spot:]))
 
 
 @function("REPLACE", takes="tnnt")
@@ -119,7 +113,7 @@ def _replace(said: str, start: float, count: float, new: str) -> str:
     if start < 1:
         raise CellError(VALUE.code)
     first = int(start) - 1
-    return _bounded(said[:first] + new + said[first + _count(count) :])
+    return bounded(said[:first] + new + said[first + _count(count) :])
 
 
 @function("VALUE", takes="v")
