@@ -41,6 +41,11 @@ class SipLibrary:
     assumptions : mapping of str to Assumption
     correlations : mapping of (str, str) to float
         Spearman's, as `Model.correlate` takes them.
+
+    Examples
+    --------
+    >>> SipLibrary().correlations
+    {}
     """
 
     assumptions: Mapping[str, Assumption] = field(default_factory=dict)
@@ -200,6 +205,14 @@ def write_sipmath(
     WorkbookWarning
         If a metalog misses a percentile by more than 2% of the range from 5% to 95%; the largest miss of each is in
         its metadata.
+
+    Examples
+    --------
+    >>> import tempfile, demandsim as ds
+    >>> draws = ds.import_draws({"cost": np.geomspace(1, 9, 99)})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     list(read_sipmath(write_sipmath(draws, Path(folder) / "library.json")).assumptions)
+    ['cost']
     """
     chosen = list(names) or [str(name) for name, held in draws.data_vars.items() if set(held.dims) <= {"chain", "draw"}]
     columns = {name: _flat(draws, name) for name in chosen}
