@@ -157,10 +157,7 @@ def _correlations(
     for copula in _listed(uniform.get("copula") or [], file, "copula"):
         if copula.get("function") != "GaussianCopula":
             raise WorkbookError(f"{file}: the copula {copula.get('function')!r} is not read; GaussianCopula is")
-        told = (copula.get("arguments") or {}).get("correlationMatrix") or {}
-        matrix = variables.get(told.get("value")) if told.get("type") == "globalVariables" else told
-        if not isinstance(matrix, dict):
-            raise WorkbookError(f"{file}: the copula {copula.get('name')!r} has no correlation matrix")
+        matrix = _matrix_of(file, copula, variables)
         columns = matrix.get("columns") or []
         named = dict(zip(columns, copula.get("copulaLayer") or [], strict=False))
         for cell in _listed(matrix.get("matrix"), file, "matrix"):
@@ -172,6 +169,14 @@ def _correlations(
             if (second, first) not in found:
                 found[first, second] = rank
     return found
+
+
+def _matrix_of(file: Path, copula: Mapping[str, Any], variables: Mapping[Any, Any]) -> dict[str, Any]:
+    told = (copula.get("arguments") or {}).get("correlationMatrix") or {}
+    matrix = variables.get(told.get("value")) if told.get("type") == "globalVariables" else told
+    if not isinstance(matrix, dict):
+        raise WorkbookError(f"{file}: the copula {copula.get('name')!r} has no correlation matrix")
+    return matrix
 
 
 def write_sipmath(
