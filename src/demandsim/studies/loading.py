@@ -213,7 +213,10 @@ def _tails(study: Study) -> dict[str, float]:
 
 def _spearman(table: CorrelationTable) -> float:
     # The schema says that there is one of them.
-    return table.spearman or 0.0 if table.kendall is None else kendall_to_spearman(table.kendall, table.df)
+    if table.kendall is not None:
+        return kendall_to_spearman(table.kendall, table.df)
+    # A file says one of the two; -0.0 is a number as well.
+    return 0.0 if table.spearman is None else table.spearman
 
 
 def _label_key(table: LabelCorrelationTable) -> tuple[str, str, str]:
