@@ -254,6 +254,8 @@ def anew(model):
         model.equations.values(),
         model.assumptions,
         correlations=model.correlations,
+        label_correlations=model.label_correlations,
+        tails=model.tails,
         scenarios=model.scenarios,
         notes=model.notes,
         dimensions=model.dimensions,

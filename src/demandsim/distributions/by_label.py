@@ -50,7 +50,7 @@ def repeated(part: Distribution, coords: Mapping[str, Sequence[Any]]) -> Distrib
     --------
     >>> from demandsim.distributions import normal
     >>> print(repeated(normal(1, 2), {"region": ["north", "south"]}))
-    by("region", normal(1, 2))
+    by("region", normal(1, 2, prob=0.9))
     """
     import xarray as xr
 

@@ -134,7 +134,7 @@ class Assumption:
         Examples
         --------
         >>> print(Assumption("normal(1, 2)", dims=("region",)).over({"region": ["north", "south"]}).distribution)
-        by("region", normal(1, 2))
+        by("region", normal(1, 2, prob=0.9))
         """
         missing = [dim for dim in self.dims if dim not in self.distribution.dims]
         for dim in missing:
