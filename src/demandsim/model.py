@@ -1265,7 +1265,7 @@ class Model:
     def _attrs(self, name: str) -> dict[str, str]:
         made: Any = self.assumptions.get(name) or self.equations[name]
         return {
-            "units": made.unit,
+            "units": self.notes.unit_of(name, made.unit),
             "long_name": made.long_name or name.replace("_", " "),
             "role": "assumption" if name in self.assumptions else "derived",
             "source": made.source or "",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -43,6 +43,8 @@ class Decision:
         Doing nothing is an action.
     notes : sequence of str
         What was assumed.
+    units : mapping of str to str
+        In what it takes quantities.
     """
 
     title: str
@@ -54,6 +56,12 @@ class Decision:
     index: str
     zero: bool
     notes: Sequence[str] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def stated(self, draws: xr.Dataset) -> xr.Dataset:
+        """Draws whose quantities without a unit, as of a workbook, are in the units that the decision takes."""
+        unsaid = {name: unit for name, unit in self.units.items() if draws[name].attrs.get("units") == ""}
+        return draws.assign({name: draws[name].assign_attrs(units=unit) for name, unit in unsaid.items()})
 
     def actions(self, draws: xr.Dataset, asked: Sequence[float] | None) -> xr.DataArray:
         """Those asked for, or such as cover what the draws ask for, evenly in the logarithm."""
@@ -187,9 +195,18 @@ def _order(model: Model, study: str, terms: Terms, words: Words) -> Decision:
 
     payoff = OrderCards(demand, cost, earned if worth is None else worth, resold, lost)
     notes.append(words.say("card_costs", cost=terms.unit_cost, salvage=terms.salvage, lost=terms.lost_margin))
+    units = dict.fromkeys(needed.values(), "CNY/card") | {"revenue": "CNY/year", "useful_life": "year", demand: "card"}
+    units = {name: unit for name, unit in units.items() if name in needed.values()}
+    notes += _unsaid_note(model, units, words)
     index = next(iter(model.presentation.explained), demand)
     title, many = words.say("order_of_cards"), words.say("cards")
-    return Decision(title, payoff, "order", "card", many, demand, index, True, notes)
+    return Decision(title, payoff, "order", "card", many, demand, index, True, notes, units)
+
+
+def _unsaid_note(model: Model, units: Mapping[str, str], words: Words) -> list[str]:
+    """Say in what a decision takes quantities whose unit nobody has said."""
+    taken = [f"{name} [{unit}]" for name, unit in units.items() if model.notes.unit_of(name, "1") == ""]
+    return [words.say("taken_in", names=", ".join(taken))] if taken else []
 
 
 def _price(model: Model, study: str, terms: Terms, words: Words) -> Decision:
@@ -212,11 +229,14 @@ def _check(model: Model, study: str, what: str, needed: dict[str, str]) -> None:
     lacking = {option: name for option, name in needed.items() if name not in model.quantities}
     if lacking:
         said = ", ".join(dict.fromkeys(lacking.values()))
+        has = f"'demandsim show {study}' lists what it has"
+        if model.notes.unsaid:
+            has = f"This workbook has {', '.join(model.quantities)}"
         options = [option for option in dict.fromkeys(key.split()[0] for key in lacking) if option.startswith("--")]
         others = f"name other quantities or numbers with {', '.join(options)}, or " if options else ""
         raise StudyError(
             f"study '{study}' lacks {said}, which {what} is made of; {others}choose a study that has them, such as "
-            f"guosen-2025-01-evidence. 'demandsim show {study}' lists what it has"
+            f"guosen-2025-01-evidence. {has}"
         )
     layout = model.program.layout
     for name in needed.values():

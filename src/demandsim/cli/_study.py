@@ -59,6 +59,20 @@ class Cells:
             *(["--rand"] if self.rand else []),
         ]
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as arguments of `read_workbook`."""
+        assume = {}
+        for item in self.assume:
+            # A sheet in quotes may have an equals sign in its name.
+            quoted = item.find("'!", 1) if item.startswith("'") else 0
+            cut = item.find("=", max(quoted, 0))
+            if cut < 1 or not item[cut + 1 :].strip():
+                form = "CELL=VALUE, such as 'Inputs!C21=normal(0.08, 0.12)'"
+                raise typer.BadParameter(f"'{item}' is not {form}", param_hint="--assume")
+            assume[item[:cut].strip()] = item[cut + 1 :].strip()
+        return {"outputs": self.outputs, "assume": assume, "accept": self.accept, "rand": self.rand}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -172,7 +186,9 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
     from demandsim.studies import load_study
 
     if study.lower().endswith((".xlsx", ".xlsm")):
-        model = _of_workbook(study, cells)
+        from demandsim.workbook import read_workbook
+
+        model = read_workbook(study, **cells.arguments)
     elif cells.words:
         raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint=cells.words[0])
     else:
@@ -202,21 +218,6 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
 
 def _unit(model: Model, name: str) -> str:
     return model.assumptions[name].unit if name in model.assumptions else model.constants[name].unit
-
-
-def _of_workbook(study: str, cells: Cells) -> Model:
-    from demandsim.workbook import read_workbook
-
-    assume = {}
-    for item in cells.assume:
-        # A sheet in quotes may have an equals sign in its name.
-        quoted = item.find("'!", 1) if item.startswith("'") else 0
-        cut = item.find("=", max(quoted, 0))
-        if cut < 1 or not item[cut + 1 :].strip():
-            form = "CELL=VALUE, such as 'Inputs!C21=normal(0.08, 0.12)'"
-            raise typer.BadParameter(f"'{item}' is not {form}", param_hint="--assume")
-        assume[item[:cut].strip()] = item[cut + 1 :].strip()
-    return read_workbook(study, outputs=cells.outputs, assume=assume, accept=cells.accept, rand=cells.rand)
 
 
 def _target(item: str) -> str:

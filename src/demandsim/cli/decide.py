@@ -66,6 +66,8 @@ def decide(
     set_: option.Set = [],  # noqa: B006
     output: option.Output = [],  # noqa: B006
     assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -73,7 +75,7 @@ def decide(
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
-    cells = Cells(output, assume)
+    cells = Cells(output, assume, accept, rand)
     call = Call(
         "decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
     )
@@ -84,7 +86,7 @@ def decide(
     folder = call.folder(model, "decision")
     with busy(words.say("simulating")):
         made = model.infer if model.evidence else model.simulate
-        found = made(draws, chains=chains, seed=seed)
+        found = decision.stated(made(draws, chains=chains, seed=seed))
     options = decision.actions(found, tried)
     with busy(words.say("weighing")):
         weighed = _weighed(found, options, decision, prob, tail)

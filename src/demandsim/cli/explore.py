@@ -10,7 +10,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import say
-from demandsim.cli._study import loaded
+from demandsim.cli._study import Cells, loaded
 from demandsim.errors import DemandsimError, shorten
 
 __all__ = ["explore"]
@@ -24,6 +24,10 @@ def explore(
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
+    output: option.Output = [],  # noqa: B006
+    assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     state: Annotated[
         str,
         typer.Option(
@@ -40,7 +44,8 @@ def explore(
     check_panel()
     check_prob(prob)
     begin = _read(state)
-    explorer = Explorer(loaded(study, set_), draws=draws, seed=seed, prob=prob, locale=locale.value)
+    cells = Cells(output, assume, accept, rand)
+    explorer = Explorer(loaded(study, set_, cells=cells), draws=draws, seed=seed, prob=prob, locale=locale.value)
 
     def ready(address: str) -> None:
         say(f"serving: {address}")

@@ -69,6 +69,8 @@ def infer(
     set_: option.Set = [],  # noqa: B006
     output: option.Output = [],  # noqa: B006
     assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -79,7 +81,7 @@ def infer(
     from demandsim.sampling.receipt import receipt
     from demandsim.statistics.datatree import told_evidence
 
-    cells = Cells(output, assume)
+    cells = Cells(output, assume, accept, rand)
     call = Call(
         "infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
     )

@@ -104,6 +104,8 @@ def explain(
     set_: option.Set = [],  # noqa: B006
     output: option.Output = [],  # noqa: B006
     assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     scenario: option.Scenario = [],  # noqa: B006
     all_: Annotated[
         bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
@@ -111,7 +113,7 @@ def explain(
     locale: Language = option.LocaleName.EN,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
-    model = loaded(study, set_, scenario, Cells(output, assume))
+    model = loaded(study, set_, scenario, Cells(output, assume, accept, rand))
     for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
         print_line(line)
 

@@ -24,6 +24,8 @@ def report(
     set_: option.Set = [],  # noqa: B006
     output: option.Output = [],  # noqa: B006
     assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -32,7 +34,8 @@ def report(
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name, cells=Cells(output, assume))
+    cells = Cells(output, assume, accept, rand)
+    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name, cells=cells)
     model = call.model()
     if out.suffix == ".html":
         raise typer.BadParameter(

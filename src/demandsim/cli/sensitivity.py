@@ -42,6 +42,8 @@ def sensitivity(
     set_: option.Set = [],  # noqa: B006
     output: option.Output = [],  # noqa: B006
     assume: option.Assume = [],  # noqa: B006
+    accept: option.Accept = False,
+    rand: option.Rand = False,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -52,7 +54,7 @@ def sensitivity(
     from demandsim import plots
     from demandsim.sensitivity import tornado
 
-    cells = Cells(output, assume)
+    cells = Cells(output, assume, accept, rand)
     call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model = call.model()
     names = list(of or model.presentation.explained[:1])

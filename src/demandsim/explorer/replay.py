@@ -35,7 +35,7 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     >>> print(as_command(explorer, moved, "guosen-2025-01"))
     demandsim run guosen-2025-01 --scenario 100T --set 'token_price=lognormal(0.9, 3.5, prob=0.9)' ...
     """
-    words = ["demandsim", "run", study]
+    words = ["demandsim", "run", study, *_asked_words(explorer)]
     several = len(setting.scenario) > 1
     for dim, label in setting.scenario.items():
         words += ["--scenario", f"{dim}={label}" if several or "=" in label else label]
@@ -67,7 +67,8 @@ def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = 
     >>> print(as_shared(Explorer(ds.load_study("guosen-2025-01")), '{"of":"cards"}', "guosen-2025-01"))
     demandsim explore guosen-2025-01 --state '{"of":"cards"}'
     """
-    words = ["demandsim", "explore", study, *(word for item in sets for word in ("--set", item)), "--state", state]
+    words = ["demandsim", "explore", study, *_asked_words(explorer)]
+    words += [*(word for item in sets for word in ("--set", item)), "--state", state]
     words += ["--seed", str(explorer.seed)] if explorer.seed != 1 else []
     words += ["--draws", str(explorer.draws)] if explorer.draws != 1024 else []
     words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
@@ -77,10 +78,11 @@ def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = 
 
 def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[str] = ()) -> str:
     """Write the Python that simulates what is shown."""
-    load = "read_workbook" if study.lower().endswith(".xlsx") else "load_study"
+    load = "read_workbook" if study.lower().endswith((".xlsx", ".xlsm")) else "load_study"
+    asked = "".join(f", {key}={_argument(value)}" for key, value in explorer.model.notes.asked.items())
     place = f".sel({explorer.selection.time_dim}={_literal(setting.time)})" if setting.time is not None else ""
     lines = [
-        f"model = ds.{load}({_literal(study)}){_select(setting.scenario)}",
+        f"model = ds.{load}({_literal(study)}{asked}){_select(setting.scenario)}",
         *_changes(explorer, setting, sets),
         f"draws = model.simulate(draws={explorer.draws}, chains={explorer.chains}, seed={explorer.seed})",
         f"print(ds.summarize(draws, prob={explorer.prob:g}){place})",
@@ -89,6 +91,26 @@ def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[s
     if any("parse_distribution(" in line for line in lines):
         imports += ["from demandsim.distributions import parse_distribution"]
     return "\n".join([*imports, "", *lines])
+
+
+def _asked_words(explorer: Explorer) -> Iterator[str]:
+    """What is asked of a workbook, as options."""
+    for key, value in explorer.model.notes.asked.items():
+        if key == "outputs":
+            yield from (word for cell in value for word in ("--output", cell))
+        elif key == "assume":
+            yield from (word for cell, law in value.items() for word in ("--assume", f"{cell}={law}"))
+        else:
+            yield f"--{key}"
+
+
+def _argument(value: Any) -> str:
+    """What is asked of a workbook, as an argument; a distribution as its text."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_literal(cell)}: {_argument(law)}' for cell, law in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return _literal(value if isinstance(value, (bool, int, float)) else str(value))
 
 
 def _select(scenario: Mapping[str, str]) -> str:

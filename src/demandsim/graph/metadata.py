@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from demandsim.graph.presentation import Presentation
 
@@ -50,6 +51,10 @@ class StudyNotes:
         Why two assumptions are correlated; pairs in alphabetical order.
     presentation : Presentation
         What readers look for first.
+    unsaid : tuple of str
+        Quantities whose unit nobody has said, such as cells of a workbook: they need not be ratios.
+    asked : mapping of str
+        Keyword arguments with which `read_workbook` made the model of any workbook.
     """
 
     name: str = ""
@@ -59,3 +64,16 @@ class StudyNotes:
     published: tuple[Published, ...] = ()
     reasons: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     presentation: Presentation = field(default_factory=Presentation)
+    unsaid: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def unit_of(self, name: str, unit: str) -> str:
+        """Return the unit of a quantity as readers are told it: empty if nobody has said one.
+
+        Examples
+        --------
+        >>> notes = StudyNotes(unsaid=("net_present_value",))
+        >>> notes.unit_of("net_present_value", "1"), notes.unit_of("utilization", "1")
+        ('', '1')
+        """
+        return "" if unit == "1" and name in self.unsaid else unit

@@ -111,7 +111,7 @@ def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, locale: Locale) -> Non
     steps = found["contribution"].values.astype(float)
     levels = before + np.concatenate([[0.0], np.cumsum(steps)])
     unit = str(found["units"].item() if "units" in found.coords else found["contribution"].attrs.get("units", "1"))
-    divisor, shown = locale.unit(unit, float(np.max(np.abs([*levels, after]))))
+    divisor, shown = locale.axis_unit(unit, float(np.max(np.abs([*levels, after]))))
     plain_ticks(axes)
     levels, steps = levels / divisor, steps / divisor
     pieces = [(0.0, before / divisor, GREY, locale.number(before / divisor, 3))]
@@ -127,4 +127,4 @@ def _steps(canvas: Canvas, axes: Axes, found: xr.Dataset, locale: Locale) -> Non
         canvas.write(axes, written, (stop, y), (4 if right else -4, 0), ha="left" if right else "right")
     canvas.keep_range(axes, min(0.0, float(levels.min())), max(0.0, float(levels.max())))
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_xlabel(shown or locale.say("ratio"), fontsize=9)
+    axes.set_xlabel(shown, fontsize=9)

@@ -35,15 +35,30 @@ class Locale(Words):
         return super().label(label_text(label))
 
     def axis(self, array: xr.DataArray, magnitude: float) -> tuple[float, str]:
-        """Choose in what an axis counts values of an array; without a unit it says that they are ratios.
+        """Choose in what an axis counts values of an array; of the unit 1 it says that they are ratios.
 
         Examples
         --------
         >>> locale_of("en").axis(xr.DataArray(0.4), 0.4)
         (1.0, 'ratio')
+
+        Where nobody has said a unit, as of a cell of a workbook, it says nothing:
+
+        >>> locale_of("en").axis(xr.DataArray(0.4, attrs={"units": ""}), 0.4)
+        (1.0, '')
         """
-        divisor, shown = self.unit(str(array.attrs.get("units", "1")), magnitude)
-        return divisor, shown or self.say("ratio")
+        return self.axis_unit(str(array.attrs.get("units", "1")), magnitude)
+
+    def axis_unit(self, unit: str, magnitude: float) -> tuple[float, str]:
+        """Choose in what an axis counts values in a unit, as `axis` does.
+
+        Examples
+        --------
+        >>> locale_of("en").axis_unit("1", 0.4), locale_of("en").axis_unit("", 0.4)
+        ((1.0, 'ratio'), (1.0, ''))
+        """
+        divisor, shown = self.unit(unit, magnitude)
+        return divisor, shown or (self.say("ratio") if unit else "")
 
     def share(self, share: float) -> str:
         """Write a share as bars have room for it: in whole percent, unless it is small.

@@ -95,7 +95,10 @@ def record_of(results: Results, read_at: str | None, command: str, words: Words)
     words : Words
     """
     model = results.model
-    named = [(e.name, words.locale.name(e.name, e.long_name), e.formula, e.unit) for e in model.equations.values()]
+    named = [
+        (e.name, words.locale.name(e.name, e.long_name), e.formula, model.notes.unit_of(e.name, e.unit))
+        for e in model.equations.values()
+    ]
     return Record(
         tuple(assumption_rows(model, results.selection.scenarios, results.prob, words)),
         tuple(correlation_rows(model, words)),
@@ -132,7 +135,7 @@ def unit_in_words(unit: str, words: Words) -> str:
     count = next((found for found in many if unit.startswith(found)), "")
     shown = words.locale.unit(unit.removeprefix(count), 0.0)[1]
     if not count:
-        return shown or words.say("ratio")
+        return shown or (words.say("ratio") if unit else "")
     # Chinese words stand without a blank between them.
     gap = "" if shown[:1] > "\u2e80" else " "
     return f"{words.say(many[count])}{gap}{shown}".strip()

@@ -24,10 +24,23 @@ class Scale:
         Values in the declared unit are divided by it.
     unit : str
         Readable unit, empty for a ratio.
+    unsaid : bool
+        Whether nobody has said the unit, as of a cell of a workbook.
     """
 
     divisor: float = 1.0
     unit: str = ""
+    unsaid: bool = field(default=False, repr=False)
+
+    def named(self, ratio: str) -> str:
+        """Name the unit at the head of a column or chart: by this word for a ratio, and not at all if nobody has.
+
+        Examples
+        --------
+        >>> Scale(1e9, "bn CNY").named("ratio"), Scale().named("ratio"), Scale(unsaid=True).named("ratio")
+        ('bn CNY', 'ratio', '')
+        """
+        return self.unit or ("" if self.unsaid else ratio)
 
     def value(self, value: float, digits: int = 3) -> str:
         """Write a value without its unit; what is missing is a dash.
@@ -92,7 +105,7 @@ class Words(words.Words):
         for least, divisor, shown in self.units["page"].get(unit, ()):
             if size >= least:
                 return Scale(divisor, shown)
-        return Scale(*self.locale.unit(unit, size))
+        return Scale(*self.locale.unit(unit, size), unsaid=not unit)
 
     def span(self, unit: str, low: float, high: float, digits: int = 4) -> str:
         """Write what was put in as a range: each end in a unit of its own where one for both reads badly.

@@ -151,7 +151,7 @@ def _table(between: Interpolation, changed: Sequence[str], parts: Sequence[_Move
         attrs={"n_invalid": int(np.count_nonzero(~np.isfinite(contribution)))},
     )
     size = np.abs(np.nan_to_num(contribution[: rows[0].elements(layout)])).mean(axis=0)
-    units = [(after.assumptions.get(name) or after.equations[name]).unit for name in between.of]
+    units = [after.notes.unit_of(name, after.declared_units[name]) for name in between.of]
     out = out.isel(change=ranked(size, out.change.values)).assign_coords(units=("quantity", units))
     long_names = [long_name(str(change), after, before) for change in out.change.values]
     return named(out.assign_coords(long_name=("change", long_names)), after)

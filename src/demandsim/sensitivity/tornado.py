@@ -136,7 +136,9 @@ def _moved(model: Model, name: str, results: Sequence[Sequence[Values]]) -> xr.D
     program, about = model.program, model.assumptions.get(name) or model.equations[name]
     dims = [dim for dim in program.layout.dims if dim in program.varying[name].dims]
     return _over(program.layout, table, "assumption", dims).assign_attrs(
-        units=about.unit, long_name=long_name(name, model), n_invalid=int(np.count_nonzero(~np.isfinite(table)))
+        units=model.notes.unit_of(name, about.unit),
+        long_name=long_name(name, model),
+        n_invalid=int(np.count_nonzero(~np.isfinite(table))),
     )
 
 

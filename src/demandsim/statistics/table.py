@@ -112,7 +112,8 @@ def rows(
             if own is not None:
                 value = float(own.isel({d: i for d, i in spot.items() if d in own.dims}))
             size = value if math.isfinite(value) and value else found["median"]
-            unit = str(array.attrs.get("units", "1"))
+            # Where nobody has said a unit, as of a cell of a workbook, columns of units still have one.
+            unit = str(array.attrs.get("units") or "1")
             # The largest number of a row sets the scale: a margin's point can be near zero.
             divisor, shown = scale(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
             yield Row(

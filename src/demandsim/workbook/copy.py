@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from demandsim.errors import WorkbookError
 from demandsim.statistics.summarize import summarize
 from demandsim.workbook.charts import Swings, swings_of, tornado_chart
 from demandsim.workbook.package import put_rows, with_sheet
-from demandsim.workbook.xlsx import opened
+from demandsim.workbook.xlsx import Opened, opened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +26,10 @@ __all__ = ["TITLE", "write_results"]
 
 TITLE = "demandsim results"
 _BINS = 24
+#: The cell at the end of a source, and the sheet and the place in it.
+_CELL = re.compile(r"(('(?:[^']|'')+'|[^\s(),']+)!([A-Z]+\d+))\)?$")
+#: Rows above the first quantity, columns of the values of one, and those of the tornado.
+_HEAD, _VALUES, _ENDS = 4, "DEFGH", "BC"
 
 
 def write_results(
@@ -32,7 +37,8 @@ def write_results(
 ) -> Path:
     """Write a copy of a workbook with one sheet more: percentiles with their errors, a tornado and a histogram.
 
-    All other parts of the file stay as they are, byte for byte.
+    All other parts of the file stay as they are, byte for byte. Numbers are formatted as the cells that they are of:
+    formats of its own would change the list of formats of the workbook.
 
     Parameters
     ----------
@@ -86,7 +92,8 @@ def write_results(
     while title.casefold() in {name.casefold() for name in book.sheets}:
         number += 1
         title = f"{TITLE} {number}"
-    made = with_sheet(book.data, title, lambda sheet: _filled(sheet, rows, swings, counts))
+    styles = _styles(book, rows, len(swings.rows), len(counts))
+    made = with_sheet(book.data, title, lambda sheet: _filled(sheet, rows, swings, counts), styles)
     with written_whole(target) as unfinished:
         unfinished.write_bytes(made)
     return target
@@ -106,15 +113,32 @@ def _summary_rows(model: Model, draws: xr.Dataset, prob: float, command: str) ->
         if name not in summary:
             continue
         made = model.equations.get(name) or model.assumptions[name]
-        where = (made.source or "").rpartition(", ")[2].rstrip(")")
+        at_cell = _CELL.search(made.source or "")
+        where = at_cell[1] if at_cell else None
         for place, labels in _places(summary[name]):
             told = summary[name].sel(place)
             at = point[name].sel({dim: label for dim, label in place.items() if dim in point[name].dims})
             figures = [float(told.sel(statistic=key)) for key in ("mean", "lower", "median", "upper")]
-            errors = [float(told.sel(statistic=key)) for key in ("mcse_mean", "mcse_median")]
+            errors = [float(f"{float(told.sel(statistic=key)):.2g}") for key in ("mcse_mean", "mcse_median")]
             row = [name + labels, made.long_name, where, float(at), *figures, *errors]
             rows.append([value if not isinstance(value, float) or np.isfinite(value) else "none" for value in row])
     return rows
+
+
+def _styles(book: Opened, rows: Sequence[Sequence[Any]], bars: int, columns: int) -> dict[str, int]:
+    """Formats of the numbers of a quantity: that of its cell; tornado and histogram are of the first."""
+    found: dict[str, int] = {}
+    for place, row in enumerate(rows[_HEAD:], start=_HEAD + 1):
+        cell = _CELL.fullmatch(row[2] or "")
+        if cell is None:
+            continue
+        number = book.style(cell[2].strip("'").replace("''", "'"), cell[3])
+        found |= {f"{letter}{place}": number for letter in _VALUES}
+        if place == _HEAD + 1:
+            top = len(rows) + 3
+            found |= {f"{letter}{top + bar}": number for bar in range(bars) for letter in _ENDS}
+            found |= {f"A{top + bars + 2 + column}": number for column in range(columns)}
+    return {cell: number for cell, number in found.items() if number}
 
 
 def _places(array: xr.DataArray) -> list[tuple[dict[str, Any], str]]:

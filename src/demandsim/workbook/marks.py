@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +11,16 @@ from demandsim.errors import DemandsimError, WorkbookError, did_you_mean
 from demandsim.workbook.calc.book import Book, Key
 from demandsim.workbook.calc.references import cell_named
 
-__all__ = ["COLUMNS", "SHEET", "Mark", "Marks", "marks_of"]
+__all__ = ["COLUMNS", "SHEET", "Mark", "Marks", "crystal_ball", "marks_of"]
 
 SHEET = "demandsim"
 #: Headers of the sheet: those of `mark` come behind, and are not read.
 COLUMNS = ("what", "cell", "value", "with", "unit", "source")
 _KINDS = ("assumption", "output", "correlation", "scenario", "candidate")
 _HEADER_WITHIN = 30
+#: What Crystal Ball leaves in a workbook: a hidden sheet, names, and functions of its own.
+_CB_SHEET, _CB_NAME = "cb_data_", re.compile(r"cb(?:_|x_|cr_|workbookpriority)")
+_CB_FUNCTION = re.compile(r"(?<![\w.])(?:_xll\.)?CB\.(\w+)\s*\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -150,3 +154,22 @@ def _rank(book: Book, row: int, columns: Mapping[str, int], cells: Mapping[str, 
     if type(rank) is not float or not -1 < rank < 1:
         raise _fail(book, row, columns["value"], f"is {rank!r}; write a rank correlation above -1 and below 1")
     return rank
+
+
+def crystal_ball(book: Book) -> str:
+    """Say what a workbook holds of Crystal Ball, whose assumptions are not read; empty if it holds nothing.
+
+    Crystal Ball keeps its distributions outside of the cells, so that a cell of it looks like a sure number.
+    """
+    found = [f"a sheet {book.sheets[key].title}" for key in book.sheets if key.startswith(_CB_SHEET)]
+    found += [f"a name {name.upper()}" for _, name in book.names if _CB_NAME.match(name)]
+    calls = (
+        (key, _CB_FUNCTION.search(made.text)) for key, made in book.formulas.items() if "cb." in made.text.casefold()
+    )
+    found += [f"CB.{call[1]} in {book.address(key)}" for key, call in calls if call]
+    if not found:
+        return ""
+    return (
+        f"holds data of Crystal Ball ({found[0]}), whose distributions are not read: its cells are sure numbers here; "
+        f"write them on a sheet '{SHEET}', which demandsim mark makes, or name them with assume= or --assume"
+    )

@@ -19,7 +19,7 @@ from demandsim.workbook.calc.function import Calculation, CellFunction, shown
 from demandsim.workbook.calc.program import Program
 from demandsim.workbook.exported import is_exported, read_exported
 from demandsim.workbook.label import identifiers, label_of, unit_hint
-from demandsim.workbook.marks import Mark, Marks, marks_of
+from demandsim.workbook.marks import Mark, Marks, crystal_ball, marks_of
 
 __all__ = ["cell_model", "read_workbook"]
 
@@ -102,7 +102,10 @@ def read_workbook(
     if not outputs and not assume and is_exported(path):
         return read_exported(path, equations=equations)
     book = book_of(path)
-    marks = marks_of(book).adding(book, outputs, assume or {})
+    on_sheet = marks_of(book)
+    if not on_sheet.assumptions and (held := crystal_ball(book)):
+        _say(f"{book.path}: {held}", stacklevel=3)
+    marks = on_sheet.adding(book, outputs, assume or {})
     if not marks.outputs:
         marks = replace(marks, outputs=_risk_outputs(book))
     if not marks.outputs:
@@ -110,7 +113,8 @@ def read_workbook(
             f"{book.path}: which cells are wanted is not said; name them, as in outputs=['DCF!D29'] or --output, or "
             "write a sheet 'demandsim' to fill in, with demandsim mark"
         )
-    return cell_model(book, marks, accept=accept, rand=rand)
+    asked = {"outputs": list(outputs), "assume": dict(assume or {}), "accept": accept, "rand": rand}
+    return cell_model(book, marks, accept=accept, rand=rand, asked={key: said for key, said in asked.items() if said})
 
 
 def _risk_outputs(book: Book) -> dict[Key, Mark]:
@@ -135,7 +139,9 @@ class _Named:
         return f"{said} ({where})" if said else where
 
 
-def cell_model(book: Book, marks: Marks, *, accept: bool = False, rand: bool = False) -> Model:
+def cell_model(
+    book: Book, marks: Marks, *, accept: bool = False, rand: bool = False, asked: Mapping[str, Any] | None = None
+) -> Model:
     """Make a model of the cells that are marked.
 
     Parameters
@@ -144,6 +150,8 @@ def cell_model(book: Book, marks: Marks, *, accept: bool = False, rand: bool = F
     marks : Marks
     accept : bool
     rand : bool
+    asked : mapping of str, optional
+        What the caller has asked for on top of the sheet, to ask for it again.
     """
     calculation = Calculation(book, list(marks.outputs), list(marks.assumptions), rand)
     program = calculation.program
@@ -154,7 +162,14 @@ def cell_model(book: Book, marks: Marks, *, accept: bool = False, rand: bool = F
         assumptions[named.names[chance]] = _drawn_assumption(named, program, chance)
     made = [_equation(named, calculation, marks, key) for key in marks.outputs]
     file = Path(book.path)
-    notes = StudyNotes(name=file.stem, title=file.stem, source=file.name, notes=tuple(_frozen_words(program)))
+    notes = StudyNotes(
+        name=file.stem,
+        title=file.stem,
+        source=file.name,
+        notes=tuple(_frozen_words(program)),
+        unsaid=(*assumptions, *(equation.name for equation in made)),
+        asked=asked or {},
+    )
     correlations = {(named.names[a], named.names[b]): rank for (a, b), rank in marks.correlations.items()}
     correlations |= _matrix_correlations(named, program)
     scenarios = {
@@ -299,5 +314,5 @@ def _frozen_words(program: Program) -> list[str]:
     ]
 
 
-def _say(message: str) -> None:
-    warnings.warn(message, WorkbookWarning, stacklevel=4)
+def _say(message: str, stacklevel: int = 4) -> None:
+    warnings.warn(message, WorkbookWarning, stacklevel=stacklevel)

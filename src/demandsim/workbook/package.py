@@ -24,7 +24,7 @@ _MAIN = "application/vnd.openxmlformats-officedocument"
 _SHARED = re.compile(rb'<c r="([A-Z]+\d+)"((?: s="\d+")?) t="s"><v>(\d+)</v></c>')
 
 
-def with_sheet(data: bytes, title: str, write: Callable[[Any], None]) -> bytes:
+def with_sheet(data: bytes, title: str, write: Callable[[Any], None], styles: Mapping[str, int] | None = None) -> bytes:
     """Add a sheet to a workbook, at its end.
 
     Parameters
@@ -34,6 +34,8 @@ def with_sheet(data: bytes, title: str, write: Callable[[Any], None]) -> bytes:
     title : str
     write : callable
         Fills a sheet of openpyxl: with texts, numbers, widths and charts; styles of cells are left out.
+    styles : mapping of cell to int, optional
+        Formats of the workbook, by their numbers in it, that cells of the sheet take: it gets no new ones.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def with_sheet(data: bytes, title: str, write: Callable[[Any], None]) -> bytes:
         number = 1
         while any(name.startswith(f"xl/worksheets/demandsim{number}.") for name in present):
             number += 1
-        parts = _parts(title, write, number)
+        parts = _parts(title, write, number, styles or {})
         changed = {
             _BOOK: _in_book(package.read(_BOOK).decode("utf-8"), title, number),
             _LINKS: _in_links(package.read(_LINKS).decode("utf-8"), number),
@@ -78,7 +80,7 @@ def put_rows(sheet: Any, rows: Sequence[Sequence[Any]]) -> None:
                 cell.data_type = "s"
 
 
-def _parts(title: str, write: Callable[[Any], None], number: int) -> dict[str, bytes]:
+def _parts(title: str, write: Callable[[Any], None], number: int, styles: Mapping[str, int]) -> dict[str, bytes]:
     """Parts of a new sheet, under names of their own."""
     import openpyxl
 
@@ -94,7 +96,7 @@ def _parts(title: str, write: Callable[[Any], None], number: int) -> dict[str, b
             if name.startswith(("xl/worksheets/", "xl/drawings/", "xl/charts/")):
                 content = package.read(name)
                 if name == "xl/worksheets/sheet1.xml":
-                    content = _alone(content, texts)
+                    content = _alone(content, texts, styles)
                 found[_renamed(name, number)] = _renamed_links(content, number) if name.endswith(".rels") else content
     return found
 
@@ -105,10 +107,15 @@ def _shared_texts(package: zipfile.ZipFile) -> list[bytes]:
     return re.findall(rb"<si>(.*?)</si>", package.read("xl/sharedStrings.xml"), re.DOTALL)
 
 
-def _alone(sheet: bytes, texts: list[bytes]) -> bytes:
-    """A sheet that needs no texts and no styles of its workbook, and is not the one that opens."""
+def _alone(sheet: bytes, texts: list[bytes], styles: Mapping[str, int]) -> bytes:
+    """A sheet that needs no texts of its workbook and no styles but those named, and is not the one that opens."""
     inline = _SHARED.sub(lambda c: b'<c r="%s" t="inlineStr"><is>%s</is></c>' % (c[1], texts[int(c[3])]), sheet)
-    return re.sub(rb'(<c r="[A-Z]+\d+") s="\d+"', rb"\1", inline).replace(b' tabSelected="1"', b"")
+    plain = re.sub(rb'(<c r="[A-Z]+\d+") s="\d+"', rb"\1", inline).replace(b' tabSelected="1"', b"")
+    return re.sub(
+        rb'<c r="([A-Z]+\d+)"',
+        lambda cell: cell[0] + (b' s="%d"' % styles[name] if (name := cell[1].decode()) in styles else b""),
+        plain,
+    )
 
 
 def _renamed(name: str, number: int) -> str:

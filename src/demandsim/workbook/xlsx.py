@@ -104,6 +104,16 @@ class Opened:
             self._computed[sheet] = {one.name: one for row in rows for one in row}
         return self._computed[sheet].get(cell)
 
+    def style(self, sheet: str, cell: str) -> int:
+        """Number of the format of a cell in this file; 0, the plain one, where the cell is not found."""
+        paths = {one.title: one._worksheet_path for one in self._guarded(lambda: self._book(False).worksheets)}
+        if sheet not in paths:
+            return 0
+        with zipfile.ZipFile(BytesIO(self.data)) as parts:
+            found = re.search(rb'<(?:\w+:)?c\b[^>]*?\br="%s"[^>]*>' % cell.encode(), parts.read(paths[sheet]))
+        number = re.search(rb'\bs="(\d+)"', found[0]) if found else None
+        return int(number[1]) if number else 0
+
     def _book(self, computed: bool) -> Any:
         if computed not in self._books:
             import openpyxl
