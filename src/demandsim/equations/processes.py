@@ -105,7 +105,7 @@ def autoregressive(
 def seasonal_factor(seasonal_weight: Any, elapsed_time: Any) -> Any:
     r"""Seasonal factor of a date: the weight of its month, quarter, weekday or hour over the mean of all.
 
-    .. math:: f_i = w_{m(i)} \Big/ \frac{1}{M} \sum_m w_m
+    .. math:: f_i = M \, w_{m(i)} / \sum_m w_m
 
     `seasonal_weight` has a dim ``month`` or ``quarter`` (labels from 1), ``weekday`` (0 is Monday) or ``hour``;
     `elapsed_time` gives the dates. Whatever the weights, what they multiply keeps its mean over a whole season.
