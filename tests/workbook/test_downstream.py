@@ -163,10 +163,12 @@ def test_a_cell_has_no_unit_and_is_called_no_ratio(model):
     assert model.equations["profit"].unit == "1"
     bridge = ds.sensitivity.bridge(model, model.assume(share="uniform(0.2, 0.4)"), of="profit")
     tornado = ds.sensitivity.tornado(model, of="profit")
-    for drawn in (plots.distributions(draws), plots.tornado(tornado), plots.waterfall(bridge)):
+    pictures = plots.distributions(draws), plots.tornado(tornado), plots.waterfall(bridge)
+    for drawn in pictures:
         axes = np.ravel(drawn)
         texts = [text.get_text() for one in axes for text in one.figure.findobj(Text)]
         assert not any("ratio" in text for text in texts)
+        assert all(one.get_xlabel() == one.get_xlabel().strip() for one in axes)
 
 
 def test_the_page_calls_no_cell_a_ratio(model, tmp_path):

@@ -136,7 +136,7 @@ def _shape(axes: Axes, array: xr.DataArray, marks: Mapping[str, float], prob: fl
         axes.axvline(value / divisor, color=_MARKS[kind], linewidth=2)
     ends = {name: locale.number(end, 3) for name, end in (("median", middle), ("low", low), ("high", high))}
     numbers = locale.say("spread", prob=locale.percent(prob), **ends)
-    axes.set_xlabel(f"{shown}    {numbers}", fontsize=9)
+    axes.set_xlabel(f"{shown}    {numbers}".strip(), fontsize=9)
     axes.set_yticks([])
     axes.set_ylim(0, 1.08)
     bare(axes, "left", "top", "right")

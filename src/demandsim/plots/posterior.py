@@ -175,7 +175,7 @@ def _shapes(
         axes.plot(middle, 0.06, "D", color=ORANGE, markeredgecolor=INK, zorder=6, clip_on=False)
     before_text, after_text = (locale.number(m / divisor, 3) for m in middles)
     medians = locale.say("medians", before=before_text, after=after_text)
-    axes.set_xlabel(f"{shown}    {medians}", fontsize=9)
+    axes.set_xlabel(f"{shown}    {medians}".strip(), fontsize=9)
     axes.set_yticks([])
     axes.set_ylim(0, 1.08)
     bare(axes, "left", "top", "right")

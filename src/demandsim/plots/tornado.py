@@ -136,7 +136,7 @@ def _tornado(
     axes.axvline(base, color=INK, linewidth=1)
     if values.min() < 0 < values.max():
         axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"{shown}    {locale.say('base', value=locale.number(base, 3))}", fontsize=9)
+    axes.set_xlabel(f"{shown}    {locale.say('base', value=locale.number(base, 3))}".strip(), fontsize=9)
 
 
 def _sides(base: float, low: float, high: float, at_low: str, at_high: str) -> list[tuple[tuple[float, int], str]]:
