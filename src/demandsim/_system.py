@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Array", "available_memory", "cores", "file_name", "is_table", "printable", "versions", "written_whole"]
+__all__ = [
+    "Array",
+    "available_memory",
+    "cores",
+    "file_name",
+    "is_table",
+    "memory_text",
+    "printable",
+    "versions",
+    "written_whole",
+]
 
 if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
@@ -96,6 +106,18 @@ def available_memory() -> int:
     """Bytes that this process may still take: by the system, by its container and by its own limits."""
     limits = [2**62, *_free_of_system(), *_free_of_container(), *_free_of_process()]
     return max(min(limits), 0)
+
+
+def memory_text(size: float) -> str:
+    """Write an amount of memory in the unit in which it reads well.
+
+    Examples
+    --------
+    >>> memory_text(5 * 2**40), memory_text(20_000_000), memory_text(900)
+    ('5,120.0 GiB', '19.1 MiB', '0.9 KiB')
+    """
+    unit, factor = ("GiB", 2**30) if size >= 2**30 else ("MiB", 2**20) if size >= 2**20 else ("KiB", 2**10)
+    return f"{size / factor:,.1f} {unit}"
 
 
 def _free_of_system() -> Iterator[int]:
@@ -188,6 +210,9 @@ def written_whole(path: str | Path, unfinished: Path | None = None) -> Iterator[
     if "\0" in str(target):
         # Where systems raise a ValueError, callers look for an OSError.
         raise OSError(errno.EINVAL, "a name of a file holds no NUL character")
+    if target.exists() and not target.is_file():
+        # Nothing takes the place of a folder, nor of a device such as /dev/null.
+        raise OSError(errno.EISDIR if target.is_dir() else errno.EEXIST, "there is something else than a file")
     if unfinished is None:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
         os.close(handle)

@@ -77,11 +77,39 @@ def test_scores_of_quantiles_are_near_to_the_crps(tmp_path):
         (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, 8.0]\noutcome = 3.0"), "says where it comes from"),
         ((ENTRY, "x = 1"), "holds no"),
         ((ENTRY, "x ="), "not valid TOML"),
+        ((ENTRY, "forecast = 3"), "holds no"),
+        ((ENTRY, "forecast = [3]"), "holds no"),
+        ((ENTRY, "x = " + "[" * 5000), "nested too deep"),
+        ((ENTRY, "x = " + "9" * 5000), "thousands of digits"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "3"), "quantiles must be 5 positive"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, '8']"), "quantiles: must be a number, not '8'"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, inf]"), "quantiles: must be a number, not inf"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, nan, 4.0, 8.0]"), "quantiles: must be a number, not nan"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[true, 2.0, 3.0, 4.0, 8.0]"), "quantiles: must be a number, not True"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, 8.0]\noutcome = 'a'"), "outcome: must be a number"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, 8.0]\noutcome = inf"), "outcome: must be a number"),
+        (("[1.0, 2.0, 3.0, 4.0, 8.0]", "[1.0, 2.0, 3.0, 4.0, 8.0]\nannounced = 'soon'"), "announced: 'soon' is not"),
+        (('"mine"', '["mine"]'), "study: must be a text"),
+        (('"1"', "1"), "version: must be a text"),
+        (('"2026-01-31"', '""'), "issued: '' is not a date"),
     ],
 )
 def test_a_faulty_entry_is_named(tmp_path, change, says):
     with pytest.raises(DemandsimError, match=says):
         forecasting.ledger(written(tmp_path, ENTRY.replace(*change)))
+
+
+def test_a_ledger_that_cannot_be_read_says_so(tmp_path):
+    path = written(tmp_path, ENTRY)
+    path.write_bytes(path.read_bytes() + b"# \xff")
+    with pytest.raises(DemandsimError, match="is not UTF-8 text"):
+        forecasting.ledger(path)
+    for wrong in (tmp_path, tmp_path / "absent", f"{path}\0"):
+        with pytest.raises(DemandsimError, match="cannot be read"):
+            forecasting.ledger(wrong)
+    # Days may be those of TOML.
+    path = written(tmp_path, ENTRY.replace('"2026-01-31"', "2026-01-31"))
+    assert forecasting.ledger(path).issued.item() == "2026-01-31"
 
 
 def test_an_open_entry_has_no_score(tmp_path):

@@ -15,8 +15,11 @@ from xml.sax.saxutils import escape
 
 import mutating
 import openpyxl
+import seeds
+import tables
 
 import demandsim as ds
+from demandsim import forecasting
 from demandsim.distributions import parse_distribution
 from demandsim.errors import WorkbookWarning
 from demandsim.sampling.store import seals
@@ -38,9 +41,11 @@ class Corpus:
         page = (ROOT / "docs" / "reference" / "study-files.md").read_text(encoding="utf-8")
         self.studies = [path.read_text(encoding="utf-8") for path in shipped if path.stat().st_size < 20_000]
         # Small ones, over and over: most of a long file is words that change nothing.
-        self.studies += [_FORMULAS, _FORMULAS]
-        self.studies += [page.split("```toml\n")[1].split("```")[0], _YEARS, _YEARS]
+        self.studies += [seeds.FORMULAS, seeds.FORMULAS]
+        self.studies += [page.split("```toml\n")[1].split("```")[0], seeds.YEARS, seeds.YEARS]
         self.settings = [str(a.distribution) for a in self.model.assumptions.values()] + mutating.WORDS[:17]
+        entries = (Path(ds.__file__).parent / "series" / "forecasts.toml").read_text(encoding="utf-8")
+        self.ledgers = [f"[[forecast]]{entry}" for entry in entries.split("[[forecast]]")[1:]]
         self.model.simulate(draws=16, chains=2, seed=1, store=folder / "seed.nc", chunks=8)
         self.netcdf = (folder / "seed.nc").read_bytes()
         place = folder / "seed.zarr"
@@ -77,46 +82,6 @@ class Corpus:
         return Explorer(self.model, draws=8, chains=2)
 
 
-_YEARS = """
-schema = 1
-equations = ["inference.cards"]
-[coords]
-year = [2025, 2026]
-[assumptions.peak_compute]
-distribution = 'lognormal(by("year", [500, 800]), by("year", [1200, 2000]), prob=0.9)'
-unit = "EFLOP/s"
-shared = true
-[assumptions.card_flops]
-distribution = 1979
-unit = "TFLOP/s/card"
-[assumptions.utilization]
-distribution = "beta(mean=0.45, sd=0.1)"
-[[correlations]]
-between = ["utilization", "peak_compute"]
-spearman = -0.5
-[scenarios.policy.slow]
-utilization = 0.3
-"""
-
-_FORMULAS = """
-schema = 1
-[formulas.cost]
-formula = "where(cards > 1e3 and not price < 2, max(cards * price, 0), -cards ** 2 / (1 + price))"
-unit = "1"
-[formulas.total]
-formula = "sum(cost, 'year') + shift(cost, 'year', 1, 0) * exp(-rate)"
-unit = "1"
-bounds = [0, inf]
-constants = { rate = { value = 0.05, unit = "1" } }
-[coords]
-year = [2025, 2026]
-[assumptions.cards]
-distribution = 'lognormal(by("year", [500, 800]), by("year", [1200, 2000]), prob=0.9)'
-[assumptions.price]
-distribution = "uniform(1, 3)"
-"""
-
-
 def _exercised(model: ds.Model) -> None:
     """What people do with a model that has come in."""
     model.simulate(**FEW, on_invalid="keep")
@@ -135,7 +100,9 @@ def _study(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 
 def _set(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
-    text = mutating.text(made, made.choice(corpus.settings))
+    given = made.choice(corpus.settings)
+    # Most are changed by little, since what is refused at once says nothing of what lies behind.
+    text = mutating.setting(made, given) if made.random() < 0.6 else mutating.text(made, given)
     # A share takes few of them, a price whatever is positive.
     name = made.choice(["utilization", "card_price", "card_price"])
 
@@ -328,18 +295,21 @@ def _cli(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     if made.random() < 0.2:
         words.insert(made.randrange(len(words) + 1), mutating.nasty(made))
 
-    def enter() -> None:
-        import typer.testing
+    return json.dumps(words), lambda: _called(words)
 
-        from demandsim.cli import app
 
-        result = typer.testing.CliRunner().invoke(app, words)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        if result.exit_code not in (0, 1, 2):
-            raise AssertionError(f"exit code {result.exit_code}")
+def _called(words: list[str]) -> str:
+    """What a command prints; it ends with one of its three codes."""
+    import typer.testing
 
-    return json.dumps(words), enter
+    from demandsim.cli import app
+
+    result = typer.testing.CliRunner().invoke(app, words)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    if result.exit_code not in (0, 1, 2):
+        raise AssertionError(f"exit code {result.exit_code}")
+    return result.output
 
 
 def _csv(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
@@ -354,6 +324,57 @@ def _csv(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
         assert all(not {"source", "status"} - {*array.coords, *array.attrs} for array in found.data_vars.values())
 
     return text, enter
+
+
+def _ledger(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    """A file of forecasts that somebody issued, read and printed."""
+    text = "".join(made.sample(corpus.ledgers, made.choice([1, 1, 2, 3])))
+    text = mutating.setting(made, text) if made.random() < 0.3 else mutating.text(made, text)
+    data = text.encode("utf-8", "surrogatepass")
+    path = corpus.folder / "ledger.toml"
+    path.write_bytes(mutating.raw(made, data) if made.random() < 0.1 else data)
+
+    def enter() -> None:
+        found = forecasting.ledger(path)
+        assert (found["quantile"].diff("level") > 0).all()
+        assert not (found.score == math.inf).any()
+        said = _called(["ledger", str(path)])
+        assert not [c for c in said if not c.isprintable() and c != "\n"], said
+
+    return text, enter
+
+
+def _evidence(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    """A study whose evidence is anything: what was known by a day, and what is learnt."""
+    told = "".join(made.sample(seeds.EVIDENCE, made.choice([1, 1, 2, 3])))
+    text = seeds.CARDS + (mutating.setting(made, told) if made.random() < 0.4 else mutating.text(made, told))
+    path = corpus.folder / "evidence.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    def enter() -> None:
+        model = ds.load_study(path)
+        if all(piece.announced for piece in model.evidence):
+            model.as_of("2025-12-31").to_toml()
+        model.to_toml()
+        if model.evidence:
+            model.infer(draws=16, chains=2, seed=1, method="importance", on_failure="warn")
+
+    return text, enter
+
+
+def _import(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
+    """Draws of others, in whatever holds columns."""
+    told, table, settings = tables.table(made)
+
+    def enter() -> None:
+        found = ds.import_draws(table, **settings)
+        held = list(found.data_vars)
+        assert len(held) == len(set(map(str, held)))
+        assert {"chain", "draw"} <= set(found.dims)
+        ds.summarize(found)
+        ds.to_datatree(found)
+
+    return told, enter
 
 
 def _controls(page: object) -> list:
@@ -408,8 +429,8 @@ def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 #: Of each hundred inputs, how many go to which border.
 BORDERS = {
-    "study": (_study, 38),
-    "set": (_set, 28),
+    "study": (_study, 32),
+    "set": (_set, 24),
     "cells": (_cells, 4),
     "csv": (_csv, 6),
     "message": (_message, 3),
@@ -417,6 +438,9 @@ BORDERS = {
     "zarr": (_zarr, 4),
     "cli": (_cli, 5),
     "xlsx": (_workbook, 4),
+    "ledger": (_ledger, 4),
+    "evidence": (_evidence, 3),
+    "import": (_import, 3),
 }
 _TURNS = [name for name, (_, share) in BORDERS.items() for _ in range(share)]
 

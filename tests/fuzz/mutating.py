@@ -53,12 +53,46 @@ WORDS = [
 ]  # fmt: skip
 _PIECES = re.compile(r"\d[\d_.eE+-]*|\w+|\s+|.", re.DOTALL)
 
+_NAMES = re.compile(r"[a-z]\w+(?=[(=])")
+_LAWS = ["normal", "lognormal", "uniform", "loguniform", "gamma", "triangular", "truncated"]
+#: Around a setting.
+_AROUND = [
+    "(X)",
+    "truncated(X, lower=0.1)",
+    "truncated(X, lower=0.01, upper=0.99)",
+    "mixture([X, 0.5], [0.5, 0.5])",
+    "mixture([X, X], weights=[1, 2])",
+    "pooled([X, uniform(0.1, 0.9)])",
+    'by("year", [X, X])',
+]
+
 
 def text(made: Random, given: str) -> str:
     """A text with one to four changes, most of them to whole words and lines."""
     for _ in range(made.choice([1, 1, 1, 2, 2, 3, 4])):
         given = made.choice([_word, _word, _word, _number, _number, _line, _line, _letter, _cut])(made, given)
     return given
+
+
+def setting(made: Random, given: str) -> str:
+    """A text with one small change, after which most of its kind still mean something: a number, a name, a part."""
+    alone = ["within", "space"] if "\n" not in given else []
+    how = made.choice(["number", "number", "number", "name", *alone])
+    words = list(_NAMES.finditer(given))
+    if how == "within":
+        return made.choice(_AROUND).replace("X", given)
+    if how == "space":
+        return made.choice([f" {given} ", given.replace(", ", " ,  "), given.replace("(", "( ")])
+    if how == "name" and words:
+        where = made.choice(words)
+        return given[: where.start()] + made.choice([word[0] for word in words] + _LAWS) + given[where.end() :]
+    found = list(re.finditer(r"(?<!\w)\d+(?:\.\d+)?(?:e\d+)?", given))
+    if not found:
+        return given
+    where = made.choice(found)
+    number = float(where[0]) * made.choice([0.1, 0.5, 0.9, 0.999, 1.0, 1.0000001, 1.1, 2.0, 10.0])
+    written = made.choice([repr(number), f"{number:g}", f"{number:.3e}", f"+{number:g}"])
+    return given[: where.start()] + written + given[where.end() :]
 
 
 def nasty(made: Random) -> str:

@@ -189,9 +189,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--border", choices=["study", "set", "csv", "message", "netcdf", "zarr", "cli", "xlsx", "cells"]
-    )
+    borders = "study set csv message netcdf zarr cli xlsx cells ledger evidence import"
+    parser.add_argument("--border", choices=borders.split())
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "fuzz")
     parser.add_argument("--only", type=int)

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+BORDERS = [
+    *("study", "set", "csv", "message", "netcdf", "zarr"),
+    *("cli", "xlsx", "cells", "ledger", "evidence", "import"),
+]
 
 
 def test_no_border_lets_anything_else_through_than_our_own_errors(tmp_path):
@@ -14,7 +18,7 @@ def test_no_border_lets_anything_else_through_than_our_own_errors(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "200 inputs, 0 failed, seed 7" in done.stdout
     # Every border was tried, and each with inputs that got through and inputs that did not.
-    for border in ("study", "set", "csv", "message", "netcdf", "zarr", "cli", "xlsx", "cells"):
+    for border in BORDERS:
         good, refused = map(
             int, re.search(rf"^{border}  (\d+) done  (\d+) refused", done.stdout, re.MULTILINE).groups()
         )

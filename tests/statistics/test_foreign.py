@@ -1,5 +1,8 @@
 """Draws of others: a table, a mapping or a Dataset is used like the draws of a simulation."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -110,6 +113,22 @@ def test_what_draws_of_others_lack_is_said():
         ({"chain": [1]}, "no column"),
         ({"x": [1, 2, 3], "chain": [1, 1, 2]}, "from 1 to 2 draws"),
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "two columns 'x'"),
+        ({1: [1, 2], "1": [3, 4]}, "two columns '1'"),
+        (xr.Dataset({name: (("chain", "draw"), [[1.0]]) for name in (1, "1")}), "two columns '1'"),
+        ({"x": [10**400, 1]}, "column 'x' holds no numbers"),
+        ({"x": [Fraction(10**400, 3), 1]}, "column 'x' holds no numbers"),
+        ({"x": [Decimal("sNaN"), 1]}, "column 'x' holds no numbers"),
+        ({"x": [b"3", None]}, "column 'x' holds no numbers"),
+        ({"x": np.ma.array(["1", "2"])}, "column 'x' holds no numbers"),
+        ({"x": [[1, 2], [3]]}, "column 'x' holds no numbers"),
+        ({"x": [1, 2], "statistic": [1, 2]}, "cannot be called 'statistic'"),
+        (xr.Dataset({"statistic": (("chain", "draw"), [[1.0]])}), "cannot be called 'statistic'"),
+        ({"x": [1, 2], "chain": np.array(["a", 1], dtype=object)}, "column 'chain' mixes numbers"),
+        ({"x": [1, 2], "chain": [None, 1]}, "column 'chain' mixes numbers"),
+        ({"x": [1, 2], "chain": [np.nan, np.nan]}, "column 'chain' has a gap"),
+        ({"x": [1, 2], "draw": [[1, 2], [3]]}, "column 'draw' mixes numbers"),
+        ({"x": [1, 2], "draw": [0, np.nan]}, "column 'draw' has a gap"),
+        ({"x": [1, 2], "draw": [10**400, np.float64(1)]}, "column 'draw' mixes numbers"),
         ([1.0, 2.0], r"not from list.*import_draws\({'cost': values}\)"),
         (xr.Dataset({"x": ("sample", [1.0])}), "no dim 'chain'; rename its own"),
         (xr.Dataset({"x": (("chain", "draw"), [["a"]])}), "variable 'x' holds no numbers"),
@@ -121,6 +140,9 @@ def test_a_bad_table_is_refused(table, words):
 
 
 def test_names_and_units_are_checked():
+    with pytest.raises(ds.DemandsimError, match="cannot be called 'chain'"):
+        ds.import_draws({"x": [1, 2], "chain": [1, 2], "own": [0, 1]}, chain="own")
+    assert list(ds.import_draws(xr.Dataset({7: (("chain", "draw"), [[1.0]])}))) == ["7"]
     with pytest.raises(ds.DemandsimError, match=r"assumptions: 'pric'; did you mean 'price'"):
         ds.import_draws(COLUMNS, assumptions=["pric"])
     with pytest.raises(ds.DemandsimError, match="unknown unit"):

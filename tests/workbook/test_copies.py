@@ -1,5 +1,6 @@
 """Copies of a workbook with one sheet more: candidates to fill in, and results; all else byte for byte."""
 
+import os
 import shutil
 import subprocess
 import zipfile
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 import demandsim as ds
 from demandsim.cli import app
-from demandsim.errors import WorkbookError
+from demandsim.errors import DemandsimError, WorkbookError
 from demandsim.workbook import mark_workbook, write_results
 
 SHEETS = {
@@ -118,6 +119,51 @@ def test_results_stand_in_a_copy_with_charts(path, tmp_path):
     assert openpyxl.load_workbook(again).sheetnames[-2:] == ["demandsim results", "demandsim results 2"]
     with pytest.raises(WorkbookError, match="is the workbook itself"):
         write_results(path, path, model, draws)
+
+
+def test_a_copy_takes_the_place_of_no_folder_device_or_workbook(path, tmp_path):
+    before = path.read_bytes()
+    model = ds.read_workbook(path, outputs=["Result!B2"], assume={"Inputs!B1": "normal(140000, 170000)"})
+    draws = model.simulate(draws=64, chains=2, seed=1)
+    (tmp_path / "folder.xlsx").mkdir()
+    os.link(path, tmp_path / "hard.xlsx")
+    (tmp_path / "soft.xlsx").symlink_to(path)
+    (tmp_path / "to-folder.xlsx").symlink_to(tmp_path / "folder.xlsx")
+    os.mkfifo(tmp_path / "pipe.xlsx")
+    places = {
+        "folder.xlsx": "something else than a file",
+        "to-folder.xlsx": "something else than a file",
+        "pipe.xlsx": "something else than a file",
+        "absent/x.xlsx": "No such file",
+        "hard.xlsx": "is the workbook itself",
+        "soft.xlsx": "is the workbook itself",
+        "capex.xlsx": "is the workbook itself",
+    }
+    for name, says in places.items():
+        for write in (
+            lambda place: mark_workbook(path, place),
+            lambda place: write_results(path, place, model, draws),
+        ):
+            with pytest.raises(DemandsimError, match=says):
+                write(tmp_path / name)
+    with pytest.raises(DemandsimError, match="something else than a file"):
+        ds.load_study("guosen-2025-01").to_toml(tmp_path / "pipe.xlsx")
+    assert path.read_bytes() == before
+    # Nothing half-written is left, nor anything in the folder.
+    assert {one.name for one in tmp_path.iterdir()} == {*places, path.name} - {"absent/x.xlsx"}
+    assert not list((tmp_path / "folder.xlsx").iterdir())
+
+
+def test_what_a_link_points_to_stays_when_a_copy_takes_the_place_of_the_link(path, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    for name in ("mine", "not there"):
+        link = tmp_path / "link.xlsx"
+        link.symlink_to(tmp_path / name)
+        assert mark_workbook(path, link) == link
+        assert not link.is_symlink()
+        link.unlink()
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert not (tmp_path / "not there").exists()
 
 
 def test_a_text_that_begins_like_a_formula_stays_a_text(path):

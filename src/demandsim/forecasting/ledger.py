@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import functools
 import importlib.resources
+import itertools
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
-from demandsim.errors import DemandsimError
+from demandsim.errors import DemandsimError, UnitError, shorten
 from demandsim.forecasting.rules import weighted_interval_score
+from demandsim.studies.catalogue import read_toml
 from demandsim.units.convert import check_unit
 from demandsim.units.dates import last_day
 
@@ -25,6 +26,9 @@ __all__ = ["LEVELS", "ledger"]
 #: Levels of the quantiles that every entry states.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _TEXTS = ("study", "version", "quantity", "unit", "issued", "known_until", "target")
+_DAYS = ("issued", "known_until", "target", "announced")
+#: Larger and smaller ones are slips, and their scores no numbers of the machine.
+_LARGEST = 1e300
 _OPTIONAL = ("outcome", "announced", "source", "note")
 
 
@@ -68,14 +72,14 @@ def ledger(path: str | Path | None = None) -> xr.Dataset:
     else:
         where = str(path)
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise DemandsimError(f"{where}: cannot be read: {error.strerror}") from None
-    try:
-        entries = tomllib.loads(text).get("forecast", [])
-    except tomllib.TOMLDecodeError as error:
-        raise DemandsimError(f"{where}: not valid TOML: {error}") from None
-    if not entries:
+            text = Path(path).read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DemandsimError(f"{where}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        except (OSError, ValueError) as error:
+            # A name with NUL is no OSError.
+            raise DemandsimError(f"{where}: cannot be read: {getattr(error, 'strerror', error)}") from None
+    entries = read_toml(text, where).get("forecast", [])
+    if not isinstance(entries, list) or not all(isinstance(table, dict) for table in entries) or not entries:
         raise DemandsimError(f"{where}: holds no [[forecast]] table")
     rows = [_entry(table, f"{where}: [forecast.{place}]") for place, table in enumerate(entries)]
     rows.sort(key=lambda row: (row["issued"], row["target"]))
@@ -91,7 +95,7 @@ def ledger(path: str | Path | None = None) -> xr.Dataset:
             for name, values in (("outcome", outcome), ("score", score), ("grade", grade), ("inside", inside))
         },
     }
-    texts = {key: ("forecast", [str(row[key]) for row in rows]) for key in (*_TEXTS, *_OPTIONAL[1:])}
+    texts = {key: ("forecast", [row[key] for row in rows]) for key in (*_TEXTS, *_OPTIONAL[1:])}
     return xr.Dataset(data, {"level": list(LEVELS), **texts})
 
 
@@ -106,20 +110,37 @@ def _entry(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     if missing or unknown:
         said = f"lacks '{missing[0]}'" if missing else f"has '{unknown[0]}', which no entry has"
         raise DemandsimError(f"{where}: {said}")
-    check_unit(str(table["unit"]))
-    quantiles: Sequence[float] = table["quantiles"]
-    rising = len(quantiles) == len(LEVELS) and all(np.diff(quantiles) > 0) and quantiles[0] > 0
-    if not rising:
+    texts = {key: _text(table.get(key, ""), f"{where}: {key}") for key in (*_TEXTS, *_OPTIONAL[1:])}
+    try:
+        check_unit(texts["unit"])
+    except UnitError as error:
+        raise UnitError(f"{where}: {error}") from None
+    given = table["quantiles"]
+    quantiles = [_number(value, f"{where}: quantiles") for value in given] if isinstance(given, list) else []
+    if len(quantiles) != len(LEVELS) or quantiles[0] <= 0 or any(a >= b for a, b in itertools.pairwise(quantiles)):
         raise DemandsimError(f"{where}: quantiles must be {len(LEVELS)} positive numbers that rise, for {LEVELS}")
-    days = {key: _day(str(table[key]), f"{where}: {key}") for key in ("issued", "known_until", "target")}
+    days = {key: _day(texts[key], f"{where}: {key}") for key in _DAYS if key in table}
     if days["issued"] < days["known_until"]:
         raise DemandsimError(f"{where}: was issued before what it knew came out")
-    outcome = float(table.get("outcome", math.nan))
+    outcome = _number(table["outcome"], f"{where}: outcome") if "outcome" in table else math.nan
     if outcome <= 0:
         raise DemandsimError(f"{where}: outcome must be above 0")
-    if "outcome" in table and not {"announced", "source"} <= set(table):
+    if "outcome" in table and not (texts["announced"] and texts["source"]):
         raise DemandsimError(f"{where}: an outcome says where it comes from: announced = a day, source = a text")
-    return {**dict.fromkeys(_OPTIONAL, ""), **table, "outcome": outcome}
+    return {**texts, "quantiles": quantiles, "outcome": outcome}
+
+
+def _text(value: Any, where: str) -> str:
+    """A text, or a day that TOML itself knows; neither a list nor a number."""
+    if not isinstance(value, str | datetime.date):
+        raise DemandsimError(f"{where}: must be a text, not {shorten(repr(value))}")
+    return str(value)
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        raise DemandsimError(f"{where}: must be a number, not {shorten(repr(value))}")
+    return float(value)
 
 
 def _day(text: str, where: str) -> datetime.date:

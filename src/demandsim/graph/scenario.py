@@ -13,9 +13,10 @@ from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.units.convert import base_factor, same_dimension
 
-__all__ = ["Scenarios"]
+__all__ = ["RESERVED", "Scenarios"]
 
-_RESERVED = ("chain", "draw", "statistic")
+#: Dims of draws and of summaries.
+RESERVED = ("chain", "draw", "statistic")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Scenarios:
         """
         made: dict[str, dict[str, dict[str, Assumption]]] = {}
         for dim, labels in grid.items():
-            if dim in _RESERVED:
+            if dim in RESERVED:
                 raise ScenarioError(f"scenario dim '{dim}' is reserved; choose another name")
             if not isinstance(labels, Mapping) or not labels:
                 raise ScenarioError(f"scenario dim '{dim}' needs at least one scenario, as {{label: {{name: value}}}}")

@@ -12,10 +12,10 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
-from demandsim.errors import ScenarioError, check_known
+from demandsim.errors import EquationError, ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Graph
-from demandsim.graph.scenario import Scenarios
+from demandsim.graph.scenario import RESERVED, Scenarios
 from demandsim.sampling.dependence import Ties, copula_of
 from demandsim.sampling.program import InverseTransform, Layout, Program
 from demandsim.sampling.qmc import Stream
@@ -98,8 +98,14 @@ def compile_program(draft: Program, graph: Graph, before: Program | None = None)
     Raises
     ------
     EquationError
-        If an equation mixes draws, drops labels or makes new dims.
+        If an equation mixes draws, drops labels or makes new dims, or a quantity is called like a dim.
     """
+    taken = {*RESERVED, *draft.layout.dims}
+    for name in (*draft.transforms, *graph.equations):
+        if name in taken:
+            raise EquationError(
+                f"a quantity cannot be called '{name}', which is a dim of the draws; rename one of them"
+            )
     if before is not None and already_tried(before, draft, graph):
         return dataclasses.replace(draft, steps=before.steps, factors=before.factors, varying=before.varying)
     steps, varying = tried(draft, graph)
@@ -131,7 +137,7 @@ def _layout(
                 )
             first.setdefault(dim, owner)
     for dim in coords:
-        if dim in ("chain", "draw", "statistic") or dim in scenarios.dims:
+        if dim in RESERVED or dim in scenarios.dims:
             raise ScenarioError(f"{first[dim]} has a dim '{dim}', a name that is reserved")
     model_dims = tuple(sorted(coords))
     return Layout(scenarios.dims, model_dims, {**coords, **scenarios.coords})

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demandsim._system import Array, available_memory
+from demandsim._system import Array, available_memory, memory_text
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
 from demandsim.graph.graph import Equation, ancestors
 from demandsim.sampling.program import Program
@@ -301,9 +301,10 @@ def guard_memory(run: Run, copies: int = 1, more: int = 0) -> None:
     needed, free = sum(sizes.values()) + more + _while_computing(run, run.total), available_memory()
     if needed > 0.9 * free:
         largest = max(sizes, key=lambda name: sizes[name], default="")
-        which = f" (the largest is '{largest}' with {_gib(sizes[largest])})" if largest else ""
+        which = f" (the largest is '{largest}' with {memory_text(sizes[largest])})" if largest else ""
         raise MemoryGuardError(
-            f"{run.total:,} draws of {len(random)} quantities need {_gib(needed)}, {_gib(free)} are available{which}; "
+            f"{run.total:,} draws of {len(random)} quantities need {memory_text(needed)}, "
+            f"{memory_text(free)} are available{which}; "
             "store fewer with keep=[...], or run out of core with chunks=... or store='draws.zarr'"
         )
 
@@ -324,13 +325,14 @@ def threads_that_fit(run: Run, chunk: int, threads: int) -> int:
     if one > free:
         fitting = max(int(chunk * free / one / 2), 1)
         raise MemoryGuardError(
-            f"a chunk of {size:,} draws of {len(run.keep)} quantities needs {_gib(one)}, {_gib(free)} are available; "
+            f"a chunk of {size:,} draws of {len(run.keep)} quantities needs {memory_text(one)}, "
+            f"{memory_text(free)} are available; "
             f"keep fewer with keep=[...], or draw in smaller pieces with chunks={fitting}"
         )
     if listed > free:
         raise MemoryGuardError(
-            f"{run.total:,} draws in chunks of {chunk:,} are too many chunks: their list alone needs {_gib(listed)}, "
-            f"{_gib(free)} are available; draw in larger pieces with chunks=..."
+            f"{run.total:,} draws in chunks of {chunk:,} are too many chunks: their list alone needs "
+            f"{memory_text(listed)}, {memory_text(free)} are available; draw in larger pieces with chunks=..."
         )
     return max(min(threads, int(free // one)), 1)
 
@@ -340,7 +342,3 @@ def _while_computing(run: Run, draws: int) -> int:
     layout, varying, block = run.program.layout, run.program.varying, min(run.block_size, draws)
     labels = [math.prod(layout.size(dim) for dim in varying[name].dims) for name in run.needed if name in varying]
     return 8 * block * sum(labels)
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:,.1f} GiB"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
+from demandsim.graph.scenario import RESERVED
 from demandsim.units.convert import check_unit
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def import_draws(
     Raises
     ------
     DemandsimError
-        If a column holds no numbers, columns or chains have different lengths, or there is no row.
+        If a column holds no numbers, is there twice or called like a dim; if columns or chains have different lengths,
+        there is no row, or what says where rows belong has gaps.
     UnknownNameError, UnitError
         If `assumptions` or `units` name what there is not; if a unit cannot be read.
 
@@ -75,6 +77,7 @@ def import_draws(
         order = columns.pop("draw", None)
         if not columns:
             raise DemandsimError("the table has no column of draws; give a column a quantity, a row a draw")
+        _check_free(columns)
         values = {name: _numbers(name, column) for name, column in columns.items()}
         labels, rows = _rows(chains, order, {name: column.size for name, column in values.items()})
         found = xr.Dataset(
@@ -98,43 +101,71 @@ def import_draws(
 
 def _columns(table: Any) -> dict[str, Any]:
     """Columns of a table by name."""
+    more: dict[str, Any] = {}
     if isinstance(table, np.ndarray) and table.dtype.names:
-        return {name: table[name] for name in table.dtype.names}
-    if isinstance(table, Mapping):
-        return {str(name): column for name, column in table.items()}
-    if hasattr(table, "columns") and hasattr(table, "__getitem__"):
-        names = [str(name) for name in table.columns]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise DemandsimError(f"the table has two columns '{twice}'; name each column once")
-        columns = {str(name): np.asarray(table[name]) for name in table.columns}
+        held = [(name, table[name]) for name in table.dtype.names]
+    elif isinstance(table, Mapping):
+        held = list(table.items())
+    elif hasattr(table, "columns") and hasattr(table, "__getitem__"):
+        held = [(name, table[name]) for name in table.columns]
         # An index that says where a row belongs, as that of Dataset.to_dataframe.
         index: Any = getattr(table, "index", None)
-        for level in index.names if index is not None else ():
-            if level in ("chain", "draw"):
-                columns.setdefault(level, np.asarray(index.get_level_values(level)))
-        return columns
-    raise DemandsimError(
-        f"draws are imported from a DataFrame, a mapping of columns, a structured array or a Dataset, not from "
-        f"{type(table).__name__}; write import_draws({{'cost': values}})"
-    )
+        levels = [level for level in (index.names if index is not None else ()) if level in ("chain", "draw")]
+        more = {level: np.asarray(index.get_level_values(level)) for level in levels}
+    else:
+        raise DemandsimError(
+            f"draws are imported from a DataFrame, a mapping of columns, a structured array or a Dataset, not from "
+            f"{type(table).__name__}; write import_draws({{'cost': values}})"
+        )
+    _check_once([str(name) for name, _ in held])
+    return more | {str(name): column for name, column in held}
+
+
+def _check_once(names: Sequence[str]) -> None:
+    """Refuse two columns of one name, of which one would be lost."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DemandsimError(f"the table has two columns '{twice}'; name each column once")
+
+
+def _check_free(names: Iterable[str]) -> None:
+    """Refuse quantities that are called like the dims of draws and summaries."""
+    for name in names:
+        if name in RESERVED:
+            raise DemandsimError(
+                f"a quantity cannot be called '{name}', which is a dim of draws or summaries; rename it"
+            )
 
 
 def _numbers(name: str, column: Any) -> Array:
-    values: Any = np.asarray(column)
-    if isinstance(column, np.ma.MaskedArray):
-        values = np.ma.filled(column.astype(np.float64), np.nan)
-    if values.ndim != 1:
-        raise DemandsimError(f"column '{name}' has {values.ndim} dims; give one number a row")
-    if values.dtype.kind not in "biuf":
-        try:
-            # Numbers that a table holds as objects, such as those of a column with gaps.
-            values = values.astype(np.float64) if values.dtype.kind == "O" else None
-        except (TypeError, ValueError):
-            values = None
-        if values is None or any(isinstance(value, str) for value in np.asarray(column, dtype=object)):
-            raise DemandsimError(f"column '{name}' holds no numbers; leave it out, or turn it into numbers")
-    found: Array = values.astype(np.float64)
+    try:
+        values: Any = np.asarray(column)
+        # Objects are numbers that a table holds as such, as those of a column with gaps; a text is none.
+        texts = values.dtype.kind == "O" and any(isinstance(value, str | bytes) for value in values.flat)
+        if values.dtype.kind not in "biufO" or texts:
+            raise TypeError("no numbers")
+        masked = isinstance(column, np.ma.MaskedArray)
+        found: Array = np.ma.filled(column.astype(np.float64), np.nan) if masked else values.astype(np.float64)
+    except (TypeError, ValueError, ArithmeticError):
+        raise DemandsimError(f"column '{name}' holds no numbers; leave it out, or turn it into numbers") from None
+    if found.ndim != 1:
+        raise DemandsimError(f"column '{name}' has {found.ndim} dims; give one number a row")
+    return found
+
+
+def _sortable(name: str, given: Any, size: int) -> Any:
+    """What says where each row belongs."""
+    try:
+        found = np.asarray(given)
+        np.sort(found, axis=None)
+        # A gap, NaN or no date, is not even equal to itself.
+        gaps = np.not_equal(found, found)
+    except (TypeError, ValueError, ArithmeticError):
+        raise DemandsimError(f"column '{name}' mixes numbers with texts or gaps; give a whole number a row") from None
+    if found.shape != (size,):
+        raise DemandsimError(f"column '{name}' has {found.size} numbers for {size} rows")
+    if np.any(gaps):
+        raise DemandsimError(f"column '{name}' has a gap; give a whole number a row")
     return found
 
 
@@ -146,11 +177,11 @@ def _rows(chains: Any, order: Any, sizes: Mapping[str, int]) -> tuple[list[Any],
         raise DemandsimError(f"column '{next(iter(sizes))}' has {size} draws, '{other}' has {sizes[other]}")
     if size == 0:
         raise DemandsimError("the table has no row, so no draw")
-    own, within = (np.zeros(size) if given is None else np.asarray(given) for given in (chains, order))
-    for name, given in (("chain", own), ("draw", within)):
-        if given.shape != (size,):
-            raise DemandsimError(f"column '{name}' has {given.size} numbers for {size} rows")
-    labels, place = np.unique(own if chains is not None else own.astype(int), return_inverse=True)
+    own, within = (
+        np.zeros(size, dtype=int) if given is None else _sortable(name, given, size)
+        for name, given in (("chain", chains), ("draw", order))
+    )
+    labels, place = np.unique(own, return_inverse=True)
     counts = np.bincount(place)
     if counts.min() != counts.max():
         raise DemandsimError(
@@ -166,7 +197,10 @@ def _of_dataset(draws: xr.Dataset) -> xr.Dataset:
             f"the Dataset has no dim '{missing[0]}'; rename its own, as in draws.rename(sample='draw'), or add one "
             "chain: draws.expand_dims(chain=[0])"
         )
-    held = draws.copy()
+    names = [str(name) for name in draws.data_vars]
+    _check_once(names)
+    _check_free(names)
+    held = draws.rename(dict(zip(draws.data_vars, names, strict=True)))
     for dim in ("chain", "draw"):
         if dim not in held.coords:
             held = held.assign_coords({dim: np.arange(held.sizes[dim])})

@@ -13,13 +13,12 @@ from demandsim.distributions.convert import as_distribution
 from demandsim.errors import did_you_mean
 from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import Bounds, about
+from demandsim.graph.scenario import RESERVED
 from demandsim.units.convert import base_factor, same_dimension
 from demandsim.workbook.cells import Entry, SheetTable
 from demandsim.workbook.sheets import AS_WRITTEN, AT, SURE
 
 __all__ = ["AssumptionRows", "Found"]
-
-_RESERVED = ("chain", "draw", "statistic")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class AssumptionRows:
         self._check_dims(table)
         grid: dict[str, dict[str, dict[str, Assumption]]] = {}
         for (dim, scenario, name), entry, below in self._groups(table, ("dim", "scenario", "name")):
-            if dim in _RESERVED or dim in self.coords:
+            if dim in RESERVED or dim in self.coords:
                 raise entry.fail("dim", f"'{dim}' is the name of another dim; choose another")
             changed = grid.setdefault(dim, {}).setdefault(scenario, {})
             if not name:

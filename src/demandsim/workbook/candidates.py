@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from demandsim._system import written_whole
 from demandsim.errors import WorkbookError
 from demandsim.workbook.calc.book import Book, Key, book_of
 from demandsim.workbook.calc.program import Program
@@ -18,7 +17,7 @@ from demandsim.workbook.calc.trace import traced
 from demandsim.workbook.calc.values import Mixed, UnsupportedError
 from demandsim.workbook.label import label_of, unit_hint
 from demandsim.workbook.marks import COLUMNS, SHEET
-from demandsim.workbook.package import put_rows, with_sheet
+from demandsim.workbook.package import put_rows, save_copy, with_sheet
 
 __all__ = ["Candidate", "candidates", "likely_outputs", "mark_workbook"]
 
@@ -154,7 +153,9 @@ def mark_workbook(path: str | Path, out: str | Path | None = None, *, outputs: S
     Raises
     ------
     WorkbookError
-        If the workbook has such a sheet already, or no outputs are found.
+        If the workbook has such a sheet already, no outputs are found, or the copy would take its place.
+    OutputError
+        If the copy cannot be written.
 
     Examples
     --------
@@ -187,8 +188,7 @@ def mark_workbook(path: str | Path, out: str | Path | None = None, *, outputs: S
         rows.append(row)
     file = Path(path)
     target = Path(out) if out is not None else file.with_name(f"{file.stem}-marked{file.suffix}")
-    with written_whole(target) as temporary:
-        temporary.write_bytes(with_sheet(book.data, SHEET, lambda sheet: _filled(sheet, rows)))
+    save_copy(file, target, with_sheet(book.data, SHEET, lambda sheet: _filled(sheet, rows)))
     return target
 
 

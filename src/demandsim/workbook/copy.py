@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim._system import written_whole
-from demandsim.errors import WorkbookError
 from demandsim.statistics.summarize import summarize
 from demandsim.workbook.charts import Swings, swings_of, tornado_chart
-from demandsim.workbook.package import put_rows, with_sheet
+from demandsim.workbook.package import put_rows, save_copy, with_sheet
 from demandsim.workbook.xlsx import Opened, opened
 
 if TYPE_CHECKING:
@@ -62,6 +60,8 @@ def write_results(
     ------
     WorkbookError
         If the copy would take the place of the workbook itself.
+    OutputError
+        If it cannot be written.
 
     Examples
     --------
@@ -80,8 +80,6 @@ def write_results(
     ['Sheet', 'demandsim results']
     """
     target = Path(path)
-    if target.exists() and target.resolve() == Path(source).resolve():
-        raise WorkbookError(f"{target}: is the workbook itself; name another file for the copy")
     book = opened(source)
     rows = _summary_rows(model, draws, prob, command)
     first = next(name for name in model.equations if name in draws)
@@ -94,8 +92,7 @@ def write_results(
         title = f"{TITLE} {number}"
     styles = _styles(book, rows, len(swings.rows), len(counts))
     made = with_sheet(book.data, title, lambda sheet: _filled(sheet, rows, swings, counts), styles)
-    with written_whole(target) as unfinished:
-        unfinished.write_bytes(made)
+    save_copy(Path(source), target, made)
     return target
 
 

@@ -10,12 +10,14 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from demandsim.errors import WorkbookError
+from demandsim._system import written_whole
+from demandsim.errors import OutputError, WorkbookError
 
-__all__ = ["put_rows", "with_sheet"]
+__all__ = ["put_rows", "save_copy", "with_sheet"]
 
 _TYPES = "[Content_Types].xml"
 _BOOK, _LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -65,6 +67,25 @@ def with_sheet(data: bytes, title: str, write: Callable[[Any], None], styles: Ma
             for name, content in parts.items():
                 copy.writestr(name, content)
     return held.getvalue()
+
+
+def save_copy(source: Path, target: Path, data: bytes) -> None:
+    """Write a copy of a workbook, whole or not at all; a link at its place is replaced, not followed.
+
+    Raises
+    ------
+    WorkbookError
+        If the copy would take the place of the workbook itself.
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        if target.exists() and target.samefile(source):
+            raise WorkbookError(f"{target}: is the workbook itself; name another file for the copy")
+        with written_whole(target) as unfinished:
+            unfinished.write_bytes(data)
+    except OSError as error:
+        raise OutputError(f"cannot write '{target}': {error.strerror or error}") from None
 
 
 def put_rows(sheet: Any, rows: Sequence[Sequence[Any]]) -> None:

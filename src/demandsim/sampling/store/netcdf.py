@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim._system import available_memory, written_whole
+from demandsim._system import available_memory, memory_text, written_whole
 from demandsim.distributions.format import labels_along
 from demandsim.errors import MemoryGuardError
 from demandsim.sampling.dataset import dims_of, identity_of, plain
@@ -112,7 +112,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
     size, free = path.stat().st_size, available_memory()
     if size > 0.9 * free:
         raise MemoryGuardError(
-            f"'{path}' holds {size / 2**30:,.1f} GiB, {free / 2**30:,.1f} GiB are available; "
+            f"'{path}' holds {memory_text(size)}, {memory_text(free)} are available; "
             "draws that do not fit in memory are read from a Zarr folder, of simulate(store='draws.zarr')"
         )
     # One open file for both, so that nothing takes its place between.
