@@ -118,6 +118,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
     # One open file for both, so that nothing takes its place between.
     with named(path, "read"), path.open("rb") as file:
         check_file(path, file)
+        _check_own(path, file)
         # Dates as they are in memory: xarray would make nanoseconds of them, which end in 2262.
         dates = xr.coders.CFDatetimeCoder(time_unit="us")
         found = xr.load_dataset(file, engine="h5netcdf", decode_times=dates)
@@ -126,9 +127,31 @@ def read_netcdf(path: Path) -> xr.Dataset:
         found.attrs = {key: plain(value) for key, value in found.attrs.items()}
         for array in found.variables.values():
             array.attrs = {key: plain(value) for key, value in array.attrs.items()}
+        _check_kinds(path, found)
         if any(not {"chain", "draw"} <= set(array.dims) for array in found.data_vars.values()):
             raise damaged(path, "its variables are not over the dims 'chain' and 'draw'")
         return found
+
+
+def _check_own(path: Path, file: io.BufferedIOBase) -> None:
+    """Refuse parts that HDF5 would fetch from elsewhere: links, and numbers that stand in any other file."""
+    import h5py
+
+    with h5py.File(file, "r") as held:
+        for name in held:
+            own = isinstance(held.get(name, getlink=True), h5py.HardLink)
+            if not own or not isinstance(held[name], h5py.Dataset) or held[name].external or held[name].is_virtual:
+                raise damaged(path, f"'{name}' leads elsewhere, and draws hold all of their numbers")
+    file.seek(0)
+
+
+def _check_kinds(path: Path, found: xr.Dataset) -> None:
+    """Refuse objects of any kind, such as pickles: draws are numbers, and labels numbers, dates or texts."""
+    for name, array in found.variables.items():
+        kind = array.dtype.kind
+        texts = kind in "OUT" and all(isinstance(label, str) for label in array.values.flat)
+        if kind not in "biuf" and not (name in found.coords and (kind == "M" or texts)):
+            raise damaged(path, f"'{name}' holds {array.dtype}, not numbers")
 
 
 def check_netcdf(path: Path, found: xr.Dataset, run: Run, attrs: Mapping[str, Any]) -> bool:

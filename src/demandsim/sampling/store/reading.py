@@ -121,6 +121,8 @@ def _lazily(path: Path, seal: bytes, group: Any, identity: dict[str, Any]) -> xr
     variables = {}
     for name in identity["keep"]:
         array = group[name]
+        if array.dtype.kind not in "biuf":
+            raise damaged(path, f"'{name}' holds {array.dtype}, not numbers")
         dims = tuple(array.metadata.dimension_names)
         if not set(pieces) <= set(dims) or tuple(array.shape) != tuple(sizes[dim] for dim in dims):
             raise damaged(path, f"'{name}' has the wrong shape")

@@ -105,6 +105,9 @@ def _parts(folder: Path) -> Iterator[tuple[str, Path]]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
+        linked = next((name for name in (*folders, *files) if os.path.islink(os.path.join(place, name))), None)
+        if linked is not None:
+            raise StoreError(f"store '{folder}' is damaged: '{linked}' is a link, and draws hold all of their numbers")
     named = {path.relative_to(folder).as_posix(): path for path in found}
     named.pop(_OF_FOLDER.as_posix(), None)
     yield from sorted(named.items())
