@@ -148,6 +148,42 @@ def test_no_text_steers_the_terminal(pictured, tmp_path):
     assert printable("plain 豆包 µ\n\t") == "plain 豆包 µ\n\t"
 
 
+LEDGER = """
+[[forecast]]
+study = {text}
+version = {text}
+quantity = {text}
+unit = "token/day"
+issued = "2026-01-31"
+known_until = "2025-12"
+target = "2026-06-30"
+quantiles = [1.0, 2.0, 3.0, 4.0, 8.0]
+outcome = 3.0
+announced = "2026-07-01"
+source = {text}
+note = {text}
+"""
+
+
+@pytest.mark.parametrize("text", [STEERING, "[bold]$x$ :smile:[/]", "=1+1\n[red]"])
+def test_a_ledger_of_a_stranger_is_only_text(text, demandsim, tmp_path):
+    (tmp_path / "f.toml").write_text(LEDGER.format(text=quoted(text)), encoding="utf-8")
+    done = demandsim("ledger", "f.toml")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert not [c for c in said if ord(c) < 32 and c not in "\n\t"]
+    assert not set(said) & set("\x7f\x9b\u202e")
+    assert printable(text).split("\n")[0] in said
+    for wrong in (LEDGER.replace("2026-01-31", "x{text}"), LEDGER.replace('"token/day"', "{text}")):
+        (tmp_path / "f.toml").write_text(wrong.replace('"x{text}"', "{text}").format(text=quoted(text)))
+        done = demandsim("ledger", "f.toml")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert not set(done.stderr) & set("\x1b\x7f\x9b\u202e")
+    (tmp_path / "f.toml").write_bytes(b"\xff")
+    assert demandsim("ledger", "f.toml").returncode == 1
+
+
 FORMULAS = ['=HYPERLINK("http://x")', "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "=cmd|' /C calc'!A0"]
 
 

@@ -240,7 +240,7 @@ def test_a_chunk_that_does_not_fit_in_memory_is_refused_with_its_size(tmp_path, 
     monkeypatch.setattr("demandsim.sampling.run.Run.block", lambda *_: pytest.fail("something was computed"))
     with pytest.raises(
         MemoryGuardError,
-        match=r"a chunk of 524,288 draws of 19 quantities needs .*MiB, 19.1 MiB are available.*chunks=\d+",
+        match=r"a chunk of 524,288 draws of 19 quantities needs 362\.5 MiB, 17\.2 MiB are available.*chunks=\d+",
     ) as told:
         MODEL.simulate(2**22, seed=1, store=tmp_path / "draws.zarr")
     assert not (tmp_path / "draws.zarr").exists()

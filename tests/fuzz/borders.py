@@ -252,7 +252,8 @@ _CELL_FORMULAS = [
 
 def _cells(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     """A workbook by others: its formula is anything, and its cells are read, compiled and run."""
-    formula = mutating.text(made, made.choice(_CELL_FORMULAS))
+    change = mutating.setting if made.random() < 0.4 else mutating.text
+    formula = change(made, made.choice(_CELL_FORMULAS))
     path = corpus.folder / "cells.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         for part, content in corpus.cells.items():
@@ -347,7 +348,7 @@ def _ledger(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 def _evidence(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
     """A study whose evidence is anything: what was known by a day, and what is learnt."""
     told = "".join(made.sample(seeds.EVIDENCE, made.choice([1, 1, 2, 3])))
-    text = seeds.CARDS + (mutating.setting(made, told) if made.random() < 0.4 else mutating.text(made, told))
+    text = seeds.CARDS + (mutating.setting(made, told) if made.random() < 0.7 else mutating.text(made, told))
     path = corpus.folder / "evidence.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
@@ -429,9 +430,9 @@ def _message(made: Random, corpus: Corpus) -> tuple[str, Callable[[], None]]:
 
 #: Of each hundred inputs, how many go to which border.
 BORDERS = {
-    "study": (_study, 32),
+    "study": (_study, 31),
     "set": (_set, 24),
-    "cells": (_cells, 4),
+    "cells": (_cells, 5),
     "csv": (_csv, 6),
     "message": (_message, 3),
     "netcdf": (_netcdf, 8),

@@ -88,6 +88,48 @@ def test_hostile_text_of_a_study_is_only_text(model, reader):
     assert "成本 😀" in read.said
 
 
+EVIL = [
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "</style><style>*{display:none}",
+    "javascript:alert(1)",
+    "[page](javascript:alert(1))",
+    '" onmouseover="alert(1)',
+    "data:text/html,<script>alert(1)</script>",
+    "]]><svg onload=alert(1)>",
+    "${alert(1)} {{ 7 * 7 }} {% raw %}",
+    "\\u003c/script> \\x3cscript>",
+]
+
+
+def test_no_text_of_a_study_ends_a_script_or_leads_anywhere(model, page, reader):
+    every = " ".join(EVIL)
+    hostile = ds.Model(
+        model.equations.values(),
+        {
+            name: made.relabelled(long_name=text, source=text)
+            for (name, made), text in zip(model.assumptions.items(), itertools.cycle(EVIL), strict=False)
+        },
+        scenarios={"scenario": {every: {}, "other": {"token_price": 1}}},
+        notes=StudyNotes(every, every, every, (every,)),
+    )
+    made, _ = report_page(hostile, Sample(64, seed=1), command=every)
+    read, plain = reader(made), reader(page)
+    # The same kinds of elements as on the page of an honest study, the same scripts and styles, and no way out.
+    assert {name for name, _ in read.elements} <= {name for name, _ in plain.elements}
+    for kind in ("script", "style"):
+        assert [attributes for name, attributes in read.elements if name == kind] == [
+            attributes for name, attributes in plain.elements if name == kind
+        ]
+    attributes = [pair for _, found in read.elements for pair in found.items()]
+    assert all(value.startswith(("#", "data:,")) for key, value in attributes if key in ("href", "src", "action"))
+    assert not any(key.startswith("on") for key, _ in attributes)
+    for text in EVIL:
+        assert read.said.count(text) >= 5, text
+    (told,) = re.findall(r'<script type="application/json" id="told-by-script">(.*?)</script>', made, re.DOTALL)
+    assert json.loads(told) is not None
+
+
 @given(content=st.text(alphabet=st.characters()))
 def test_any_text_comes_back_as_it_was(content, reader):
     made = rendered("report/page.html", "group", words_of("en"), "scenario", "legend", ["plain", content])

@@ -258,6 +258,30 @@ def test_running_out_of_memory_ends_a_tolerance_with_what_was_reached(monkeypatc
     assert draws.sizes["draw"] >= 1024
 
 
+def test_no_quantity_is_called_like_a_dim_of_the_draws():
+    @ds.equation(unit="1")
+    def statistic(x):
+        """A name of summaries."""
+        return x
+
+    @ds.equation(unit="1")
+    def y(x):
+        """A plain one."""
+        return x
+
+    given = ds.Assumption(ds.distributions.normal(mean=0, sd=1))
+    yearly = ds.Assumption(ds.distributions.constant(xr.DataArray([1.0, 2.0], coords={"year": [1, 2]}, dims="year")))
+    for make in (
+        lambda: ds.Model([statistic], {"x": given}),
+        lambda: ds.Model([y], {"x": given, "chain": given}),
+        lambda: ds.Model([y], {"x": given, "draw": given}),
+        lambda: ds.Model([y], {"x": yearly, "year": given}),
+        lambda: ds.Model([y], {"x": given}, scenarios={"y": {"low": {"x": 0}, "high": {"x": 1}}}),
+    ):
+        with pytest.raises(DemandsimError, match=r"a quantity cannot be called '(statistic|chain|draw|year|y)'"):
+            make().simulate(8, seed=1)
+
+
 def test_draws_too_large_for_memory_raise_before_anything_is_computed(monkeypatch):
     monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 10_000_000)
     monkeypatch.setattr("demandsim.sampling.run.Run.block", lambda *_: pytest.fail("something was computed"))

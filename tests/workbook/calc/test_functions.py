@@ -10,7 +10,7 @@ from rows import ARRAYS, PRINTED, ROWS
 from demandsim.workbook.calc.draws import single_draws
 from demandsim.workbook.calc.functions import FUNCTIONS
 from demandsim.workbook.calc.trace import traced
-from demandsim.workbook.calc.values import Mixed, UnsupportedError
+from demandsim.workbook.calc.values import CellError, Mixed, UnsupportedError
 
 
 @pytest.mark.parametrize(("formula", "expected"), ROWS)
@@ -90,6 +90,34 @@ def test_an_engine_by_others_finds_the_same():
         if not same(theirs, expected):
             wrong[formula] = theirs, expected
     assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("=SUM(A:XFD)", "more than 4,000,000 cells"),
+        ("=COUNTIF(1:1048576,1)", "more than 4,000,000 cells"),
+        ("=SUM(OFFSET(A1,0,0,1048576,16384))", "more than 4,000,000 cells"),
+        ("=SUM(OFFSET(OFFSET(A1,0,0,1E6),0,0,1048576,B1))", "more than 4,000,000 cells"),
+        ('=SUM(INDIRECT("A1:XFD1048576"))', "more than 4,000,000 cells"),
+        ("=SUM(INDEX(A:XFD,0,0))", "more than 4,000,000 cells"),
+        ("=SUM(SEQUENCE(1048576,16384))", "more than 100,000 cells"),
+        ("=SUM(OFFSET(A1,0,0,1E9,1E9))", CellError("#REF!")),
+        ("=SUM(OFFSET(A1,0,0,1E308))", CellError("#REF!")),
+        ("=SUM(OFFSET(A1,-1E30,0))", CellError("#REF!")),
+        ('=SUM(INDIRECT("A1:A99999999999"))', CellError("#NAME?")),
+    ],
+)
+def test_no_range_takes_more_than_memory_holds(formula, expected):
+    # A sheet that is used to its last corner, so that no range is cut to what is there.
+    cells = {"A1": 1, "B1": 16384, "XFD1048576": 5, "J101": formula}
+    begun = time.process_time()
+    if isinstance(expected, str):
+        with pytest.raises(UnsupportedError, match=expected):
+            value_of(cells, "J101")
+    else:
+        assert value_of(cells, "J101") == expected
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(
