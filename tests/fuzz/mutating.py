@@ -86,7 +86,8 @@ def setting(made: Random, given: str) -> str:
     if how == "name" and words:
         where = made.choice(words)
         return given[: where.start()] + made.choice([word[0] for word in words] + _LAWS) + given[where.end() :]
-    found = list(re.finditer(r"(?<!\w)\d+(?:\.\d+)?(?:e\d+)?", given))
+    # Parts of a date or a name are no numbers.
+    found = list(re.finditer(r"(?<![\w.-])\d+(?:\.\d+)?(?:e\d+)?(?![\w-])", given))
     if not found:
         return given
     where = made.choice(found)

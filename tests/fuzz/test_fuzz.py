@@ -13,10 +13,10 @@ BORDERS = [
 
 
 def test_no_border_lets_anything_else_through_than_our_own_errors(tmp_path):
-    words = [sys.executable, FOLDER / "run.py", "--inputs", "200", "--seed", "7", "--out", tmp_path]
+    words = [sys.executable, FOLDER / "run.py", "--inputs", "200", "--seed", "11", "--out", tmp_path]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "200 inputs, 0 failed, seed 7" in done.stdout
+    assert "200 inputs, 0 failed, seed 11" in done.stdout
     # Every border was tried, and each with inputs that got through and inputs that did not.
     for border in BORDERS:
         good, refused = map(
