@@ -115,10 +115,7 @@ def _entry(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         check_unit(texts["unit"])
     except UnitError as error:
         raise UnitError(f"{where}: {error}") from None
-    given = table["quantiles"]
-    quantiles = [_number(value, f"{where}: quantiles") for value in given] if isinstance(given, list) else []
-    if len(quantiles) != len(LEVELS) or quantiles[0] <= 0 or any(a >= b for a, b in itertools.pairwise(quantiles)):
-        raise DemandsimError(f"{where}: quantiles must be {len(LEVELS)} positive numbers that rise, for {LEVELS}")
+    quantiles = _quantiles(table["quantiles"], f"{where}: quantiles")
     days = {key: _day(texts[key], f"{where}: {key}") for key in _DAYS if key in table}
     if days["issued"] < days["known_until"]:
         raise DemandsimError(f"{where}: was issued before what it knew came out")
@@ -128,6 +125,13 @@ def _entry(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     if "outcome" in table and not (texts["announced"] and texts["source"]):
         raise DemandsimError(f"{where}: an outcome says where it comes from: announced = a day, source = a text")
     return {**texts, "quantiles": quantiles, "outcome": outcome}
+
+
+def _quantiles(given: Any, where: str) -> list[float]:
+    found = [_number(value, where) for value in given] if isinstance(given, list) else []
+    if len(found) != len(LEVELS) or found[0] <= 0 or any(a >= b for a, b in itertools.pairwise(found)):
+        raise DemandsimError(f"{where} must be {len(LEVELS)} positive numbers that rise, for {LEVELS}")
+    return found
 
 
 def _text(value: Any, where: str) -> str:
