@@ -20,7 +20,8 @@ from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.importance import Weighed, effective_size, keyed, systematic, weighed_by
 from demandsim.inference.prior_pool import Pool, chosen_uniforms, spread
-from demandsim.inference.proposal import Mixture, fitted, regressed
+from demandsim.inference.proposal import Mixture, Proposal, fitted, regressed
+from demandsim.inference.subspace import bent
 from demandsim.inference.target import Target, out_of_reach
 from demandsim.inference.term import Agreement
 from demandsim.sampling.qmc import UNIFORMS, Stream
@@ -38,6 +39,9 @@ _MOST_RATIO = 16
 #: k-hat up to which a proposal is good.
 _GOOD = 0.5
 _TRIES = 3
+#: Inputs above which the second try bends with the evidence: a mixture of few parts cannot. The first then ends where
+#: its draws are worth less than this share of their number.
+_MANY, _POOR = 12, 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +114,13 @@ def adapted(pool: Pool, target: Target, world: int, draws: int, threads: int | N
         return None
     found, parts = None, _parts(len(target.streams))
     for attempt in range(_TRIES):
-        mixture = way.fit(1.0, parts)
-        found = _drawn(way, mixture, attempt, draws, threads)
+        curve = way.bent() if attempt == 1 else None
+        proposal = curve or way.fit(1.0, parts)
+        found = _drawn(way, proposal, attempt, draws, threads)
         if found.weighed.khat <= _GOOD and float(found.weighed.sizes.min()) >= draws / 2:
             break
         # What came out tells where the proposal is too thin.
-        way.take(mixture, f"try {attempt}", 2 * _ROUND)
+        way.take(proposal, f"try {attempt}", 2 * _ROUND)
         parts = min(2 * parts, 12) if len(target.streams) <= 12 else parts + 1
     return found
 
@@ -138,7 +143,7 @@ class _Way:
         u = np.concatenate([chosen_uniforms(pool, target.streams, chain, every) for chain in range(run.chains)], axis=1)
         z = np.reshape(standard_normal()(u.ravel()), u.shape)
         self.cloud = _Cloud(z, fit, np.full(run.total, math.log(run.total)))
-        self.past: list[tuple[float, Mixture]] = []
+        self.past: list[tuple[float, Proposal]] = []
         self.dims = len(target.streams)
         self.enough = _ROUND / 8 + 4.0 * self.dims
 
@@ -178,16 +183,24 @@ class _Way:
         places = systematic(weights, _FITTED, self.rng)
         return fitted(self.cloud.z[:, places], parts, self.rng)
 
-    def take(self, mixture: Mixture, name: str, draws: int) -> None:
+    def bent(self) -> Proposal | None:
+        """A proposal that bends with the evidence in the few directions that this informs, where inputs are many."""
+        if self.dims <= _MANY:
+            return None
+        near = self.cloud.z[:, systematic(self.cloud.weights(1.0), _FITTED, self.rng)]
+        return bent(self.target, near, _points(self.pool, self.dims, f"bent|{self.world}", 0, 2 * _ROUND), self.rng)
+
+    def take(self, proposal: Proposal, name: str, draws: int) -> None:
         """Draw from a proposal, and weigh all draws anew."""
-        z = mixture.drawn(_points(self.pool, self.dims, f"{name}|{self.world}", 0, draws))
+        z, own = proposal.drawn(_points(self.pool, self.dims, f"{name}|{self.world}", 0, draws))
         fit = self.target(z)
         size = math.log(draws)
-        old = np.logaddexp(self.cloud.crowd, size + mixture.log_ratio(self.cloud.z))
-        self.past.append((size, mixture))
+        old = np.logaddexp(self.cloud.crowd, size + proposal.log_ratio(self.cloud.z))
         new = np.full(draws, math.log(self.pool.run.total))
         for count, one in self.past:
             new = np.logaddexp(new, count + one.log_ratio(z))
+        new = np.logaddexp(new, size + own)
+        self.past.append((size, proposal))
         self.cloud = _Cloud(
             np.concatenate([self.cloud.z, z], axis=1),
             Agreement.joined([self.cloud.fit, fit]),
@@ -219,15 +232,16 @@ def _points(pool: Pool, dims: int, name: str, chain: int, draws: int) -> Array:
     return np.stack([UNIFORMS[run.design](run.seed, chain, one, 0, draws, draws) for one in streams])
 
 
-def _drawn(way: _Way, mixture: Mixture, attempt: int, draws: int, threads: int | None) -> Adapted:
+def _drawn(way: _Way, proposal: Proposal, attempt: int, draws: int, threads: int | None) -> Adapted:
     """Draws of every chain, as many as are worth what was asked for."""
     pool, world = way.pool, way.world
-    size = 1 << max(math.ceil(math.log2(2 * draws)), 9)
+    # Evidence that failed the first try is hard: more draws at once, rather than some in vain.
+    size = 1 << max(math.ceil(math.log2((4 if attempt else 2) * draws)), 9)
     while True:
         name = f"last {attempt} {size}|{world}"
 
         def one(chain: int, size: int = size, name: str = name) -> tuple[Array, Array]:
-            return _chain(way, mixture, _points(pool, way.dims, name, chain, size), chain)
+            return _chain(way, proposal, _points(pool, way.dims, name, chain, size), chain)
 
         done = spread(one, range(pool.run.chains), threads)
         longest = max(row.size for _, row in done)
@@ -236,23 +250,24 @@ def _drawn(way: _Way, mixture: Mixture, attempt: int, draws: int, threads: int |
             rows[place, : row.size] = row
         found = Adapted(weighed_by(rows), tuple(z for z, _ in done), len(way.past))
         worth = float(found.weighed.sizes.min())
-        if worth >= draws or size >= _MOST_RATIO * draws or found.weighed.khat > _GOOD:
+        poor = not attempt and way.dims > _MANY and worth < _POOR * size
+        if worth >= draws or size >= _MOST_RATIO * draws or found.weighed.khat > _GOOD or poor:
             return found
         size = min(
             max(2 * size, 1 << math.ceil(math.log2(1.2 * size * draws / max(worth, 1.0)))), _MOST_RATIO * 2 * draws
         )
 
 
-def _chain(way: _Way, mixture: Mixture, points: Array, chain: int) -> tuple[Array, Array]:
+def _chain(way: _Way, proposal: Proposal, points: Array, chain: int) -> tuple[Array, Array]:
     """Draws of one chain and their log-weights: what counts of its prior, then the proposal's."""
     pool, target = way.pool, way.target
-    z = mixture.drawn(points)
+    z, own_ratio = proposal.drawn(points)
     draws, prior = math.log(z.shape[1]), math.log(pool.run.draws)
-    weights = target(z).whole - np.logaddexp(prior, draws + mixture.log_ratio(z))
+    weights = target(z).whole - np.logaddexp(prior, draws + own_ratio)
     own = pool.log_likelihood[way.world, chain]
     top = weights.max(initial=-math.inf)
     counts = np.flatnonzero(own - prior > (top - _NEGLIGIBLE if math.isfinite(top) else -math.inf))
     u = chosen_uniforms(pool, target.streams, chain, counts)
     first = np.reshape(standard_normal()(u.ravel()), u.shape)
-    before = own[counts] - np.logaddexp(prior, draws + mixture.log_ratio(first))
+    before = own[counts] - np.logaddexp(prior, draws + proposal.log_ratio(first))
     return np.concatenate([first, z], axis=1), np.concatenate([before, weights])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -19,9 +20,21 @@ from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.target import Reading
 
-__all__ = ["Mixture", "distance", "fitted", "regressed"]
+__all__ = ["Mixture", "Proposal", "distance", "distances_drawn", "fitted", "of_moments", "regressed"]
 
 _SWEEPS = 12
+
+
+class Proposal(Protocol):
+    """What draws are made from: from points in the unit cube, with the density of its own and of any other draws."""
+
+    def drawn(self, u: Array) -> tuple[Array, Array]:
+        """Draws from points, shape (streams + 2, draws), and the logarithm of their density over the prior's."""
+        ...
+
+    def log_ratio(self, z: Array) -> Array:
+        """Logarithm of the density over that of the prior, shape (draws,)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +76,25 @@ class Mixture:
         logs, _ = self.log_parts(z)
         return np.asarray(np.logaddexp.reduce(logs, axis=0))
 
-    def drawn(self, u: Array) -> Array:
-        """Draws from points in the unit cube, shape (streams + 2, draws): part, distance, directions."""
-        from scipy import special
+    def drawn(self, u: Array) -> tuple[Array, Array]:
+        """Draws from points in the unit cube, shape (streams + 2, draws), and their log-ratios to the prior.
 
+        The points are those of part, distance and directions.
+        """
         part = np.minimum(np.searchsorted(np.cumsum(self.weights), u[0], side="right"), len(self.weights) - 1)
-        radius = np.sqrt(self.nu / (2.0 * special.gammaincinv(self.nu / 2, np.clip(u[1], 1e-12, 1.0))))
-        noise = np.reshape(standard_normal()(u[2:].ravel()), u[2:].shape) * radius
+        noise = np.reshape(standard_normal()(u[2:].ravel()), u[2:].shape) * distances_drawn(u[1], self.nu)
         out: Array = np.empty(noise.shape)
         for place in range(len(self.weights)):
             mine = part == place
             out[:, mine] = self.means[place][:, None] + np.einsum("ij,jn->in", self.factors[place], noise[:, mine])
-        return out
+        return out, self.log_ratio(out)
+
+
+def distances_drawn(u: Array, nu: float) -> Array:
+    """Factors that make normal noise a Student's t, from points in (0, 1)."""
+    from scipy import special
+
+    return np.asarray(np.sqrt(nu / (2.0 * special.gammaincinv(nu / 2, np.clip(u, 1e-12, 1.0)))))
 
 
 def distance(centred: Array, factor: Array) -> Array:
@@ -122,6 +142,14 @@ def fitted(z: Array, parts: int, rng: np.random.Generator) -> Mixture:
         shares = np.exp(logs - np.logaddexp.reduce(logs, axis=0))
         mixture = _maximized(z, shares, shares * (nu + dims) / (nu + far), whole, nu)
     return mixture
+
+
+def of_moments(z: Array, nu: float, share: float = 0.0) -> Mixture:
+    """A single Student's t with the moments of draws of equal weight, and a share of the prior's covariance."""
+    dims = len(z)
+    spread = _shrunk(np.cov(z, bias=True).reshape(dims, dims), np.eye(dims), np.unique(z[0]).size, dims)
+    spread = (1.0 - share) * spread + share * np.eye(dims)
+    return Mixture(np.ones(1), z.mean(axis=1)[None], np.linalg.cholesky(spread)[None], nu)
 
 
 def _centres(z: Array, parts: int, rng: np.random.Generator, factor: Array) -> list[Array]:
