@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
-from demandsim.errors import DemandsimError, UnitError, shorten
+from demandsim.errors import DemandsimError, UnitError, shorten, shown
 from demandsim.forecasting.rules import weighted_interval_score
 from demandsim.studies.catalogue import read_toml
 from demandsim.units.convert import check_unit
@@ -137,13 +137,14 @@ def _quantiles(given: Any, where: str) -> list[float]:
 def _text(value: Any, where: str) -> str:
     """A text, or a day that TOML itself knows; neither a list nor a number."""
     if not isinstance(value, str | datetime.date):
-        raise DemandsimError(f"{where}: must be a text, not {shorten(repr(value))}")
+        raise DemandsimError(f"{where}: must be a text, not {type(value).__name__}")
     return str(value)
 
 
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
-        raise DemandsimError(f"{where}: must be a number, not {shorten(repr(value))}")
+        said = shown(value) if isinstance(value, int | float | str) else type(value).__name__
+        raise DemandsimError(f"{where}: must be a number, not {shorten(said)}")
     return float(value)
 
 
