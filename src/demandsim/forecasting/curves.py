@@ -98,9 +98,9 @@ class Curve:
         proposal = self._proposal(own, seed)
         points, rows = [], []
         for chain in range(chains):
-            z = proposal.drawn(_cube(proposal.dims + 2, seed, chain))
+            z, log_ratio = proposal.drawn(_cube(proposal.dims + 2, seed, chain))
             points.append(z)
-            rows.append(self._fit(own, z) - proposal.log_ratio(z))
+            rows.append(self._fit(own, z) - log_ratio)
         weighed = weighed_by(np.stack(rows) - math.log(_POINTS))
         made = []
         for chain, (z, row) in enumerate(zip(points, weighed.log_weights, strict=True)):

@@ -188,9 +188,9 @@ class _Search:
         rng = keyed(self.seed, 13)
         chosen = np.concatenate(first, axis=1)[:, systematic(weights, chains * self.points, rng)]
         proposal = fitted(chosen, 2, rng)
-        points = [proposal.drawn(self._cube(chain, 1)) for chain in range(chains)]
-        rows = [self._likelihood(z) - proposal.log_ratio(z) for z in points]
-        return weighed_by(np.stack(rows) - math.log(self.points)), points
+        drawn = [proposal.drawn(self._cube(chain, 1)) for chain in range(chains)]
+        rows = [self._likelihood(z) - log_ratio for z, log_ratio in drawn]
+        return weighed_by(np.stack(rows) - math.log(self.points)), [z for z, _ in drawn]
 
     def _cube(self, chain: int, round_: int) -> Array:
         from scipy.stats import qmc
