@@ -6,6 +6,7 @@ import zipfile
 from io import BytesIO
 
 import openpyxl
+import pytest
 
 from demandsim.workbook.calc.book import Book, Formula, Loops, Sheet, book_of
 from demandsim.workbook.calc.trace import traced
@@ -127,3 +128,20 @@ def same(ours, theirs):
     if type(ours) is float and type(theirs) is float:
         return math.isclose(ours, theirs, rel_tol=1e-10, abs_tol=1e-300)
     return type(ours) is type(theirs) and ours == theirs
+
+
+def by_formualizer(rows):
+    """What an engine by others makes of formulas beside `DATA`, where that is not what is expected."""
+    formualizer = pytest.importorskip("formualizer")
+    book = formualizer.Workbook()
+    book.add_sheet("S")
+    for cell, value in DATA.items():
+        book.set_value("S", *key_of(cell)[1:], value)
+    wrong = {}
+    for formula, expected in rows:
+        book.set_formula("S", 101, 10, formula.replace("_xlpm.", ""))
+        theirs = book.evaluate_cell("S", 101, 10)
+        theirs = float(theirs) if type(theirs) is int else theirs
+        if not same(theirs, expected):
+            wrong[formula] = theirs, expected
+    return wrong

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from demandsim.cli._options import LocaleName
-from demandsim.units.format import readable
+from demandsim.units.format import Scaling, readable
 
 if TYPE_CHECKING:
     from demandsim.plots.words import Locale
@@ -23,9 +22,10 @@ def spoken(locale: LocaleName) -> Locale:
 
 def named(words: Locale, name: str, long_name: str | None = None) -> str:
     """Name a quantity: in English by the name that other commands take, in other languages in words."""
-    return name if words.code == "en" else words.name(name, long_name)
+    # A label that only repeats the name is none.
+    return name if words.code == "en" else words.name(name, long_name if long_name != name else None)
 
 
-def scale_of(words: Locale) -> Callable[[str, float], tuple[float, str]]:
+def scale_of(words: Locale) -> Scaling:
     """Return what chooses the divisor and the unit in which a value of some size reads well."""
     return readable if words.code == "en" else words.unit

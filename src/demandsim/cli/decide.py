@@ -244,7 +244,7 @@ def _print_place(
     print_table(columns, lines)
     if len(shown) < len(paying):
         print_line(words.say(f"{dim}s_left_out", count=len(paying) - len(shown), total=len(paying)))
-    _print_worth([record for record in mine if record["row"] != "action"], weighed.decision, words)
+    _print_worth([record for record in mine if record["row"] != "action"], weighed, words)
 
 
 def _print_best(
@@ -281,13 +281,17 @@ def _thinned(records: Sequence[dict[str, Any]], best: int) -> list[dict[str, Any
     return [record for place, record in enumerate(records) if (place - best) % step == 0 or not place]
 
 
-def _print_worth(records: Sequence[dict[str, Any]], decision: Decision, words: Locale) -> None:
+def _print_worth(records: Sequence[dict[str, Any]], weighed: Weighed, words: Locale) -> None:
+    from demandsim.plots.panels import long_names
+
+    labels = long_names(weighed.worth, "assumption")
     divisor, unit = scale_of(words)(records[0]["unit"], records[0]["worth"])
     lines = []
     for record in records:
         share = record.get("share_of_variance", math.nan)
         worth = number(record["worth"] / divisor, 3), number(record["mcse_worth"] / divisor, 2)
-        known = named(words, record["assumption"]) if "assumption" in record else words.say("everything")
+        name = record.get("assumption")
+        known = words.say("everything") if name is None else named(words, name, labels.get(name))
         lines.append([known, *worth, unit, f"{share:.0%}" if math.isfinite(share) else ""])
     value = words.say("worth")
     columns = (
@@ -295,7 +299,7 @@ def _print_worth(records: Sequence[dict[str, Any]], decision: Decision, words: L
         value,
         Column("MCSE", "error", of=value),
         Column(words.say("unit"), "unit"),
-        words.say("share_of_variance", of=named(words, decision.index)),
+        words.say("share_of_variance", of=named(words, weighed.decision.index)),
     )
     print_line()
     print_table(columns, lines)

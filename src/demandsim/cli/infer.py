@@ -121,6 +121,7 @@ class Learned:
     """One quantity at one label: its interval before and after the evidence, in the declared unit."""
 
     quantity: str
+    long_name: str
     labels: dict[str, Any]
     role: str
     unit: str
@@ -156,7 +157,7 @@ def _learned(model: Model, prior: xr.Dataset, posterior: xr.Dataset, prob: float
         below = np.searchsorted(values, row.statistics["median"], "left")
         above = np.searchsorted(values, row.statistics["median"], "right")
         numbers["shift"] = float(special.ndtri((0.5 * (below + above) + 0.5) / (values.size + 1)))
-        yield Learned(row.quantity, row.labels, row.role, row.unit, numbers)
+        yield Learned(row.quantity, row.long_name, row.labels, row.role, row.unit, numbers)
 
 
 def _add_pictures(folder: Folder, prior: xr.Dataset, posterior: xr.Dataset, locale: str) -> None:
@@ -229,8 +230,6 @@ def _print_learned(model: Model, rows: Sequence[Learned], prob: float, words: Lo
     kinds = map(words.say, ("prior", "posterior"))
     heads = [Column(f"{kind} {end}", joined=end != ends[0]) for kind in kinds for end in ends]
     heads += [Column(words.say("shift")), Column(words.say("unit"), "unit")]
-    long_names: dict[str, str | None] = {name: made.long_name for name, made in model.assumptions.items()}
-    long_names |= {name: made.long_name for name, made in model.equations.items()}
     scenarios = model.program.layout.scenario_dims
     groups: dict[str, dict[str, list[Learned]]] = {}
     for row in rows:
@@ -244,19 +243,18 @@ def _print_learned(model: Model, rows: Sequence[Learned], prob: float, words: Lo
         shown = [row for rows, step in members for row in rows[::-step][::-1]]
         print_line()
         first = title or words.say("everywhere") if scenarios else ""
-        lines = [
-            _cells(row, named(words, row.quantity, long_names.get(row.quantity)), scenarios, words) for row in shown
-        ]
+        lines = [_cells(row, scenarios, words) for row in shown]
         print_table((Column(first, "name"), *heads), lines)
     print_line()
     print_line(words.say("shift_is") + (words.say("has_all_labels") if left_out else ""))
 
 
-def _cells(row: Learned, name: str, scenarios: Sequence[str], words: Locale) -> list[str]:
+def _cells(row: Learned, scenarios: Sequence[str], words: Locale) -> list[str]:
     """A line of the printed table."""
     n = row.numbers
     inner = [words.label(v) for d, v in row.labels.items() if d not in scenarios]
     ends = [n[f"{kind}_{end}"] for kind in ("prior", "posterior") for end in ("lower", "median", "upper")]
     divisor, unit = scale_of(words)(row.unit, abs(n["posterior_median"]))
     shift = f"{n['shift']:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
-    return [words.say("comma").join([name, *inner]), *(number(v / divisor) for v in ends), shift, unit]
+    name = words.say("comma").join([named(words, row.quantity, row.long_name), *inner])
+    return [name, *(number(v / divisor) for v in ends), shift, unit]

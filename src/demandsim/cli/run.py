@@ -250,14 +250,10 @@ def _print_summary(model: Model, table: Sequence[Row], summary: xr.Dataset, erro
     paired = list(zip(table, further, strict=True))
     _print_plain([row for row, dims in paired if not dims], summary, errors, words)
     _print_timed([row for row, dims in paired if dims and dims <= set(time)], time, summary, words)
-    others = dict.fromkeys(_named(row, words) for row, dims in paired if not dims <= set(time))
+    others = dict.fromkeys(named(words, row.quantity, row.long_name) for row, dims in paired if not dims <= set(time))
     if others:
         print_line()
         print_line(words.say("by_labels", names=words.say("comma").join(others)))
-
-
-def _named(row: Row, words: Locale) -> str:
-    return named(words, row.quantity, row.long_name if row.long_name != row.quantity else None)
 
 
 def _by_scenario(rows: Sequence[Row], words: Locale, time: Sequence[str] = ()) -> list[tuple[str, list[Row]]]:
@@ -286,7 +282,8 @@ def _print_plain(rows: Sequence[Row], summary: xr.Dataset, errors: bool, words: 
             cells = [row.shown(row.statistics[name]) for name in shown.values()]
             cells += [row.shown(row.statistics[f"mcse_{name}"], 2) for name in told.values()]
             texts = [row.spans(words.phrases[" to "], words.phrases["and"]) for _ in spans]
-            lines.append([_named(row, words), *map(row.single, singles), *texts, *cells, row.readable_unit])
+            name = named(words, row.quantity, row.long_name)
+            lines.append([name, *map(row.single, singles), *texts, *cells, row.readable_unit])
         print_line()
         head, unit = Column(label or words.say("everywhere"), "name"), Column(words.say("unit"), "unit")
         print_table([head, *single_heads, *spans, *numbers, *mcse, unit], lines)
@@ -306,7 +303,8 @@ def _print_timed(rows: Sequence[Row], time: Sequence[str], summary: xr.Dataset, 
             sizes = [abs(cells[moment].statistics["median"]) for moment in shown if moment in cells]
             first = next(iter(cells.values()))
             divisor, unit = scale_of(words)(first.unit, max(sizes))
-            lines.append([_named(first, words), *(_cell(cells.get(moment), divisor) for moment in shown), unit])
+            said = named(words, first.quantity, first.long_name)
+            lines.append([said, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
         print_line()
         head, last = Column(label or words.say("everywhere"), "name"), Column(words.say("unit"), "unit")
         print_table([head, *shown, last], lines)

@@ -136,10 +136,11 @@ def _matters(moved: xr.Dataset, shares: xr.Dataset) -> Iterator[dict[str, Any]]:
 def _print_matters(
     model: Model, records: Sequence[dict[str, Any]], moved: xr.Dataset, shares: xr.Dataset, call: Call
 ) -> None:
+    from demandsim.plots.panels import long_names
     from demandsim.plots.tornado import setting_in_words
 
     words = call.words
-    long_names = {name: made.long_name for name, made in model.assumptions.items()}
+    labels = long_names(moved, "assumption")
     kinds = [kind for kind in ("first_order", "total_order", "effect") if kind in shares]
     print_title(model, words)
     a, runs = shares.attrs, f"{int(shares.attrs.get('model_runs', 0)):,}"
@@ -171,7 +172,7 @@ def _print_matters(
                 continue  # A sure value here, which is uncertain in another scenario.
             low, high = (setting_in_words(moved, record["assumption"], e, record, words) for e in ("low", "high"))
             cells = [low, number(record["at_low"] / divisor), high, number(record["at_high"] / divisor)]
-            name = named(words, record["assumption"], long_names.get(record["assumption"]))
+            name = named(words, record["assumption"], labels.get(record["assumption"]))
             lines.append([name, *cells, *(_share(record, kind, words) for kind in kinds)])
         print_table(columns, lines)
 

@@ -14,6 +14,7 @@ and Computing 29 (2019); Giles, "Multilevel Monte Carlo methods", Acta Numerica 
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -119,7 +120,7 @@ class Rerun:
         other = [name for name in known if name not in self.model.assumptions]
         if other:
             return f"'{other[0]}' is no assumption, so that the rest cannot be drawn given its value"
-        inputs = self._inputs()
+        inputs = self._inputs
         transforms = self.model.program.transforms
         own = [number for number, factor in enumerate(inputs.factors) if factor.name in known]
         inside = np.isin(inputs.owner, own)
@@ -131,12 +132,13 @@ class Rerun:
                 return f"'{factor.name}' has values with a probability of their own, and is correlated with others"
         return ""
 
+    @functools.cached_property
     def _inputs(self) -> Inputs:
         return gather(self.model, self.names)
 
     def unknown(self, label: str, known: Sequence[str], elements: int) -> list[Unknown]:
         """Compare knowing some assumptions with knowing all, in every element of the payoff's dims."""
-        inputs = self._inputs()
+        inputs = self._inputs
         own = [number for number, factor in enumerate(inputs.factors) if factor.name in known]
         new = np.flatnonzero(~np.isin(inputs.owner, own))
         if not new.size:

@@ -40,8 +40,7 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     for dim, label in setting.scenario.items():
         words += ["--scenario", f"{dim}={label}" if several or "=" in label else label]
     changes = explorer.settled(setting).changes
-    words += [word for item in sets for word in ("--set", item)]
-    words += [word for key, law in changes.items() for word in ("--set", f"{key}={law}")]
+    words += _repeated("--set", [*sets, *(f"{key}={law}" for key, law in changes.items())])
     words += ["--seed", str(explorer.seed), "--draws", str(explorer.draws)]
     words += ["--chains", str(explorer.chains)] if explorer.chains != 8 else []
     words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
@@ -68,7 +67,7 @@ def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = 
     demandsim explore guosen-2025-01 --state '{"of":"cards"}'
     """
     words = ["demandsim", "explore", study, *_asked_words(explorer)]
-    words += [*(word for item in sets for word in ("--set", item)), "--state", state]
+    words += [*_repeated("--set", sets), "--state", state]
     words += ["--seed", str(explorer.seed)] if explorer.seed != 1 else []
     words += ["--draws", str(explorer.draws)] if explorer.draws != 1024 else []
     words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
@@ -93,13 +92,17 @@ def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[s
     return "\n".join([*imports, "", *lines])
 
 
+def _repeated(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
 def _asked_words(explorer: Explorer) -> Iterator[str]:
     """What is asked of a workbook, as options."""
     for key, value in explorer.model.notes.asked.items():
         if key == "outputs":
-            yield from (word for cell in value for word in ("--output", cell))
+            yield from _repeated("--output", value)
         elif key == "assume":
-            yield from (word for cell, law in value.items() for word in ("--assume", f"{cell}={law}"))
+            yield from _repeated("--assume", [f"{cell}={law}" for cell, law in value.items()])
         else:
             yield f"--{key}"
 

@@ -20,7 +20,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.target import Reading
 
-__all__ = ["Mixture", "Proposal", "distance", "distances_drawn", "fitted", "of_moments", "regressed"]
+__all__ = ["Mixture", "Proposal", "distance", "distances_drawn", "fitted", "log_constant", "of_moments", "regressed"]
 
 _SWEEPS = 12
 
@@ -64,11 +64,10 @@ class Mixture:
     def log_parts(self, z: Array) -> tuple[Array, Array]:
         """Log-density over the prior's, of each part with its weight, and squared distances; shape (parts, draws)."""
         dims, nu = self.dims, self.nu
-        constant = math.lgamma((nu + dims) / 2) - math.lgamma(nu / 2) - dims / 2 * math.log(nu / 2)
         prior = 0.5 * np.sum(z * z, axis=0)
         far = np.stack([distance(z - m[:, None], f) for m, f in zip(self.means, self.factors, strict=True)])
         sizes = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        logs = (np.log(self.weights) + constant - sizes)[:, None] - (nu + dims) / 2 * np.log1p(far / nu)
+        logs = (np.log(self.weights) + log_constant(nu, dims) - sizes)[:, None] - (nu + dims) / 2 * np.log1p(far / nu)
         return logs + prior, far
 
     def log_ratio(self, z: Array) -> Array:
@@ -88,6 +87,11 @@ class Mixture:
             mine = part == place
             out[:, mine] = self.means[place][:, None] + np.einsum("ij,jn->in", self.factors[place], noise[:, mine])
         return out, self.log_ratio(out)
+
+
+def log_constant(nu: float, dims: int) -> float:
+    """Logarithm of the constant of a Student's t over that of the normal law."""
+    return math.lgamma((nu + dims) / 2) - math.lgamma(nu / 2) - dims / 2 * math.log(nu / 2)
 
 
 def distances_drawn(u: Array, nu: float) -> Array:

@@ -14,7 +14,6 @@ problems", Inverse Problems 30 (2014); Tierney and Kadane, J. Am. Stat. Assoc. 8
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.importance import effective_size, systematic
-from demandsim.inference.proposal import Mixture, distances_drawn, of_moments
+from demandsim.inference.proposal import Mixture, distances_drawn, log_constant, of_moments
 from demandsim.inference.target import Target
 
 __all__ = ["Bent", "bent"]
@@ -163,7 +162,8 @@ def _slopes(target: Target, z: Array, directions: Array) -> tuple[Array, Array]:
 def _log_ratio(a: Array, noise: Array, factor: Array) -> Array:
     """Log-density of a Student's t in the subspace over the prior's, from its standardised noise."""
     few = len(a)
-    constant = math.lgamma((_NU + few) / 2) - math.lgamma(_NU / 2) - few / 2 * math.log(_NU / 2)
     size = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
     far = np.sum(noise * noise, axis=0)
-    return np.asarray(constant - size - (_NU + few) / 2 * np.log1p(far / _NU) + 0.5 * np.sum(a * a, axis=0))
+    return np.asarray(
+        log_constant(_NU, few) - size - (_NU + few) / 2 * np.log1p(far / _NU) + 0.5 * np.sum(a * a, axis=0)
+    )

@@ -6,7 +6,7 @@ import functools
 import importlib.resources
 import itertools
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from demandsim.locale.words import Words, words_of
 from demandsim.series.loader import load_series
 from demandsim.statistics.summarize import probability, run_attrs, summarize
 from demandsim.units.convert import conversion_factor, same_dimension
-from demandsim.units.format import label_text, number, readable
+from demandsim.units.format import Scaling, label_text, number, readable
 
 __all__ = ["can_cross_check", "cross_check", "published_limits", "verdicts"]
 
@@ -130,7 +130,7 @@ def cross_check(
     return found
 
 
-def verdicts(draws: xr.Dataset, words: Words, scale: Callable[[str, float], tuple[float, str]]) -> list[str]:
+def verdicts(draws: xr.Dataset, words: Words, scale: Scaling) -> list[str]:
     """Say in a language what `cross_check` finds by default; nothing if there is nothing to check.
 
     Parameters
@@ -230,9 +230,7 @@ def _check(
     return made.expand_dims(check=[name]).assign_coords({key: ("check", [text]) for key, text in told.items()})
 
 
-def _verdicts(
-    checks: Sequence[xr.Dataset], draws: xr.Dataset, words: Words, scale: Callable[[str, float], tuple[float, str]]
-) -> Iterator[str]:
+def _verdicts(checks: Sequence[xr.Dataset], draws: xr.Dataset, words: Words, scale: Scaling) -> Iterator[str]:
     """Say checks in words, for every label of every dim but time."""
     for check in checks:
         whole = check.isel(check=0)
@@ -256,7 +254,7 @@ def _sentence(
     draws: xr.Dataset,
     where: str,
     words: Words,
-    scale: Callable[[str, float], tuple[float, str]],
+    scale: Scaling,
 ) -> str:
     quantity, limit = here.quantity.item(), here.limit_name.item()
     long_name = str(draws[quantity].attrs.get("long_name", quantity))
@@ -264,10 +262,10 @@ def _sentence(
     some = words.say("check_few") if p < 5e-4 else words.say("check_share", share=f"{p:.1%}")
     often = words.say("check_never") if p == 0 else words.say("check_always") if p == 1 else some
     error = words.say("points", error=f"{100 * mcse:.2g}") if np.isfinite(mcse) else words.say("no_mcse")
-    # English says the label of the quantity as it stands, and of the limit as it was given.
-    told = {"name": long_name, "limit": limit} if words.code == "en" else {}
-    told = told or {"name": words.name(quantity, long_name), "limit": words.names.get(limit, limit)}
-    said = words.say("check_exceeds" if limit else "check_holds", **told, where=where, often=often, error=error)
+    # English says the label of the quantity as it stands.
+    name = long_name if words.code == "en" else words.name(quantity, long_name)
+    told = {"name": name, "limit": words.names.get(limit, limit), "where": where, "often": often, "error": error}
+    said = words.say("check_exceeds" if limit else "check_holds", **told)
     result, bound = float(here.result), float(here.limit)
     if np.isfinite(result) and np.isfinite(bound):
         divisor, unit = scale(here.units.item(), max(abs(result), abs(bound)))

@@ -8,14 +8,14 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.graph.changes import changes_line, published_at, read_changes
-from demandsim.units.format import label_value, number, readable
+from demandsim.units.format import Scaling, label_value, number, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,9 +86,7 @@ class Row:
         return number(value / self.divisor, digits)
 
 
-def rows(
-    summary: xr.Dataset, point: xr.Dataset, scale: Callable[[str, float], tuple[float, str]] = readable
-) -> Iterator[Row]:
+def rows(summary: xr.Dataset, point: xr.Dataset, scale: Scaling = readable) -> Iterator[Row]:
     """Pair a summary with the points and what was published, one row per quantity and label.
 
     Parameters

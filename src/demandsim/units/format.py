@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from typing import Any
 
 from demandsim.units.registry import CURRENCIES
 
-__all__ = ["brief", "exact", "label_text", "label_value", "number", "percent", "readable", "settled"]
+__all__ = ["Scaling", "brief", "exact", "label_text", "label_value", "number", "percent", "readable", "settled"]
+
+#: Of a unit and a magnitude: by what values are divided, and the unit in which they are shown then.
+type Scaling = Callable[[str, float], tuple[float, str]]
 
 
 def settled(value: float) -> float:

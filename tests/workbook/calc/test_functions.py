@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from books import DATA, book_with, key_of, same, value_of
+from books import DATA, book_with, by_formualizer, key_of, same, value_of
 from rows import ARRAYS, PRINTED, ROWS
 
 from demandsim.workbook.calc.draws import single_draws
@@ -75,21 +75,8 @@ OTHERWISE = (
 
 
 def test_an_engine_by_others_finds_the_same():
-    formualizer = pytest.importorskip("formualizer")
-    book = formualizer.Workbook()
-    book.add_sheet("S")
-    for cell, value in DATA.items():
-        book.set_value("S", *key_of(cell)[1:], value)
-    wrong = {}
-    for formula, expected in ROWS:
-        if formula in OTHERWISE or formula in SPREADING or str(expected).startswith("#"):
-            continue
-        book.set_formula("S", 101, 10, formula)
-        theirs = book.evaluate_cell("S", 101, 10)
-        theirs = float(theirs) if type(theirs) is int else theirs
-        if not same(theirs, expected):
-            wrong[formula] = theirs, expected
-    assert wrong == {}
+    asked = [row for row in ROWS if row[0] not in (*OTHERWISE, *SPREADING) and not str(row[1]).startswith("#")]
+    assert by_formualizer(asked) == {}
 
 
 @pytest.mark.parametrize(
