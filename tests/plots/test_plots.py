@@ -357,3 +357,8 @@ def test_a_name_in_chinese_is_drawn_in_an_english_picture_too(square_font, monke
     assert any(text.get_text() == "算力利用率" for text in texts_of(figure))
     # A character that the font lacks is a warning, and with that an error.
     figure.canvas.draw()
+
+
+def test_titles_fold_to_the_width_of_their_panel():
+    draws = ds.load_study("doubao-2025-2030").simulate(draws=32, chains=2, seed=1)
+    assert_readable(plots.fan(draws, of=["total_cost_of_ownership"]))

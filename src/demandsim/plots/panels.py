@@ -47,6 +47,8 @@ MOST = 12
 #: Inches of a row of bars, and of what stands above and below the rows of a panel.
 ROW, FRAME = 0.36, 0.95
 
+#: Letters of a line of a title at most, and on an inch; inches of a cell that stand left of its panel.
+_LETTERS, _LETTERS_AN_INCH, _BESIDE = 52, 13, 0.7
 #: Panels side by side that a page has room for; more labels go on below.
 _WIDEST = 4
 _FOLDED = 3
@@ -127,6 +129,8 @@ class Panel:
     column : int
     label : object
         Label of the column's dim, also of a quantity that does not vary along it.
+    letters : int
+        Of a line of its title.
     """
 
     axes: Axes
@@ -135,6 +139,7 @@ class Panel:
     row: int
     column: int
     label: Any = None
+    letters: int = _LETTERS
 
     def of(self, data: Any) -> Any:
         """Select what the panel shows of an array or Dataset."""
@@ -144,7 +149,7 @@ class Panel:
         """Write a text above the panel, with the label if panels differ by one."""
         for dim, label in self.where.items():
             text = locale.say("labelled", name=text, dim=locale.dim(dim), label=label)
-        self.axes.set_title(wrapped(text.strip(), 52), fontsize=10, loc="left")
+        self.axes.set_title(wrapped(text.strip(), self.letters), fontsize=10, loc="left")
 
 
 class Picture:
@@ -224,13 +229,15 @@ class Picture:
         columns = len(self.labels) if len(self.labels) <= _WIDEST else _FOLDED
         lines = -(-len(self.labels) // columns)
         self.open([height for height in heights for _ in range(lines)], columns, width)
+        # Ticks and their unit stand in the cell as well.
+        letters = min(_LETTERS, int(_LETTERS_AN_INCH * (width - _BESIDE)))
         for row, name in enumerate(names or self.arrays):
             array = self.arrays[name]
             long_name = array.attrs.get("long_name") if titles is None else titles.get(name)
             places = self.canvas.axes[row * lines : (row + 1) * lines].flat
             for place, (label, axes) in enumerate(zip(self.labels, places, strict=False)):
                 where = self.where(label) if self.across in array.dims else {}
-                panel = Panel(axes, name, where, row, place % columns, label)
+                panel = Panel(axes, name, where, row, place % columns, label, letters)
                 panel.title(self.locale.name(name, long_name), self.locale)
                 yield panel
             for axes in places[len(self.labels) :]:
