@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -101,6 +102,30 @@ def test_two_threads_of_one_process_do_not_write_one_store(tmp_path):
     with lock.locked(tmp_path / "a.zarr"):
         assert json.loads((tmp_path / ".a.zarr.lock").read_text())["process"] == os.getpid()
     assert not list(tmp_path.iterdir())
+
+
+def test_whoever_comes_between_a_lock_and_its_word_waits_for_the_word(tmp_path, monkeypatch):
+    holding, dumps = threading.Event(), json.dumps
+
+    def slow(owner):
+        holding.set()
+        time.sleep(0.2)
+        return dumps(owner)
+
+    def hold():
+        with lock.locked(tmp_path / "a.zarr"):
+            ended.wait(60)
+
+    ended, first = threading.Event(), threading.Thread(target=hold)
+    monkeypatch.setattr(lock.json, "dumps", slow)
+    first.start()
+    assert holding.wait(60)
+    try:
+        with pytest.raises(StoreError, match=f"by process {os.getpid()} on"), lock.locked(tmp_path / "a.zarr"):
+            pass
+    finally:
+        ended.set()
+        first.join()
 
 
 def test_the_word_of_a_process_that_was_killed_holds_nobody_up(tmp_path):

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -20,6 +21,8 @@ __all__ = ["locked", "said_by_owner"]
 
 #: Where Windows locks a byte: beyond what the file holds, which others may read.
 _BEYOND = 1 << 30
+#: Seconds until whoever holds a lock has said so: the word is written a moment after the lock is taken.
+_PATIENCE = 1.0
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK, errno.EWOULDBLOCK)
 
 
@@ -72,17 +75,21 @@ def said_by_owner(path: Path) -> str:
 
 
 def _taken(place: Path, path: Path) -> FileIO:
+    patient_until = time.monotonic() + _PATIENCE
     while True:
         file = place.open("a+b", buffering=0)
         try:
-            if not _take(file.fileno(), file):
-                who = said_by_owner(path) or "another process"
+            if _take(file.fileno(), file):
+                # Who ended meanwhile took the name away: what is locked must be what has the name.
+                if os.path.samestat(os.fstat(file.fileno()), place.stat()):
+                    return file
+            elif (who := said_by_owner(path)) or time.monotonic() > patient_until:
                 raise StoreError(
-                    f"store '{path}' is being written by {who}; wait until that has ended, or choose another path"
+                    f"store '{path}' is being written by {who or 'another process'}; "
+                    "wait until that has ended, or choose another path"
                 )
-            # Who ended meanwhile took the name away: what is locked must be what has the name.
-            if os.path.samestat(os.fstat(file.fileno()), place.stat()):
-                return file
+            else:
+                time.sleep(0.01)
         except FileNotFoundError:
             pass
         except BaseException:
