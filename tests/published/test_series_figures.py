@@ -303,3 +303,20 @@ def test_peaks_in_fp8_are_twice_those_in_bf16():
     both = (hardware.fp8_flops / hardware.bf16_flops).dropna("hardware")
     assert set(both.hardware.values) == {"H800", "H100", "H20", "B200"}
     np.testing.assert_allclose(both, 2, rtol=2e-3)
+
+
+def test_rents_of_h100_lie_where_rent_and_purchase_break_even():
+    told = ds.load_series("infrastructure-2026")
+    low, high = (told.break_even_rent.sel(told=f"rent or buy, {end}").item() for end in ("lower", "upper"))
+    contracts = ds.load_series("h100-rent").card_hour_price.sel(date=["2025-10-01", "2026-03-01"])
+    assert ((contracts > low) & (contracts < high)).all()
+
+
+def test_memory_is_an_eighth_of_one_plan_and_v4_activates_a_thirtieth():
+    plan = ds.load_series("infrastructure-2026").sel(told="one plan of a cloud")
+    assert near(100 * float(plan.memory_and_storage / plan.planned_capex), "13")
+    v4 = ds.load_series("models").sel(model=["DeepSeek-V4-Pro", "DeepSeek-V4-Flash"])
+    assert [
+        near(100 * float(share), text)
+        for share, text in zip(v4.activated_parameters / v4.total_parameters, ("3.1", "4.6"), strict=True)
+    ] == [True, True]
