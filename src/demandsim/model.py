@@ -1049,7 +1049,7 @@ class Model:
         begin = (8192 if goal is None else 1024) if draws is None else draws
         settings = Settings(begin, chains, seed, design, keep, on_invalid, dtype)
         return simulated(
-            self._parts(),
+            self.parts(),
             settings,
             goal,
             Way(Pace(threads, block, reporting(progress, "simulating")), on_round, chunks, store),
@@ -1109,7 +1109,7 @@ class Model:
 
         asked = asked_of(prob, kind, probs, multimodal)
         settings = Settings(draws, chains, seed, design, keep, on_invalid)
-        return summarized(self._parts(), settings, asked, threads, reporting(progress, "summarizing"))
+        return summarized(self.parts(), settings, asked, threads, reporting(progress, "summarizing"))
 
     def infer(
         self,
@@ -1187,7 +1187,7 @@ class Model:
             Pace(threads, block),
             reporting(progress, "inferring"),
         )
-        parts = dataclasses.replace(self._parts(), labels=self._labels())
+        parts = dataclasses.replace(self.parts(), labels=self._labels())
         return inferred(parts, Settings(draws, chains, seed, design, keep), request)
 
     def estimate(
@@ -1248,9 +1248,10 @@ class Model:
         True
         """
         settings = Settings(draws, chains, seed, design, (of,) if isinstance(of, str) else tuple(of))
-        return estimated(self._parts(), settings, over, (prob, *probs), reporting(progress, "estimating"))
+        return estimated(self.parts(), settings, over, (prob, *probs), reporting(progress, "estimating"))
 
-    def _parts(self) -> Parts:
+    def parts(self) -> Parts:
+        """What drawing needs of the model."""
         self._name_unused()
         labels = self._labels()
         if self.evidence:

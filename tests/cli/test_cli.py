@@ -431,8 +431,12 @@ def test_large_draws_are_written_only_if_asked_for(demandsim, tmp_path, monkeypa
     assert "draws.nc would hold 0 MB and is not written; --draws-file writes it" in done.stderr
     folder = tmp_path / "out" / STUDY
     assert not (folder / "draws.nc").exists()
-    demandsim(*few, "--draws-file")
+    # Draws that are not written are not held together either: nobody sees a difference.
+    apart = [(folder / name).read_bytes() for name in ("summary.csv", "distributions.png")]
+    together = demandsim(*few, "--draws-file")
     assert (folder / "draws.nc").exists()
+    assert [(folder / name).read_bytes() for name in ("summary.csv", "distributions.png")] == apart
+    assert together.stdout == done.stdout
 
 
 def test_what_would_fill_the_disk_is_left_out_and_said(capsys):

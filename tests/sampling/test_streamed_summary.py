@@ -11,7 +11,9 @@ import demandsim as ds
 from demandsim import distributions as dist
 from demandsim.errors import DemandsimError, InvalidDrawsError
 from demandsim.sampling import summary
+from demandsim.sampling.simulate import Settings
 from demandsim.statistics.sketch import Focus
+from demandsim.statistics.summarize import asked_of
 
 PROBS = (0.001, 0.01, 0.99, 0.999)
 VALUES = ["mean", "sd", "median", "lower", "upper", "p0.1", "p1", "p99", "p99.9"]
@@ -141,3 +143,73 @@ def test_memory_hardly_grows_with_draws(monkeypatch):
     # Of 32 times as many draws, the tails fill some bins more; the draws would fill more than all of it.
     assert peaks[1] < 4 * peaks[0]
     assert peaks[1] < 8 * 2**17 * 2 * made.simulate(1, chains=1).margin.size
+
+
+def told_by_scenario(made, settings, of, **more):
+    """Summary and draws, one scenario after the other."""
+    asked = asked_of(0.9, "eti", PROBS, False)
+    return summary.summarized_by_scenario(made.parts(), Settings(**settings), asked, of, **more)
+
+
+@pytest.mark.parametrize("design", ["sobol", "random"])
+def test_one_scenario_after_the_other_gives_the_same_bits(design):
+    # A price that is sure in one scenario and not in the other, and further scenarios beside them.
+    settings = {"draws": 1024, "chains": 4, "seed": 3, "design": design}
+    made = model().with_scenarios(demand={"low": {}, "sure": {"price": 2.0}}, life={"long": {}, "short": {"cards": 1}})
+    seen = []
+    of = ["margin", "price", "trend", "years_of_life"]
+    found, held = told_by_scenario(made, settings, of, report=lambda done, total: seen.append((done, total)))
+    draws = made.simulate(**settings)
+    xr.testing.assert_identical(found, ds.summarize(draws, probs=PROBS))
+    assert {"low", "sure"} == set(found.demand.values)
+    del draws.attrs["receipt"]
+    xr.testing.assert_identical(held, draws[of])
+    assert seen[-1] == (2 * 4096, 2 * 4096)
+    assert seen == sorted(seen)
+
+
+_FLOOR, _LEAST_PRICE = ds.constant(1.0, "CNY"), ds.constant(1.0, "CNY/card")
+
+
+@ds.equation(unit="1")
+def root(years_of_life, floor=_FLOOR):
+    return (years_of_life / floor - 1) ** 0.5
+
+
+@ds.equation(unit="1")
+def by_price(price, floor=_LEAST_PRICE):
+    return (price / floor - 1) ** 0.5
+
+
+@ds.equation(unit="1")
+def both(root, by_price):
+    return root + by_price
+
+
+@pytest.mark.parametrize("more", [(root,), (by_price,), (root, by_price, both)])
+def test_one_scenario_after_the_other_makes_the_same_faults(more):
+    settings = {"draws": 256, "chains": 2, "seed": 1}
+    made = model().with_equations(*more)
+    with pytest.raises(InvalidDrawsError) as together:
+        made.simulate(**settings)
+    with pytest.raises(InvalidDrawsError) as apart:
+        told_by_scenario(made, settings, [], report=max)
+    assert str(apart.value) == str(together.value)
+    assert "made NaN or infinity in" in str(apart.value)
+
+
+def test_one_scenario_after_the_other_needs_the_memory_of_one(monkeypatch):
+    monkeypatch.setattr("demandsim.sampling.run.BLOCK", 2048)
+    labels = {f"{place}": {"price": dist.lognormal(1, 2 + place)} for place in range(8)}
+    made = model().with_scenarios(demand=labels)
+    settings = {"draws": 2**14, "chains": 4, "seed": 1}
+    peaks = []
+    for run in (
+        lambda: ds.summarize(made.simulate(**settings)),
+        lambda: told_by_scenario(made, settings, [], report=max),
+    ):
+        tracemalloc.start()
+        run()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 0.5 * peaks[0]

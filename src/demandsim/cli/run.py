@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from demandsim.model import Model
     from demandsim.plots.words import Locale
+    from demandsim.sampling.simulate import Settings
 
 __all__ = ["run"]
 
@@ -84,42 +86,54 @@ def run(
     ] = None,
 ) -> None:
     """Simulate a study: print its summary, write draws, summary and picture."""
+    from demandsim.sampling.simulate import Settings
+    from demandsim.sampling.summary import summarized_by_scenario
     from demandsim.series.cross_check import verdicts
-    from demandsim.statistics.summarize import probability, summarize
+    from demandsim.statistics.summarize import asked_of, probability, summarize
 
     cells = Cells(output, assume, accept, rand)
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model, words = call.model(), call.words
     events, levels = list(asked_events(model, chances)), _levels(probs)
     folder = call.folder(model)
-    kept = keep or _fitting(model, draws, chains, words)
+    kept = keep or _fitting(model, draws, chains, words) or list(model.quantities)
     files = "writing_summary" if draws_file is False else "writing_draws"
     say(words.say(files, folder=folder.path), whole=True)
+    asked = asked_of(prob, kind, levels, multimodal)
+    settings = Settings(draws or 8192, chains, seed, design, kept)
+    apart = not any((rtol, into, draws_file)) and _apart(model, settings)
     with progress(words.say("simulating")) as advance:
-        data = model.simulate(
-            draws,
-            chains=chains,
-            seed=seed,
-            design=design,
-            prob=prob,
-            keep=kept,
-            rtol=rtol,
-            of=of or None,
-            max_draws=max_draws,
-            progress=advance,
-            on_round=lambda reached: say(str(reached)),
-        )
-    with busy(words.say("summarizing")):
-        summary = summarize(data, prob=prob, kind=kind, probs=levels, multimodal=multimodal)
+        if apart:
+            summary, data = summarized_by_scenario(model.parts(), settings, asked, _read(model, kept, events), advance)
+        else:
+            data = model.simulate(
+                draws,
+                chains=chains,
+                seed=seed,
+                design=design,
+                prob=prob,
+                keep=kept,
+                rtol=rtol,
+                of=of or None,
+                max_draws=max_draws,
+                progress=advance,
+                on_round=lambda reached: say(str(reached)),
+            )
+    if not apart:
+        with busy(words.say("summarizing")):
+            summary = summarize(data, prob=prob, kind=kind, probs=levels, multimodal=multimodal)
     table = list(rows(summary, model.point(), scale_of(words)))
     told = {event: probability(event.event, data) for event in events}
-    checked = verdicts(data, words, scale_of(words))
+    checked = verdicts(data, words, scale_of(words), summary)
     results = _results(summary, table, told, checked)
     with busy(words.say("writing_files")):
-        if draws_file or (draws_file is None and not _large(data, words)):
+        size = _bytes(model, dataclasses.replace(settings, draws=data.sizes["draw"]))
+        if draws_file or (draws_file is None and size <= _LARGEST_FILE):
             folder.add_draws(data)
+        elif draws_file is None:
+            say(words.say("not_written", size=f"{size / 1e6:,.0f}"))
         folder.add_text("summary.csv", results.csv)
-        _add_picture(folder, model, data, call)
+        _add_picture(folder, model, kept, data, call)
     more = ["--kind", kind] * (kind != "eti") + ["--multimodal"] * multimodal + ["--probs", probs] * bool(probs)
     again = call.replay_of(data, design=design, more=more)
     if into is not None:
@@ -180,18 +194,32 @@ def _fitting(model: Model, draws: int | None, chains: int, words: Locale) -> lis
     return [name for name in model.quantities if name not in left_out]
 
 
-def _large(data: xr.Dataset, words: Locale) -> bool:
-    """Whether draws are written only if asked for; says so."""
-    if data.nbytes <= _LARGEST_FILE:
-        return False
-    say(words.say("not_written", size=f"{data.nbytes / 1e6:,.0f}"))
-    return True
+def _apart(model: Model, settings: Settings) -> bool:
+    """Whether scenarios are drawn one after the other: there are some, and draws are too large to be written."""
+    return bool(model.scenarios.dims) and _bytes(model, settings) > _LARGEST_FILE
 
 
-def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> None:
+def _bytes(model: Model, settings: Settings) -> int:
+    """Size of all draws that are kept, with those that are sure."""
+    layout, varying = model.program.layout, model.program.varying
+    values = sum(math.prod(layout.size(dim) for dim in varying[name].dims) for name in settings.keep or ())
+    return 8 * values * settings.draws * settings.chains
+
+
+def _read(model: Model, kept: Sequence[str], events: Sequence[Asked]) -> list[str]:
+    """Quantities of those kept whose draws are looked at once they are summarized."""
+    from demandsim.series.cross_check import checked_quantities
+    from demandsim.statistics.event import parse_event
+
+    asked = [str(name) for event in events for name in parse_event(event.event).names]
+    wanted = {*_pictured(model, kept)[1], *checked_quantities(kept), *asked}
+    return [name for name in kept if name in wanted]
+
+
+def _add_picture(folder: Folder, model: Model, kept: Sequence[str], data: xr.Dataset, call: Call) -> None:
     from demandsim import plots
 
-    moving, names = _pictured(model, data)
+    moving, names = _pictured(model, kept)
     settings: dict[str, Any] = {"of": names, "prob": call.prob, "locale": call.pictured}
     if moving:
         folder.add_picture("fan.png", plots.fan, data, **settings)
@@ -199,19 +227,19 @@ def _add_picture(folder: Folder, model: Model, data: xr.Dataset, call: Call) -> 
         folder.add_picture("distributions.png", plots.distributions, data, model.point(), **settings)
 
 
-def _pictured(model: Model, data: xr.Dataset) -> tuple[bool, list[str]]:
+def _pictured(model: Model, kept: Sequence[str]) -> tuple[bool, list[str]]:
     """Whether the picture is one over time, and the results worth it: those that vary over no dim such as hardware."""
-    shown, written = model.presentation, model.notes.presentation
-    time = next((dim for dim in shown.time if dim in data.dims), None)
-    results = {str(n): set(map(str, a.dims)) for n, a in data.data_vars.items() if a.attrs.get("role") == "derived"}
-    plain = {"chain", "draw", *model.program.layout.scenario_dims[:1]}
-    over_time = [n for n, dims in results.items() if time in dims and "draw" in dims and dims <= plain | {time}]
+    shown, written, layout = model.presentation, model.notes.presentation, model.program.layout
+    results = {name: model.program.varying[name].dims for name in kept if name in model.equations}
+    time = next((dim for dim in shown.time if any(dim in dims for dims in results.values())), None)
+    plain = set(layout.scenario_dims[:1])
+    over_time = [n for n, dims in results.items() if time in dims and dims <= plain | {time}]
     fitting = over_time or [n for n, dims in results.items() if dims <= plain]
     most = _DRAWN_OVER_TIME if over_time else _DRAWN
     # What the study does not put in an order of its own stands in that of the model.
     liked = shown.pictured or [n for n in fitting if n in written.results[:most]]
     names = [n for n in liked if n in fitting][:most] or fitting[-most:]
-    return bool(over_time), names or [str(next(iter(data.data_vars)))]
+    return bool(over_time), names or [kept[0]]
 
 
 def _print_head(model: Model, data: xr.Dataset, words: Locale) -> None:

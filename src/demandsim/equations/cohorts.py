@@ -52,7 +52,8 @@ def over_years(kernel: Callable[..., Array], *values: Any) -> Any:
 
     if any(np.ndim(value) and not is_labelled(value) for value in values):
         raise EquationError("cohorts need labelled arrays, with a dim 'year'")
-    arrays = xr.align(*(v if is_labelled(v) else xr.DataArray(float(v)) for v in values), join="exact")
+    # Kernels write into none of them.
+    arrays = xr.align(*(v if is_labelled(v) else xr.DataArray(float(v)) for v in values), join="exact", copy=False)
     found = dict.fromkeys(str(dim) for array in arrays for dim in array.dims)
     if "year" not in found:
         raise EquationError("cohorts need a dim 'year': give the assumption elapsed_time as by('year', [0, 1, ...])")

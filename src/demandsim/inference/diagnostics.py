@@ -22,7 +22,7 @@ from demandsim.errors import (
 from demandsim.inference.conflict import Distance
 from demandsim.inference.evidence import Evidence
 from demandsim.inference.likelihood import Likelihood
-from demandsim.inference.prior_pool import Pool, in_world
+from demandsim.inference.prior_pool import Pool
 from demandsim.inference.target import REACH
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.progress import Report
@@ -104,7 +104,7 @@ def check_possible(likelihood: Likelihood, pool: Pool, parts: Parts, *, in_steps
 
 def _blamed(likelihood: Likelihood, pool: Pool, world: dict[str, Any]) -> str:
     """Which piece of evidence no draw of a world agrees with, among the first draws."""
-    run = dataclasses.replace(pool.run, program=in_world(pool.run.program, world))
+    run = dataclasses.replace(pool.run, program=pool.run.program.in_world(world))
     size = min(run.draws, run.block_size)
     values = run.block(0, size)
     for term in likelihood.terms:

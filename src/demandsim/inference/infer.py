@@ -21,7 +21,7 @@ from demandsim.inference.diagnostics import (
 )
 from demandsim.inference.likelihood import Likelihood, compiled
 from demandsim.inference.posterior_program import conditioned
-from demandsim.inference.prior_pool import Pool, active_streams, in_world, spread
+from demandsim.inference.prior_pool import Pool, active_streams, spread
 from demandsim.inference.result import Outcome, as_dataset, read_values
 from demandsim.inference.solution import Problem, solved, weighed_pool
 from demandsim.inference.target import Target
@@ -61,7 +61,7 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     check_possible(likelihood, pool, parts, in_steps=request.method != "importance" and conflict is None)
     if conflict is not None:
         refuse(request, EvidenceConflictError, conflict_text(conflict, "what the prior predicts"))
-    programs = [in_world(parts.program, world) for world in worlds]
+    programs = [parts.program.in_world(world) for world in worlds]
     targets = [Target(program, likelihood, streams) for program in programs]
     found = solved(Problem(run, likelihood, targets, request), pool, weights)
     request.report(2, 3)

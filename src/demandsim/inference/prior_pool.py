@@ -17,11 +17,11 @@ from demandsim.errors import EvidenceError, InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.term import Agreement
 from demandsim.sampling.in_memory import Pace
-from demandsim.sampling.program import InverseTransform, Program, Varying
+from demandsim.sampling.program import Program
 from demandsim.sampling.qmc import UNIFORMS
 from demandsim.sampling.run import BLOCK, Faults, Run, spans
 
-__all__ = ["Pool", "active_streams", "chosen_uniforms", "drawn_pool", "in_world", "spread"]
+__all__ = ["Pool", "active_streams", "chosen_uniforms", "drawn_pool", "spread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,8 @@ def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool
 
     def work(span: tuple[int, int]) -> Faults:
         start, stop = span
-        values = run.block(start, stop)
         faults = Faults()
-        faults.look(run, values, start)
+        values = {name: found for name, found in run.quantities(start, stop, faults) if name in names}
         found = likelihood(values, run.program.layout, stop - start)
         soft[:, start:stop], shortfall[:, start:stop] = found.soft, found.shortfall
         return faults
@@ -121,28 +120,3 @@ def chosen_uniforms(pool: Pool, streams: Sequence[int], chain: int, places: npt.
             made = UNIFORMS[run.design](run.seed, chain, run.program.streams[stream], first, last, run.draws)
             out[row, inside] = made[places[inside] - first]
     return out
-
-
-def in_world(program: Program, world: dict[str, Any]) -> Program:
-    """The same program with one scenario of each dim in `world`."""
-    if not world:
-        return program
-    layout = program.layout
-    coords = {dim: (world[dim],) if dim in world else labels for dim, labels in layout.coords.items()}
-
-    def narrowed(transform: InverseTransform) -> InverseTransform:
-        dim = transform.scenario_dim
-        if dim is None or dim not in world:
-            return transform
-        variant = transform.variants[layout.coords[dim].index(world[dim])]
-        return dataclasses.replace(transform, variants=(variant,))
-
-    transforms = {name: narrowed(transform) for name, transform in program.transforms.items()}
-    random = {name: transform.varying.random for name, transform in transforms.items()}
-    for step in program.steps:
-        inputs = [random[name] for name in step.equation.inputs if name in random]
-        random[step.equation.name] = program.varying[step.equation.name].random and any(inputs)
-    # What this scenario pins is sure in it, whatever the others do.
-    varying = {name: Varying(found.dims, random.get(name, found.random)) for name, found in program.varying.items()}
-    layout = dataclasses.replace(layout, coords=coords)
-    return dataclasses.replace(program, layout=layout, transforms=transforms, varying=varying)

@@ -39,14 +39,9 @@ def plain(value: Any) -> Any:
 
 
 def run_attrs(run: Run, labels: Labels, receipt: str) -> dict[str, Any]:
-    """Attributes of the Dataset of a run."""
-    return dict(labels.dataset) | {
-        "seed": recorded_seed(run.seed),
-        "design": run.design,
-        "chains": run.chains,
-        "draws": run.draws,
-        "receipt": receipt,
-    }
+    """Attributes of the Dataset of a run; of a run that writes no receipt it is empty."""
+    told = {"seed": recorded_seed(run.seed), "design": run.design, "chains": run.chains, "draws": run.draws}
+    return dict(labels.dataset) | told | ({"receipt": receipt} if receipt else {})
 
 
 def identity_of(run: Run, attrs: Mapping[str, Any]) -> dict[str, Any]:

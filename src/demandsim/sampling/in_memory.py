@@ -99,16 +99,10 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
     pieces = list(_pieces(run, done, pace.block or run.block_size))
 
     def work(piece: tuple[int, int]) -> tuple[Receipt, Faults, int]:
-        start, stop = piece
-        values = run.block(start, stop)
-        with np.errstate(over="ignore"):
-            for name, target in flat.items():
-                target[..., start:stop] = values[name].reshape(*target.shape[:-1], stop - start)
+        receipt, faults, sure = _drawn(run, piece, flat, requested)
         if piece == pieces[0]:
-            arrays.update(_sure(run, values))
-        faults = Faults()
-        faults.look(run, values, start)
-        return count(requested, values, stop - start), faults, stop - start
+            arrays.update(sure)
+        return receipt, faults, piece[1] - piece[0]
 
     total = before.receipt if before is not None else Receipt()
     faults = Faults()
@@ -167,15 +161,23 @@ def _pieces(run: Run, done: int, size: int) -> Iterable[tuple[int, int]]:
         yield from spans(chain * run.draws + done, (chain + 1) * run.draws, size)
 
 
-def _sure(run: Run, values: Mapping[str, Array]) -> dict[str, Stored]:
-    """Quantities that do not vary from draw to draw, as views of one value."""
-    found: dict[str, Stored] = {}
-    for name in run.keep:
-        if not run.program.varying[name].random:
+def _drawn(
+    run: Run, piece: tuple[int, int], flat: Mapping[str, Stored], requested: Mapping[str, Array]
+) -> tuple[Receipt, Faults, dict[str, Stored]]:
+    """Draw a piece into its place; what was achieved, what is invalid, and what is sure as views of one value."""
+    start, stop = piece
+    faults, counted, sure = Faults(), {}, {}
+    for name, values in run.quantities(start, stop, faults):
+        if name in flat:
+            target = flat[name]
+            with np.errstate(over="ignore"):
+                target[..., start:stop] = values.reshape(*target.shape[:-1], stop - start)
+        elif name in run.keep:
             shape = stored_shape(run, name)
-            single = values[name].reshape(*shape[:-2], 1, 1).astype(run.dtype)
-            found[name] = np.broadcast_to(single, shape)
-    return found
+            sure[name] = np.broadcast_to(values.reshape(*shape[:-2], 1, 1).astype(run.dtype), shape)
+        if name in requested:
+            counted[name] = values
+    return count(requested, counted, stop - start), faults, sure
 
 
 def spread(work: Callable[[Any], Any], pieces: list[Any], threads: int) -> Iterable[Any]:

@@ -85,12 +85,18 @@ class Layout:
         """Wrap an array with all axes as a DataArray over the dims along which it varies."""
         import xarray as xr
 
-        dims = [dim for dim in self.dims if dim in varying.dims]
-        coords = {dim: list(self.coords[dim]) for dim in dims}
-        shape = [self.size(dim) for dim in dims]
-        if varying.random:
-            return xr.DataArray(array.reshape([*shape, array.shape[-1]]), dims=[*dims, "draw"], coords=coords)
-        return xr.DataArray(array.reshape(shape), dims=dims, coords=coords)
+        dims = tuple(dim for dim in self.dims if dim in varying.dims)
+        if dims not in self._indexes:
+            # The same indexes for all that has these dims: making and comparing them takes longer than sums.
+            self._indexes[dims] = xr.Coordinates({dim: list(self.coords[dim]) for dim in dims})
+        shape = [self.size(dim) for dim in dims] + [array.shape[-1]] * varying.random
+        drawn = [*dims, "draw"] if varying.random else dims
+        return xr.DataArray(array.reshape(shape), dims=drawn, coords=self._indexes[dims])
+
+    @cached_property
+    def _indexes(self) -> dict[tuple[str, ...], xr.Coordinates]:
+        """Indexes of the labels along some dims, as they were asked for."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -193,17 +199,32 @@ class Step:
 def evaluate(
     steps: Iterable[Step], base: Values, layout: Layout, varying: Mapping[str, Varying]
 ) -> tuple[Values, dict[str, Varying]]:
-    """Run equations, in order, on what they build on: all values in base units, and over what each varies.
+    """Run equations, in order, on what they build on: all values in base units, and over what each varies."""
+    values, found = dict(base), dict(varying)
+    for step, result, over in _evaluated(tuple(steps), dict(base), layout, varying):
+        values[step.equation.name], found[step.equation.name] = result, over
+    return values, found
+
+
+def _evaluated(
+    steps: Sequence[Step], base: Values, layout: Layout, varying: Mapping[str, Varying]
+) -> Iterator[tuple[Step, Array, Varying]]:
+    """Run equations one by one; `base` is written into, and what no later one needs is taken out of it.
 
     A result outside the bounds of its quantity is NaN, and so is what is computed from it.
     """
-    values, found = dict(base), dict(varying)
-    with np.errstate(all="ignore"):
-        for step in steps:
-            name = step.equation.name
-            result, found[name] = step.run(values, layout, found)
-            values[name] = step.possible(result)
-    return values, found
+    last = {name: place for place, step in enumerate(steps) for name in step.equation.inputs}
+    found = dict(varying)
+    for place, step in enumerate(steps):
+        name = step.equation.name
+        with np.errstate(all="ignore"):
+            result, found[name] = step.run(base, layout, found)
+            base[name] = step.possible(result)
+        del result
+        yield step, base[name], found[name]
+        for used in (name, *step.equation.inputs):
+            if last.get(used, place) <= place:
+                base.pop(used, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,19 +306,44 @@ class Program:
         """The equation that computes a quantity."""
         return next(step.equation for step in self.steps if step.equation.name == name)
 
+    def in_world(self, world: Mapping[str, Any]) -> Program:
+        """The same program with one scenario of each dim in `world`."""
+        if not world:
+            return self
+        layout = self.layout
+        coords = {dim: (world[dim],) if dim in world else labels for dim, labels in layout.coords.items()}
+
+        def narrowed(transform: InverseTransform) -> InverseTransform:
+            dim = transform.scenario_dim
+            if dim is None or dim not in world:
+                return transform
+            variant = transform.variants[layout.coords[dim].index(world[dim])]
+            return replace(transform, variants=(variant,))
+
+        transforms = {name: narrowed(transform) for name, transform in self.transforms.items()}
+        random = {name: transform.varying.random for name, transform in transforms.items()}
+        for step in self.steps:
+            inputs = [random[name] for name in step.equation.inputs if name in random]
+            random[step.equation.name] = self.varying[step.equation.name].random and any(inputs)
+        # What this scenario pins is sure in it, whatever the others do.
+        varying = {name: Varying(found.dims, random.get(name, found.random)) for name, found in self.varying.items()}
+        return replace(self, layout=replace(layout, coords=coords), transforms=transforms, varying=varying)
+
     def unbounded(self) -> Program:
         """The same program whose results may be anything, to find out what was outside."""
         return replace(self, steps=tuple(Step(step.equation, step.elementwise) for step in self.steps))
 
     def derive(self, assumed: Values, wanted: Set[str] | None = None) -> Values:
         """Values of the computed quantities, each in its declared unit."""
+        return {step.equation.name: values for step, values in self.derived(assumed, wanted)}
+
+    def derived(self, assumed: Values, wanted: Set[str] | None = None) -> Iterator[tuple[Step, Array]]:
+        """The computed quantities one after the other, each in its declared unit; what is done with is forgotten."""
         steps = [step for step in self.steps if wanted is None or step.equation.name in wanted]
-        base, _ = evaluate(steps, self.to_base(assumed), self.layout, self.varying)
-        with np.errstate(all="ignore"):
-            return {
-                name: base[name] if self.factors[name] == 1.0 else base[name] / self.factors[name]
-                for name in (step.equation.name for step in steps)
-            }
+        for step, values, _ in _evaluated(steps, self.to_base(assumed), self.layout, self.varying):
+            factor = self.factors[step.equation.name]
+            with np.errstate(all="ignore"):
+                yield step, values if factor == 1.0 else values / factor
 
 
 def segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,8 +27,9 @@ BLOCK = 65_536
 #: The same where the allocator gives every array of 128 KiB or more back to the system at once, as
 #: on Dask's workers: larger blocks would spend their time on page faults.
 _TRIMMED_BLOCK = 8_192
-#: Values of one quantity in one block: more would leave the caches where quantities have years and hardware.
-_BLOCK_VALUES = 2**21
+#: Values of one quantity in one block: more would leave the caches, and fill the memory, where quantities have years
+#: and hardware; fewer would spend their time on labels.
+_BLOCK_VALUES = 2**19
 #: Bytes of one entry in the list of what is to be done.
 _LISTED = 1024
 
@@ -115,9 +116,21 @@ class Run:
         EquationError
             If an equation raises; with its name and the first draw that makes it.
         """
+        return dict(self.quantities(start, stop))
+
+    def quantities(self, start: int, stop: int, faults: Faults | None = None) -> Iterator[tuple[str, Array]]:
+        """Name and values of one quantity after the other, as `block` has them, with their faults counted.
+
+        Whoever keeps none of them needs memory only for what equations are still to be computed from.
+        """
         assumed = self.program.assume(self.grades(start, stop), stop - start, self.needed)
+        yield from assumed.items()
+        never: dict[str, Any] = {}
         try:
-            return assumed | self.program.derive(assumed, self.needed)
+            for step, values in self.program.derived(assumed, self.needed):
+                if faults is not None:
+                    faults.look(self, step.equation, values, start, never)
+                yield step.equation.name, values
         except Exception as error:
             raise self._explained(error, start, stop) from error
 
@@ -180,19 +193,20 @@ class Run:
         out: dict[str, Array] = {}
         faults = Faults()
         for first, last in spans(start, stop, self.block_size):
-            values = self.block(chain * self.draws + first, chain * self.draws + last)
-            faults.look(self, values, chain * self.draws + first)
-            for name in self.keep:
+            spot = chain * self.draws
+            for name, values in self.quantities(spot + first, spot + last, faults):
+                if name not in self.keep:
+                    continue
                 shape = stored_shape(self, name)[:-2]
                 random = self.program.varying[name].random
                 if name not in out:
                     out[name] = np.empty((*shape, stop - start if random else 1), dtype=self.dtype)
                 target = out[name][..., first - start : last - start] if random else out[name]
                 with np.errstate(over="ignore"):
-                    target[...] = values[name].reshape(target.shape)
+                    target[...] = values.reshape(target.shape)
         if faults.counts and self.on_invalid == "raise":
             raise InvalidDrawsError(faults.described(self))
-        return out
+        return {name: out[name] for name in self.keep}
 
 
 @dataclass
@@ -205,26 +219,24 @@ class Faults:
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, int] = field(default_factory=dict)
 
-    def look(self, run: Run, values: Mapping[str, Array], start: int) -> None:
-        """Count NaN and infinity in the derived quantities of one block, but for NaN that is a result."""
-        never: dict[str, Any] = {}
-        for step in run.program.steps:
-            name = step.equation.name
-            if name in values:
-                random = run.program.varying[name].random
-                # As they are stored: a number can be too large for single precision. If the least and the greatest
-                # are finite, all are: two passes that fill no array.
-                with np.errstate(over="ignore", invalid="ignore"):
-                    ends = np.array([values[name].min(), values[name].max()]).astype(run.dtype)
-                    if np.isfinite(ends).all() or not (random or start == 0):
-                        continue
-                    bad = ~np.isfinite(values[name].astype(run.dtype, copy=False))
-                bad = _but_never(run, step.equation, values[name], bad, never)
-                if not bad.any():
-                    continue
-                number = int(np.count_nonzero(bad)) * (1 if random else run.total)
-                place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
-                self.merge(Faults({name: number}, {name: place}))
+    def look(self, run: Run, made: Equation, values: Array, start: int, never: dict[str, Any]) -> None:
+        """Count NaN and infinity in what an equation made of one block, but for NaN that is a result.
+
+        `never` holds where those before it were, and learns where this one is.
+        """
+        random = run.program.varying[made.name].random
+        # As they are stored: a number can be too large for single precision. If the least and the greatest
+        # are finite, all are: two passes that fill no array.
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends = np.array([values.min(), values.max()]).astype(run.dtype)
+            if np.isfinite(ends).all() or not (random or start == 0):
+                return
+            bad = ~np.isfinite(values.astype(run.dtype, copy=False))
+        bad = _but_never(run, made, values, bad, never)
+        if bad.any():
+            number = int(np.count_nonzero(bad)) * (1 if random else run.total)
+            place = start + int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
+            self.merge(Faults({made.name: number}, {made.name: place}))
 
     def merge(self, other: Faults) -> None:
         """Add the counts of another block."""

@@ -1,7 +1,8 @@
-"""Summary: statistics of a run whose draws are never kept, on threads or on the workers of a Dask client.
+"""Summary: statistics of a run whose draws are not kept, on threads or on the workers of a Dask client.
 
 A stretch of a chain is drawn piece by piece, each piece sketched and forgotten. Stretches and pieces are the same
-whoever draws them, and their sketches merge in their order, so that all get the same bits.
+whoever draws them, and their sketches merge in their order, so that all get the same bits. Of fewer draws, a scenario
+at a time is drawn and summarized as it is.
 """
 
 from __future__ import annotations
@@ -9,19 +10,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demandsim._system import Array, cores
-from demandsim.errors import check_whole
+from demandsim.errors import InvalidDrawsError, check_whole
 from demandsim.sampling.dask import CHUNK, active_client, blocks_of
 from demandsim.sampling.dataset import labelled
-from demandsim.sampling.in_memory import first_receipt, spread
+from demandsim.sampling.in_memory import Pace, run_in_memory, spread
 from demandsim.sampling.progress import Report
-from demandsim.sampling.receipt import written
-from demandsim.sampling.run import BLOCK, Run, spans, stored_shape, threads_that_fit
+from demandsim.sampling.run import BLOCK, Faults, Run, guard_memory, spans, stored_shape, threads_that_fit
 from demandsim.sampling.simulate import Parts, Settings, checked_run
 from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.estimators import Asked, Estimates
@@ -31,7 +31,7 @@ from demandsim.statistics.streaming import Place, finished, guessed, joined, ske
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["summarized"]
+__all__ = ["summarized", "summarized_by_scenario"]
 
 #: Sketches of every element of every quantity.
 type Sketches = dict[Place, Sketch]
@@ -44,12 +44,80 @@ def summarized(parts: Parts, settings: Settings, asked: Asked, threads: int | No
     run = checked_run(parts, settings)
     workers = threads_that_fit(run, BLOCK, cores() if threads is None else check_whole("threads", threads))
     asked = dataclasses.replace(asked, iid=DESIGNS[run.design].independent)
-    one = run.only(run.keep, 1)
-    values = {name: np.broadcast_to(0.0, stored_shape(one, name)) for name in run.keep}
-    receipt = written(first_receipt(run), run)
-    labels = labelled(one, values, parts.labels, receipt=receipt, marks=()).assign_attrs(draws=run.draws)
+    labels = _labels(parts, run)
     warn_one_chain(labels)
     return summary_of(labels, _statistics(run, asked, workers, report), asked)
+
+
+def _labels(parts: Parts, run: Run) -> xr.Dataset:
+    """A Dataset like that of the draws, of one draw a chain that is none."""
+    one = run.only(run.keep, 1)
+    values = {name: np.broadcast_to(0.0, stored_shape(one, name)) for name in run.keep}
+    return labelled(one, values, parts.labels, receipt="", marks=()).assign_attrs(draws=run.draws)
+
+
+def summarized_by_scenario(
+    parts: Parts, settings: Settings, asked: Asked, of: Sequence[str], report: Report
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Statistics of what is kept, and the draws of some of it, in the memory of one scenario and of those.
+
+    One label of the first dim of scenarios after the other is drawn, summarized and forgotten. Each number is that of
+    all scenarios at once, to the last bit; only the receipt is missing.
+
+    Parameters
+    ----------
+    parts, settings, asked, report
+        As of `summarized`.
+    of : sequence of str
+        Quantities, among those kept, whose draws are returned.
+    """
+    from demandsim.statistics.summarize import estimates_of, summary_of, warn_one_chain
+
+    run = checked_run(parts, settings)
+    asked = dataclasses.replace(asked, iid=DESIGNS[run.design].independent)
+    labels, dim, varying = _labels(parts, run), run.program.layout.scenario_dims[0], run.program.varying
+    warn_one_chain(labels)
+    guard_memory(run.only(of))
+    shapes = {name: stored_shape(run, name) for name in of}
+    held = {n: np.empty(shape if varying[n].random else (*shape[:-2], 1, 1)) for n, shape in shapes.items()}
+    rows: dict[Place, Estimates] = {}
+    faults, worlds = Faults(), run.program.layout.coords[dim]
+
+    def drawn(number: int) -> None:
+        # What is the same in all scenarios is drawn with the first.
+        fresh = {name for name, over in varying.items() if number == 0 or dim in over.dims}
+        own = dataclasses.replace(run, program=run.program.in_world({dim: worlds[number]}), on_invalid="keep")
+        told = functools.partial(_told, report, number, len(worlds))
+        sampled = run_in_memory(own.only([name for name in run.keep if name in fresh]), Pace(progress=told))
+        elements = [
+            ((name, (number, *place[1:]) if dim in varying[name].dims else place), array[place])
+            for name, array in sampled.arrays.items()
+            for place in np.ndindex(array.shape[:-2])
+        ]
+        rows.update(estimates_of(elements, asked))
+        for name in fresh & set(of):
+            where, kept = slice(number, number + 1) if dim in varying[name].dims else slice(None), held[name]
+            kept[where] = sampled.arrays[name][..., : kept.shape[-2], : kept.shape[-1]]
+        found = sampled.faults
+        faults.merge(Faults({n: c for n, c in found.counts.items() if n in fresh}, found.first))
+
+    for number in range(len(worlds)):
+        drawn(number)
+    if faults.counts and run.on_invalid == "raise":
+        raise InvalidDrawsError(faults.described(run))
+    draws = {name: np.broadcast_to(kept, shapes[name]) for name, kept in held.items()}
+    made = labelled(run.only(of), draws, parts.labels, receipt="", marks=())
+    return summary_of(labels, _as_asked(run, rows), asked), made
+
+
+def _told(report: Report, number: int, many: int, done: int, total: int) -> None:
+    """Report how much of many runs is done, of one of which so much is."""
+    report(number * total + done, many * total)
+
+
+def _as_asked(run: Run, rows: Mapping[Place, Estimates]) -> dict[Place, Estimates]:
+    """In the order in which they were asked for, as all tables have it."""
+    return {key: rows[key] for key in sorted(rows, key=lambda key: (run.keep.index(key[0]), key[1]))}
 
 
 def _statistics(run: Run, asked: Asked, workers: int, report: Report) -> dict[Place, Estimates]:
@@ -61,8 +129,7 @@ def _statistics(run: Run, asked: Asked, workers: int, report: Report) -> dict[Pl
         names = tuple(name for name in run.keep if any(name == key for key, _ in focus))
         found, focus = finished(asked, _chains(run.only(names), focus, workers, report))
         rows |= found
-    # In the order in which they were asked for, as all tables have it.
-    return {key: rows[key] for key in sorted(rows, key=lambda key: (run.keep.index(key[0]), key[1]))}
+    return _as_asked(run, rows)
 
 
 def _elements(block: Mapping[str, Array], size: int) -> Iterator[tuple[Place, Array]]:

@@ -6,7 +6,7 @@ import functools
 import importlib.resources
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from demandsim.statistics.summarize import probability, run_attrs, summarize
 from demandsim.units.convert import conversion_factor, same_dimension
 from demandsim.units.format import Scaling, label_text, number, readable
 
-__all__ = ["can_cross_check", "cross_check", "published_limits", "verdicts"]
+__all__ = ["can_cross_check", "checked_quantities", "cross_check", "published_limits", "verdicts"]
 
 #: Result and limit of the indicators that ship in ``equations.market``.
 _INDICATORS = {
@@ -130,7 +130,7 @@ def cross_check(
     return found
 
 
-def verdicts(draws: xr.Dataset, words: Words, scale: Scaling) -> list[str]:
+def verdicts(draws: xr.Dataset, words: Words, scale: Scaling, summary: xr.Dataset | None = None) -> list[str]:
     """Say in a language what `cross_check` finds by default; nothing if there is nothing to check.
 
     Parameters
@@ -140,8 +140,19 @@ def verdicts(draws: xr.Dataset, words: Words, scale: Scaling) -> list[str]:
         With the phrases of the terminal.
     scale : callable
         Of a unit and a magnitude: the divisor and the unit in which it is shown.
+    summary : Dataset, optional
+        Of the draws and more: medians and labels are taken from it if it is there, and only what
+        `checked_quantities` names needs draws.
     """
-    return list(_verdicts(_checks(draws), draws, words, scale)) if can_cross_check(draws) else []
+    checks = _checks(draws, summary=summary) if can_cross_check(draws) else []
+    return list(_verdicts(checks, draws if summary is None else summary, words, scale))
+
+
+def checked_quantities(names: Iterable[str]) -> list[str]:
+    """Those of some quantities whose draws are checked by default."""
+    known = list(names)
+    indicators = [name for name in known if name.startswith(_PREFIX)]
+    return indicators or [name for name in _SPENDING if name in known][:1]
 
 
 def can_cross_check(draws: xr.Dataset) -> bool:
@@ -154,12 +165,16 @@ def can_cross_check(draws: xr.Dataset) -> bool:
 
 
 def _checks(
-    draws: xr.Dataset, of: str | None = None, against: Mapping[str, float | xr.DataArray] | None = None
+    draws: xr.Dataset,
+    of: str | None = None,
+    against: Mapping[str, float | xr.DataArray] | None = None,
+    summary: xr.Dataset | None = None,
 ) -> list[xr.Dataset]:
     """Every check by itself, with the dims that it has."""
+    told = draws if summary is None else summary
     indicators = [str(name) for name in draws.data_vars if str(name).startswith(_PREFIX)]
     if of is None and against is None and indicators:
-        return [_indicated(draws, name) for name in indicators]
+        return [_indicated(draws[name], told) for name in indicators]
     quantity = of or next((name for name in _SPENDING if name in draws), None)
     if quantity is None:
         raise DemandsimError(
@@ -167,32 +182,31 @@ def _checks(
             "say of= and against="
         )
     check_known([quantity], [str(name) for name in draws.data_vars], "quantity")
-    return list(_compared(draws, quantity, against))
+    return list(_compared(draws[quantity], _median(told, quantity), against))
 
 
-def _indicated(draws: xr.Dataset, name: str) -> xr.Dataset:
+def _indicated(exceeds: xr.DataArray, told: xr.Dataset) -> xr.Dataset:
     """The check of an indicator that the model has."""
+    name = str(exceeds.name)
     result, limit = _INDICATORS.get(name, (None, None))
-    label = str(draws[limit].attrs.get("long_name", limit)) if limit in draws else ""
-    if limit in draws and draws[limit].attrs.get("role") == "derived":
+    label = str(told[limit].attrs.get("long_name", limit)) if limit in told else ""
+    if limit in told and told[limit].attrs.get("role") == "derived":
         # The label of an equation is a noun; that of an assumption may be a name, and stays as it is.
         label = f"the {label[:1].lower()}{label[1:]}"
-    source = str(draws[limit].attrs.get("source", "")) if limit in draws else ""
-    unit = str(draws[result].attrs.get("units", "1")) if result in draws else "1"
-    told = {"quantity": result or name, "limit_name": label, "units": unit, "source": source}
-    return _check(draws[name] > 0.5, _median(draws, result), _median(draws, limit), name, told)
+    source = str(told[limit].attrs.get("source", "")) if limit in told else ""
+    unit = str(told[result].attrs.get("units", "1")) if result in told else "1"
+    said = {"quantity": result or name, "limit_name": label, "units": unit, "source": source}
+    return _check(exceeds > 0.5, _median(told, result), _median(told, limit), name, said)
 
 
 def _compared(
-    draws: xr.Dataset, quantity: str, against: Mapping[str, float | xr.DataArray] | None
+    values: xr.DataArray, middle: xr.DataArray, against: Mapping[str, float | xr.DataArray] | None
 ) -> Iterator[xr.Dataset]:
     """The checks of a quantity against limits, published or given."""
-    values = draws[quantity]
-    unit = str(values.attrs.get("units", "1"))
+    quantity, unit = str(values.name), str(values.attrs.get("units", "1"))
     limits: Mapping[str, Any] = published_limits() if against is None else against
     if not limits:
         raise DemandsimError("nothing to check against: name at least one limit")
-    median = _median(draws, quantity)
     for name, given in limits.items():
         own = str(given.unit if isinstance(given, Limit) else getattr(given, "attrs", {}).get("units", unit))
         if not same_dimension(own, unit):
@@ -201,7 +215,7 @@ def _compared(
         limit = _aligned(given.value if isinstance(given, Limit) else given, values, name, quantity)
         limit = limit * conversion_factor(own, unit)
         told = {"quantity": quantity, "limit_name": name, "units": unit, "source": source}
-        yield _check((values > limit).rename(quantity), median, limit, name, told)
+        yield _check((values > limit).rename(quantity), middle, limit, name, told)
 
 
 def _aligned(limit: Any, values: xr.DataArray, name: str, quantity: str) -> xr.DataArray:
@@ -217,10 +231,12 @@ def _aligned(limit: Any, values: xr.DataArray, name: str, quantity: str) -> xr.D
     return made.astype(np.float64)
 
 
-def _median(draws: xr.Dataset, quantity: str | None) -> xr.DataArray:
-    if quantity is None or quantity not in draws:
+def _median(found: xr.Dataset, quantity: str | None) -> xr.DataArray:
+    """Median of a quantity, of its draws or as a summary of them says."""
+    if quantity is None or quantity not in found:
         return xr.DataArray(np.nan)
-    return summarize(draws[[quantity]])[quantity].sel(statistic="median", drop=True)
+    summary = found if "statistic" in found.dims else summarize(found[[quantity]])
+    return summary[quantity].sel(statistic="median", drop=True)
 
 
 def _check(

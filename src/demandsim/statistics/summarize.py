@@ -16,10 +16,10 @@ from demandsim.errors import DemandsimError, DesignWarning, HeavyTailWarning, Se
 from demandsim.statistics.design import design_of
 from demandsim.statistics.estimators import Asked, Estimates, Kind, array_estimates, check_prob, share_and_error
 from demandsim.statistics.event import Event, event_of
-from demandsim.statistics.streaming import stream_shares, stream_statistics
+from demandsim.statistics.streaming import Place, stream_shares, stream_statistics
 from demandsim.statistics.tails import HEAVY_FOR_MEAN, HEAVY_FOR_SD
 
-__all__ = ["asked_of", "probability", "run_attrs", "summarize", "summary_of", "warn_one_chain"]
+__all__ = ["asked_of", "estimates_of", "probability", "run_attrs", "summarize", "summary_of", "warn_one_chain"]
 
 #: Values from which on sorting is shared out to threads.
 _WORTH_THREADS = 200_000
@@ -179,19 +179,23 @@ def _warn_of_peaks(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> Non
         )
 
 
-def _rows(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[tuple[str, tuple[int, ...]], Estimates]:
+def _rows(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[Place, Estimates]:
     """Statistics of every element of every variable."""
     lazy = {name: array for name, array in arrays.items() if array.chunks is not None}
     held = {name: array for name, array in arrays.items() if array.chunks is None}
     jobs = [((name, place), values) for name, array in held.items() for place, values in _elements(array, name)]
+    return estimates_of(jobs, asked) | (stream_statistics(lazy, asked) if lazy else {})
+
+
+def estimates_of(elements: Sequence[tuple[Place, Any]], asked: Asked) -> dict[Place, Estimates]:
+    """Statistics of elements, each with draws of shape (chain, draw)."""
 
     def one(values: Array) -> Estimates:
         return array_estimates(values, asked)
 
-    large = sum(values.size for _, values in jobs) > _WORTH_THREADS
-    found = _mapped(one, [values for _, values in jobs], large)
-    rows = dict(zip((key for key, _ in jobs), found, strict=True))
-    return rows | (stream_statistics(lazy, asked) if lazy else {})
+    large = sum(values.size for _, values in elements) > _WORTH_THREADS
+    found = _mapped(one, [values for _, values in elements], large)
+    return dict(zip((key for key, _ in elements), found, strict=True))
 
 
 def _heavy_tails(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> dict[str, float]:
