@@ -174,7 +174,8 @@ def test_a_season_that_has_no_weight_is_an_error():
 # The bridge
 
 
-@given(st.lists(st.floats(0, 5), min_size=1, max_size=9))
+# A step takes no time, or the millionth part of a second and more: ratios of those that are shorter overflow.
+@given(st.lists(st.just(0.0) | st.floats(1e-14, 5), min_size=1, max_size=9))
 @settings(max_examples=40)
 def test_bridged_shocks_are_as_independent_as_those_they_are_made_of(lengths):
     t = np.cumsum(lengths)
@@ -272,7 +273,7 @@ def test_a_workbook_computes_it_live(tmp_path, name):
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "workbook"))
-    from workbooks import assert_computes, computed_by_formulas
+    from workbooks import assert_computes, computed_by_formualizer
 
     card = "CNY/card"
     known = {
@@ -297,7 +298,7 @@ def test_a_workbook_computes_it_live(tmp_path, name):
         built = built.assume(shock=ds.Assumption(dist.normal(mean=at, sd=1), point=at))
     path = tmp_path / "process.xlsx"
     assert ds.write_workbook(built, path) == {}
-    assert_computes(path, built, [(computed_by_formulas(path), 1e-9)])
+    assert_computes(path, built, (computed_by_formualizer(path), 1e-12))
 
 
 def test_a_fan_runs_over_dates_beside_weights_by_month():

@@ -219,11 +219,11 @@ def test_a_study_file_holds_it():
 
 
 def test_a_workbook_computes_it_live(tmp_path):
-    from workbooks import assert_computes, computed_by_formulas
+    from workbooks import assert_computes, computed_by_formualizer
 
     model, path = factories(), tmp_path / "factories.xlsx"
     assert ds.write_workbook(model, path) == {}
-    assert_computes(path, model, [(computed_by_formulas(path), 1e-9)])
+    assert_computes(path, model, (computed_by_formualizer(path), 1e-12))
     xr.testing.assert_allclose(ds.read_workbook(path).point(), model.point(), rtol=1e-14)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from workbooks import cell, columns, computed_by_formulas, edited, fleet
+from workbooks import cell, columns, computed_by_formualizer, edited, fleet
 
 import demandsim as ds
 from demandsim.errors import WorkbookWarning
@@ -157,4 +157,4 @@ def test_the_sheet_says_once_inputs_are_not_those_that_were_simulated(book_path,
     cell(book, "assumptions", "utilization", "distribution").value = "beta(mean=0.2, sd=0.1)"
     book.save(tmp_path / "edited.xlsx")
     # As an independent program computes it; the stored value is that of unedited inputs.
-    assert str(computed_by_formulas(tmp_path / "edited.xlsx")("simulation", "A3")).startswith("EDITED SINCE")
+    assert str(computed_by_formualizer(tmp_path / "edited.xlsx")("simulation", "A3")).startswith("EDITED SINCE")
