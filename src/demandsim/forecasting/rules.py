@@ -29,20 +29,21 @@ def crps(sample: Array, outcome: float) -> float:
 def log_score(sample: Array, outcome: float) -> float:
     """Minus the logarithm of a kernel estimate of the density at the outcome; infinite where no draw comes near.
 
+    Normal kernels, as wide as Silverman has it (1986, section 3.4): the sd times (3 n / 4)**(-1/5).
+
     Examples
     --------
     >>> log_score(np.array([0.0, 1.0, 2.0]), 99.0)
     inf
     """
-    from scipy import stats
-
     if not np.ptp(sample) > 0:
         return -math.inf if outcome == sample[0] else math.inf
-    kernel = stats.gaussian_kde(sample, "silverman")
-    reach = 3 * math.sqrt(float(kernel.covariance[0, 0]))
-    if not sample.min() - reach <= outcome <= sample.max() + reach:
+    width = float(sample.std(ddof=1)) * (0.75 * sample.size) ** -0.2
+    if not sample.min() - 3 * width <= outcome <= sample.max() + 3 * width:
         return math.inf
-    return -float(kernel.logpdf(outcome)[0])
+    far = ((sample - outcome) / width) ** 2 / 2
+    near = far.min()
+    return float(near - np.log(np.exp(near - far).mean())) + math.log(width * math.sqrt(2 * math.pi))
 
 
 def quantile_score(sample: Array, outcome: float, prob: float) -> float:
