@@ -13,7 +13,7 @@ BORDERS = [
 
 
 def test_no_border_lets_anything_else_through_than_our_own_errors(tmp_path):
-    words = [sys.executable, FOLDER / "run.py", "--inputs", "200", "--seed", "11", "--out", tmp_path]
+    words = [sys.executable, FOLDER / "run.py", "--inputs", "200", "--seed", "11", "--workers", "1", "--out", tmp_path]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "200 inputs, 0 failed, seed 11" in done.stdout
