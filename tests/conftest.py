@@ -5,7 +5,7 @@ import gc
 import os
 from pathlib import Path
 
-# Workers share the cores already: two of them with two threads of linear algebra each wait for each other, at full load.
+# Workers share the cores already: with two threads of linear algebra each they wait for each other at full load.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
