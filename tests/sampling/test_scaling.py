@@ -53,6 +53,25 @@ def same_bits(one, other):
         np.testing.assert_array_equal(array.transpose(*other[name].dims).values, other[name].values, err_msg=str(name))
 
 
+@ds.equation(unit="1")
+def grown(rate, elapsed):
+    return (1 + rate) ** elapsed
+
+
+@ds.equation(unit="1")
+def grown_in_all(rate, elapsed):
+    return ((1 + rate) ** elapsed).sum("year")
+
+
+def test_a_power_of_the_years_has_the_same_bits_in_any_block():
+    # An exponent of 2 that stands for many draws makes numpy square, which rounds otherwise than its powers do.
+    elapsed = xr.DataArray([0.0, 1.0, 2.0], coords={"year": YEARS}, dims="year")
+    model = ds.Model([grown, grown_in_all], {"rate": dist.normal(0.2, 0.4), "elapsed": dist.constant(elapsed)})
+    whole = model.simulate(8192, chains=1, seed=1, block=8192)
+    for block in (2048, 100):
+        same_bits(whole, model.simulate(8192, chains=1, seed=1, block=block))
+
+
 @given(
     block=st.integers(1, 800),
     threads=st.integers(1, 4),
@@ -284,7 +303,7 @@ def test_no_quantity_is_called_like_a_dim_of_the_draws():
 
 def test_draws_too_large_for_memory_raise_before_anything_is_computed(monkeypatch):
     monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 10_000_000)
-    monkeypatch.setattr("demandsim.sampling.run.Run.block", lambda *_: pytest.fail("something was computed"))
+    monkeypatch.setattr("demandsim.sampling.run.Run.quantities", lambda *_: pytest.fail("something was computed"))
     with pytest.raises(MemoryGuardError, match=r"need [1-9][\d.]* GiB, 9.5 MiB are available.*keep=\[.*chunks="):
         MODEL.simulate(2**20, seed=1)
 

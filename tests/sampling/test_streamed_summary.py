@@ -1,6 +1,8 @@
 """`Model.summarize`: statistics of draws that are never kept are those of the draws that `simulate` keeps."""
 
+import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -198,18 +200,17 @@ def test_one_scenario_after_the_other_makes_the_same_faults(more):
     assert "made NaN or infinity in" in str(apart.value)
 
 
-def test_one_scenario_after_the_other_needs_the_memory_of_one(monkeypatch):
-    monkeypatch.setattr("demandsim.sampling.run.BLOCK", 2048)
-    labels = {f"{place}": {"price": dist.lognormal(1, 2 + place)} for place in range(8)}
-    made = model().with_scenarios(demand=labels)
-    settings = {"draws": 2**14, "chains": 4, "seed": 1}
-    peaks = []
-    for run in (
-        lambda: ds.summarize(made.simulate(**settings)),
-        lambda: told_by_scenario(made, settings, [], report=max),
-    ):
-        tracemalloc.start()
-        run()
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 0.5 * peaks[0]
+def test_one_scenario_after_the_other_is_forgotten(monkeypatch):
+    held, in_memory = [], summary.run_in_memory
+
+    def watched(*settings):
+        gc.collect()
+        assert [one() for one in held] == [None] * len(held)
+        sampled = in_memory(*settings)
+        assert {array.shape[0] for array in sampled.arrays.values() if array.ndim > 3} == {1}
+        held.extend(weakref.ref(array) for array in sampled.arrays.values())
+        return sampled
+
+    monkeypatch.setattr(summary, "run_in_memory", watched)
+    told_by_scenario(model(), {"draws": 64, "chains": 2, "seed": 1}, ["margin"], report=max)
+    assert len(held) == 5 + 2

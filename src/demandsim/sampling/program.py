@@ -357,9 +357,23 @@ def segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]
 
 def bare_run(made: Equation, base: Mapping[str, Array], layout: Layout) -> Array:
     """Run an equation on bare arrays with all axes, in base units."""
-    inputs = {name: base[name] if name in base else float(made.constants[name]) for name in made.inputs}
+    size = max((base[name].shape[-1] for name in made.inputs if name in base), default=1)
+    inputs = {n: _along(base[n], size) if n in base else float(made.constants[n]) for n in made.inputs}
     result = np.asarray(computed(made, inputs), dtype=np.float64)
     return result if result.ndim else result.reshape([1] * (len(layout.dims) + 1))
+
+
+def _along(values: Array, draws: int) -> Array:
+    """Values with as many draws as others have, but for single numbers.
+
+    numpy squares where one exponent of 2 stands for a row of draws, and takes a power where it copied the exponents,
+    which hangs on how long a block is: the last bit would, too.
+    """
+    if values.shape[-1] == draws or values.size == 1:
+        return values
+    repeated = values.repeat(draws, axis=-1)
+    repeated.flags.writeable = False
+    return repeated
 
 
 def labelled_run(
