@@ -45,12 +45,15 @@ __all__ = [
     "UnusedAssumptionWarning",
     "WorkbookError",
     "WorkbookWarning",
+    "check_dataset",
     "check_known",
+    "check_model",
     "check_whole",
     "close_matches",
     "did_you_mean",
     "equation_of",
     "in_equation",
+    "marked",
     "shorten",
     "shown",
     "warn",
@@ -247,6 +250,19 @@ def shorten(text: str, longest: int = 80) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+def marked(text: str, place: int) -> str:
+    """Show a text with a mark where reading it stopped, and a little of what stands before and after.
+
+    Examples
+    --------
+    >>> marked("normal(8%, 28%)", 8)
+    "see the mark ⟨?⟩ in 'normal(8⟨?⟩%, 28%)'"
+    """
+    before, rest = text[:place].rstrip(), text[place:].strip()
+    start, end = "…" if len(before) > 30 else "", "…" if len(rest) > 20 else ""
+    return f"see the mark ⟨?⟩ in '{start}{before[-30:]}⟨?⟩{rest[:20]}{end}'"
+
+
 def shown(value: Any) -> str:
     """Write a value that a message quotes; Python itself refuses whole numbers of thousands of digits."""
     return "a number of hundreds of digits" if isinstance(value, int) and abs(value) > 10**100 else repr(value)
@@ -277,12 +293,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; known: {shown}"
 
 
+def check_dataset(value: Any, what: str = "draws") -> None:
+    """Raise unless a value is labelled arrays, a Dataset, of what is said: a model has yet to be run."""
+    if not hasattr(value, "data_vars"):
+        model = hasattr(value, "simulate")
+        hint = "simulate it first: model.simulate(seed=1)" if model else "make one of a table with ds.import_draws"
+        raise DemandsimError(f"{what} are a Dataset, not a {type(value).__name__}; {hint}")
+
+
 def check_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
     """Raise `UnknownNameError` for the first of `names` that is not in `known`."""
     available = list(known)
     for name in names:
         if name not in available:
             raise UnknownNameError(f"unknown {what} '{name}'{did_you_mean(name, available)}")
+
+
+def check_model(value: Any) -> None:
+    """Raise unless a value is a model, which can be run again; draws cannot."""
+    if not hasattr(value, "simulate"):
+        hint = "; of draws that are there, ask ds.sensitivity.given_data" if hasattr(value, "data_vars") else ""
+        raise DemandsimError(f"a Model is needed, to run it, not a {type(value).__name__}{hint}")
 
 
 def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: str = "", most: int = 2**62) -> int:
@@ -308,7 +339,9 @@ def check_whole(name: str, value: Any, least: int = 1, *, also: str = "", why: s
     demandsim.errors.DemandsimError: draws must be a whole number of at least 1, not 0.5
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise DemandsimError(f"{name} must be a whole number of at least {least}{also}, not {shown(value)}{why}")
+        whole = isinstance(value, float) and value.is_integer() and value >= least
+        hint = f"; write {int(value)}" if whole and value < 10**16 else ""
+        raise DemandsimError(f"{name} must be a whole number of at least {least}{also}, not {shown(value)}{hint}{why}")
     if int(value) > most:
         raise DemandsimError(f"{name} must be at most 2**{most.bit_length() - 1}")
     return int(value)

@@ -25,14 +25,14 @@ from demandsim.errors import (
     did_you_mean,
     warn,
 )
-from demandsim.graph.assumption import USER, Assumption
+from demandsim.graph.assumption import USER, Assumption, assumptions_of
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, checked_tails, replaced
 from demandsim.graph.diagram import Form, diagram
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.frame import quantities_frame
-from demandsim.graph.graph import Equation, Graph, unused_words
+from demandsim.graph.graph import Equation, Graph, equations_of, unused_words
 from demandsim.graph.html import model_html
 from demandsim.graph.label_correlation import LabelKey, LabelRank, checked_label_correlations, replaced_labels
 from demandsim.graph.metadata import StudyNotes
@@ -226,11 +226,8 @@ class Model:
     ) -> None:
         """Check all parts, and compile them; what was found out about the equations `before` is not done again."""
         named = frozenset(parts.get("told", before._named if before is not None else ()))
-        given = list(equations.values() if isinstance(equations, Mapping) else equations)
-        assumed = {
-            str(name): value if isinstance(value, Assumption) else Assumption(value)
-            for name, value in assumptions.items()
-        }
+        given = equations_of(equations)
+        assumed = assumptions_of(assumptions)
         given, assumed = _with_dims(given, assumed, parts.get("coords", {}))
         for name, assumption in assumed.items():
             _check_name(name)
@@ -696,7 +693,7 @@ class Model:
         >>> round(model.point().power.sel(scenario="100T").item())
         600
         """
-        new = {made.name: made for made in equations}
+        new = {made.name: made for made in equations_of(equations)}
         kept = {name: a for name, a in self.assumptions.items() if name not in new}
         order = [name for name in self.dimensions if name in kept]
         return self._with(

@@ -18,6 +18,8 @@ import dask.array, distributed, h5netcdf, matplotlib, pandas, xarray, zarr
 for name in ("sysconf", "sched_getaffinity", "posix_fallocate", "fork", "getpgid", "killpg"):
     if hasattr(os, name):
         delattr(os, name)
+# From Python 3.13 on it asks for what was taken away; on Windows it does not.
+os.process_cpu_count = os.cpu_count
 for name in ("SIGKILL", "SIGXFSZ", "SIGHUP", "SIGPROF", "SIGALRM"):
     if hasattr(signal, name):
         delattr(signal, name)

@@ -137,7 +137,7 @@ def test_a_value_that_is_none_makes_the_sum_none():
         ("1e999", "too large"),
         ("9" * 5000, "cannot read"),
         ("(" * 300 + "a" + ")" * 300, "cannot read"),
-        ("-" * 5000 + "a", "cannot read"),
+        ("-" * 5000 + "a", "(cannot read|is nested)"),
         ("+".join(["a"] * 150), "nested more than 100 deep"),
         ("a + " * 4000 + "a", "16,001 characters long"),
     ],

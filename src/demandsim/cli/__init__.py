@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from typing import Any
 
 import typer
 
+from demandsim.cli._options import worded
 from demandsim.cli._output import say
 from demandsim.cli.backtest import backtest
 from demandsim.cli.decide import decide
@@ -57,15 +59,37 @@ def main() -> None:
         # A console without a character, as Windows has them, shows its code.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+    warned: set[str] = set()
+
+    def warn_once(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in warned:
+            say(f"warning: {message}")
+        warned.add(str(message))
+
+    warnings.showwarning = warn_once
     try:
-        app()
+        code = app(standalone_mode=False)
     except DemandsimError as error:
         say(f"error: {error}")
-        sys.exit(1)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        # typer turns Ctrl-C into exit code 130; ours are 0, 1 and 2.
-        if isinstance(stop, SystemExit) and stop.code != 130:
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
+        code = _shown(error)
+    # typer turns Ctrl-C into exit code 130; ours are 0, 1 and 2.
+    if code == 130:
         say("interrupted; nothing half-written was left behind")
-        sys.exit(1)
+    sys.exit(1 if code == 130 else code or 0)
+
+
+def _shown(error: Any) -> int:
+    """Show a wrong call with its usage, and return the exit code."""
+    if isinstance(getattr(error, "message", None), str):
+        option = (getattr(getattr(error, "param", None), "opts", None) or [""])[-1]
+        error.message = worded(error.message, option, sys.argv[1:])
+        if "Missing argument 'study'" in error.format_message():
+            error.message = "'demandsim list' names those that ship."
+    error.show()
+    return int(error.exit_code)

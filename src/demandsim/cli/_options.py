@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,7 @@ __all__ = [
     "Seed",
     "Set",
     "Study",
+    "worded",
 ]
 
 
@@ -72,9 +75,9 @@ Event = Annotated[
 
 Out = Annotated[Path, typer.Option(help="Folder; results go to OUT/STUDY/, or to a folder in it for what was set.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of that folder, instead of what was set.")]
-Seed = Annotated[int | None, typer.Option(help="Whole number; fresh if not given, and printed.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Whole number; fresh if not given, and printed.")]
 Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
-Chains = Annotated[int, typer.Option(help="Independent randomisations.")]
+Chains = Annotated[int, typer.Option(min=1, help="Independent randomisations.")]
 PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 Locale = Annotated[LocaleName, typer.Option(help="Language of tables and pictures; zh needs a Chinese font.")]
 
@@ -93,3 +96,58 @@ Accept = Annotated[
     bool, typer.Option("--accept", help="Of a workbook: go on where recomputed cells are not as it says.")
 ]
 Rand = Annotated[bool, typer.Option("--rand", help="Of a workbook: draw RAND, which stands frozen otherwise.")]
+
+
+def worded(said: str, option: str, words: Sequence[str]) -> str:
+    """Say what is wrong with a call in words of its writer: the parser names types, and not what was typed.
+
+    Parameters
+    ----------
+    said : str
+        As the parser says it.
+    option : str
+        That it is about, if it is about one.
+    words : sequence of str
+        The call.
+
+    Examples
+    --------
+    >>> worded("Input should be a valid integer, unable to parse string as an integer", "--draws", ["--draws", "1e6"])
+    "'1e6' is not written as a whole number, such as 1000000"
+    """
+    if said.startswith("Input should be"):
+        typed = _typed(option, words)
+        whole = "integer" in said or "greater" in said
+        number = _number_in(typed)
+        if "greater" in said or "less" in said:
+            return f"'{typed}' is out of range: {said.removeprefix('Input ')}"
+        kind, right = ("a whole number", "8192") if whole else ("a number", "0.9")
+        if number is not None and (not whole or number.is_integer()):
+            right = f"{number:.0f}" if whole else f"{number:g}"
+        return f"'{typed}' is not written as {kind}, such as {right}"
+    if said.startswith("Got unexpected extra argument"):
+        more = said.partition("(")[2].rstrip(")")
+        if "=" in more:
+            return f"{said}; each setting has its option before it: --set a=1 --set b=2"
+        return f"{said}; a path or text with blanks stands in quotes: {shlex.quote('my folder/model.xlsx')}"
+    return said.removeprefix("Value error, ")
+
+
+def _typed(option: str, words: Sequence[str]) -> str:
+    """What was written for an option, the last time."""
+    found = ""
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == option:
+            found = value if equals else next(iter(words[place + 1 : place + 2]), "")
+    return found
+
+
+def _number_in(text: str) -> float | None:
+    """The number that was probably meant: 1e6, 1,000, 90%, 0,9."""
+    plain = text.strip().removesuffix("%")
+    thousands = len(plain.rpartition(",")[2]) == 3
+    try:
+        return float(plain.replace(",", "" if thousands else ".")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        return None

@@ -17,7 +17,7 @@ from demandsim._system import file_name
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
 from demandsim.cli._words import spoken
-from demandsim.errors import DemandsimError, EventError, check_known
+from demandsim.errors import DemandsimError, EventError, UnknownNameError, check_known
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -189,13 +189,21 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
         from demandsim.workbook import read_workbook
 
         model = read_workbook(study, **cells.arguments)
-    elif cells.words:
-        raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint=cells.words[0])
     else:
         model = load_study(study)
+        if cells.words:
+            what = "is about cells of workbooks, whose names end in .xlsx; results go to the folder --out"
+            raise typer.BadParameter(what, param_hint=cells.words[0])
     changes: dict[str, Any] = {}
     for item in sets:
         name, label, value = _parted(item, "--set", "NAME=VALUE, such as utilization=0.3, or NAME@SCENARIO=VALUE")
+        if name in model.equations:
+            raise UnknownNameError(
+                f"--set {name}: is computed by an equation, not assumed; set what it is computed from, as 'demandsim "
+                f"explain {shlex.quote(study)} {name}' says, or learn from it with 'demandsim infer --observe'"
+            )
+        if name in changes and not label:
+            raise DemandsimError(f"--set {name} is given twice; keep one")
         check_known([name], [*model.assumptions, *model.constants], "assumption")
         try:
             made = parse_distribution(in_unit(value, _unit(model, name)), model.program.layout.coords)
@@ -221,12 +229,17 @@ def _unit(model: Model, name: str) -> str:
 
 
 def _target(item: str) -> str:
-    return item.partition("=")[0].strip()
+    return _plain(item).partition("=")[0].strip()
+
+
+def _plain(item: str) -> str:
+    """A setting with an equals sign of ASCII, where the keyboard writes another."""
+    return item if "=" in item else item.replace("＝", "=", 1)
 
 
 def _parted(item: str, option: str, form: str) -> tuple[str, str, str]:
     """Name, label (or nothing) and value of ``NAME[@LABEL]=VALUE``."""
-    target, _, value = item.partition("=")
+    target, _, value = _plain(item).partition("=")
     name, at, label = (part.strip() for part in target.partition("@"))
     if not value.strip() or not name or (at and not label):
         raise typer.BadParameter(f"'{item}' is not {form}", param_hint=option)

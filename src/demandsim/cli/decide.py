@@ -59,7 +59,7 @@ def decide(
     tail: Annotated[float, typer.Option(help="Share of the worst draws whose mean payoff is the risk.")] = Terms.tail,
     observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
     event: option.Event = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 2048,
+    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 2048,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,

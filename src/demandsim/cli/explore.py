@@ -20,7 +20,7 @@ def explore(
     study: option.Study,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any that is free.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 1024,
+    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 1024,
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006

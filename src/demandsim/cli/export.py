@@ -20,7 +20,7 @@ def export(
     set_: option.Set = [],  # noqa: B006  typer reads the default and never changes it
     scenario: option.Scenario = [],  # noqa: B006
     draws: Annotated[
-        int, typer.Option(help="Draws per chain of the sheets with percentiles and charts; 0 leaves them out.")
+        int, typer.Option(min=0, help="Draws per chain of the sheets with percentiles and charts; 0 leaves them out.")
     ] = 1024,
     seed: option.Seed = None,
 ) -> None:

@@ -55,7 +55,7 @@ def infer(
     study: option.Study,
     observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
     event: option.Event = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(help="Draws per chain, of prior and posterior, a power of two.")] = 2048,
+    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, of prior and posterior, a power of two.")] = 2048,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     method: Annotated[

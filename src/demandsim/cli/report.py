@@ -17,7 +17,7 @@ __all__ = ["report"]
 def report(
     study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results that the page is about; chosen by default.")] = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(help="Draws per chain, a power of two.")] = 8192,
+    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 8192,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,

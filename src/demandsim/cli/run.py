@@ -42,7 +42,8 @@ _DRAWN, _DRAWN_OVER_TIME = 6, 4
 def run(
     study: option.Study,
     draws: Annotated[
-        int | None, typer.Option(help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol.")
+        int | None,
+        typer.Option(min=1, help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol."),
     ] = None,
     chains: option.Chains = 8,
     seed: option.Seed = None,
@@ -91,6 +92,7 @@ def run(
     from demandsim.series.cross_check import verdicts
     from demandsim.statistics.summarize import asked_of, probability, summarize
 
+    _check_options(study, of, rtol, into)
     cells = Cells(output, assume, accept, rand)
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model, words = call.model(), call.words
@@ -149,12 +151,18 @@ def run(
     results.print(format_, printed, folder.written, again, words)
 
 
+def _check_options(study: str, of: Sequence[str], rtol: float, into: Path | None) -> None:
+    """Find out before any work what does not go together."""
+    if of and not rtol:
+        raise typer.BadParameter("names results that a tolerance is about; give --rtol too", param_hint="--of")
+    if into is not None and not study.lower().endswith((".xlsx", ".xlsm")):
+        raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint="--into")
+
+
 def _write_copy(into: Path, model: Model, data: xr.Dataset, call: Call, again: str) -> None:
     """A copy of the workbook with a sheet of results."""
     from demandsim.workbook import write_results
 
-    if not call.study.lower().endswith((".xlsx", ".xlsm")):
-        raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint="--into")
     write_results(call.study, into, model, data, prob=call.prob, command=again)
     say(call.words.say("written", files=into))
 

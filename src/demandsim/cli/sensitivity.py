@@ -35,7 +35,7 @@ _SIDE_BY_SIDE = 4
 def sensitivity(
     study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results to explain; by default the first that the study names.")] = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(help="Base points per chain, a power of two.")] = 1024,
+    draws: Annotated[int, typer.Option(min=1, help="Base points per chain, a power of two.")] = 1024,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,

@@ -83,6 +83,8 @@ class LabelledPayoff:
             if self.dim in first.coords and not np.array_equal(first[self.dim].values, actions[self.dim].values):
                 raise DemandsimError(f"the labels of the payoffs along '{self.dim}' are not those of the actions")
         else:
+            if isinstance(payoff, type):
+                raise DemandsimError(f"payoff {payoff.__name__} is a class; call it: {payoff.__name__}()")
             if not callable(payoff):
                 raise DemandsimError("payoff must be a function of draws and action, or a DataArray of payoffs")
             first = self._asked(self.draws, actions.isel({self.dim: slice(0, 1)}))

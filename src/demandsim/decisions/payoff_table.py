@@ -15,7 +15,7 @@ import xarray as xr
 from demandsim._system import Array
 from demandsim.decisions.actions import Actions, LabelledPayoff, Payoff, labelled_actions
 from demandsim.decisions.folds import Folds, folds_of
-from demandsim.errors import DemandsimError, InvalidDrawsError, check_known
+from demandsim.errors import DemandsimError, InvalidDrawsError, check_dataset, check_known
 from demandsim.statistics.design import design_of
 from demandsim.statistics.ranking import ranked
 from demandsim.units.convert import check_unit
@@ -130,7 +130,8 @@ def tables_of(
         If payoffs are NaN or infinite.
     """
     check_known([on_invalid], ("raise", "keep"), "setting on_invalid")
-    if not isinstance(draws, xr.Dataset) or not {"chain", "draw"} <= set(draws.dims):
+    check_dataset(draws)
+    if not {"chain", "draw"} <= set(draws.dims):
         raise DemandsimError("draws must be a Dataset with dims 'chain' and 'draw', as model.simulate makes them")
     offered = labelled_actions(actions, payoff, dim)
     if most is not None and draws.sizes["chain"] * draws.sizes["draw"] > most:

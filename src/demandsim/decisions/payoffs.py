@@ -28,7 +28,7 @@ def _read(draws: xr.Dataset, term: Term, unit: str) -> Any:
 
 def _numbers(action: xr.DataArray, what: str) -> xr.DataArray:
     if action.dtype.kind not in "fiu":
-        raise DemandsimError(f"actions of this payoff are numbers, {what}; these are {action.dtype}")
+        raise DemandsimError(f"actions of this payoff are numbers, {what}; these are {action.values.tolist()[:3]!r}")
     if bool((action < 0).any()):
         raise DemandsimError(f"actions of this payoff are {what}, and none is negative")
     # The actions' own unit must not be taken for that of the money.

@@ -88,7 +88,9 @@ def beta(
     """
     if by_interval((low, high, prob), (mean, sd)):
         if low <= 0 or high >= 1:
-            raise DistributionError("the interval must lie strictly inside 0 and 1")
+            raise DistributionError(
+                "the interval must lie strictly inside 0 and 1; of shapes it is scipy('beta', 2, 5)"
+            )
         return sound(BetaLaw(Named("beta", _beta_shapes(low, high, (1 - prob) / 2))))
     if not 0 < mean < 1:
         raise DistributionError("mean must lie between 0 and 1")

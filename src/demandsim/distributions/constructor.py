@@ -24,7 +24,7 @@ from demandsim.distributions.base import Distribution, Law
 from demandsim.distributions.by_label import MOST_LAWS
 from demandsim.distributions.compound import compound_law
 from demandsim.distributions.format import as_labelled, check_zone, is_labelled, labels_along
-from demandsim.errors import DistributionError, shorten
+from demandsim.errors import DistributionError, did_you_mean, shorten
 
 __all__ = [
     "CONSTRUCTORS",
@@ -157,7 +157,9 @@ def constructor[**P](
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{family}: {error}") from None
+                strange = next((name for name in kwargs if name not in signature.parameters), "")
+                hint = did_you_mean(strange, signature.parameters) if strange else ""
+                raise TypeError(f"{family}: {error}{hint}") from None
             bound.apply_defaults()
             said = {}
             for name, value in bound.arguments.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,9 +205,17 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
             f"a {type(value).__name__} of {len(value)} rows is not a distribution: give values by label as a "
             "DataArray, as .to_xarray() makes it, or the distribution of a sample as dist.empirical(values.to_numpy())"
         )
+    said = shorten(" ".join(repr(value).split()), 60)
+    if isinstance(value, Mapping):
+        raise DistributionError(f"{said} is not a distribution: by label it is dist.by('year', {{2025: 4, 2026: 5}})")
+    if isinstance(value, Iterable):
+        raise DistributionError(
+            f"{said} is not a distribution: a range is written dist.uniform(low, high) or dist.normal(low, high), a "
+            f"sample dist.empirical(values), numbers by label as a DataArray with named dims"
+        )
     raise DistributionError(
-        f"{shorten(repr(value))} of type {type(value).__name__} is not a distribution: "
-        "it has no quantile function ('ppf' or 'icdf')"
+        f"{said} of type {type(value).__name__} is not a distribution: give a number, one of demandsim.distributions, "
+        "such as dist.normal(8, 12), or a distribution of scipy"
     )
 
 

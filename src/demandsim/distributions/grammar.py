@@ -24,22 +24,24 @@ from typing import Any
 from demandsim.distributions.base import Distribution
 from demandsim.distributions.by_label import by_label, repeated
 from demandsim.distributions.constructor import CONSTRUCTORS
-from demandsim.errors import DistributionError, did_you_mean, shorten
+from demandsim.distributions.spelling import meant, misspelt, spellings, unknown
+from demandsim.errors import DistributionError, did_you_mean, marked, shorten
+from demandsim.units.registry import halfwidth
 
 __all__ = ["parse_distribution", "written"]
 
 # Possessive (++, *+), so that no text makes the reader try its pieces in more than one way.
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<number>[-+]?(?:\d[\d_]*+(?:\.[\d_]*+)?+|\.\d[\d_]*+)(?:[eE][-+]?\d++)?+(?![\w.]))
-      | (?P<name>[A-Za-z_]\w*+)
+        (?P<number>[-+]?(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?+(?![a-zA-Z0-9_.]))
+      | (?P<name>[^\W\d]\w*+)
       | (?P<string>"[^"\\\n]*+"|'[^'\\\n]*+')
       | (?P<mark>[()\[\],=])
     )""",
-    re.VERBOSE | re.ASCII,
+    re.VERBOSE,
 )
-#: Shows where reading stopped.
-_MARK = "⟨?⟩"
+_INSTEAD = "uniform(0.3, 0.6), discrete([5, 6]) or empirical([3, 1, 2])"
+_SAID = {"too many positional arguments": "too many numbers"}
 _LONGEST = 1_000_000
 _DEEPEST = 32
 
@@ -50,26 +52,30 @@ class _Reader:
     coords: Mapping[str, Sequence[Any]]
     place: int = 0
     depth: int = 0
+    #: Distribution that is being read, the innermost one.
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        # Letter for letter, so that places in both are the same.
+        self.plain = halfwidth(self.text)
 
     def fail(self, expected: str) -> DistributionError:
-        # A mark where reading stopped, with a little of what stands before and after.
-        before, rest = self.text[: self.place].rstrip(), self.text[self.place :].strip()
-        marked = f"{'…' if len(before) > 30 else ''}{before[-30:]}{_MARK}{rest[:20]}{'…' if len(rest) > 20 else ''}"
         return DistributionError(
-            f"cannot read '{shorten(self.text)}': at the mark {_MARK} in '{marked}' should stand {expected}; write a "
-            "number, or such as lognormal(500, 1200), beta(mean=0.45, sd=0.1) or uniform(1, 2)"
+            f"cannot read '{shorten(self.text)}': {misspelt(self.plain, self.place, expected)}; "
+            f"{marked(self.text, self.place)}. Write it like {spellings(self.family)}"
         )
 
     def peek(self) -> tuple[str, str]:
-        match = _TOKEN.match(self.text, self.place)
+        match = _TOKEN.match(self.plain, self.place)
         if match is None:
             return ("end", "") if not self.text[self.place :].strip() else ("error", "")
         kind = match.lastgroup or "error"
-        return kind, match.group(kind)
+        # What stands in quotes stays as it is written.
+        return kind, (self.text if kind == "string" else self.plain)[slice(*match.span(kind))]
 
     def take(self) -> tuple[str, str]:
         kind, token = self.peek()
-        match = _TOKEN.match(self.text, self.place)
+        match = _TOKEN.match(self.plain, self.place)
         if match is not None:
             self.place = match.end()
         return kind, token
@@ -95,7 +101,7 @@ class _Reader:
                 self.take()
                 return token == "true"
             return self.nested(self.call)
-        raise self.fail("a number, a list or a distribution")
+        raise self.fail("a number or a distribution should stand here")
 
     def nested(self, read: Callable[[], Any]) -> Any:
         self.depth += 1
@@ -110,22 +116,24 @@ class _Reader:
         found: list[Any] = []
         while not self.accept("]"):
             if found and not self.accept(","):
-                raise self.fail("',' or ']'")
+                raise self.fail("a list goes on with a comma, or ends with ]")
             found.append(self.value())
         return found
 
     def call(self) -> Any:
         _, name = self.take()
         if name not in CONSTRUCTORS and name != "by":
-            raise DistributionError(f"unknown distribution '{shorten(name)}'{did_you_mean(name[:80], CONSTRUCTORS)}")
+            raise DistributionError(unknown(shorten(name), self.plain[self.place :]))
+        around, self.family = self.family, name
         if not self.accept("("):
-            raise self.fail(f"'(' after {name}")
+            raise self.fail(f"the numbers of {name} stand in parentheses behind it")
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         while not self.accept(")"):
             if (args or kwargs) and not self.accept(","):
-                raise self.fail("',' or ')'")
+                raise self.fail("numbers are parted by commas, and end with )")
             self.argument(name, args, kwargs)
+        self.family = around
         return self.indexed(args, kwargs) if name == "by" else self.make(name, args, kwargs)
 
     def argument(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
@@ -138,7 +146,7 @@ class _Reader:
             return
         self.place = start
         if kwargs:
-            raise self.fail("name=value: plain values come first")
+            raise self.fail("what has no name stands before what has one")
         args.append(self.value())
 
     def make(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Distribution:
@@ -147,12 +155,17 @@ class _Reader:
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         for key in kwargs:
             if key not in signature.parameters and not takes_any:
-                near = did_you_mean(key[:80], signature.parameters)
-                raise DistributionError(f"{name} has no parameter '{shorten(key)}'{near}")
+                near = meant(key[:80], list(signature.parameters))
+                hint = f"; did you mean '{near}'?" if near else f"{did_you_mean(key[:80], signature.parameters)}."
+                raise DistributionError(
+                    f"{name} has no parameter '{shorten(key)}'{hint} It is written like {spellings(name)}"
+                )
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise DistributionError(f"{name}: {error}; it is written {name}{_written(signature)}") from None
+            said = _SAID.get(str(error), str(error).replace("a required argument: ", ""))
+            comma = " (is a comma a decimal point? Write 0.4)" if re.search(r"\d,\d", self.plain) else ""
+            raise DistributionError(f"{name}: {said}{comma}; it is written like {spellings(name)}") from None
         try:
             return make(*args, **kwargs)
         except (TypeError, ValueError, OverflowError) as error:
@@ -198,10 +211,6 @@ class _Reader:
         return xr.DataArray(array, dims=dims, coords={dim: list(self.coords[dim]) for dim in dims})
 
 
-def _written(signature: inspect.Signature) -> str:
-    return "(" + ", ".join(str(p.name) for p in signature.parameters.values()) + ")"
-
-
 def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = None) -> Distribution:
     """Read a distribution from text.
 
@@ -225,10 +234,10 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     --------
     >>> parse_distribution("truncated(normal(8, 12), lower=9)").laws[0].support()
     (9.0, inf)
-    >>> parse_distribution("lognorm(1, 2)")
+    >>> parse_distribution("pert(1, 2)")
     Traceback (most recent call last):
     ...
-    demandsim.errors.DistributionError: unknown distribution 'lognorm'; did you mean 'lognormal'?
+    demandsim.errors.DistributionError: pert: missing 'high'; it is written like pert(1, 2, 4), ...
     """
     if not isinstance(text, str):
         raise DistributionError(f"a distribution is read from text, not from {shorten(repr(text))}")
@@ -239,9 +248,10 @@ def parse_distribution(text: str, coords: Mapping[str, Sequence[Any]] | None = N
     reader = _Reader(text, coords or {})
     value = reader.value()
     if reader.peek()[0] != "end":
-        raise reader.fail("nothing more")
+        raise reader.fail("nothing stands behind a distribution, which is in the unit of its assumption")
     if isinstance(value, (list, str, bool)):
-        raise DistributionError(f"'{shorten(text)}' is not a distribution")
+        what = "a list" if isinstance(value, list) else "a text in quotes" if isinstance(value, str) else "a switch"
+        raise DistributionError(f"'{shorten(text)}' is not a distribution but {what}; write it like {_INSTEAD}")
     return value if isinstance(value, Distribution) else CONSTRUCTORS["constant"].make(value)
 
 

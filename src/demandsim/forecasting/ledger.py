@@ -74,7 +74,7 @@ def ledger(path: str | Path | None = None) -> xr.Dataset:
         try:
             text = Path(path).read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
-            raise DemandsimError(f"{where}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+            raise DemandsimError(f"{where}: is not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from None
         except (OSError, ValueError) as error:
             # A name with NUL is no OSError.
             raise DemandsimError(f"{where}: cannot be read: {getattr(error, 'strerror', error)}") from None

@@ -13,14 +13,14 @@ from demandsim.distributions.by_label import repeated
 from demandsim.distributions.convert import as_distribution
 from demandsim.distributions.format import as_labelled
 from demandsim.errors import DistributionError
-from demandsim.graph.bounds import Bounds, check_point, warn_outside
+from demandsim.graph.bounds import Bounds, about, check_point, warn_outside
 from demandsim.units.amount import read_amount
 from demandsim.units.convert import conversion_factor, same_dimension
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["USER", "Assumption", "in_unit"]
+__all__ = ["USER", "Assumption", "assumptions_of", "in_unit"]
 
 #: Source of what somebody has changed and not said why.
 USER = "set by the user"
@@ -186,6 +186,25 @@ class Assumption:
         # Those that the distribution has are known of it.
         dims = tuple(dim for dim in self.dims if dim not in self.distribution.dims)
         return self.distribution, self.unit, point, self.long_name, self.source, self.shared, self.bounds, dims
+
+
+def assumptions_of(given: Any) -> dict[str, Assumption]:
+    """Read assumptions as a model is given them, each as an `Assumption` or as its distribution alone.
+
+    Raises
+    ------
+    DistributionError
+        If one is no distribution, with its name; or if they have no names.
+    """
+    if not isinstance(given, Mapping):
+        raise DistributionError(
+            f"assumptions are given by name, as {{'utilization': ds.Assumption(0.45)}}, not as a {type(given).__name__}"
+        )
+    made = {}
+    for name, value in given.items():
+        with about(str(name)):
+            made[str(name)] = value if isinstance(value, Assumption) else Assumption(value)
+    return made
 
 
 def in_unit(value: Any, unit: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
-from demandsim.errors import BoundsError, BoundsWarning, DemandsimError, warn
+from demandsim.errors import BoundsError, BoundsWarning, DemandsimError, DistributionError, UnitError, warn
 from demandsim.units.format import percent
 
 __all__ = ["Bounds", "about", "check_point", "warn_outside"]
@@ -99,6 +99,10 @@ def about(name: str) -> Iterator[None]:
     token = _NAME.set(name)
     try:
         yield
+    except (DistributionError, UnitError) as error:
+        if name in str(error):
+            raise
+        raise type(error)(f"'{name}': {error}") from None
     finally:
         _NAME.reset(token)
 

@@ -13,6 +13,8 @@ __all__ = ["Correlations", "checked_correlations", "checked_tails", "replaced"]
 #: Spearman rank correlations of pairs of assumptions.
 Correlations = Mapping[tuple[str, str], float]
 
+_WRITTEN = "correlations are given by pairs, as {('utilization', 'peak_ratio'): 0.5}"
+
 
 def checked_correlations(correlations: Correlations, assumptions: Iterable[str]) -> dict[tuple[str, str], float]:
     """Read correlations as given.
@@ -25,13 +27,16 @@ def checked_correlations(correlations: Correlations, assumptions: Iterable[str])
         If there is no such assumption.
     """
     pairs: dict[tuple[str, str], float] = {}
+    if not isinstance(correlations, Mapping):
+        raise CorrelationError(f"{_WRITTEN}, not as a {type(correlations).__name__}")
     for pair, rho in correlations.items():
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise CorrelationError(f"a correlation is given as {{('one', 'other'): 0.5}}, not for {pair!r}")
+            raise CorrelationError(f"{_WRITTEN}, not for {pair!r}")
         check_known(pair, assumptions, "assumption in a correlation:")
         if pair[0] == pair[1]:
             raise CorrelationError(f"'{pair[0]}' cannot be correlated with itself")
-        if not -1 < float(rho) < 1:
+        said: object = rho
+        if isinstance(said, str) or not -1 < float(rho) < 1:
             raise CorrelationError(f"the rank correlation of {pair} must lie between -1 and 1, not {rho!r}")
         if _among(pair, pairs):
             raise CorrelationError(f"the pair {pair} is given twice")
@@ -68,6 +73,8 @@ def checked_tails(
 
 def replaced(correlations: Correlations, new: Correlations) -> dict[tuple[str, str], float]:
     """Add pairs to correlations; one that is there, either way round, gives way."""
+    if not isinstance(new, Mapping):
+        raise CorrelationError(f"{_WRITTEN}, not as a {type(new).__name__}")
     return {pair: rho for pair, rho in correlations.items() if not _among(pair, new)} | dict(new)
 
 

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from demandsim.distributions.format import labels_of
-from demandsim.errors import BoundsError, CycleError, EquationError, MissingAssumptionError, close_matches, did_you_mean
+from demandsim.errors import (
+    BoundsError,
+    CycleError,
+    EquationError,
+    MissingAssumptionError,
+    close_matches,
+    did_you_mean,
+    shorten,
+)
 from demandsim.graph.alias import Alias
 from demandsim.graph.bounds import Bounds
 from demandsim.graph.formula import Formula
@@ -20,7 +28,7 @@ from demandsim.graph.source import code_digest, formula_of, held_values, label_a
 from demandsim.units.constant import Constant
 from demandsim.units.convert import check_unit, conversion_factor, same_dimension
 
-__all__ = ["Equation", "Graph", "equation", "unused_words"]
+__all__ = ["Equation", "Graph", "equation", "equations_of", "unused_words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +271,7 @@ def equation(
 def equation(
     function: Callable[..., Any] | None = None,
     *,
-    unit: str,
+    unit: str | None = None,
     name: str | None = None,
     long_name: str | None = None,
     source: str | None = None,
@@ -302,7 +310,7 @@ def equation(
     Raises
     ------
     EquationError
-        If the function takes ``*args`` or ``**kwargs``, or a default that is not a `constant`.
+        If the function takes ``*args`` or ``**kwargs``, or a default that is not a `constant`; or without a unit.
     BoundsError
         If `bounds` are no bounds.
 
@@ -317,6 +325,9 @@ def equation(
     >>> cards.long_name
     'Cards needed to serve the peak'
     """
+    if unit is None or isinstance(function, str):
+        said = function if isinstance(function, str) else "card"
+        raise EquationError(f"{_called(function)} needs the unit of its result, by name: @ds.equation(unit={said!r})")
     if function is None:
         return functools.partial(
             equation,
@@ -366,6 +377,31 @@ def equation(
     object.__setattr__(made, "__wrapped__", function)
     for attribute in _NAMES[:-1]:
         object.__setattr__(made, attribute, getattr(function, attribute, None))
+    return made
+
+
+def _called(function: Any) -> str:
+    name = getattr(function, "__name__", "")
+    return f"equation '{name}'" if name else "an equation"
+
+
+def equations_of(given: Any) -> list[Equation]:
+    """Read equations as a model is given them: in any order, or by name.
+
+    Raises
+    ------
+    EquationError
+        If they are no equations.
+    """
+    if isinstance(given, Equation | str) or not isinstance(given, Iterable):
+        raise EquationError(f"equations are given as a list, [cards, capex], not as {shorten(repr(given))}")
+    made = list(given.values() if isinstance(given, Mapping) else given)
+    for one in made:
+        if not isinstance(one, Equation):
+            raise EquationError(
+                f"'{getattr(one, '__name__', shorten(repr(one)))}' is not an equation; decorate it with "
+                "@ds.equation(unit='card'), with the unit of its result"
+            )
     return made
 
 
@@ -421,8 +457,6 @@ class Graph:
         given = set(assumptions)
         by_name: dict[str, Equation] = {}
         for made in equations:
-            if not isinstance(made, Equation):
-                raise EquationError(f"{made!r} is not an equation; decorate it with @ds.equation(unit=...)")
             if made.name in by_name:
                 raise EquationError(f"two equations compute '{made.name}'; keep one")
             if made.name in given:

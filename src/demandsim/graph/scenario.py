@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from demandsim.distributions.convert import as_distribution
-from demandsim.errors import ScenarioError, check_known
+from demandsim.errors import ScenarioError, UnknownNameError, check_known, shorten
 from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.units.convert import base_factor, same_dimension
@@ -58,11 +58,17 @@ class Scenarios:
             if dim in RESERVED:
                 raise ScenarioError(f"scenario dim '{dim}' is reserved; choose another name")
             if not isinstance(labels, Mapping) or not labels:
-                raise ScenarioError(f"scenario dim '{dim}' needs at least one scenario, as {{label: {{name: value}}}}")
+                raise ScenarioError(
+                    f"scenarios of '{dim}' are given as {{label: {{assumption: value}}}}, at least one, such as "
+                    f"{{'base': {{}}, 'low': {{'utilization': 0.2}}}}, not as {shorten(' '.join(repr(labels).split()))}"
+                )
             made[dim] = {}
             for label, overrides in labels.items():
                 if not isinstance(overrides, Mapping):
-                    raise ScenarioError(f"scenario '{label}' must map assumptions to values, not {overrides!r}")
+                    raise ScenarioError(
+                        f"scenario '{label}' must map assumptions to values, such as {{'utilization': 0.2}}, not "
+                        f"{shorten(repr(overrides))}"
+                    )
                 check_known(overrides, assumptions, f"assumption in scenario '{label}':")
                 made[dim][str(label)] = {
                     name: _override(name, assumptions[name], value, source) for name, value in overrides.items()
@@ -142,7 +148,9 @@ class Scenarios:
             If no scenario of that label sets the assumption.
         """
         setting = [known for labels in self.grid.values() for known, own in labels.items() if name in own]
-        check_known([label], setting, f"scenario that sets '{name}' itself:")
+        if label not in setting:
+            check_known([label], [known for labels in self.grid.values() for known in labels], "scenario")
+            raise UnknownNameError(f"scenario '{label}' does not set '{name}' itself; set it without '@{label}'")
         return {
             dim: {
                 known: dict(own)
@@ -160,6 +168,11 @@ class Scenarios:
         UnknownNameError
             If there is no such dim or scenario.
         """
+        if labels and not self.grid:
+            raise UnknownNameError(
+                "this model has no scenarios; with_scenarios returns a new model, to be kept: "
+                "model = model.with_scenarios(...)"
+            )
         check_known(labels, self.grid, "scenario dim")
         for dim, label in labels.items():
             check_known([label], self.grid[dim], f"{dim}" if dim == "scenario" else f"scenario of '{dim}'")

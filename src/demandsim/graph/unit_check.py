@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim.distributions.base import is_labelled
-from demandsim.errors import DimensionError, equation_of
+from demandsim.errors import DimensionError, close_matches, equation_of
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.result import check_numbers, computed
 from demandsim.units.convert import dimension_of, parsed, same_dimension
@@ -294,6 +294,8 @@ def _hint(made: Equation, inputs: Quantities, computed: Container[str]) -> str:
         returned = _bare(made.function(**inputs))
     except Exception:
         return _hint_by_neighbours(made, inputs, free)
+    if meant := _misspelt(made.unit, _pretty(returned.units)):
+        return f" Did you mean unit='{meant}'?"
     ratio = (
         (registry().Quantity(1.0, _base(made.unit)) / registry().Quantity(1.0, returned.units)).to_base_units().units
     )
@@ -309,6 +311,13 @@ def _hint(made: Equation, inputs: Quantities, computed: Container[str]) -> str:
         if _mends(made, inputs, name, units):
             return f" Did you mean {name} in {_pretty(units)}?"
     return ""
+
+
+def _misspelt(declared: str, returned: str) -> str:
+    """The unit that is returned, where a word of the declared one looks like one of its own: ``crad`` for ``card``."""
+    known = re.findall(r"[^\W\d]\w*", returned)
+    strange = [word for word in re.findall(r"[^\W\d]\w*", declared) if word not in known]
+    return returned if any(close_matches(word, known) for word in strange) else ""
 
 
 def _powers(units: Any) -> float:

@@ -16,6 +16,7 @@ from demandsim.distributions.format import date_of
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, EventError, EvidenceError, StudyError, check_known
 from demandsim.graph.assumption import Assumption, in_unit
+from demandsim.graph.bounds import about
 from demandsim.graph.graph import Equation
 from demandsim.statistics.event import Event, event_of
 from demandsim.units.convert import conversion_factor
@@ -149,7 +150,8 @@ def observed(given: Mapping[str, Any], units: Mapping[str, str]) -> list[Observa
         if isinstance(value, Assumption):
             found.append(Observation(name, value.distribution, value.unit, value.source))
         else:
-            found.append(Observation(name, as_distribution(in_unit(value, units[name])), units[name]))
+            with about(name):
+                found.append(Observation(name, as_distribution(in_unit(value, units[name])), units[name]))
     return found
 
 

@@ -60,6 +60,18 @@ _LONGEST_SOURCE = 220
 _INNER = ("chain", "draw", "statistic", "quantity", "quantile", "units", "long_name")
 
 
+_RUN = "simulate it first: model.simulate(seed=1)"
+#: What makes the first argument of a picture, where it is no draws.
+_MADE_BY = {
+    "moved": "pass ds.sensitivity.tornado(model, of=...)",
+    "indices": "pass ds.sensitivity.sobol(model, of=...)",
+    "effects": "pass ds.sensitivity.shapley(model, of=...)",
+    "bridge": "pass ds.sensitivity.bridge(before, after, of=...)",
+    "summary": "pass ds.summarize(model.simulate(seed=1))",
+    "found": "pass what the analysis returns",
+}
+
+
 def plot[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
     """Make a function a picture: what it is given is checked alike in all, before anything is drawn.
 
@@ -82,6 +94,11 @@ def plot[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
                 f"plots.{draw.__name__} draws a Dataset, not a {type(table).__name__} of pandas; make draws of a table "
                 "with ds.import_draws, or pass what the analysis returned and not its .to_frame()"
             )
+        if args and hasattr(args[0], "simulate"):
+            raise DemandsimError(f"plots.{draw.__name__} draws a Dataset, not a Model; {_MADE_BY.get(own[0], _RUN)}")
+        for name, one in zip(own, args, strict=False):
+            if name in ("point", "prior", "indices") and one is not None and not hasattr(one, "data_vars"):
+                raise DemandsimError(f"plots.{draw.__name__}: {name} is a Dataset; quantities are named with of=[...]")
         return draw(*args, **kwargs)
 
     return checked
@@ -108,9 +125,9 @@ def derived(data: xr.Dataset) -> list[Hashable]:
 
 def check_dims(data: xr.Dataset, dims: Sequence[str], maker: str) -> None:
     """Raise unless a Dataset has the dims of the analysis that a picture shows."""
-    missing = [dim for dim in dims if dim not in data.dims]
+    missing = [dim for dim in dims if dim not in getattr(data, "dims", ())]
     if missing:
-        raise DemandsimError(f"this Dataset has no dim '{missing[0]}'; pass what {maker} returns")
+        raise DemandsimError(f"this {type(data).__name__} has no dim '{missing[0]}'; pass what {maker} returns")
 
 
 @dataclass(frozen=True)

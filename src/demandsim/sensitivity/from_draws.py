@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.errors import DemandsimError, check_known
+from demandsim.errors import DemandsimError, check_dataset, check_known
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,6 +59,7 @@ def taken(draws: xr.Dataset, of: str | Sequence[str]) -> tuple[xr.Dataset, list[
     DemandsimError
         If they have no dims chain and draw, or no assumption.
     """
+    check_dataset(draws)
     if not {"chain", "draw"} <= set(draws.dims):
         raise DemandsimError("draws must have dims 'chain' and 'draw', as model.simulate makes them")
     names = [of] if isinstance(of, str) else list(dict.fromkeys(of))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
-from demandsim.errors import CorrelationError, DemandsimError, check_known, check_whole
+from demandsim.errors import CorrelationError, DemandsimError, check_known, check_model, check_whole
 from demandsim.sampling.program import Program, Values
 from demandsim.sampling.qmc import Stream, entropy_of, sobol
 from demandsim.sampling.student_t import grades_of_scores, scores_of_grades, stepwise
@@ -269,6 +269,7 @@ def quantities(model: Model, of: str | Sequence[str]) -> tuple[str, ...]:
     UnknownNameError
         If the model has no such quantity; with the nearest name.
     """
+    check_model(model)
     names = (of,) if isinstance(of, str) else tuple(dict.fromkeys(of))
     check_known(names, model.quantities, "quantity in of:")
     if not names:

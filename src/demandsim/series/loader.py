@@ -94,7 +94,7 @@ def load_series(series: str | Path) -> xr.Dataset:
     except OSError as error:
         raise SeriesError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise SeriesError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        raise SeriesError(f"{path}: is not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from None
     return _dataset(read_table(text, str(path)), path.stem, str(path))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from demandsim.errors import DemandsimError, check_known
+from demandsim.errors import DemandsimError, check_dataset, check_known
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,6 +69,7 @@ def to_datatree(
     """
     import xarray as xr
 
+    check_dataset(draws)
     check_known([group], ("prior", "posterior"), "group")
     for dim in ("chain", "draw"):
         if dim not in draws.dims:

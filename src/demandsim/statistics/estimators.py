@@ -43,7 +43,8 @@ _SLOPE = 4.0
 
 def check_prob(prob: float) -> None:
     """Raise unless `prob` is a probability strictly between 0 and 1."""
-    if not 0 < prob < 1:
+    said: object = prob
+    if isinstance(said, str) or not 0 < prob < 1:
         raise DemandsimError(f"prob must lie between 0 and 1, not {prob!r}; 0.9 gives P5 to P95")
 
 

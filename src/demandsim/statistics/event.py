@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.errors import EventError, UnitError, UnknownNameError, check_known, shorten
+from demandsim.errors import EventError, UnitError, UnknownNameError, check_known, marked, shorten
 from demandsim.units.convert import conversion_factor, same_dimension
 from demandsim.units.format import exact
+from demandsim.units.registry import halfwidth
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +55,13 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _DEEPEST = 32
-_WRITTEN = "an event is (quantity, comparison, value), such as ('gross_margin', '<', 0), or a text 'gross_margin < 0'"
+_WRITTEN = (
+    "An event is written 'gross_margin < 0', '1e5 < cards < 1e6' or 'cards > 1e6 and gross_margin > 0', or as "
+    "(quantity, comparison, value), such as ('gross_margin', '<', 0)"
+)
+_JOINED = re.compile(r"(?:and|or|not)\b|[&|,]", re.IGNORECASE)
+#: A unit behind a number, or a number that it is grown together with.
+_UNIT = re.compile(r"[0-9.]+\s?[^\W\d_]|%|[^\W\d]")
 
 Term = str | float
 
@@ -252,13 +259,16 @@ class _Reader:
     """The tokens of an event, read from left to right."""
 
     def __init__(self, text: str, of: str | None) -> None:
-        self.text, self.of, self.place, self.depth = text, of, 0, 0
+        self.text, self.of, self.place, self.depth = halfwidth(text), of, 0, 0
 
     def fail(self, expected: str) -> EventError:
-        rest = self.text[self.place :].strip()
-        found = f"'{shorten(rest, 20)}'" if rest else "the end"
+        before, rest = self.text[: self.place].rstrip(), self.text[self.place :].strip()
+        if _JOINED.match(rest):
+            expected = "comparisons are joined by 'and' or 'or', in small letters"
+        elif _UNIT.match(rest) and before[-1:] not in "()":
+            expected = "a number stands in the unit of its quantity, with no unit behind it"
         return EventError(
-            f"cannot read the event '{shorten(self.text)}': expected {expected}, found {found}; {_WRITTEN}"
+            f"cannot read the event '{shorten(self.text)}': {expected}; {marked(self.text, self.place)}. {_WRITTEN}"
         )
 
     def peek(self) -> tuple[str, str]:
@@ -279,7 +289,7 @@ class _Reader:
     def whole(self) -> Event:
         made = self.joined("or")
         if self.peek()[0] != "end":
-            raise self.fail("'and', 'or' or the end")
+            raise self.fail("comparisons are joined by 'and' or 'or'")
         return made
 
     def joined(self, word: str) -> Event:
@@ -300,7 +310,7 @@ class _Reader:
         elif self.accept("mark", "("):
             made = self.joined("or")
             if not self.accept("mark", ")"):
-                raise self.fail("')'")
+                raise self.fail("a bracket is not closed")
         else:
             made = self.comparison()
         self.depth -= 1
@@ -311,19 +321,19 @@ class _Reader:
         if self.peek()[0] == "sign":
             if self.of is None:
                 raise EventError(
-                    f"event '{shorten(self.text)}' does not say of which quantity: of= is missing, or {_WRITTEN}"
+                    f"event '{shorten(self.text)}' does not say of which quantity: of= is missing. {_WRITTEN}"
                 )
             left = self.of
         else:
-            left = self.term("a quantity or a number")
+            left = self.term("a quantity or a number should stand here")
         found = []
         while (sign := self.accept("sign")) is not None:
             _check_sign(sign)
-            right = self.term("a quantity or a number after the comparison")
+            right = self.term("a quantity or a number is missing after the comparison")
             found.append(Event(sign, (left, right)))
             left = right
         if not found:
-            raise self.fail("a comparison and a number or quantity")
+            raise self.fail("a comparison, such as > 0, is missing")
         return found[0] if len(found) == 1 else Event("and", tuple(found))
 
     def term(self, expected: str) -> Term:
@@ -384,7 +394,7 @@ def event_of(given: Any, known: Iterable[str] | None = None, *, of: str | None =
         return parse_event(given, known, of=of)
     if isinstance(given, tuple):
         if len(given) != 3 or not all(isinstance(part, str) for part in given[:2]):
-            raise EventError(f"{_WRITTEN}, not {shorten(repr(given))}")
+            raise EventError(f"{shorten(repr(given))} is no event. {_WRITTEN}")
         name, sign, value = given
         _check_sign(sign)
         if not isinstance(value, str):
@@ -394,7 +404,7 @@ def event_of(given: Any, known: Iterable[str] | None = None, *, of: str | None =
                 raise EventError(f"event compares '{name}' with {value!r}, which is no number") from None
         given = Event(sign, (name, value))
     if not isinstance(given, Event):
-        raise EventError(f"{_WRITTEN}, not {shorten(repr(given))}")
+        raise EventError(f"{shorten(repr(given))} is no event. {_WRITTEN}")
     if known is not None:
         check_known(given.names, known, "quantity in event:")
     return given

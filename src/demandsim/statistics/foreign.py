@@ -115,7 +115,8 @@ def _columns(table: Any) -> dict[str, Any]:
     else:
         raise DemandsimError(
             f"draws are imported from a DataFrame, a mapping of columns, a structured array or a Dataset, not from "
-            f"{type(table).__name__}; write import_draws({{'cost': values}})"
+            f"{type(table).__name__}; write import_draws({{'cost': values}}), or read a file first: "
+            "import_draws(pandas.read_csv('draws.csv'))"
         )
     _check_once([str(name) for name, _ in held])
     return more | {str(name): column for name, column in held}

@@ -12,7 +12,14 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array, cores
-from demandsim.errors import DemandsimError, DesignWarning, HeavyTailWarning, SeveralPeaksWarning, check_known
+from demandsim.errors import (
+    DemandsimError,
+    DesignWarning,
+    HeavyTailWarning,
+    SeveralPeaksWarning,
+    check_dataset,
+    check_known,
+)
 from demandsim.statistics.design import design_of
 from demandsim.statistics.estimators import Asked, Estimates, Kind, array_estimates, check_prob, share_and_error
 from demandsim.statistics.event import Event, event_of
@@ -228,12 +235,9 @@ def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) 
 
 
 def _as_dataset(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    if not isinstance(draws, xr.Dataset | xr.DataArray):
-        raise DemandsimError(
-            f"draws are a Dataset or a DataArray, not {type(draws).__name__}; make one of a table with ds.import_draws"
-        )
     if isinstance(draws, xr.DataArray):
         draws = draws.to_dataset(name=str(draws.name) if draws.name is not None else "value")
+    check_dataset(draws)
     for dim in ("chain", "draw"):
         if dim not in draws.dims:
             raise DemandsimError(f"draws have no dim '{dim}'; pass what model.simulate returns, before reducing it")

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, NamedTuple
 
-from demandsim.errors import StudyError
+from demandsim.errors import StudyError, marked
 
 __all__ = ["Entry", "catalogue", "entry", "list_studies", "read_toml", "shipped_files"]
 
 #: Parts of a dotted key: the parser's time grows with their square.
 _DEEPEST = 32
 _TEXTS = re.compile(r'''"""(?:\\.|[^\\])*?"""|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*''', re.DOTALL)
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+#: Quotes of Word, and signs of keyboards for Chinese.
+_WIDE = re.compile("[“”„‘’\uff01-\uff5e\u3000]")
 _PARTS = re.compile(r"[=,\[\]{}\n]")
 
 
@@ -66,6 +69,17 @@ def entry(name: str) -> Entry:
     return Entry(name, title, source, len(study["assumptions"]), len(study["equations"]))
 
 
+def _told(text: str, said: str) -> str:
+    """What the parser says, with the line that it means and a mark in it."""
+    found = _PLACE.search(said)
+    line = text.splitlines()[int(found[1]) - 1] if found and len(text.splitlines()) >= int(found[1]) else ""
+    if found is None or not line.strip():
+        return said
+    hint = '; quotes and signs are those of ASCII: name = "value"' if _WIDE.search(line) else ""
+    right = '; a line is [table], or name = value, and texts stand in quotes: title = "Cards"'
+    return f"line {found[1]} cannot be read; {marked(line, int(found[2]) - 1)}{hint or right}"
+
+
 def read_toml(text: str, where: str) -> dict[str, Any]:
     """Read the text of a study file as TOML; what would take the parser's time or break it is refused."""
     # Of texts and comments only the ends stay: what is left of a line is keys, numbers and signs.
@@ -76,7 +90,7 @@ def read_toml(text: str, where: str) -> dict[str, Any]:
         # A spreadsheet's or editor's mark of UTF-8 is no part of the text.
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{where}: not valid TOML: {error}") from None
+        raise StudyError(f"{where}: not valid TOML: {_told(text.removeprefix('\ufeff'), str(error))}") from None
     except RecursionError:
         raise StudyError(f"{where}: not valid TOML: nested too deep") from None
     except ValueError:

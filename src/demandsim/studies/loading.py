@@ -16,6 +16,7 @@ from demandsim.errors import (
     StudyError,
     UnknownNameError,
     check_known,
+    close_matches,
     did_you_mean,
     shorten,
 )
@@ -50,6 +51,17 @@ from demandsim.units.constant import Constant
 __all__ = ["formula_equation", "load_study", "model_from_toml", "presentation_of"]
 
 
+#: Endings of files that are no study files, and what to do with them.
+_OTHERS = {
+    ".xls": "is an old workbook; save it as .xlsx in Excel, then read that",
+    ".xlsb": "is a binary workbook; save it as .xlsx in Excel, then read that",
+    ".ods": "is a workbook of another kind; save it as .xlsx, then read that",
+    ".csv": "is a table, not a study file (.toml) or workbook (.xlsx); draws in a table are read by ds.import_draws",
+    **dict.fromkeys((".json", ".yaml", ".yml", ".txt"), "is no study file: those are TOML, and end in .toml"),
+    ".py": "is a script: run it with python; a study file ends in .toml",
+}
+
+
 def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Model:
     """Load a shipped study by name, or a study file by path.
 
@@ -80,16 +92,25 @@ def load_study(study: str | Path, *, equations: Iterable[Equation] = ()) -> Mode
     name = str(study)
     if name.lower().endswith(".xlsx"):
         raise StudyError(f"{name}: is a workbook; read it with ds.read_workbook")
-    if name.endswith(".toml") or isinstance(study, Path) or "/" in name:
+    if (kind := Path(name).suffix.lower()) in _OTHERS:
+        raise StudyError(f"{name}: {_OTHERS[kind]}")
+    if name.endswith(".toml") or isinstance(study, Path) or "/" in name or Path(name).is_dir():
         path = Path(study)
+        if path.is_dir():
+            raise StudyError(f"{path}: is a folder; name the study file in it, which ends in .toml")
         if not path.is_file():
-            raise UnknownNameError(f"there is no study file '{path}'{did_you_mean(path.stem, shipped_files())}")
+            beside = [str(p) for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+            near = close_matches(str(path), beside)
+            hint = f"; did you mean '{near[0]}'?" if near else f" in '{path.parent.resolve()}'"
+            raise UnknownNameError(f"there is no study file '{path}'{hint}")
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except OSError as error:
             raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise StudyError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+            raise StudyError(
+                f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8, as editors offer"
+            ) from None
         return model_from_toml(text, str(path), equations=equations)
     shipped = shipped_files()
     if name not in shipped:

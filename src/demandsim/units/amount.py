@@ -7,6 +7,7 @@ import re
 from demandsim.errors import DistributionError, UnitError, shorten
 from demandsim.units.convert import conversion_factor
 from demandsim.units.format import exact
+from demandsim.units.registry import halfwidth
 
 __all__ = ["read_amount"]
 
@@ -18,7 +19,16 @@ _AMOUNT = re.compile(
     rf"(?:\s*(?:to|–|—|~|至|到)\s*{_CURRENCY}?\s*(?P<high>{_DIGITS}))?\s*(?P<unit>[^\d\s(),=\[\]_.][^()=\[\]]*|(?:x\s*)?10,000\s.*|/.*)?\s*"
 )
 #: A comma that does not part thousands.
-_DECIMAL_COMMA = re.compile(r"\s*([-+−]?\d+),(\d+)\s*(%|[^\d\s,].*)?\s*")
+_DECIMAL_COMMA = re.compile(r"\s*([-+−]?\d+(?:\.\d{3})*),(\d+)\s*(%|[^\d\s,].*)?\s*")
+#: A number and a sign or letter that is no unit, with what is written for it.
+_NOT_UNITS = (
+    (re.compile(r"±|\+/?-"), "a value and its error are written normal(mean=..., sd=...)"),
+    (re.compile(r"[-–—−~]\s*[\d.]"), "a range is written as in 0.3 to 0.6"),
+    (re.compile(r"[-+−*^×÷]|/\s*[\d.]"), "nothing is calculated here; write the result as one number, such as 1e6"),
+    (re.compile(r"['’ ]\d"), "thousands are parted by commas or by nothing, as in 150,000"),
+)
+_MULTIPLES = ("千", "万", "百万", "亿", "thousand", "million", "bn", "billion", "tn", "trillion", "wan", "yi")
+_LETTERS = {"k": "thousand", "K": "thousand", "M": "million", "B": "billion", "G": "billion", "T": "trillion"}
 
 
 def read_amount(text: str, unit: str) -> str:
@@ -53,22 +63,29 @@ def read_amount(text: str, unit: str) -> str:
     >>> read_amount("normal(1, 2)", "1")
     'normal(1, 2)'
     """
-    if (doubtful := _DECIMAL_COMMA.fullmatch(text)) and not _AMOUNT.fullmatch(text):
-        whole, part = doubtful[1], doubtful[2]
+    plain = halfwidth(text)
+    found = _AMOUNT.fullmatch(plain)
+    if (doubtful := _DECIMAL_COMMA.fullmatch(plain)) and found is None:
+        whole, part = doubtful[1].replace(".", ""), doubtful[2]
         raise DistributionError(
             f"'{shorten(text)}': is the comma a decimal point? Write {whole}.{part}; "
             f"commas part thousands only, as in 150,000"
         )
-    found = _AMOUNT.fullmatch(text)
     if found is None:
         return text
     said = _said_unit(found)
     if not said and found["high"] is None:
         return exact(_number(found["low"]))
+    for sign, instead in _NOT_UNITS:
+        if sign.match(found["unit"] or ""):
+            raise DistributionError(f"cannot read '{shorten(text)}': {instead}")
     try:
         factor = conversion_factor(said, unit) if said else 1.0
     except UnitError as error:
-        raise UnitError(f"'{shorten(text)}' for what is in '{unit}': {error}") from None
+        multiple = _LETTERS.get(said) or (said if said in _MULTIPLES else "")
+        right = " ".join(f"{found['low']} {multiple} {'' if unit == '1' else unit}".split())
+        hint = f"write '{right}'" if multiple else f"write it in '{unit}', or as a plain number in that"
+        raise UnitError(f"'{shorten(text)}' for what is in '{unit}': {error}; {hint}") from None
     low = float(f"{_number(found['low']) * factor:.15g}")
     if found["high"] is None:
         return exact(low)

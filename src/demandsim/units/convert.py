@@ -9,8 +9,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from demandsim.errors import UnitError, did_you_mean, shorten
-from demandsim.units.registry import CURRENCIES, counted, registry, spelt
+from demandsim.errors import UnitError, close_matches, shorten
+from demandsim.units.registry import CURRENCIES, counted, halfwidth, registry, spelt
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,13 +29,27 @@ __all__ = [
 ]
 
 #: What most misspelt units were meant to be.
-_COMMON = "FLOP token parameter card node query user CNY USD wan yi second hour day month year watt joule byte percent"
+_COMMON = (
+    *("FLOP", "token", "parameter", "card", "node", "query", "user", "GPU", "CNY", "USD", "EUR", "wan", "yi"),
+    *("second", "hour", "day", "month", "year", "watt", "joule", "byte", "percent", "million", "billion", "trillion"),
+    *("kW", "MW", "GW", "kWh", "MWh", "GWh", "GB", "TB", "ktoken", "Mtoken", "Gtoken", "Ttoken"),
+)
+#: What is no unit here, and what is written for it.
+_ELSEWHERE = {
+    **dict.fromkeys(("yuan", "cnh", "rmb", "renminbi"), "CNY"),
+    **dict.fromkeys(("dollar", "dollars", "bucks"), "USD"),
+    **dict.fromkeys(("people", "person", "persons", "customer", "customers", "人"), "user"),
+    **dict.fromkeys(("gpus", "h100", "h800", "a100", "b200", "accelerator", "accelerators"), "card"),
+    "none": "1",
+}
 
 _LONGEST = 200
 _LARGEST_POWER = 16
 _POWER = re.compile(r"(?:\*\*|\^)[-+]?[\d.]+")
 #: With each power written "^": a power of a power, or a number other than 1, is arithmetic without end ("9**9**9").
 _ARITHMETIC = re.compile(r"\^\^|(?<![\w.])(?!1\b)\d")
+#: "tokens a day".
+_ARTICLE = re.compile(r"\w\s+an?\s+\w")
 _COUNTED = re.compile(r"\{([^{}]*)\}")
 #: Parts of a unit: a thing in braces, which stays as it is, or what stands between.
 _COUNTED_OR_NOT = re.compile(r"\{[^{}]*\}|[^{}]+")
@@ -56,6 +70,7 @@ _TRAPS = {
     "hand": ("a length", "'{hand}'"),
     "cycle": ("an angle of 6.28", "'{cycle}', or 'Hz' for cycles a second"),
     "turn": ("an angle of 6.28", "'{turn}'"),
+    **dict.fromkeys(("MAU", "DAU"), ("an atomic unit of mass or length", "'user', or 'Muser' for a million")),
     **{f"{prefix}b": ("an area or a magnetic tension", f"'{prefix}bit' or '{prefix}B'") for prefix in ("", *"kMGTP")},
     "k": ("Boltzmann's constant", "the prefix before its unit: 'ktoken'"),
     "M": ("a concentration", "the prefix before its unit: 'Mtoken'"),
@@ -88,10 +103,10 @@ def parsed(unit: str) -> Any:
     """
     if not isinstance(unit, str):
         raise UnitError(f"a unit is a text such as 'token/day', not {unit!r}")
-    text = _COUNTED_OR_NOT.sub(_respelt, unit.strip())
+    text = _COUNTED_OR_NOT.sub(_respelt, halfwidth(unit).strip())
     if text in ("", "1", "dimensionless"):
         return registry().Unit("")
-    shown = shorten(text, 60)
+    shown = shorten(unit.strip(), 60)
     _check_text(text, shown)
     try:
         made = registry().Unit(_COUNTED.sub(lambda found: counted(found[1]), text))
@@ -108,10 +123,9 @@ def parsed(unit: str) -> Any:
         factor = math.inf
     except Exception as error:
         # pint raises half a dozen types, some of them Python's own parser's.
-        said = str(error) if len(str(error)) <= 100 else type(error).__name__
         raise UnitError(
-            f"unknown unit '{shown}' ({said}){_meant(error)}; write it like 'token/day', 'TFLOP/s/card', "
-            "'CNY/Mtoken', or '1' for none; a thing of your own that is counted stands in braces: 'M{image}/day'"
+            f"unknown unit '{shown}': {_wrong(error)} Write it like 'token/day', 'TFLOP/s/card' or 'CNY/Mtoken', and "
+            "'1' for none; a thing of your own that is counted stands in braces: 'M{image}/day'"
         ) from None
     if not (math.isfinite(factor) and factor > 0):
         raise UnitError(f"unit '{shown}' is too large or too small for a double")
@@ -124,8 +138,16 @@ def _check_text(text: str, shown: str) -> None:
         raise UnitError(f"unit '{shown}' is {len(text)} characters long; at most {_LONGEST} are read")
     if strange := _STRANGE.search(_COUNTED.sub("counted", text)):
         raise UnitError(f"unknown unit '{shown}': a unit holds no {strange[0]!r}; write it like 'token/day'")
-    if _ARITHMETIC.search(_POWER.sub("^", "".join(text.split()))):
-        raise UnitError(f"unit '{shown}' holds a number; only powers and the multipliers wan and yi do: 'wan*card'")
+    bare = _POWER.sub("^", "".join(text.split()))
+    if _ARITHMETIC.search(bare):
+        raise UnitError(
+            f"unit '{shown}' holds a number; write the prefix at its unit, as in 'CNY/Mtoken', or a multiplier: "
+            "'wan*card' for 10,000, 'yi*CNY' for 100 million"
+        )
+    if sign := re.search(r"[-+]|//", bare):
+        raise UnitError(f"unit '{shown}': '{sign[0]}' is no sign of units; write a product or a ratio, 'token/day'")
+    if _ARTICLE.search(text):
+        raise UnitError(f"unit '{shown}': 'a' would be a year (annum); write a slash, as in 'token/day'")
     for word in _WORD.findall(_COUNTED.sub("counted", text)):
         trap = word if word in _TRAPS else word.removesuffix("s")
         if trap in _TRAPS and (trap == word or len(trap) > 2):
@@ -137,14 +159,19 @@ def _respelt(part: re.Match[str]) -> str:
     return part[0] if part[0].startswith("{") else spelt(part[0])
 
 
-def _meant(error: Exception) -> str:
-    """Hint at the unit nearest to the one that pint does not know, if any is near."""
+def _wrong(error: Exception) -> str:
+    """Name the word that pint does not know, with the unit that is probably meant; all else is an order of signs."""
     unknown = getattr(error, "unit_names", "")
     name = unknown if isinstance(unknown, str) else str(unknown[0])
-    if name.endswith("FLOPS"):
-        return "; a rate of compute is written FLOP/s"
-    hint = did_you_mean(name, _COMMON.split())
-    return hint if hint.startswith("; did you mean") else ""
+    if not name:
+        return "something is missing before or after a sign, or a bracket is not closed."
+    said = f"'{shorten(name, 40)}' is not known"
+    if name.upper().endswith("FLOPS"):
+        return f"{said}; a rate of compute is written FLOP/s, so '{name[:-5]}FLOP/s'."
+    lower = {unit.lower(): unit for unit in _COMMON}
+    meant = _ELSEWHERE.get(name.lower()) or lower.get(name.lower()) or lower.get(name.lower().removesuffix("s"))
+    near = [meant] if meant else close_matches(name, _COMMON)
+    return f"{said}; did you mean '{near[0]}'?" if near else f"{said}."
 
 
 class _Known(NamedTuple):
@@ -291,6 +318,8 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     >>> convert(xr.DataArray(730.0, attrs={"units": "CNY/year"}), "CNY/day").item()
     2.0
     """
+    if not hasattr(array, "attrs"):
+        raise UnitError(f"convert takes a DataArray with units, such as draws.cards, not a {type(array).__name__}")
     if "units" not in array.attrs:
         raise UnitError(f"variable '{array.name}' has no attribute 'units', so it cannot be converted")
     factor = conversion_factor(array.attrs["units"], unit)

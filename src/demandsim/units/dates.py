@@ -32,6 +32,8 @@ def first_day(period: str) -> datetime.date:
     ('2024-07-01', '2024-11-28')
     """
     start, slash, end = period.partition("/")
+    if not all(map(_PERIOD.fullmatch, (start, end) if slash else (start,))):
+        raise ValueError(f"'{period}' is not a date; write 2024, 2024Q3, 2024-05, 2024-12-18 or 2024-11-28/2024-12-04")
     first = _day(start)
     if slash and _day(end) < first:
         raise ValueError(f"'{period}' ends before it begins")
@@ -40,8 +42,7 @@ def first_day(period: str) -> datetime.date:
 
 def _day(text: str) -> datetime.date:
     found = _PERIOD.fullmatch(text)
-    if found is None:
-        raise ValueError(f"'{text}' is not a date; write 2024, 2024Q3, 2024-05, 2024-12-18 or 2024-11-28/2024-12-04")
+    assert found is not None
     year = int(found["year"])
     if not _YEARS[0] <= year <= _YEARS[1]:
         raise ValueError(f"'{text}' lies outside the years {_YEARS[0]} to {_YEARS[1]}")

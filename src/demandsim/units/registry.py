@@ -10,7 +10,7 @@ from typing import Any
 
 from demandsim.errors import UnitError
 
-__all__ = ["CURRENCIES", "counted", "registry", "spelt"]
+__all__ = ["CURRENCIES", "counted", "halfwidth", "registry", "spelt"]
 
 #: No exchange rate is a unit factor: each is a dimension of its own.
 CURRENCIES = ("CNY", "USD", "EUR", "GBP", "JPY", "KRW", "TWD", "HKD", "SGD", "INR")
@@ -71,7 +71,7 @@ _SPELLINGS = {
     "年": "year",
     "%": "percent",
 }
-_SIGN = re.compile("|".join(re.escape(word) for word in sorted(_SPELLINGS, key=lambda word: -len(word))))
+_SIGN = re.compile(rf" ?({'|'.join(re.escape(word) for word in sorted(_SPELLINGS, key=lambda word: -len(word)))}) ?")
 
 #: Without it, two threads that ask first would get two registries, whose units do not mix.
 _MAKING = threading.RLock()
@@ -124,6 +124,21 @@ def _registry() -> Any:
     return ureg
 
 
+#: What keyboards for Chinese, and Word, write for the signs of ASCII; letter for letter.
+_HALFWIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans("“”„‘’−\u3000\u00a0", '"""\'\'-  ')
+
+
+def halfwidth(text: str) -> str:
+    """Return a text with the signs of ASCII for those of full width, and for curly quotes; it is as long as before.
+
+    Examples
+    --------
+    >>> halfwidth("lognormal（５００，“a”）")
+    'lognormal(500,"a")'
+    """
+    return text if text.isascii() else text.translate(_HALFWIDTH)
+
+
 def spelt(unit: str) -> str:
     """Return a unit as the registry calls it, where reports call it otherwise.
 
@@ -135,7 +150,7 @@ def spelt(unit: str) -> str:
     text = re.sub(r"(?:\bx\s*)?(?<![\w.,])10,000\s*", "wan*", unit)
     text = re.sub(r"\bQPS\b", "query/second", text)
     text = re.sub(r"\breq(?:uest)?s?\b", "query", text)
-    text = _SIGN.sub(lambda found: f"*{_SPELLINGS[found[0]]}*", text)
+    text = _SIGN.sub(lambda found: f"*{_SPELLINGS[found[1]]}*", text)
     # Signs stand beside each other without anything between them.
     text = re.sub(r"\*(\s*\*)+", "*", text) if "**" in text and text != unit else text
     return re.sub(r"^\s*\*|\*\s*$|(?<=/)\s*\*|\*(?=\s*[/)])|(?<=\()\*", "", text) if text != unit else unit

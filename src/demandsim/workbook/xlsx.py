@@ -170,6 +170,8 @@ def opened(path: str | Path) -> Opened:
         If it is no .xlsx file, is damaged, or is too large.
     """
     file, where = Path(path), str(path)
+    if file.name.startswith("~$"):
+        raise WorkbookError(f"{where}: is what Excel keeps beside an open workbook; read '{file.name[2:]}' instead")
     if not file.is_file():
         near = did_you_mean(file.name, (p.name for p in file.parent.glob("*.xlsx"))) if file.parent.is_dir() else ""
         raise UnknownNameError(f"there is no workbook '{where}'{near if near.startswith('; did') else ''}")
@@ -189,10 +191,20 @@ def opened(path: str | Path) -> Opened:
         raise
     except Exception as error:
         raise WorkbookError(
-            f"{where}: is no .xlsx workbook ({str(error)[:80] or type(error).__name__}); "
-            "write one with demandsim export"
+            f"{where}: is no .xlsx workbook{_looks_like(data, error)}; save it as .xlsx in Excel, or write one with "
+            "demandsim export"
         ) from None
     return Opened(where, data)
+
+
+def _looks_like(data: bytes, error: Exception) -> str:
+    """What a file is that is called a workbook and is none."""
+    if not data:
+        return ": it is empty"
+    if not data.startswith(b"PK"):
+        text = data[:512].isascii() or not any(byte < 9 for byte in data[:512])
+        return ": it holds text, such as CSV" if text else ": it is of another kind"
+    return f": it is damaged ({str(error)[:80] or type(error).__name__})"
 
 
 def _check_parts(where: str, parts: zipfile.ZipFile) -> None:

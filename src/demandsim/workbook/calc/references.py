@@ -249,7 +249,7 @@ def cell_named(book: Book, said: str) -> Key:
     UnknownNameError
         If there is no such sheet or name.
     """
-    stripped = said.strip().lstrip("=")
+    stripped = said.strip().lstrip("=").replace("！", "!")
     sheet, rest = _sheet_and_rest(stripped, "")
     if sheet and sheet.casefold() not in book.sheets:
         titles = [one.title for one in book.sheets.values()]
