@@ -36,21 +36,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Probabilistic models of AI compute demand: distributions on every assumption, intervals on every result.",
+    epilog="Begin with: demandsim run guosen-2025-01. Each command has more: demandsim run --help.",
 )
-app.command()(run)
-app.command()(sensitivity)
-app.command()(infer)
-app.command()(decide)
-app.command()(backtest)
-app.command()(ledger)
-app.command()(report)
-app.command()(export)
-app.command()(explore)
-app.command()(mark)
-app.command("list")(list_)
-app.command()(show)
-app.command()(explain)
-app.command()(graph)
+for _command in (
+    *(run, sensitivity, infer, decide, backtest, ledger, report, export, explore, mark),
+    *(list_, show, explain, graph),
+):
+    # The whole sentence: of its own account the list of commands cuts it.
+    app.command(_command.__name__.rstrip("_"), short_help=(_command.__doc__ or "").partition("\n")[0])(_command)
 
 
 def main() -> None:
@@ -89,7 +82,7 @@ def _shown(error: Any) -> int:
     if isinstance(getattr(error, "message", None), str):
         option = (getattr(getattr(error, "param", None), "opts", None) or [""])[-1]
         error.message = worded(error.message, option, sys.argv[1:])
-        if "Missing argument 'study'" in error.format_message():
+        if "Missing argument 'STUDY'" in error.format_message():
             error.message = "'demandsim list' names those that ship."
     error.show()
     return int(error.exit_code)

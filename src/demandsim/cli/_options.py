@@ -48,7 +48,9 @@ class LocaleName(enum.StrEnum):
     ZH = "zh"
 
 
-Study = Annotated[str, typer.Argument(help="Name of a shipped study, or path of a .toml or .xlsx file.")]
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a shipped study, or path of a .toml or .xlsx file.")
+]
 Set = Annotated[
     list[str],
     typer.Option(
@@ -73,11 +75,18 @@ Event = Annotated[
     typer.Option("--event", metavar="'NAME < NUMBER'", help="What is known to have happened; also with and, or, not."),
 ]
 
-Out = Annotated[Path, typer.Option(help="Folder; results go to OUT/STUDY/, or to a folder in it for what was set.")]
-Name = Annotated[str | None, typer.Option("--name", help="Name of that folder, instead of what was set.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Whole number; fresh if not given, and printed.")]
-Prob = Annotated[float, typer.Option(help="Probability of the interval.")]
-Chains = Annotated[int, typer.Option(min=1, help="Independent randomisations.")]
+Out = Annotated[
+    Path,
+    typer.Option(metavar="FOLDER", help="Folder; results go to OUT/STUDY/, or to a folder in it for what was set."),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of that folder, instead of what was set.")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, metavar="NUMBER", help="Whole number; fresh if not given, and printed.")
+]
+Prob = Annotated[float, typer.Option(metavar="SHARE", help="Probability of the interval.")]
+Chains = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Independent randomisations.")]
 PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 Locale = Annotated[LocaleName, typer.Option(help="Language of tables and pictures; zh needs a Chinese font.")]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import inspect
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from demandsim._system import file_name
+from demandsim.cli import _options as option
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
 from demandsim.cli._words import spoken
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from demandsim.plots.words import Locale
     from demandsim.statistics.event import Event
 
-__all__ = ["Call", "Cells", "event_option", "loaded"]
+__all__ = ["NO_CELLS", "Call", "Cells", "event_option", "loaded", "of_cells"]
 
 #: Characters of a folder that is named by what was set.
 _LONGEST_VARIANT = 80
@@ -39,12 +41,12 @@ class Cells:
 
     Parameters
     ----------
-    outputs, assume : sequence of str
-        As they are given with ``--output`` and ``--assume``.
+    output, assume : sequence of str
+        As they are given with options of these names.
     accept, rand : bool
     """
 
-    outputs: Sequence[str] = ()
+    output: Sequence[str] = ()
     assume: Sequence[str] = ()
     accept: bool = False
     rand: bool = False
@@ -53,7 +55,7 @@ class Cells:
     def words(self) -> list[str]:
         """The same as words of a command."""
         return [
-            *_repeated("--output", self.outputs),
+            *_repeated("--output", self.output),
             *_repeated("--assume", self.assume),
             *(["--accept"] if self.accept else []),
             *(["--rand"] if self.rand else []),
@@ -71,7 +73,38 @@ class Cells:
                 form = "CELL=VALUE, such as 'Inputs!C21=normal(0.08, 0.12)'"
                 raise typer.BadParameter(f"'{item}' is not {form}", param_hint="--assume")
             assume[item[:cut].strip()] = item[cut + 1 :].strip()
-        return {"outputs": self.outputs, "assume": assume, "accept": self.accept, "rand": self.rand}
+        return {"outputs": self.output, "assume": assume, "accept": self.accept, "rand": self.rand}
+
+
+#: Nothing is asked of a workbook.
+NO_CELLS = Cells()
+
+
+def of_cells(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say what is asked of a workbook, and hand them to it as its ``cells``."""
+    signature = inspect.signature(command, eval_str=True)
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, kind, default in (
+            ("output", option.Output, []),
+            ("assume", option.Assume, []),
+            ("accept", option.Accept, False),
+            ("rand", option.Rand, False),
+        )
+    ]
+    given = {name: one for name, one in signature.parameters.items() if name != "cells"}
+    place = list(signature.parameters).index("cells")
+    shown = [*given.values()][:place] + more + [*given.values()][place:]
+
+    @functools.wraps(command)
+    def run(**settings: Any) -> None:
+        cells = Cells(**{one.name: settings.pop(one.name) for one in more})
+        command(**settings, cells=cells)
+
+    shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]
+    run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in shown}
+    return run
 
 
 @dataclass(frozen=True)
@@ -111,7 +144,7 @@ class Call:
     observe: Sequence[str] = ()
     event: Sequence[str] = ()
     as_: str | None = None
-    cells: Cells = Cells()
+    cells: Cells = NO_CELLS
 
     def model(self) -> Model:
         """The study as it is asked for; whatever can be wrong without it is found out first."""
@@ -179,7 +212,7 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
-def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), cells: Cells = Cells()) -> Model:
+def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), cells: Cells = NO_CELLS) -> Model:
     """Load a study and apply the settings of the command line; a bad one is named."""
     from demandsim.distributions.grammar import parse_distribution
     from demandsim.graph.assumption import in_unit

@@ -21,7 +21,7 @@ def backtest(
     cutoff: Annotated[
         list[str] | None, typer.Option(help="A day to go back to, as 2025-12-31; every day with news by default.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 512,
+    draws: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Draws per chain, a power of two.")] = 512,
     chains: option.Chains = 8,
     seed: option.Seed = None,
 ) -> None:

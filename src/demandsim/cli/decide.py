@@ -13,7 +13,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._decision import Decision, Terms, decision_on
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title
-from demandsim.cli._study import Call, Cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.statistics.ranking import ranked
@@ -33,6 +33,7 @@ _ROWS = 12
 _PAID = ("mean", "mcse_mean", "median", "lower", "upper", "cvar", "regret", "probability_best")
 
 
+@of_cells
 def decide(
     study: option.Study,
     price: Annotated[
@@ -59,15 +60,12 @@ def decide(
     tail: Annotated[float, typer.Option(help="Share of the worst draws whose mean payoff is the risk.")] = Terms.tail,
     observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
     event: option.Event = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 2048,
+    draws: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Draws per chain, a power of two.")] = 2048,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -75,7 +73,6 @@ def decide(
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
-    cells = Cells(output, assume, accept, rand)
     call = Call(
         "decide", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
     )

@@ -10,24 +10,22 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import say
-from demandsim.cli._study import Cells, loaded
+from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.errors import DemandsimError, shorten
 
 __all__ = ["explore"]
 
 
+@of_cells
 def explore(
     study: option.Study,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any that is free.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 1024,
+    draws: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Draws per chain, a power of two.")] = 1024,
     seed: Annotated[int, typer.Option(help="Whole number; the same while you play.")] = 1,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     state: Annotated[
         str,
         typer.Option(
@@ -44,7 +42,6 @@ def explore(
     check_panel()
     check_prob(prob)
     begin = _read(state)
-    cells = Cells(output, assume, accept, rand)
     explorer = Explorer(loaded(study, set_, cells=cells), draws=draws, seed=seed, prob=prob, locale=locale.value)
 
     def ready(address: str) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
-from demandsim.cli._study import Call, Cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.graph.presentation import time_dims
@@ -51,11 +51,14 @@ class OnFailure(enum.StrEnum):
     WARN = "warn"
 
 
+@of_cells
 def infer(
     study: option.Study,
     observe: option.Observe = [],  # noqa: B006  typer reads the default and never changes it
     event: option.Event = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, of prior and posterior, a power of two.")] = 2048,
+    draws: Annotated[
+        int, typer.Option(min=1, metavar="NUMBER", help="Draws per chain, of prior and posterior, a power of two.")
+    ] = 2048,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     method: Annotated[
@@ -67,10 +70,7 @@ def infer(
     ] = OnFailure.RAISE,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -81,7 +81,6 @@ def infer(
     from demandsim.sampling.receipt import receipt
     from demandsim.statistics.datatree import told_evidence
 
-    cells = Cells(output, assume, accept, rand)
     call = Call(
         "infer", study, chains, seed, prob, set_, scenario, out, format_, locale, observe, event, as_=name, cells=cells
     )

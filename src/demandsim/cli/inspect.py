@@ -10,7 +10,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import print_line, print_table
-from demandsim.cli._study import Cells, loaded
+from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.cli._table import Column
 from demandsim.units.format import number
 
@@ -44,12 +44,13 @@ def _numbers(point: Any) -> str:
     return "[" + ", ".join(_numbers(part) for part in values) + "]"
 
 
-def show(study: option.Study, locale: Language = option.LocaleName.EN) -> None:
+@of_cells
+def show(study: option.Study, cells: Cells = NO_CELLS, locale: Language = option.LocaleName.EN) -> None:
     """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
     from demandsim.locale.words import words_of
 
     words = words_of(locale.value, "terminal")
-    model = loaded(study)
+    model = loaded(study, cells=cells)
     notes = model.notes
     for line in (notes.title or notes.name, notes.source):
         if line:
@@ -98,14 +99,12 @@ def _show_correlations(model: Model, words: Words) -> None:
         print_line("\n" + words.say("rank_labels", of=of, dim=dim, rho=rank))
 
 
+@of_cells
 def explain(
     study: option.Study,
     quantity: Annotated[str, typer.Argument(help="Assumption or computed quantity.")],
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     scenario: option.Scenario = [],  # noqa: B006
     all_: Annotated[
         bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
@@ -113,7 +112,7 @@ def explain(
     locale: Language = option.LocaleName.EN,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
-    model = loaded(study, set_, scenario, Cells(output, assume, accept, rand))
+    model = loaded(study, set_, scenario, cells)
     for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
         print_line(line)
 
@@ -125,8 +124,10 @@ class DiagramForm(enum.StrEnum):
     DOT = "dot"
 
 
+@of_cells
 def graph(
     study: option.Study,
+    cells: Cells = NO_CELLS,
     of: Annotated[
         list[str], typer.Option("--of", help="Quantity to draw with its causes, repeatable; all by default.")
     ] = [],  # noqa: B006
@@ -136,7 +137,7 @@ def graph(
 ) -> None:
     """Write the influence diagram: which quantity is computed from which, as text to draw."""
     # Not folded to the width of the terminal: programs read it.
-    typer.echo(loaded(study).diagram(of or None, form.value), nl=False)
+    typer.echo(loaded(study, cells=cells).diagram(of or None, form.value), nl=False)
 
 
 def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str) -> Iterator[str]:

@@ -16,11 +16,13 @@ __all__ = ["mark"]
 def mark(
     workbook: Annotated[Path, typer.Argument(help="Any .xlsx workbook.")],
     output: option.Output = [],  # noqa: B006  typer reads the default and never changes it
-    out: Annotated[Path | None, typer.Option(help="The copy; MODEL-marked.xlsx by default.")] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="FILE", help="The copy; MODEL-marked.xlsx by default.")
+    ] = None,
 ) -> None:
     """Add a sheet to a copy of a workbook: its outputs, and the numbers behind them by what they move."""
     from demandsim.workbook import mark_workbook
 
-    path = mark_workbook(workbook, out, outputs=output)
+    path = mark_workbook(workbook, into, outputs=output)
     say(f"written: {path}")
     say(f"on its sheet 'demandsim' turn candidates into assumptions, save it, then: demandsim run {path}")

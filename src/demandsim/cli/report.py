@@ -9,23 +9,21 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import progress, say
-from demandsim.cli._study import Call, Cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 
 __all__ = ["report"]
 
 
+@of_cells
 def report(
     study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results that the page is about; chosen by default.")] = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(min=1, help="Draws per chain, a power of two.")] = 8192,
+    draws: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Draws per chain, a power of two.")] = 8192,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -34,7 +32,6 @@ def report(
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    cells = Cells(output, assume, accept, rand)
     call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name, cells=cells)
     model = call.model()
     if out.suffix == ".html":

@@ -13,7 +13,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._events import Asked, asked_events, said_chances
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import Call, Cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.statistics.design import DesignName
@@ -39,11 +39,16 @@ _LARGEST_FILE = 50e6
 _DRAWN, _DRAWN_OVER_TIME = 6, 4
 
 
+@of_cells
 def run(
     study: option.Study,
     draws: Annotated[
         int | None,
-        typer.Option(min=1, help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol."),
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Draws per chain, a power of two for sobol; 8192, or 1024 to begin with --rtol.",
+        ),
     ] = None,
     chains: option.Chains = 8,
     seed: option.Seed = None,
@@ -71,10 +76,7 @@ def run(
     error: Annotated[
         bool, typer.Option("--error", help="Also print the Monte Carlo errors of the percentiles.")
     ] = False,
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="FILE", help="Of a workbook: a copy of it with a sheet of results.")
     ] = None,
@@ -93,7 +95,6 @@ def run(
     from demandsim.statistics.summarize import asked_of, probability, summarize
 
     _check_options(study, of, rtol, into)
-    cells = Cells(output, assume, accept, rand)
     call = Call("run", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model, words = call.model(), call.words
     events, levels = list(asked_events(model, chances)), _levels(probs)

@@ -11,7 +11,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import Results, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import Call, Cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.errors import check_known
@@ -32,18 +32,16 @@ __all__ = ["sensitivity"]
 _SIDE_BY_SIDE = 4
 
 
+@of_cells
 def sensitivity(
     study: option.Study,
     of: Annotated[list[str], typer.Option(help="Results to explain; by default the first that the study names.")] = [],  # noqa: B006
-    draws: Annotated[int, typer.Option(min=1, help="Base points per chain, a power of two.")] = 1024,
+    draws: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Base points per chain, a power of two.")] = 1024,
     chains: option.Chains = 8,
     seed: option.Seed = None,
     prob: option.Prob = 0.9,
     set_: option.Set = [],  # noqa: B006
-    output: option.Output = [],  # noqa: B006
-    assume: option.Assume = [],  # noqa: B006
-    accept: option.Accept = False,
-    rand: option.Rand = False,
+    cells: Cells = NO_CELLS,
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
@@ -54,7 +52,6 @@ def sensitivity(
     from demandsim import plots
     from demandsim.sensitivity import tornado
 
-    cells = Cells(output, assume, accept, rand)
     call = Call("sensitivity", study, chains, seed, prob, set_, scenario, out, format_, locale, as_=name, cells=cells)
     model = call.model()
     names = list(of or model.presentation.explained[:1])
