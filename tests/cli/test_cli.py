@@ -137,7 +137,7 @@ def test_list_show_and_explain(demandsim):
         (("run", STUDY, "--set", "utilization"), 2, "is not NAME=VALUE"),
         (("run", STUDY, "--scenario", "10T"), 1, "unknown scenario '10T'"),
         (("run", STUDY, "--prob", "90"), 1, "prob must lie between 0 and 1"),
-        (("run", STUDY, "--seed", "-1"), 1, "seed must be"),
+        (("run", STUDY, "--seed", "-1"), 2, "out of range"),
         (("run", STUDY, "--design", "halton"), 2, "halton"),
         (("run", STUDY, "--out", "/proc/nowhere"), 1, "choose another with --out"),
         (("run", STUDY, "--draws", "100000000000"), 1, "GiB"),

@@ -111,7 +111,7 @@ def test_the_printed_command_replays_the_same_posterior(demandsim):
         ((), 2, "holds no evidence of its own"),
         (("--observe", "capex"), 2, "is not NAME=DISTRIBUTION"),
         (("--observe", "capex@=normal(1, 2)"), 2, "is not NAME=DISTRIBUTION"),
-        (("--event", "gross_margin"), 2, "an event is"),
+        (("--event", "gross_margin"), 2, "An event is"),
         (("--event", "gross_margin == 0", "--scenario", "100T"), 1, "zero likelihood"),
         (("--method", "luck", "--event", "gross_margin < 0"), 2, "luck"),
         (("--observe", "capx=normal(1, 2)"), 1, "did you mean 'capex'?"),

@@ -11,7 +11,7 @@ import pytest
 import demandsim as ds
 from demandsim import distributions as dist
 from demandsim.distributions.constructor import CONSTRUCTORS
-from demandsim.distributions.spelling import spellings
+from demandsim.distributions.spelling import examples
 from demandsim.errors import DemandsimError
 from demandsim.units.convert import check_unit
 
@@ -131,7 +131,7 @@ def test_what_is_no_distribution_says_what_would_be_one(text, wrong):
 
 def test_every_spelling_that_is_shown_is_right():
     for name in set(CONSTRUCTORS) - {"by"}:
-        for one in re.split(r", (?=[a-z_]+\()| or ", spellings(name)):
+        for one in examples(name):
             if re.search(r"\d", one):
                 dist.parse_distribution(one)
             assert one.startswith(f"{name}(")

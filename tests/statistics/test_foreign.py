@@ -96,7 +96,7 @@ def test_what_draws_of_others_lack_is_said():
     with pytest.raises(ds.DemandsimError, match="no dim 'chain'"):
         ds.to_datatree(xr.Dataset({"x": ("draw", [1.0, 2.0])}))
     for table in (pd.DataFrame(COLUMNS), PRICE):
-        with pytest.raises(ds.DemandsimError, match=r"not (DataFrame|ndarray).*import_draws"):
+        with pytest.raises(ds.DemandsimError, match=r"not a (DataFrame|ndarray).*import_draws"):
             ds.summarize(table)
 
 

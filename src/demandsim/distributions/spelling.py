@@ -8,14 +8,14 @@ from demandsim.distributions.constructor import CONSTRUCTORS
 from demandsim.errors import close_matches, did_you_mean
 from demandsim.units.format import exact
 
-__all__ = ["meant", "misspelt", "spellings", "unknown"]
+__all__ = ["examples", "meant", "misspelt", "spellings", "unknown"]
 
 _ANY = ("0.45", "lognormal(500, 1200)", "beta(mean=0.45, sd=0.1)")
 #: Of those that take no plain numbers in a row.
 _LISTS = {
     "discrete": ("discrete([5, 6])", "discrete([5, 6], [1, 3])", "discrete([5, 6], weights=[1, 3])"),
     "empirical": ("empirical([3, 1, 2])", "empirical([3, 1, 2], [1, 1, 2])", "empirical([3, 1, 2], interpolate=true)"),
-    "mixture": ("mixture([normal(1, 2), 5])", "mixture([normal(1, 2), 5], [2, 1])", "mixture([1, uniform(2, 3)])"),
+    "mixture": ("mixture([normal(1, 2), 5])", "mixture([normal(1, 2), 5], [2, 1])", "mixture([uniform(2, 3), 1])"),
     "pooled": ("pooled([normal(1, 2), uniform(1, 3)])", "pooled([1, normal(1, 2)], [2, 1])"),
     "metalog": ("metalog([0.1, 0.5, 0.9], [1, 2, 4])", "metalog([0.1, 0.5, 0.9], [1, 2, 4], lower=0)"),
     "truncated": ("truncated(normal(8, 12), lower=9)", "truncated(normal(8, 12), 9, 11)"),
@@ -67,11 +67,12 @@ def spellings(name: str = "") -> str:
     >>> spellings("normal")
     'normal(8, 12), normal(8, 12, prob=0.5) or normal(mean=10, sd=2)'
     """
-    *first, last = _spelt(name)
+    *first, last = examples(name)
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _spelt(name: str) -> tuple[str, ...]:
+def examples(name: str) -> tuple[str, ...]:
+    """Some texts that are read as that distribution, each said in another way."""
     known = CONSTRUCTORS.get(name)
     if known is None:
         return _ANY
