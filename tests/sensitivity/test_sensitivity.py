@@ -137,7 +137,7 @@ def test_an_event_may_be_said_in_several_ways(event):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"event": "0"}, "comparison and a number or quantity"),
+        ({"event": "0"}, "a comparison, such as > 0, is missing"),
         ({"event": "> nothing"}, "unknown quantity in event: 'nothing'"),
         ({"event": ("gross_margin", ">")}, "quantity, comparison, value"),
         ({"event": ("gross_margin", "=", 0)}, "unknown comparison"),

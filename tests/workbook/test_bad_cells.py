@@ -57,7 +57,10 @@ BAD = [
     # Distributions, with the grammar's hint
     (setting("assumptions", "utilization", "distribution", "bta(2, 3)"), A + r"E7 \(utilization\): .*mean 'beta'"),
     (setting("assumptions", "utilization", "distribution", "uniform(2, 1)"), A + r"E7 \(utilization\): .*below"),
-    (setting("assumptions", "utilization", "distribution", "uniform(2, 1"), A + r"E7 \(utilization\): .*should stand"),
+    (
+        setting("assumptions", "utilization", "distribution", "uniform(2, 1"),
+        A + r"E7 \(utilization\): .*a bracket is not closed",
+    ),
     (setting("assumptions", "utilization", "distribution", None), A + r"E7 \(utilization\): is empty; write 'sure'"),
     (setting("assumptions", "utilization", "distribution", True), A + r"E7 \(utilization\): is TRUE"),
     (setting("assumptions", "utilization", "distribution", "__import__('os')"), A + r"E7 \(utilization\)"),
