@@ -303,7 +303,7 @@ def test_the_file_that_the_errors_are_made_from_is_good():
         ('"token/s/card"', '"token/card"', "equation 'cards' declares unit 'card'"),
         # Not TOML
         ("schema = 1", "schema = ", "not valid TOML: .*line 2"),
-        ("schema = 1", "schema = 1\nschema = 1", "not valid TOML"),
+        ("schema = 1", "schema = 1\nschema = 1", "not valid TOML: line .* says again"),
     ],
 )
 def test_errors_name_the_file_the_table_the_key_and_what_was_expected(tmp_path, old, new, says):

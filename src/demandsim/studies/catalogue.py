@@ -75,6 +75,8 @@ def _told(text: str, said: str) -> str:
     line = text.splitlines()[int(found[1]) - 1] if found and len(text.splitlines()) >= int(found[1]) else ""
     if found is None or not line.strip():
         return said
+    if "Cannot" in said:
+        return f"line {found[1]} says again what was said before; {marked(line, int(found[2]) - 1)}"
     hint = '; quotes and signs are those of ASCII: name = "value"' if _WIDE.search(line) else ""
     right = '; a line is [table], or name = value, and texts stand in quotes: title = "Cards"'
     return f"line {found[1]} cannot be read; {marked(line, int(found[2]) - 1)}{hint or right}"
