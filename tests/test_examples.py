@@ -84,7 +84,7 @@ def test_both_readmes_have_the_same_commands_and_snippets():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 node.body = node.body[1:]
-            elif isinstance(node, ast.keyword) and node.arg in ("source", "title"):
+            elif isinstance(node, ast.keyword) and node.arg == "source":
                 node.value = ast.Constant("")
         return ast.dump(tree)
 

@@ -94,7 +94,7 @@ def plot[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
                 f"plots.{draw.__name__} draws a Dataset, not a {type(table).__name__} of pandas; make draws of a table "
                 "with ds.import_draws, or pass what the analysis returned and not its .to_frame()"
             )
-        if args and hasattr(args[0], "simulate"):
+        if own[0] != "model" and args and hasattr(args[0], "simulate"):
             raise DemandsimError(f"plots.{draw.__name__} draws a Dataset, not a Model; {_MADE_BY.get(own[0], _RUN)}")
         for name, one in zip(own, args, strict=False):
             if name in ("point", "prior", "indices") and one is not None and not hasattr(one, "data_vars"):

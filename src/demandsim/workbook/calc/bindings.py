@@ -103,7 +103,9 @@ def _lambda(scope: Scope, node: Call) -> Made:
     if scope.depth > _DEEPEST:
         raise UnsupportedError("LAMBDA in LAMBDA is nested too deep, or calls itself, which is not read")
     slots = [_slot(scope, name) for name in node.args[:-1]]
+    scope.inside += 1
     body = scope.node(node.args[-1], True)
+    scope.inside -= 1
     scope.depth -= 1
     scope.bound = before
 

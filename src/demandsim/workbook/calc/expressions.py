@@ -37,7 +37,7 @@ from demandsim.workbook.calc.operators import OPERATORS, minus, percent, snapped
 from demandsim.workbook.calc.places import PLACES, alongside, of_places, place_of, value_at
 from demandsim.workbook.calc.reductions import REDUCED, reduced
 from demandsim.workbook.calc.references import Area
-from demandsim.workbook.calc.state import Code, Compiled, FrozenError, State, taken
+from demandsim.workbook.calc.state import Code, Compiled, FrozenError, State, counted, taken
 from demandsim.workbook.calc.values import NA, VALUE, CellError, Grid, UnsupportedError
 
 __all__ = ["compiled"]
@@ -103,6 +103,7 @@ class _Compiler:
         self.bound: dict[str, Any] = {}
         self.depth = 0
         self.numbers: Iterator[int] = itertools.count()
+        self.inside = 0
         #: Whether arrays stand in braces: what is computed from them is an array, in a plain formula too.
         self.spreads = False
 
@@ -133,6 +134,11 @@ class _Compiler:
     # Values
 
     def node(self, node: Node, array: bool, *, last: bool = False) -> Code:
+        """Compile a part, whatever it is; what stands in a LAMBDA counts its cells."""
+        code = self.part(node, array, last)
+        return counted(code, self.home) if self.inside and not isinstance(node, (Literal, Missing)) else code
+
+    def part(self, node: Node, array: bool, last: bool) -> Code:
         if isinstance(node, Literal):
             value = node.value
             return lambda state: value

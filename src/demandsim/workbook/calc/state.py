@@ -13,9 +13,11 @@ from demandsim.workbook.calc.references import Area
 from demandsim.workbook.calc.risk import Drawn
 from demandsim.workbook.calc.values import NULL, Grid, UnsupportedError, number
 
-__all__ = ["Code", "Compiled", "FrozenError", "Needed", "Scope", "State", "sure", "taken"]
+__all__ = ["Code", "Compiled", "FrozenError", "Needed", "Scope", "State", "counted", "sure", "taken"]
 
 Code = Callable[["State"], Any]
+#: More cells than these no LAMBDA of a formula goes through: some seconds of work.
+_MOST = 10_000_000
 
 
 class FrozenError(UnsupportedError):
@@ -105,12 +107,29 @@ class Scope(Protocol):
     bound: dict[str, Any]
     depth: int
     numbers: Iterator[int]
+    #: How many functions of the formula's own stand around what is compiled.
+    inside: int
 
     def node(self, node: Node, array: bool) -> Code:
         """Compile a part, whatever it is."""
 
     def value(self, node: Node, array: bool) -> Code:
         """Compile a part of which one value is wanted."""
+
+
+def counted(code: Code, home: Key) -> Code:
+    """Count the cells that a part of a LAMBDA gives, each time it is applied, and refuse what would take minutes."""
+    place = "cells of lambda", home
+
+    def run(state: State) -> Any:
+        found = code(state)
+        many = found.shape[0] * found.shape[1] if type(found) is Grid else 1
+        total = state.values[place] = state.values.get(place, 0) + many
+        if total > _MOST:
+            raise UnsupportedError(f"its LAMBDA goes through more than {_MOST:,} cells")
+        return found
+
+    return run
 
 
 def taken(book: Book, state: State, area: Area | None) -> Any:
