@@ -275,7 +275,7 @@ def test_set_reaches_into_one_scenario_and_its_point_follows():
     assert grid["100T"] == study_of(GUOSEN).scenarios.grid["scenario"]["100T"]
     with pytest.raises(UnknownNameError, match="'100'; did you mean '100T'"):
         loaded(GUOSEN, ["daily_tokens@100=1e14"])
-    with pytest.raises(UnknownNameError, match="scenario that sets 'utilization' itself: '100T'"):
+    with pytest.raises(UnknownNameError, match="scenario '100T' does not set 'utilization' itself"):
         loaded(GUOSEN, ["utilization@100T=0.5"])
 
 

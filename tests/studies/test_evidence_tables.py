@@ -75,7 +75,7 @@ def test_a_study_file_holds_evidence_and_is_written_again(tmp_path):
         ),
         ('quantity = "cards"', "either quantity and distribution, or event"),
         ('event = "cards > 1"\nquantity = "cards"\ndistribution = "normal(1, 2)"', "either quantity"),
-        ('event = "cards"', r"\[evidence.0\]: .*an event is"),
+        ('event = "cards"', r"\[evidence.0\]: .*An event is"),
         ('quantity = "tokens_per_card"\ndistribution = "normall(1, 2)"', "did you mean 'normal'"),
         ('quantity = "tokens_per_card"\ndistribution = "normal(2, 1)"', "low must be below high"),
         ('quantity = "cards"\ndistribution = "normal(1, 2)"', "must say for which"),

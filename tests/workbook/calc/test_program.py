@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from books import book_with, draws_of, key_of, value_of
 
-from demandsim.workbook.calc import bindings, draws
+from demandsim.workbook.calc import bindings, draws, state
 from demandsim.workbook.calc.book import Formula, Loops
 from demandsim.workbook.calc.draws import single_draws
 from demandsim.workbook.calc.functions.criteria import wildcard
@@ -256,6 +256,10 @@ def test_arrays_and_functions_in_formulas_have_their_bounds(monkeypatch):
     nested = "=SUM(MAP(SEQUENCE(9),LAMBDA(_xlpm.x,SUM(MAP(SEQUENCE(19),LAMBDA(_xlpm.y,1))))))"
     with pytest.raises(UnsupportedError, match="applies LAMBDA more than 100 times"):
         value_of({"B1": nested}, "B1")
+    monkeypatch.setattr(state, "_MOST", 1000)
+    for body in ("SUM(SEQUENCE(90)*_xlpm.x)", "SUM(A1:A90)*_xlpm.x", "_xlpm.x*SUMPRODUCT(SEQUENCE(9,9),SEQUENCE(9,9))"):
+        with pytest.raises(UnsupportedError, match="goes through more than 1,000 cells"):
+            value_of({"A90": 1, "B1": f"=SUM(MAP(SEQUENCE(60),LAMBDA(_xlpm.x,{body})))"}, "B1")
     with pytest.raises(UnsupportedError, match="array of more than 100 cells"):
         value_of({"D101": 2, "B1": "=SUMPRODUCT((C:C=1)*(D:D=2))"}, "B1")
 
