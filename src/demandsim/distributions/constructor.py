@@ -154,13 +154,7 @@ def constructor[**P](
 
         @functools.wraps(solve)
         def make(*args: P.args, **kwargs: P.kwargs) -> Distribution:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                strange = next((name for name in kwargs if name not in signature.parameters), "")
-                hint = did_you_mean(strange, signature.parameters) if strange else ""
-                raise TypeError(f"{family}: {error}{hint}") from None
-            bound.apply_defaults()
+            bound = _bound(family, signature, args, kwargs)
             said = {}
             for name, value in bound.arguments.items():
                 if value is None and name in required:
@@ -182,6 +176,20 @@ def constructor[**P](
         return register(family, make, interval=interval, support=support)
 
     return decorate
+
+
+def _bound(
+    family: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Arguments by name, those that were not given too; one that there is not is told with the nearest."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        strange = next((name for name in kwargs if name not in signature.parameters), "")
+        hint = did_you_mean(strange, signature.parameters) if strange else ""
+        raise TypeError(f"{family}: {error}{hint}") from None
+    bound.apply_defaults()
+    return bound
 
 
 def _built(family: str, solve: Callable[..., Law], plain: tuple[str, ...], said: Mapping[str, Any]) -> Distribution:

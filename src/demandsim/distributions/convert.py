@@ -200,20 +200,25 @@ def as_distribution(value: Any, coords: Mapping[str, Sequence[Any]] | None = Non
         return _from_frozen(frozen)
     if hasattr(value, "ppf") and hasattr(value, "cdf"):
         return _object("object", repr(value), ObjectLaw(value))
+    raise _refusal(value)
+
+
+def _refusal(value: Any) -> DistributionError:
+    """What to say of a value that is no distribution."""
     if is_table(value):
-        raise DistributionError(
+        return DistributionError(
             f"a {type(value).__name__} of {len(value)} rows is not a distribution: give values by label as a "
             "DataArray, as .to_xarray() makes it, or the distribution of a sample as dist.empirical(values.to_numpy())"
         )
     said = shorten(" ".join(repr(value).split()), 60)
     if isinstance(value, Mapping):
-        raise DistributionError(f"{said} is not a distribution: by label it is dist.by('year', {{2025: 4, 2026: 5}})")
+        return DistributionError(f"{said} is not a distribution: by label it is dist.by('year', {{2025: 4, 2026: 5}})")
     if isinstance(value, Iterable):
-        raise DistributionError(
+        return DistributionError(
             f"{said} is not a distribution: a range is written dist.uniform(low, high) or dist.normal(low, high), a "
             f"sample dist.empirical(values), numbers by label as a DataArray with named dims"
         )
-    raise DistributionError(
+    return DistributionError(
         f"{said} of type {type(value).__name__} is not a distribution: give a number, one of demandsim.distributions, "
         "such as dist.normal(8, 12), or a distribution of scipy"
     )

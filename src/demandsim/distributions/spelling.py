@@ -56,6 +56,8 @@ _MULTIPLES = {
 }
 _LAST_NUMBER = re.compile(r"([-+]?[\d.]+)\s*\Z")
 _GROWN = re.compile(r"([-+]?[\d.]+)(?=[^\W\d])")
+#: Digits behind letters, as in 1e5e5 and 0x10.
+_NO_NUMBER = re.compile(r"[\d.]+[a-zA-Z]+\d\w*")
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)\Z")
 
 
@@ -140,6 +142,8 @@ def misspelt(text: str, place: int, expected: str) -> str:
     close = not text[place : place + 1].isspace()
     # No pattern looks at more than a little.
     before, rest = before[-60:], rest[:60]
+    if strange := _NO_NUMBER.match(rest):
+        return f"'{strange[0]}' is no number"
     # A unit stands behind the number that was read, or is grown together with one that was not.
     grown = _GROWN.match(rest)
     number = grown or _LAST_NUMBER.search(before)
@@ -155,13 +159,17 @@ def misspelt(text: str, place: int, expected: str) -> str:
     if found := next((said for signs, said in _SIGNS if rest[0] in signs), ""):
         return found
     digits = re.match(r"[\d.]+", rest)
-    if digits and close and (comma := _DECIMAL_COMMA.search(before + digits[0])):
+    found = _of_digits(digits[0], before if close else f"{before} ", number is not None) if digits else ""
+    return found or expected
+
+
+def _of_digits(digits: str, before: str, number: bool) -> str:
+    """What is wrong with digits that stand where no number can; nothing if only their place is wrong."""
+    if comma := _DECIMAL_COMMA.search(before + digits):
         return f"is the comma a decimal point? Write {comma[1]}.{comma[2]}"
-    if digits and digits[0].count(".") > 1:
-        return f"'{digits[0]}' is no number"
-    if digits and number:
-        return "a comma is missing between two numbers (thousands are parted by none: 1000)"
-    return expected
+    if digits.count(".") > 1:
+        return f"'{digits}' is no number"
+    return "a comma is missing between two numbers (thousands are parted by none: 1000)" if number else ""
 
 
 def _value(text: str) -> float:
