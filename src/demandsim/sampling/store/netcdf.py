@@ -78,11 +78,22 @@ def write_netcdf(draws: xr.Dataset, path: str | Path, *, alone: bool = False) ->
         with written_whole(target, _unfinished(target) if alone else None) as unfinished:
             with _Patient(unfinished, "r+b") as file:
                 try:
-                    _without_nul(draws).to_netcdf(file, engine="h5netcdf")
+                    _dump(_without_nul(draws), file)
                 finally:
                     if file.fault is not None:
                         raise file.fault
             seal_file(unfinished)
+
+
+def _dump(draws: xr.Dataset, file: Any) -> None:
+    """Write as `to_netcdf` does, which looks for a lock in Dask's schedulers and imports all of them for it."""
+    from xarray.backends import H5NetCDFStore
+
+    store = H5NetCDFStore.open(file, mode="w", lock=False)
+    try:
+        draws.dump_to_store(store)
+    finally:
+        store.close()
 
 
 def _without_nul(draws: xr.Dataset) -> xr.Dataset:
@@ -91,7 +102,7 @@ def _without_nul(draws: xr.Dataset) -> xr.Dataset:
     def held(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
         return {key: value.replace("\0", "\\x00") if isinstance(value, str) else value for key, value in attrs.items()}
 
-    found = draws.copy(deep=False)
+    found = draws.compute()
     for variable in (found, *(found[name] for name in found.variables)):
         variable.attrs = held(variable.attrs)
     return found
