@@ -1,5 +1,6 @@
 """The documentation does what it says: every block runs, consoles print what they show, links lead somewhere."""
 
+import functools
 import importlib
 import inspect
 import re
@@ -10,8 +11,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+import typer
 
 import demandsim as ds
+from demandsim.cli import _output
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -49,11 +52,17 @@ def commands(body):
         yield shlex.split(command, comments=True), lines(shown)
 
 
+#: The command line reads the options of all its commands anew for each call, which a process makes but once.
+COMMANDS = functools.cache(typer.main.get_command)
+
+
 def ran(words, monkeypatch, capsys):
-    """Lines that a command prints, results first."""
+    """Lines that a command prints, results first; its pictures have a contract of their own, and stay empty here."""
     capsys.readouterr()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "argv", words)
+        patch.setattr(typer.main, "get_command", COMMANDS)
+        patch.setattr(_output.Folder, "add_picture", lambda folder, name, *_, **__: folder.add_text(name, ""))
         patch.setattr(warnings, "showwarning", warnings.showwarning)
         if words[0] == "python":
             runpy.run_path(words[1], run_name="__main__")
