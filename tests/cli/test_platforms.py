@@ -159,7 +159,7 @@ importlib.util.find_spec = lambda name, *rest: None if name == {missing!r} else 
 import demandsim as ds
 from demandsim.cli import main
 from demandsim.sampling.run import Run
-Run.block = Run.grades = lambda *_: sys.exit("work was done")
+Run.quantities = Run.grades = lambda *_: sys.exit("work was done")
 for command in {commands!r}:
     try:
         exec(command)

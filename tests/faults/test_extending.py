@@ -23,13 +23,13 @@ EACH_FORMAT = pytest.mark.parametrize("name", FORMATS)
 def computed(monkeypatch):
     """Count the draws that are computed, and of which quantities."""
     seen = []
-    block = runs.Run.block
+    quantities = runs.Run.quantities
 
-    def counted(self, start, stop):
+    def counted(self, start, stop, *faults):
         seen.append((stop - start, frozenset(self.keep)))
-        return block(self, start, stop)
+        return quantities(self, start, stop, *faults)
 
-    monkeypatch.setattr(runs.Run, "block", counted)
+    monkeypatch.setattr(runs.Run, "quantities", counted)
     return seen
 
 

@@ -261,8 +261,10 @@ def test_a_disk_that_fills_up_leaves_old_files_and_stores_that_go_on(small_disk,
 
 
 def test_a_chunk_that_does_not_fit_in_memory_is_refused_with_its_size(tmp_path, monkeypatch):
+    # Blocks are smaller in the processes of a cluster, which an earlier test may have begun here.
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 20_000_000)
-    monkeypatch.setattr("demandsim.sampling.run.Run.block", lambda *_: pytest.fail("something was computed"))
+    monkeypatch.setattr("demandsim.sampling.run.Run.quantities", lambda *_: pytest.fail("something was computed"))
     with pytest.raises(
         MemoryGuardError,
         match=r"a chunk of 524,288 draws of 19 quantities needs 362\.5 MiB, 17\.2 MiB are available.*chunks=\d+",
@@ -285,7 +287,7 @@ def test_a_chunk_that_does_not_fit_in_memory_is_refused_with_its_size(tmp_path, 
 def test_draws_of_a_posterior_that_do_not_fit_are_refused_before_any_work(monkeypatch):
     informed = MODEL.observe(capex=ds.distributions.normal(mean=80e9, sd=15e9))
     monkeypatch.setattr("demandsim.sampling.run.available_memory", lambda: 20_000_000)
-    monkeypatch.setattr("demandsim.sampling.run.Run.block", lambda *_: pytest.fail("something was computed"))
+    monkeypatch.setattr("demandsim.sampling.run.Run.quantities", lambda *_: pytest.fail("something was computed"))
     with pytest.raises(MemoryGuardError, match=r"19\.1 MiB are available"):
         informed.infer(draws=2**16, seed=1)
 
