@@ -16,6 +16,7 @@ from demandsim.distributions.mixture import mixture
 from demandsim.distributions.normal import lognormal, normal, student_t
 from demandsim.distributions.opinion_pool import pooled
 from demandsim.distributions.rounding import rounded
+from demandsim.distributions.shares import choice, dirichlet
 from demandsim.distributions.triangular_pert import pert, triangular
 from demandsim.distributions.truncation import truncated
 from demandsim.distributions.uniform import loguniform, uniform
@@ -28,8 +29,10 @@ __all__ = [
     "beta",
     "binomial",
     "by",
+    "choice",
     "clipped",
     "constant",
+    "dirichlet",
     "discrete",
     "empirical",
     "gamma",

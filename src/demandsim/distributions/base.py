@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -15,7 +15,7 @@ from demandsim.distributions.format import format_value, is_labelled
 from demandsim.distributions.inversion import QuantileTable, tabulate
 from demandsim.errors import DistributionError, check_whole, shorten
 
-__all__ = ["Distribution", "Law", "format_value", "is_labelled", "normal_scores", "standard_normal"]
+__all__ = ["Distribution", "Law", "Whole", "format_value", "is_labelled", "normal_scores", "standard_normal"]
 
 
 class Law(Protocol):
@@ -63,6 +63,38 @@ class Law(Protocol):
         """Smallest and largest possible value."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Elements of a distribution that are drawn together, because they add up to 1.
+
+    Parameters
+    ----------
+    places : tuple of int
+        Which elements.
+    weights : tuple of float
+        Of each, as it was said.
+    """
+
+    places: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    def drawn(self, grade: Callable[[int], Array]) -> list[Array]:
+        """Values of its elements, from the numbers in (0, 1) that a place is given."""
+        raise NotImplementedError
+
+    def logpdf(self, rows: Sequence[Array]) -> Array:
+        """Logarithm of the density, or probability, of values of its elements."""
+        raise NotImplementedError
+
+    def middle(self) -> list[float]:
+        """The best single value of each element, which add up to 1."""
+        raise NotImplementedError
+
+    def margins(self) -> list[Law]:
+        """Law of each element by itself."""
+        raise NotImplementedError
+
+
 @functools.cache
 def standard_normal() -> QuantileTable:
     """Fast quantile function of the standard normal distribution."""
@@ -103,6 +135,8 @@ class Distribution:
     dims : tuple of str
         Own dims, such as ``("year",)``; empty for a single number.
     coords : mapping of dim to labels
+    wholes : tuple of Whole
+        Elements that are drawn together, all or none; `laws` are those of each by itself.
 
     Examples
     --------
@@ -119,6 +153,7 @@ class Distribution:
     laws: tuple[Law, ...]
     dims: tuple[str, ...] = ()
     coords: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    wholes: tuple[Whole, ...] = ()
 
     def __str__(self) -> str:
         if self.family == "constant":
@@ -194,6 +229,25 @@ class Distribution:
         """
         return tuple(law.fast() for law in self.laws)
 
+    def drawn(self, grade: Callable[[int], Array]) -> list[Array]:
+        """Values of all elements from the numbers in (0, 1) that each is given, by its place."""
+        if not self.wholes:
+            return [law(grade(place)) for place, law in enumerate(self.quantile_functions)]
+        found: list[Any] = [None] * len(self.laws)
+        for whole in self.wholes:
+            for place, row in zip(whole.places, whole.drawn(grade), strict=True):
+                found[place] = row
+        return found
+
+    def middle(self) -> Any:
+        """The best single value: the median; of shares of a whole what adds up to 1, their mean or likeliest label."""
+        if not self.wholes:
+            return self.median()
+        values = np.zeros(len(self.laws))
+        for whole in self.wholes:
+            values[list(whole.places)] = whole.middle()
+        return self._labelled(list(values))
+
     def ppf(self, u: npt.ArrayLike) -> Any:
         """Quantiles at probability `u`: exact, not from a table.
 
@@ -258,7 +312,7 @@ class Distribution:
         """
         count = check_whole("draws", draws)
         u = np.random.default_rng(seed).uniform(2.0**-54, 1.0 - 2.0**-53, (len(self.laws), count))
-        values = np.array([made(row) for made, row in zip(self.quantile_functions, u, strict=True)])
+        values = np.array(self.drawn(u.__getitem__))
         if not self.dims:
             return values[0]
         import xarray as xr
@@ -309,7 +363,9 @@ class Distribution:
 
     def _each(self, function: Callable[[Law], Any]) -> Any:
         with np.errstate(all="ignore"):
-            results = [function(law) for law in self.laws]
+            return self._labelled([function(law) for law in self.laws])
+
+    def _labelled(self, results: list[Any]) -> Any:
         if not self.dims:
             return results[0][()] if np.ndim(results[0]) == 0 else results[0]
         import xarray as xr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,4 +68,9 @@ def repeated(part: Distribution, coords: Mapping[str, Sequence[Any]]) -> Distrib
     if count * len(part.laws) > MOST_LAWS:
         raise DistributionError(f"by({', '.join(own)}): {count:,} labels are more than {MOST_LAWS:,} distributions")
     said = (*(("", dim) for dim in own), ("", part))
-    return Distribution("by", said, part.laws * count, (*own, *part.dims), {**own, **part.coords})
+    wholes = tuple(
+        dataclasses.replace(whole, places=tuple(place + k * len(part.laws) for place in whole.places))
+        for k in range(count)
+        for whole in part.wholes
+    )
+    return Distribution("by", said, part.laws * count, (*own, *part.dims), {**own, **part.coords}, wholes)

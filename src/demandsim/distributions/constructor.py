@@ -291,6 +291,11 @@ def _labels(family: str, said: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     first: dict[str, str] = {}
     for name, value in _indexed(said.items()):
+        if getattr(value, "wholes", ()):
+            raise DistributionError(
+                f"{family}: {name} is {shorten(str(value))}, whose shares add up to 1 together; use it as it is, and "
+                "an equation for what follows"
+            )
         for dim in value.dims:
             labels = labels_along(value, dim) if is_labelled(value) else value.coords[dim]
             if found.setdefault(str(dim), labels) != labels:

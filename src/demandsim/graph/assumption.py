@@ -222,7 +222,7 @@ def _checked_dims(dims: Sequence[str]) -> tuple[str, ...]:
 
 def _checked_point(distribution: Distribution, point: Any, dims: Sequence[str]) -> Any:
     if point is None:
-        middle = distribution.median()
+        middle = distribution.middle()
         if distribution.is_constant and distribution.said and not is_labelled(middle):
             return float(middle)
         return middle if is_labelled(middle) else float(middle)

@@ -245,6 +245,11 @@ def _check_labels(piece: Observation, program: Program) -> None:
         raise EvidenceError(
             f"evidence on '{name}': {piece.distribution} mixes sure values with a continuous part and has no density"
         )
+    if piece.distribution.wholes:
+        raise EvidenceError(
+            f"evidence on '{name}': {piece.distribution} is shares of a whole, not what was observed of each label; "
+            "give each its own distribution, such as beta"
+        )
     allowed = [dim for dim in layout.dims if dim in own or dim in layout.scenario_dims]
     check_known(piece.distribution.dims, allowed, f"dim in the evidence on '{name}':")
     for dim, labels in piece.distribution.coords.items():

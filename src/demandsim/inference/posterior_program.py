@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import standard_normal
+from demandsim.distributions.base import Distribution, standard_normal
 from demandsim.errors import DistributionError
 from demandsim.sampling.program import Layout, Program, Varying, segments
 from demandsim.sampling.qmc import UNIFORMS, Stream
@@ -102,17 +102,10 @@ def log_prior(program: ConditionedProgram, run: Run) -> tuple[Array, list[str]]:
     for name, transform in program.transforms.items():
         if not transform.varying.random:
             continue
-        rows = []
         try:
-            for variant in transform.variants:
-                row = np.zeros(run.total)
-                # A shared draw is one number, whatever the labels it is scaled for.
-                for place, stream in enumerate(transform.streams):
-                    law = variant.laws[place if variant.dims else 0]
-                    if law.support()[0] < law.support()[1]:
-                        quantiles = variant.quantile_functions[place if variant.dims else 0]
-                        row = row + law.logpdf(quantiles(grade(stream)))
-                rows.append(row)
+            rows = [
+                np.zeros(run.total) + _log_density(variant, transform.streams, grade) for variant in transform.variants
+            ]
         except DistributionError:
             left_out.append(name)
             continue
@@ -129,6 +122,19 @@ def log_prior(program: ConditionedProgram, run: Run) -> tuple[Array, list[str]]:
         moved = sum(standard_normal()(grade(s)) ** 2 for s in members if s in program.rows)
         total = total + 0.5 * (moved - given)
     return total, left_out
+
+
+def _log_density(variant: Distribution, streams: Sequence[int], grade: Callable[[int], Array]) -> Array | float:
+    if variant.wholes:
+        drawn = variant.drawn(lambda place: grade(streams[place]))
+        return sum(whole.logpdf([drawn[place] for place in whole.places]) for whole in variant.wholes)
+    total: Array | float = 0.0
+    # A shared draw is one number, whatever the labels it is scaled for.
+    for place, stream in enumerate(streams):
+        law = variant.laws[place if variant.dims else 0]
+        if law.support()[0] < law.support()[1]:
+            total = total + law.logpdf(variant.quantile_functions[place if variant.dims else 0](grade(stream)))
+    return total
 
 
 def _log_t(

@@ -12,7 +12,7 @@ import numpy as np
 
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
-from demandsim.errors import EquationError, ScenarioError, check_known
+from demandsim.errors import DistributionError, EquationError, ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
 from demandsim.graph.graph import Graph
 from demandsim.graph.scenario import RESERVED, Scenarios
@@ -162,6 +162,11 @@ def _transforms(
         for variant in variants:
             if variant.dims and set(variant.dims) != set(dims):
                 raise ScenarioError(f"scenarios give assumption '{name}' different dims: {variant.dims} and {dims}")
+            if variant.wholes and assumptions[name].shared:
+                raise DistributionError(
+                    f"assumption '{name}' is shares of a whole, and its labels are drawn together anyway; leave out "
+                    "shared=True (and a dim along which the shares are the same)"
+                )
         variants = tuple(_reordered(variant, dims) for variant in variants)
         count = 1 if assumptions[name].shared else math.prod(layout.size(dim) for dim in dims)
         own = tuple(range(len(streams), len(streams) + count))
@@ -177,4 +182,8 @@ def _reordered(variant: Distribution, dims: tuple[str, ...]) -> Distribution:
     order = np.arange(len(variant.laws)).reshape(variant.shape)
     places = order.transpose([variant.dims.index(dim) for dim in dims]).ravel()
     laws = tuple(variant.laws[place] for place in places)
-    return Distribution(variant.family, variant.said, laws, dims, variant.coords)
+    now = np.argsort(places)
+    wholes = tuple(
+        dataclasses.replace(whole, places=tuple(now[list(whole.places)].tolist())) for whole in variant.wholes
+    )
+    return Distribution(variant.family, variant.said, laws, dims, variant.coords, wholes)

@@ -74,6 +74,12 @@ def copula_of(ties: Ties, transforms: Transforms, layout: Layout) -> tuple[Copul
         If a pair cannot have its correlation, or not all can have theirs together; with what can be had.
     """
     correlations, labels = ties.correlations, ties.labels
+    for name in {name for key in (*correlations, *labels) for name in key[:2]}:
+        if any(variant.wholes for variant in transforms[name].variants):
+            raise CorrelationError(
+                f"'{name}' is shares of a whole, which are tied to each other and have no rank of their own to "
+                "correlate; correlate what they depend on, or multiply by another assumption"
+            )
     streams = labels_of_streams(transforms, layout)
     found = numbers(transforms, layout, _tied(correlations, labels, transforms))
     degrees = {stream: df for name, df in ties.tails.items() for stream in transforms[name].streams}

@@ -145,6 +145,10 @@ class InverseTransform:
         """Convert values from the assumption's unit to base units."""
         return values if self.factor == 1.0 else values * self.factor
 
+    def _grade(self, element: int, grades: Callable[[int], Array]) -> Array:
+        stream = self.streams[element if len(self.streams) > 1 else 0]
+        return grades(stream) if self.varying.random else np.array([0.5])
+
     def values(self, layout: Layout, grades: Callable[[int], Array], size: int) -> Array:
         """Draw `size` values, in the assumption's unit, with all axes of the layout."""
         random = self.varying.random
@@ -153,11 +157,13 @@ class InverseTransform:
         out = np.empty(shape)
         rows = out.reshape(len(self.variants), -1, count)
         for place, variant in enumerate(self.variants):
+            if variant.wholes:
+                rows[place] = variant.drawn(lambda element: self._grade(element, grades))
+                continue
             functions = variant.quantile_functions
             for element in range(rows.shape[1]):
                 law = functions[element if variant.dims else 0]
-                stream = self.streams[element if variant.dims and len(self.streams) > 1 else 0]
-                rows[place, element] = law(grades(stream) if random else np.array([0.5]))
+                rows[place, element] = law(self._grade(element if variant.dims else 0, grades))
         dims = ((self.scenario_dim,) if self.scenario_dim else ()) + self.dims
         return layout.spread(out if self.scenario_dim else out[0], dims)
 

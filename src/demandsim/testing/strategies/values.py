@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -119,8 +120,20 @@ def _groups(transform: InverseTransform, points: Array, prob: float) -> dict[int
     return groups
 
 
+def _shares(transform: InverseTransform, point: Any, grades: Sequence[float]) -> Any:
+    """Values that add up to 1, from the grade of each label."""
+    rows = [
+        np.ravel(variant.drawn(lambda place: np.array([grades[place]]))) * np.ones(len(grades))
+        for variant in transform.variants
+    ]
+    return point.copy(data=np.reshape(rows if transform.scenario_dim else rows[0], point.shape))
+
+
 def _of_assumption(transform: InverseTransform, point: Any, prob: float, together: Together) -> st.SearchStrategy[Any]:
     points = np.reshape(point.values, (len(transform.variants) if transform.scenario_dim else 1, -1))
+    if any(variant.wholes for variant in transform.variants):
+        grades = st.sampled_from([(1 - prob) / 2, 0.5, (1 + prob) / 2])
+        return st.tuples(*[grades] * points.shape[1]).map(functools.partial(_shares, transform, point))
     groups = _groups(transform, points, prob)
     drawn = [together([element for _, _, element in group]) for group in groups.values()]
     if not point.dims:
