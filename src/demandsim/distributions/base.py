@@ -78,6 +78,10 @@ class Whole:
     places: tuple[int, ...]
     weights: tuple[float, ...]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tables are rebuilt where they are needed.
+        return {"places": self.places, "weights": self.weights}
+
     def drawn(self, grade: Callable[[int], Array]) -> list[Array]:
         """Values of its elements, from the numbers in (0, 1) that a place is given."""
         raise NotImplementedError
