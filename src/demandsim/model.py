@@ -1268,8 +1268,17 @@ class Model:
             "role": "assumption" if name in self.assumptions else "derived",
             "source": made.source or "",
             **({"bounds": str(made.bounds)} if made.bounds else {}),
+            **({"invalid": "keep"} if name in self._never else {}),
             **({"published": json.dumps(printed)} if (printed := self._published(name)) else {}),
         }
+
+    @functools.cached_property
+    def _never(self) -> frozenset[str]:
+        """What may have no value, or comes of what may have none."""
+        found = {name for name, made in self.graph.equations.items() if made.invalid == "keep"}
+        return (
+            frozenset(name for name in self.equations if found & self.graph.ancestors([name])) if found else frozenset()
+        )
 
     def _published(self, name: str) -> Mapping[str, float]:
         return {} if self.origin is None else self.origin.values.get(name, {})

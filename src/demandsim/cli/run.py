@@ -18,7 +18,7 @@ from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, heads, intervals, places, rows, single_values
-from demandsim.units.format import number
+from demandsim.units.format import number, percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -287,10 +287,28 @@ def _print_summary(model: Model, table: Sequence[Row], summary: xr.Dataset, erro
     paired = list(zip(table, further, strict=True))
     _print_plain([row for row, dims in paired if not dims], summary, errors, words)
     _print_timed([row for row, dims in paired if dims and dims <= set(time)], time, summary, words)
+    _print_left_out(table, words)
     others = dict.fromkeys(named(words, row.quantity, row.long_name) for row, dims in paired if not dims <= set(time))
     if others:
         print_line()
         print_line(words.say("by_labels", names=words.say("comma").join(others)))
+
+
+def _print_left_out(table: Sequence[Row], words: Locale) -> None:
+    """Say in how many draws a quantity has no value, label by label where these are few."""
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in table:
+        if row.share_left_out:
+            groups.setdefault((named(words, row.quantity, row.long_name), row.never), []).append(row)
+    for (name, never), members in groups.items():
+        least, most = (pick(row.share_left_out for row in members) for pick in (min, max))
+        said = percent(most, 1) if least == most else words.phrases[" to "].join((percent(least, 1), percent(most, 1)))
+        if least != most and len(members) <= _WIDEST:
+            labels = (", ".join(words.label(label) for label in row.labels.values()) for row in members)
+            said = words.say("comma").join(
+                f"{label} {percent(row.share_left_out, 1)}" for row, label in zip(members, labels, strict=True)
+            )
+        print_line(words.say("never" if never else "no_numbers", name=name, share=said))
 
 
 def _by_scenario(rows: Sequence[Row], words: Locale, time: Sequence[str] = ()) -> list[tuple[str, list[Row]]]:

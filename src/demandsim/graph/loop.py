@@ -8,6 +8,7 @@ before is needed, which steps from label to label; all others then follow from t
 from __future__ import annotations
 
 import dataclasses
+import functools
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,25 @@ def _possible(made: Any, value: Any) -> Any:
     return value.where((value >= low) & (value <= high))
 
 
+def _none_of(made: Any, raw: Any, value: Any, inputs: Iterable[Any]) -> Any:
+    """Where a step has made no number, and NaN neither is a result of it nor comes of one."""
+    if not isinstance(getattr(value, "data", value), np.ndarray | float):
+        return np.False_
+    none = np.isnan(raw)
+    allowed = functools.reduce(np.logical_or, map(np.isnan, inputs), np.bool_(made.invalid == "keep"))
+    return np.logical_or(np.isnan(value) & ~none, none & ~allowed)
+
+
+def _marked(value: Any, wrong: Any) -> Any:
+    """A value that is infinite, which is an error everywhere, where something behind it is wrong."""
+    if not np.any(wrong):
+        return value
+    import xarray as xr
+
+    marked: Any = xr.where(wrong, np.inf, value) if hasattr(value, "dims") else np.inf  # type: ignore[no-untyped-call]
+    return marked
+
+
 class _Looped:
     """What both kinds have: the equation as it is written, and what it takes in place of values before."""
 
@@ -154,16 +174,27 @@ class Stepped(_Looped):
                 f"recurrence '{self.made.name}' would step through {labelled.sizes[self.over]:,} labels of "
                 f"'{self.over}'; at most {_MOST_STEPS:,} are stepped through, one after the other: use longer steps"
             )
+        lags, keeps = self.lags, any(made.invalid == "keep" for made in self.inner)
         before: dict[str, Any] = {}
+        wrong: dict[str, Any] = {}
         steps = []
         for place in range(labelled.sizes[self.over]):
             now = {name: _at(value, self.over, place) for name, value in values.items()}
+            spoilt: dict[str, Any] = {}
             for made in self.inner:
                 inputs = {name: self._input(name, now, before, values, place) for name in made.inputs}
                 with in_equation(made.name):
-                    now[made.name] = _possible(made, made.function(**inputs))
-            steps.append(now[self.made.name])
-            before = now
+                    raw = made.function(**inputs)
+                now[made.name] = _possible(made, raw)
+                if keeps:
+                    carried = [(wrong, lags[name].of) if name in lags else (spoilt, name) for name in made.inputs]
+                    spoilt[made.name] = functools.reduce(
+                        np.logical_or,
+                        [known[of] for known, of in carried if of in known],
+                        _none_of(made, raw, now[made.name], inputs.values()),
+                    )
+            steps.append(_marked(now[self.made.name], spoilt.get(self.made.name, False)))
+            before, wrong = now, spoilt
         return _stacked(steps, self.over, labelled.coords.get(self.over))
 
     def _input(self, name: str, now: Mapping[str, Any], before: Mapping[str, Any], values: Any, place: int) -> Any:
@@ -291,4 +322,6 @@ def _replaced(made: Any, function: Any, inner: Sequence[Any], lags: Mapping[str,
     inputs = tuple(dict.fromkeys(wanted for wanted in outer if wanted not in own))
     constants = {name: value for one in inner for name, value in one.constants.items()}
     constants |= {lag.start: lag.constant for lag in lags.values() if lag.constant is not None}
-    return dataclasses.replace(made, function=function, inputs=inputs, constants=constants)
+    keeps = any(one.invalid == "keep" for one in inner)
+    invalid = "keep" if keeps else made.invalid
+    return dataclasses.replace(made, function=function, inputs=inputs, constants=constants, invalid=invalid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from demandsim.errors import EquationError
 from demandsim.graph.graph import Equation, equation
@@ -14,26 +14,25 @@ from demandsim.units.constant import Constant
 __all__ = ["recurrence"]
 
 
+class Said(TypedDict, total=False):
+    """What a recurrence says as any equation does."""
+
+    name: str | None
+    long_name: str | None
+    source: str | None
+    bounds: tuple[float | None, float | None] | None
+    invalid: Literal["raise", "keep"]
+
+
 @overload
 def recurrence(
-    function: Callable[..., Any],
-    *,
-    over: str,
-    unit: str,
-    start: str | Constant | None = None,
-    name: str | None = None,
-    bounds: tuple[float | None, float | None] | None = None,
+    function: Callable[..., Any], *, over: str, unit: str, start: str | Constant | None = None, **said: Unpack[Said]
 ) -> Equation: ...
 
 
 @overload
 def recurrence(
-    *,
-    over: str,
-    unit: str,
-    start: str | Constant | None = None,
-    name: str | None = None,
-    bounds: tuple[float | None, float | None] | None = None,
+    *, over: str, unit: str, start: str | Constant | None = None, **said: Unpack[Said]
 ) -> Callable[[Callable[..., Any]], Equation]: ...
 
 
@@ -43,8 +42,7 @@ def recurrence(
     over: str,
     unit: str,
     start: str | Constant | None = None,
-    name: str | None = None,
-    bounds: tuple[float | None, float | None] | None = None,
+    **said: Unpack[Said],
 ) -> Any:
     r"""Declare a function as an equation that others, and itself, may ask for as ``previous_NAME``: feedback.
 
@@ -62,10 +60,8 @@ def recurrence(
     start : str or Constant, optional
         What ``previous_NAME`` is at the first label: the name of a quantity, or a value. The quantity
         ``initial_NAME`` by default.
-    name : str, optional
-        Quantity computed; the function's own name by default.
-    bounds : (low, high), optional
-        As of `equation`.
+    **said
+        ``name``, ``long_name``, ``source``, ``bounds`` and ``invalid``, as of `equation`.
 
     Returns
     -------
@@ -93,8 +89,8 @@ def recurrence(
     array([110., 132.])
     """
     if function is None:
-        return functools.partial(recurrence, over=over, unit=unit, start=start, name=name, bounds=bounds)
-    made = equation(function, unit=unit, name=name, bounds=bounds)
+        return functools.partial(recurrence, over=over, unit=unit, start=start, **said)
+    made = equation(function, unit=unit, **said)
     if not isinstance(over, str) or not over.isidentifier():
         raise EquationError(f"recurrence '{made.name}': over is the name of a dim, such as 'year', not {over!r}")
     if isinstance(start, Constant):

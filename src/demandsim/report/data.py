@@ -45,6 +45,8 @@ class Quantity:
     mcse_mean: float
     #: Probability of at most the point estimate.
     below_point: float
+    #: Share of the draws that have no value, in words; empty if all have one.
+    left_out: str = ""
 
     def ends(self, words: Words, scale: Scale | None = None) -> str:
         """Write the interval without its unit, in another scale than its own if told."""

@@ -17,6 +17,7 @@ from demandsim.report.words import Words
 from demandsim.statistics.event import Event
 from demandsim.statistics.ranking import ranked
 from demandsim.statistics.summarize import probability
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,8 +105,13 @@ def _rows(
                 s["mcse_median"],
                 s["mcse_mean"],
                 float(np.mean(drawn <= value)) if math.isfinite(value) else math.nan,
+                _left_out(s.get("share_invalid", 0.0), array.attrs.get("invalid") == "keep", words),
             )
             yield row, spot
+
+
+def _left_out(share: float, never: bool, words: Words) -> str:
+    return words.say("never" if never else "no_numbers", share=percent(share, 1)) if share else ""
 
 
 def _statements(results: Results, place: Mapping[str, Any], words: Words) -> Iterator[Statement]:

@@ -46,7 +46,7 @@ def summarized(parts: Parts, settings: Settings, asked: Asked, threads: int | No
     asked = dataclasses.replace(asked, iid=DESIGNS[run.design].independent)
     labels = _labels(parts, run)
     warn_one_chain(labels)
-    return summary_of(labels, _statistics(run, asked, workers, report), asked)
+    return summary_of(labels, _statistics(run, asked, workers, report), asked, run.total)
 
 
 def _labels(parts: Parts, run: Run) -> xr.Dataset:

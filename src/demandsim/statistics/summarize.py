@@ -68,8 +68,8 @@ def summarize(
     Dataset
         Same quantities and units; dims without ``chain`` and ``draw``, plus ``statistic``: mean, sd,
         median, lower, upper and the ``mcse_`` of each. If draws with NaN or infinity were kept, they
-        are left out, and the statistic ``n_invalid`` says how many. A quantity with heavy tails has the
-        attribute ``khat``. With `multimodal`, ``lower_1``, ``upper_1``, ``lower_2``, ... are the ends of each
+        are left out, and the statistics ``n_invalid`` and ``share_invalid`` say how many. A quantity with heavy tails
+        has the attribute ``khat``. With `multimodal`, ``lower_1``, ``upper_1``, ``lower_2``, ... are the ends of each
         interval, NaN where a quantity has fewer; ``lower`` and ``upper`` are the outermost ends.
 
     Raises
@@ -110,7 +110,12 @@ def summarize(
     if not kept:
         raise DemandsimError("nothing to summarize: no variable has both dims 'chain' and 'draw'")
     warn_one_chain(data)
-    return summary_of(data, _rows(kept, dataclasses.replace(asked, iid=design_of(data).independent)), asked)
+    return summary_of(
+        data,
+        _rows(kept, dataclasses.replace(asked, iid=design_of(data).independent)),
+        asked,
+        data.sizes["chain"] * data.sizes["draw"],
+    )
 
 
 def asked_of(prob: float, kind: Kind, probs: Sequence[float], multimodal: bool) -> Asked:
@@ -130,15 +135,21 @@ def _kept(data: xr.Dataset) -> dict[str, xr.Variable]:
     return {name: held for name, held in variables.items() if {"chain", "draw"} <= set(held.dims)}
 
 
-def summary_of(data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Estimates], asked: Asked) -> xr.Dataset:
+def summary_of(
+    data: xr.Dataset, rows: Mapping[tuple[str, tuple[int, ...]], Estimates], asked: Asked, total: int
+) -> xr.Dataset:
     """The statistics of each element as a Dataset, with the labels and units of the draws; warns of tails and peaks."""
     kept = _kept(data)
     most = max(_count_of_pieces(found) for found in rows.values()) if asked.multimodal else 0
     some_invalid = any(found.left_out for found in rows.values())
-    labels = [*_names(asked.probs), *_names_of_pieces(most), *["n_invalid"] * some_invalid]
+    labels = [*_names(asked.probs), *_names_of_pieces(most), *["n_invalid", "share_invalid"] * some_invalid]
     tables = {name: np.empty((*_other_shape(array), len(labels))) for name, array in kept.items()}
     for (name, place), found in rows.items():
-        tables[name][place] = [*found.row, *_pieces(found, most), *[found.left_out] * some_invalid]
+        tables[name][place] = [
+            *found.row,
+            *_pieces(found, most),
+            *[found.left_out, found.left_out / total] * some_invalid,
+        ]
     tails = _heavy_tails(rows)
     _warn_of_peaks(rows)
     out: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.graph.changes import changes_line, published_at, read_changes
-from demandsim.units.format import Scaling, label_value, number, readable
+from demandsim.units.format import Scaling, label_value, number, percent, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,13 @@ class Row:
     statistics: dict[str, float]
     divisor: float
     readable_unit: str
+    #: NaN is a result, or comes of one: "never".
+    never: bool = False
+
+    @property
+    def share_left_out(self) -> float:
+        """Share of the draws that are no numbers, which the statistics leave out."""
+        return self.statistics.get("share_invalid", 0.0)
 
     def single(self, key: str) -> str:
         """Write what was published, or the point; nothing where there is none."""
@@ -125,6 +132,7 @@ def rows(summary: xr.Dataset, point: xr.Dataset, scale: Scaling = readable) -> I
                 found,
                 divisor,
                 shown,
+                array.attrs.get("invalid") == "keep",
             )
 
 
@@ -247,7 +255,9 @@ def table(result: xr.Dataset, point: xr.Dataset | None = None) -> SummaryTable:
         Rows by quantity and, where there are any, by labels of scenarios and dims. Of a summary the columns are
         ``published``, what the source of the study printed, and ``point``, where it is not the same; ``mean``,
         lower end of the interval, ``P50``, upper end, further quantiles that were asked for, by level,
-        ``HDI`` with all intervals of a highest density set, ``MCSE of mean``, ``unit``; ``left out`` if draws were. Of
+        ``HDI`` with all intervals of a highest density set, ``MCSE of mean``, ``unit``; ``never``, the share of draws
+        in which a quantity has no value because its equation says that there may be none, and ``left out``, of other
+        draws that are no numbers. Of
         other results they are its variables, each with its error or interval in the cell. Its ``frame`` is a pandas
         DataFrame of text, ``to_frame()`` one of numbers in declared units.
 
@@ -303,6 +313,11 @@ def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable
     columns = heads(names, float(summary.attrs.get("prob", 0.9)), hdi=summary.attrs.get("kind") == "hdi")
     single = [key for key in single_values(found) if key != "point" or point is not None]
     texts = [_texts(row, single, columns) for row in found]
+    for text, row in zip(texts, found, strict=True):
+        # A column of each kind that occurs.
+        for head, never in (("never", True), ("left out", False)):
+            if any(other.share_left_out and other.never == never for other in found):
+                text[head] = percent(row.share_left_out, 1) if row.share_left_out and row.never == never else ""
     numbers = [_numbers(row, single, columns) for row in found]
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
     return ResultTable(("quantity", *dims), keys, texts, numbers)
@@ -316,8 +331,7 @@ def _texts(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dict[
         line[head] = row.shown(s[name])
         if head == "mean" and "lower_1" in s:
             line["HDI"] = row.spans()
-    line |= {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
-    return line | ({"left out": f"{s['n_invalid']:,.0f}"} if "n_invalid" in s else {})
+    return line | {"MCSE of mean": row.shown(s["mcse_mean"], 2), "unit": row.readable_unit}
 
 
 def _numbers(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -327,4 +341,4 @@ def _numbers(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dic
     own |= {head: s[name] for head, name in columns.items()}
     own |= {name: value for name, value in s.items() if name.startswith(("lower_", "upper_"))}
     own |= {f"MCSE of {head}": s[f"mcse_{name}"] for head, name in columns.items() if f"mcse_{name}" in s}
-    return own | {"unit": row.unit} | ({"left out": s["n_invalid"]} if "n_invalid" in s else {})
+    return own | {"unit": row.unit} | ({"left out": row.share_left_out} if "n_invalid" in s else {})
