@@ -4,6 +4,7 @@ import copy
 import inspect
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import xarray as xr
 import demandsim as ds
 from demandsim import distributions as dist
 from demandsim.equations.inference import cards as shipped_cards
-from demandsim.errors import CycleError, EquationError, MissingAssumptionError, UnitError
+from demandsim.errors import CycleError, EquationError, MissingAssumptionError, StudyError, UnitError
 from demandsim.graph.graph import Graph
+from demandsim.studies.loading import model_from_toml
 
 CARD_POWER = ds.constant(700, "W/card")
 
@@ -111,7 +113,9 @@ def test_a_quantity_has_one_origin():
 
 
 def test_what_cannot_be_an_equation_says_why():
-    with pytest.raises(EquationError, match=r"the default of 'price' has no unit; write price=ds.constant\(3, unit\)"):
+    with pytest.raises(
+        EquationError, match="the default of 'price' has no unit; write price='3 UNIT', such as '1 byte'"
+    ):
         ds.equation(lambda price=3: price, unit="1", name="cost")
     with pytest.raises(EquationError, match=r"'\*prices' must be a plain name"):
         ds.equation(lambda *prices: 0, unit="1", name="cost")
@@ -158,3 +162,32 @@ def test_an_equation_from_inside_a_function_travels_by_cloudpickle():
     model = ds.Model([heat], {"cards": ds.Assumption(dist.normal(10, 20), unit="card")})
     again = cloudpickle.loads(cloudpickle.dumps(model))
     xr.testing.assert_identical(again.simulate(draws=64, seed=1), model.simulate(draws=64, seed=1))
+
+
+@ds.equation(unit="GB")
+def memory(parameters, width="2 byte/parameter"):
+    """Bytes of the weights."""
+    return parameters * width
+
+
+def test_a_constant_of_an_equation_is_a_text_with_its_unit():
+    assert memory(70e9) == memory(parameters=70e9) == 140e9
+    assert memory(70e9, 1.0) == memory(70e9, width=1.0) == 70e9
+    model = ds.Model([memory], {"parameters": ds.Assumption(70e9, "parameter")})
+    assert model.point().memory == 140
+    other = ds.Model([memory], {**model.assumptions, "width": ds.Assumption(1, "byte/parameter")})
+    assert other.point().memory == 70
+    held = memory.renamed("held", {"parameters": "experts", "width": "wide"})
+    assert held(1e9) == 2e9
+    assert ds.Model([held], {"experts": ds.Assumption(1e9, "parameter")}).point().held == 2
+    with pytest.raises(EquationError, match="equation 'f': the default of 'x': unknown unit 'bite'"):
+        ds.equation(lambda x="2 bite": x, unit="byte", name="f")
+    text = model.to_toml()
+    short = re.sub(r"\n\[formulas.memory.constants.width\]\nvalue = 2.0\nunit = .*\n", "", text)
+    short = short.replace("[formulas.memory]", '[formulas.memory]\nconstants = { width = "2 byte/parameter" }')
+    assert short != text
+    assert model_from_toml(short).point().memory == 140
+    with pytest.raises(
+        StudyError, match=r"constants.width\]: expected a number and a unit, such as '2 byte/parameter'"
+    ):
+        model_from_toml(short.replace("2 byte/parameter", "2 bite"))

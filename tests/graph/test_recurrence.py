@@ -201,7 +201,7 @@ def test_errors_say_what_to_write():
     alone = ds.recurrence(lambda previous_a: 2 * previous_a, over="year", unit="1", name="a")
     with pytest.raises(EquationError, match=r"recurrence 'a' goes over 'year', and nothing .* has that dim"):
         ds.Model([alone], {"initial_a": 1.0})
-    with pytest.raises(EquationError, match=r"start is the name of a quantity, or ds.constant\(5, 'CNY'\)"):
+    with pytest.raises(EquationError, match="start is the name of a quantity, or '5 CNY'"):
         ds.recurrence(cash.function, over="year", unit="CNY", start=5)
     with pytest.raises(EquationError, match="over is the name of a dim"):
         ds.recurrence(cash.function, over=["year"], unit="CNY")

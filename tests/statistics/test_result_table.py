@@ -104,3 +104,22 @@ def test_what_is_no_result_says_what_to_give():
     with pytest.raises(DemandsimError, match="nothing in it"):
         ds.table(xr.Dataset())
     assert ds.table(xr.Dataset({"x": ("k", [np.nan, 2.0])}, {"k": ["a", "b"]})).frame.index.tolist() == ["b"]
+
+
+def test_a_quantity_has_one_unit_in_all_rows():
+    # Thousands in one scenario, billions in the other, and years between them.
+    @ds.equation(unit="CNY/year")
+    def revenue(price, sold):
+        return price * sold
+
+    sold = xr.DataArray([10.0, 1e4], dims="year", coords={"year": [2025, 2030]})
+    model = ds.Model(
+        [revenue],
+        {"price": ds.Assumption("lognormal(900, 1100)", "CNY/card"), "sold": ds.Assumption(sold, "card/year")},
+    ).with_scenarios({"small": {}, "large": {"price": "lognormal(9e8, 11e8)"}})
+    summary = ds.summarize(model.simulate(draws=64, chains=2, seed=1))
+    frame = ds.table(summary, model.point()).frame
+    assert set(frame.loc["revenue"]["unit"]) == {"bn CNY/year"}
+    assert set(frame.loc["price"]["unit"]) == {"bn CNY/card"}
+    assert frame.loc[("revenue", "small", "2025"), "point"].item() == "0.000009950"
+    assert frame.loc[("revenue", "large", "2030"), "point"].item() == "9,950"

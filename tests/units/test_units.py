@@ -280,3 +280,15 @@ def test_every_unit_of_a_shipped_study_is_in_the_table(study):
     constants = {constant.unit for made in model.equations.values() for constant in made.constants.values()}
     missing = sorted(unit for unit in {*model.declared_units.values(), *constants} if (unit, "") not in _known())
     assert missing == [], "add them to units/known.csv"
+
+
+def test_a_constant_is_written_with_its_unit():
+    assert repr(ds.constant("2 byte/parameter")) == repr(ds.constant(2, "byte/parameter"))
+    assert float(ds.constant("1,500 thousand CNY")) == 1.5e6
+    assert float(ds.constant("45%")) == 0.45
+    assert float(ds.constant("2.5e3")) == 2500
+    for text in ("two bytes", "", "1,5 byte", "1.5.2 byte", "byte"):
+        with pytest.raises(UnitError, match=r"a constant is a number and a unit, constant\(2, 'byte'\) or '2 byte'"):
+            ds.constant(text)
+    with pytest.raises(UnitError, match="unknown unit 'bite'"):
+        ds.constant("2 bite")

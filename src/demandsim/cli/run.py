@@ -18,7 +18,7 @@ from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.statistics.design import DesignName
 from demandsim.statistics.table import Row, heads, intervals, places, rows, single_values
-from demandsim.units.format import number, percent
+from demandsim.units.format import percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -355,11 +355,9 @@ def _print_timed(rows: Sequence[Row], time: Sequence[str], summary: xr.Dataset, 
         lines = []
         for name in dict.fromkeys(row.quantity for row in members):
             cells = {_time(row, time): row for row in members if row.quantity == name}
-            sizes = [abs(cells[moment].statistics["median"]) for moment in shown if moment in cells]
             first = next(iter(cells.values()))
-            divisor, unit = scale_of(words)(first.unit, max(sizes))
             said = named(words, first.quantity, first.long_name)
-            lines.append([said, *(_cell(cells.get(moment), divisor) for moment in shown), unit])
+            lines.append([said, *(_cell(cells.get(moment)) for moment in shown), first.readable_unit])
         print_line()
         head, last = Column(label or words.say("everywhere"), "name"), Column(words.say("unit"), "unit")
         print_table([head, *shown, last], lines)
@@ -371,9 +369,9 @@ def _time(row: Row, time: Sequence[str]) -> str:
     return next(str(row.labels[dim]) for dim in time if dim in row.labels)
 
 
-def _cell(row: Row | None, divisor: float) -> str:
+def _cell(row: Row | None) -> str:
     if row is None:
         return ""
-    middle = number(row.statistics["median"] / divisor, 3)
-    ends = [[number(end / divisor, 3) for end in pair] for pair in intervals(row.statistics)]
+    middle = row.shown(row.statistics["median"], 3)
+    ends = [[row.shown(end, 3) for end in pair] for pair in intervals(row.statistics)]
     return middle if ends == [[middle, middle]] else f"{middle} ({'; '.join(map(', '.join, ends))})"

@@ -16,6 +16,7 @@ from demandsim.errors import (
     CycleError,
     EquationError,
     MissingAssumptionError,
+    UnitError,
     close_matches,
     did_you_mean,
     shorten,
@@ -25,7 +26,7 @@ from demandsim.graph.bounds import Bounds
 from demandsim.graph.formula import Formula
 from demandsim.graph.loop import PREVIOUS, Lag, without_loops
 from demandsim.graph.source import code_digest, formula_of, held_values, label_and_source
-from demandsim.units.constant import Constant
+from demandsim.units.constant import Constant, constant
 from demandsim.units.convert import check_unit, conversion_factor, same_dimension
 
 __all__ = ["Equation", "Graph", "equation", "equations_of", "unused_words"]
@@ -75,6 +76,11 @@ class Equation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the quantity, from plain values in base units."""
+        if len(args) + len(kwargs) < len(self.inputs):
+            # A constant that is written as a text has its number here.
+            kwargs = {
+                name: self.constants[name] for name in self.inputs[len(args) :] if name in self.constants
+            } | kwargs
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -284,8 +290,9 @@ def equation(
     Parameters
     ----------
     function : callable
-        Its parameters name the quantities it needs. It receives them in base units (FLOP, token,
-        card, CNY, second, ...) and returns its result in base units: no 86,400, no 1e6, no "/100".
+        Its parameters name the quantities it needs; one that has a value of its own says it, ``period="1 year"``.
+        It receives them in base units (FLOP, token, card, CNY, second, ...) and returns its result in base units: no
+        86,400, no 1e6, no "/100".
     unit : str
         Unit in which the result is reported, such as ``"CNY/year"`` or ``"FLOP/{image}"``.
     name : str, optional
@@ -349,10 +356,15 @@ def equation(
         inputs.append(parameter.name)
         if isinstance(parameter.default, Constant):
             constants[parameter.name] = parameter.default
+        elif isinstance(parameter.default, str):
+            try:
+                constants[parameter.name] = constant(parameter.default)
+            except UnitError as error:
+                raise EquationError(f"equation '{called}': the default of '{parameter.name}': {error}") from None
         elif parameter.default is not parameter.empty:
             raise EquationError(
                 f"equation '{called}': the default of '{parameter.name}' has no unit; "
-                f"write {parameter.name}=ds.constant({parameter.default!r}, unit)"
+                f"write {parameter.name}='{parameter.default!r} UNIT', such as '1 byte'"
             )
     first, cited = label_and_source(function.__doc__)
     try:
@@ -528,8 +540,8 @@ def _in_order(equations: Mapping[str, Equation]) -> tuple[str, ...]:
 def _check_inputs(made: Equation, known: set[str], lags: Mapping[str, Lag]) -> None:
     """Raise for an input that nothing gives."""
     starts = [(made.lag.start, made.lag.constant)] if made.lag is not None else []
-    for wanted, constant in [*((wanted, made.constants.get(wanted)) for wanted in made.inputs), *starts]:
-        if wanted in known or constant is not None or wanted in lags:
+    for wanted, own in [*((wanted, made.constants.get(wanted)) for wanted in made.inputs), *starts]:
+        if wanted in known or own is not None or wanted in lags:
             continue
         hint = did_you_mean(wanted, [*known, *lags])
         before = wanted.removeprefix(PREVIOUS)

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-from demandsim.errors import EquationError
+from demandsim.errors import EquationError, UnitError
 from demandsim.graph.graph import Equation, equation
 from demandsim.graph.loop import Lag
-from demandsim.units.constant import Constant
+from demandsim.units.constant import Constant, constant
 
 __all__ = ["recurrence"]
 
@@ -59,7 +59,7 @@ def recurrence(
         Unit in which the result is reported.
     start : str or Constant, optional
         What ``previous_NAME`` is at the first label: the name of a quantity, or a value. The quantity
-        ``initial_NAME`` by default.
+        ``initial_NAME`` by default; a value is written ``"20 yi*CNY"``.
     **said
         ``name``, ``long_name``, ``source``, ``bounds`` and ``invalid``, as of `equation`.
 
@@ -93,10 +93,13 @@ def recurrence(
     made = equation(function, unit=unit, **said)
     if not isinstance(over, str) or not over.isidentifier():
         raise EquationError(f"recurrence '{made.name}': over is the name of a dim, such as 'year', not {over!r}")
+    if isinstance(start, str) and not start.isidentifier():
+        try:
+            start = constant(start)
+        except UnitError as error:
+            raise EquationError(f"recurrence '{made.name}': start is the name of a quantity, or {error}") from None
     if isinstance(start, Constant):
         return made.lagged(Lag(made.name, over, f"initial_{made.name}", start))
-    if start is not None and (not isinstance(start, str) or not start.isidentifier()):
-        raise EquationError(
-            f"recurrence '{made.name}': start is the name of a quantity, or ds.constant({start!r}, '{unit}')"
-        )
+    if start is not None and not isinstance(start, str):
+        raise EquationError(f"recurrence '{made.name}': start is the name of a quantity, or '{start!r} {unit}'")
     return made.lagged(Lag(made.name, over, start or f"initial_{made.name}"))

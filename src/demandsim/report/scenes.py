@@ -85,6 +85,9 @@ def _rows(
             continue
         array, unit = results.summary[name], str(results.summary[name].attrs.get("units", "1"))
         dims = [str(dim) for dim in array.dims if dim != "statistic"]
+        medians = array.sel(statistic="median").values.ravel().tolist()
+        # One unit for a quantity, in all scenes and at all labels.
+        scale = words.scale(unit, *medians, *np.ravel(results.point[name].values).tolist())
         for labels in results.selection.shown_labels(array.coords, dims):
             spot = dict(place) | labels
             found = at(array, spot)
@@ -96,7 +99,7 @@ def _rows(
                 name,
                 name_of(array, name, words, labels),
                 unit,
-                words.scale(unit, s["median"], value),
+                scale,
                 value,
                 s["median"],
                 s["mean"],

@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from demandsim._system import printable
@@ -79,6 +79,13 @@ class Row:
         """Share of the draws that are no numbers, which the statistics leave out."""
         return self.statistics.get("share_invalid", 0.0)
 
+    @property
+    def size(self) -> float:
+        """The largest number of the row: a margin's point can be near zero."""
+        value = self.point if math.isfinite(self.point) and self.point else self.statistics["median"]
+        ends = (value, self.statistics["lower"], self.statistics["upper"])
+        return max((abs(each) for each in ends if math.isfinite(each)), default=0.0)
+
     def single(self, key: str) -> str:
         """Write what was published, or the point; nothing where there is none."""
         value = float(getattr(self, key))
@@ -108,32 +115,35 @@ def rows(summary: xr.Dataset, point: xr.Dataset, scale: Scaling = readable) -> I
     for name, array in summary.data_vars.items():
         dims = [dim for dim in array.dims if dim != "statistic"]
         own = point[name] if name in point.data_vars else None
+        # Where nobody has said a unit, as of a cell of a workbook, columns of units still have one.
+        unit = str(array.attrs.get("units") or "1")
+        found: list[Row] = []
         for place in itertools.product(*(range(array.sizes[dim]) for dim in dims)):
             spot = dict(zip(map(str, dims), place, strict=True))
             labels = {dim: label_value(array.coords[dim].values[i]) for dim, i in spot.items()}
             values = array.isel(spot)
-            found = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
+            statistics = {str(s): float(v) for s, v in zip(summary.statistic.values, values.values, strict=True)}
             value = math.nan
             if own is not None:
                 value = float(own.isel({d: i for d, i in spot.items() if d in own.dims}))
-            size = value if math.isfinite(value) and value else found["median"]
-            # Where nobody has said a unit, as of a cell of a workbook, columns of units still have one.
-            unit = str(array.attrs.get("units") or "1")
-            # The largest number of a row sets the scale: a margin's point can be near zero.
-            divisor, shown = scale(unit, max(abs(size), abs(found["lower"]), abs(found["upper"])))
-            yield Row(
-                str(name),
-                str(array.attrs.get("long_name", name)),
-                str(array.attrs.get("role", "")),
-                unit,
-                labels,
-                published_at(array.attrs, list(labels.values())),
-                value,
-                found,
-                divisor,
-                shown,
-                array.attrs.get("invalid") == "keep",
+            found.append(
+                Row(
+                    str(name),
+                    str(array.attrs.get("long_name", name)),
+                    str(array.attrs.get("role", "")),
+                    unit,
+                    labels,
+                    published_at(array.attrs, list(labels.values())),
+                    value,
+                    statistics,
+                    1.0,
+                    "",
+                    array.attrs.get("invalid") == "keep",
+                )
             )
+        # One unit for a quantity, or its rows could not be compared: that of its largest number.
+        divisor, shown = scale(unit, max((row.size for row in found), default=0.0))
+        yield from (replace(row, divisor=divisor, readable_unit=shown) for row in found)
 
 
 def single_values(table: Sequence[Row]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from demandsim.errors import StudyError, shorten, shown
+from demandsim.errors import StudyError, UnitError, shorten, shown
+from demandsim.units.constant import constant
 
 __all__ = ["Study", "validated"]
 
@@ -59,6 +60,17 @@ class ConstantTable(_Table):
     value: float = Field(description="a number")
     unit: str = Field(description="unit, such as 'byte/parameter'")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        try:
+            made = constant(given)
+        except UnitError as error:
+            raise ValueError(f"a number and a unit, such as '2 byte/parameter': {error}") from None
+        return {"value": made.value, "unit": made.unit}
+
 
 class FormulaTable(_Table):
     """One ``[formulas.NAME]``."""
@@ -72,7 +84,7 @@ class FormulaTable(_Table):
     over: str | None = Field(default=None, description="dim along which previous_NAME of it may be asked for")
     start: str | None = Field(default=None, description="quantity that stands before the first label; initial_NAME")
     constants: dict[str, ConstantTable] = Field(
-        default_factory=dict, description="names with { value = 2, unit = 'byte' } that no assumption gives"
+        default_factory=dict, description="names with '2 byte' or { value = 2, unit = 'byte' } that no assumption gives"
     )
 
 

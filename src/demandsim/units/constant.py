@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from demandsim.errors import UnitError
 from demandsim.units.convert import base_factor
 
 __all__ = ["Constant", "constant"]
@@ -31,18 +33,30 @@ class Constant(float):
         return f"{self.value:g} {self.unit}"
 
 
-def constant(value: float, unit: str) -> Constant:
+#: A number, and the unit behind it.
+_TEXT = re.compile(r"\s*([-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d,.].*?)?\s*")
+
+
+def constant(value: float | str, unit: str | None = None) -> Constant:
     """Make a constant with a unit for the default of an equation's parameter.
 
     Parameters
     ----------
-    value : float
-    unit : str
+    value : float or str
+        A number; or a text with number and unit, ``"2 byte/parameter"``. An equation reads such a text by itself, as
+        the default of a parameter.
+    unit : str, optional
+        Of a number; without one it is a plain number.
 
     Returns
     -------
     Constant
         A float in base units.
+
+    Raises
+    ------
+    UnitError
+        If the text does not begin with a number, or its unit cannot be read.
 
     Examples
     --------
@@ -50,5 +64,15 @@ def constant(value: float, unit: str) -> Constant:
     ...     return per_parameter * parameters
     >>> flops_per_token(110e9)
     220000000000.0
+    >>> constant("2 byte/parameter")
+    2 byte/parameter
     """
-    return Constant(value, unit)
+    if not isinstance(value, str):
+        return Constant(value, unit or "1")
+    found = _TEXT.fullmatch(value)
+    if found is None or unit is not None:
+        raise UnitError(
+            f"a constant is a number and a unit, constant(2, 'byte') or '2 byte', not {value!r}"
+            + (f" and {unit!r}" if unit is not None else "")
+        )
+    return Constant(float(found[1].replace(",", "")), found[2] or "1")
