@@ -29,11 +29,11 @@ from demandsim.graph.assumption import USER, Assumption, assumptions_of
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line, described, published_values
 from demandsim.graph.correlation import Correlations, checked_correlations, checked_tails, replaced
+from demandsim.graph.description import Description
 from demandsim.graph.diagram import Form, diagram
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.frame import quantities_frame
 from demandsim.graph.graph import Equation, Graph, equations_of, unused_words
-from demandsim.graph.html import model_html
 from demandsim.graph.label_correlation import LabelKey, LabelRank, checked_label_correlations, replaced_labels
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.presentation import Presentation
@@ -304,7 +304,7 @@ class Model:
         return f"<demandsim.Model{name}: {size}{dims}>"
 
     def _repr_html_(self) -> str:
-        return model_html(self, changes_line(self.notes.name, self.changes))
+        return self.describe()._repr_html_()
 
     @functools.cached_property
     def hash(self) -> str:
@@ -338,6 +338,23 @@ class Model:
         ['assumption', 'CNY/card', 'lognormal(median=150000, factor=1.5, prob=0.9)']
         """
         return quantities_frame(self.assumptions, self.equations)
+
+    def describe(self) -> Description:
+        """Describe the model at a glance: assumptions with intervals and sources, equations by layer, what looks odd.
+
+        Returns
+        -------
+        Description
+            Print it, let a notebook show it, or take ``to_frame()``; ``demandsim show`` prints the same.
+
+        Examples
+        --------
+        >>> import demandsim as ds
+        >>> found = ds.load_study("guosen-2025-01").describe()
+        >>> found.results, found.layers["cards"]
+        (['gross_margin', 'revenue_to_cost', 'break_even_price'], 3)
+        """
+        return Description(self, changes_line(self.notes.name, self.changes))
 
     def diagram(self, of: Sequence[str] | str | None = None, form: Form = "mermaid") -> str:
         """Return the influence diagram as text: which quantity is computed from which.

@@ -102,7 +102,7 @@ def test_tables_say_the_share():
         table.frame.loc[("payback", "east"), "never"] == table.frame.loc[("twice", "east"), "never"] == f"{share:.1%}"
     )
     assert table.frame.loc[("pays", "east"), "never"] == table.frame.loc[("cost", ""), "never"] == ""
-    assert table.to_frame().loc[("payback", "east"), "left out"] == pytest.approx(share)
+    assert table.to_frame().loc[("payback", "east"), "share left out"] == pytest.approx(share)
     # Draws that are never kept are told of likewise.
     streamed = made.summarize(draws=512, chains=4, seed=1)
     np.testing.assert_array_equal(streamed.payback.sel(statistic="share_invalid")[0], share)
@@ -117,7 +117,7 @@ def test_draws_that_went_wrong_are_no_never():
 
     made = model(root).simulate(draws=64, chains=2, seed=1, on_invalid="keep")
     table = ds.table(ds.summarize(made)).frame
-    assert (table.loc[("root", ""), "never"], table.loc[("root", ""), "left out"]) == ("", "100%")
+    assert (table.loc[("root", ""), "never"], table.loc[("root", ""), "left out"]) == ("", "128 (100%)")
     assert table.loc[("payback", "east"), "left out"] == ""
 
 
@@ -156,7 +156,7 @@ def test_the_terminal_and_the_page_say_the_share(tmp_path, monkeypatch, capsys):
         app(["run", "payback.toml", "--draws", "256", "--seed", "1", *words], standalone_mode=False)
         assert told in capsys.readouterr().out
     page = report_page(model_from_toml(TEXT), Sample(128, seed=1))[0]
-    assert "never (25.0% of draws); the numbers are of the others" in page
+    assert "never in 25.0% of draws; the numbers are of the others" in page
 
 
 @ds.recurrence(over="year", unit="CNY", start=ds.constant(100, "CNY"))

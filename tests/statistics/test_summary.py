@@ -250,7 +250,7 @@ def test_a_table_counts_what_was_left_out():
     values = np.arange(200.0).reshape(1, 200)
     values[0, :3] = np.nan
     frame = ds.table(ds.summarize(dataset(values))).frame
-    assert list(frame["left out"]) == ["3"]
+    assert list(frame["left out"]) == ["3 (1.5%)"]
 
 
 def test_draws_are_no_table():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,9 @@ from demandsim.cli import _options as option
 from demandsim.cli._output import print_line, print_table
 from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.cli._table import Column
-from demandsim.units.format import number
+from demandsim.graph.description import in_words
 
 if TYPE_CHECKING:
-    from demandsim.locale.words import Words
     from demandsim.model import Model
 
 __all__ = ["explain", "graph", "list_", "show"]
@@ -34,69 +33,13 @@ def list_(locale: Language = option.LocaleName.EN) -> None:
     print_table((Column(study, "name"), Column(title, "text"), assumptions, equations), lines)
 
 
-def _numbers(point: Any) -> str:
-    """Write a point: a number, or those of an indexed assumption in brackets."""
-    import numpy as np
-
-    values = np.asarray(point, dtype=np.float64)
-    if values.ndim == 0:
-        return number(float(values))
-    return "[" + ", ".join(_numbers(part) for part in values) + "]"
-
-
 @of_cells
 def show(study: option.Study, cells: Cells = NO_CELLS, locale: Language = option.LocaleName.EN) -> None:
-    """Show a study: assumptions with units, distributions and sources, scenarios, errata."""
+    """Show a study: assumptions with intervals and sources, equations by layer, what looks odd, errata."""
     from demandsim.locale.words import words_of
 
-    words = words_of(locale.value, "terminal")
-    model = loaded(study, cells=cells)
-    notes = model.notes
-    for line in (notes.title or notes.name, notes.source):
-        if line:
-            print_line(words.text(line))
-    for name, assumption in model.assumptions.items():
-        unit = "" if assumption.unit == "1" else f" {assumption.unit}"
-        print_line(f"\n{name}: {assumption.distribution}{unit}")
-        bounds = f"{_in_words(str(assumption.bounds), words)}{unit}"
-        possible = words.say("can_be", bounds=bounds) if assumption.bounds else ""
-        named = words.name(name, assumption.long_name) if words.code != "en" else assumption.long_name or name
-        print_line(f"  {named}{words.say('point', point=_numbers(assumption.point) + unit)}{possible}")
-        if assumption.source:
-            print_line(f"  {words.say('source', source=words.text(assumption.source))}")
-    _show_correlations(model, words)
-    for dim, labels in model.scenarios.grid.items():
-        for label, overrides in labels.items():
-            sets = "; ".join(f"{name} = {made.distribution}" for name, made in overrides.items())
-            print_line(f"\n{words.dim(dim)} {words.label(label)}: {sets or words.say('as_above')}")
-    print_line(f"\n{words.say('equations')}")
-    for made in model.equations.values():
-        unit = "" if made.unit == "1" else f"  [{made.unit}]"
-        print_line(
-            f"  {made.name} = {made.formula}{unit}"
-            + (f"  ({_in_words(str(made.bounds), words)})" if made.bounds else "")
-        )
-    if notes.notes:
-        print_line(f"\n{words.say('notes')}")
-    for note in notes.notes:
-        print_line(f"  - {words.text(note)}")
-
-
-def _in_words(bounds: str, words: Words) -> str:
-    """Bounds as a language says them."""
-    for said in ("at least", "at most", " to "):
-        bounds = bounds.replace(said, words.phrases[said])
-    return bounds
-
-
-def _show_correlations(model: Model, words: Words) -> None:
-    for pair, rho in model.correlations.items():
-        why = model.notes.reasons.get(tuple(sorted(pair)))
-        said = words.say("rank", pair=words.say("and").join(pair), rho=f"{rho:g}")
-        print_line(f"\n{said}" + (words.say("why", why=words.text(why)) if why else ""))
-    for (one, other, dim), rank in model.label_correlations.items():
-        of = one if one == other else words.say("and").join((one, other))
-        print_line("\n" + words.say("rank_labels", of=of, dim=dim, rho=rank))
+    for line in loaded(study, cells=cells).describe().lines(words_of(locale.value, "terminal")):
+        print_line(line)
 
 
 @of_cells
@@ -160,7 +103,7 @@ def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str)
             said = words.say("source", source=words.text(said.removeprefix("Source: ").removesuffix(".")))
         elif ", can be " in said:
             said, _, bounds = said.rpartition(", can be ")
-            said += words.say("can_be", bounds=_in_words(bounds, words))
+            said += words.say("can_be", bounds=in_words(bounds, words))
         elif not margin and head in ("Assumptions", "Constants", "Steps"):
             said = words.say(head)
         yield margin + names.get(said, said)

@@ -91,7 +91,7 @@ def lines_html(lines: Sequence[str]) -> str:
     return f"<div>{''.join(shown)}</div>"
 
 
-def model_html(model: Any, changed: str = "") -> str:
+def model_html(model: Any, changed: str, layers: Mapping[str, int], odd: Sequence[str]) -> str:
     """Show a model: its assumptions with densities, units and sources, its equations, scenarios and evidence.
 
     Parameters
@@ -99,6 +99,10 @@ def model_html(model: Any, changed: str = "") -> str:
     model : Model
     changed : str
         What it has that its study has not, as a line.
+    layers : mapping of str to int
+        Of each computed quantity, in which order they stand.
+    odd : sequence of str
+        What a careful reader would ask about.
     """
     heads = ["assumption", "point", "unit", "density", "P5 to P95", "distribution", "source"]
     rows = [
@@ -113,9 +117,11 @@ def model_html(model: Any, changed: str = "") -> str:
         parts.append(f"<p>{_safe(changed)}</p>")
     parts.append(_table(heads, rows))
     if model.equations:
-        equations = [_equation_cells(made) for made in model.equations.values()]
-        parts.append(_table(["quantity", "formula", "unit", ""], equations))
+        equations = [[str(layer), *_equation_cells(model.equations[name])] for name, layer in layers.items()]
+        parts.append(_table(["layer", "quantity", "formula", "unit", ""], equations))
     parts += [f"<p>{line}</p>" for line in _rest(model)]
+    if odd:
+        parts.append(f"<p>what looks odd:</p><ul>{''.join(f'<li>{_safe(line)}</li>' for line in odd)}</ul>")
     return f"<div>{''.join(parts)}</div>"
 
 

@@ -85,14 +85,15 @@ def _rows(
             continue
         array, unit = results.summary[name], str(results.summary[name].attrs.get("units", "1"))
         dims = [str(dim) for dim in array.dims if dim != "statistic"]
-        medians = array.sel(statistic="median").values.ravel().tolist()
-        # One unit for a quantity, in all scenes and at all labels.
-        scale = words.scale(unit, *medians, *np.ravel(results.point[name].values).tolist())
-        for labels in results.selection.shown_labels(array.coords, dims):
-            spot = dict(place) | labels
-            found = at(array, spot)
-            s = {str(key): float(value) for key, value in zip(found.statistic.values, found.values, strict=True)}
-            point = at(results.point[name], spot)
+        places = [(labels, dict(place) | labels) for labels in results.selection.shown_labels(array.coords, dims)]
+        found = [(labels, spot, at(array, spot), at(results.point[name], spot)) for labels, spot in places]
+        # One unit for a quantity at all labels of a scene, so that they compare.
+        sizes = [
+            float(value) for *_, one, point in found for value in (one.sel(statistic="median"), point) if not value.ndim
+        ]
+        scale = words.scale(unit, *sizes)
+        for labels, spot, one, point in found:
+            s = {str(key): float(value) for key, value in zip(one.statistic.values, one.values, strict=True)}
             value = float(point) if point.ndim == 0 else math.nan
             drawn = at(results.draws[name], spot).values
             row = Quantity(

@@ -79,6 +79,13 @@ class Row:
         """Share of the draws that are no numbers, which the statistics leave out."""
         return self.statistics.get("share_invalid", 0.0)
 
+    def left_out(self) -> str:
+        """Write the share of the draws that have no value, with their number where that is an error; empty if none."""
+        share = percent(self.share_left_out, 1)
+        if not self.share_left_out or self.never:
+            return share if self.share_left_out else ""
+        return f"{self.statistics['n_invalid']:,.0f} ({share})"
+
     @property
     def size(self) -> float:
         """The largest number of the row: a margin's point can be near zero."""
@@ -327,7 +334,7 @@ def _summary_table(summary: xr.Dataset, point: xr.Dataset | None) -> ResultTable
         # A column of each kind that occurs.
         for head, never in (("never", True), ("left out", False)):
             if any(other.share_left_out and other.never == never for other in found):
-                text[head] = percent(row.share_left_out, 1) if row.share_left_out and row.never == never else ""
+                text[head] = row.left_out() if row.never == never else ""
     numbers = [_numbers(row, single, columns) for row in found]
     keys = [(row.quantity, *(str(row.labels.get(dim, "")) for dim in dims)) for row in found]
     return ResultTable(("quantity", *dims), keys, texts, numbers)
@@ -351,4 +358,8 @@ def _numbers(row: Row, single: Sequence[str], columns: Mapping[str, str]) -> dic
     own |= {head: s[name] for head, name in columns.items()}
     own |= {name: value for name, value in s.items() if name.startswith(("lower_", "upper_"))}
     own |= {f"MCSE of {head}": s[f"mcse_{name}"] for head, name in columns.items() if f"mcse_{name}" in s}
-    return own | {"unit": row.unit} | ({"left out": row.share_left_out} if "n_invalid" in s else {})
+    return (
+        own
+        | {"unit": row.unit}
+        | ({"left out": s["n_invalid"], "share left out": row.share_left_out} if "n_invalid" in s else {})
+    )
