@@ -10,7 +10,8 @@ from scipy import stats
 import demandsim as ds
 from demandsim import distributions as dist
 from demandsim.errors import CorrelationError, StudyError
-from demandsim.sampling.student_t import kendall_to_spearman, t_correlation, t_rank_correlation
+from demandsim.sampling.margin import Margin, normal_correlation, rank_correlation
+from demandsim.sampling.student_t import grades_of_scores, kendall_to_spearman, t_correlation, t_rank_correlation
 from demandsim.studies.loading import model_from_toml
 
 NAMES = ("price", "load", "life")
@@ -136,8 +137,10 @@ def test_what_cannot_be_is_said():
     with pytest.raises(CorrelationError, match=r"df of 'price' must be a number from 1 on, not 0\.5"):
         model(0.5, a=0.5, b=0.1)
     coin = ds.Model([], {"coin": dist.discrete([0, 1]), "x": dist.normal(0, 1)})
-    with pytest.raises(CorrelationError, match=r"draws of 'coin' share values, and a t copula \(df=4\)"):
-        coin.correlate({("coin", "x"): 0.3}, df=4)
+    with pytest.raises(
+        CorrelationError, match="since draws of 'coin' share values: these two can have -0.86.* to 0.86"
+    ):
+        coin.correlate({("coin", "x"): 0.95}, df=4)
     two = model(4, a=0.5, b=0.1).add(other=dist.normal(0, 1), last=dist.normal(0, 1))
     two = two.correlate({("other", "last"): 0.2}, df=9)
     with pytest.raises(CorrelationError, match=r"df=4 and .* df=9"):
@@ -189,3 +192,63 @@ def test_evidence_is_weighed_under_it():
     weight = np.exp(-0.5 * ((draws.a.values - 1.5) / 0.5) ** 2)
     expected = float((weight * draws.b.values).sum() / weight.sum())
     assert float(posterior.b.mean()) == pytest.approx(expected, abs=0.03)
+
+
+COIN, RARE = Margin(((0.0, 0.5), (0.5, 1.0))), Margin(((0.0, 0.95), (0.95, 1.0)))
+FEW, PILED = Margin(((0.0, 0.2), (0.2, 0.6), (0.6, 1.0))), Margin(((0.0, 0.3),))
+
+
+@pytest.mark.parametrize("df", [1.0, 4.0])
+@pytest.mark.parametrize("pair", [(COIN, COIN), (RARE, RARE), (FEW, RARE), (PILED, FEW), (PILED, Margin())])
+def test_values_with_atoms_have_the_rank_correlation_of_a_t_made_by_division(pair, df):
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((2, 200_000))
+    g = rng.chisquare(df, 200_000) / df
+    for r in (-0.7, 0.0, 0.9):
+        scores = np.array([x[0], r * x[0] + math.sqrt(1 - r * r) * x[1]]) / np.sqrt(g)
+        one, other = (margin.grades(u) for margin, u in zip(pair, stats.t.cdf(scores, df), strict=True))
+        expected = rank_correlation(*pair, r, df)
+        assert expected == pytest.approx(np.corrcoef(one, other)[0, 1], abs=0.02)
+        assert normal_correlation(*pair, expected, df) == pytest.approx(r, abs=1e-6)
+
+
+def test_atoms_too_small_to_matter_change_nothing():
+    almost = Margin(((0.0, 1e-9),))
+    for df, r in ((2.0, -0.9), (4.0, 0.5), (30.0, 0.99)):
+        assert rank_correlation(almost, almost, r, df) == pytest.approx(t_rank_correlation(r, df), abs=1e-5)
+
+
+def test_events_and_counts_move_together_in_their_tails():
+    made = ds.Model(
+        [],
+        {
+            "ban": dist.bernoulli(0.05),
+            "delay": dist.poisson(3),
+            "price": dist.lognormal(1, 3),
+            "quiet": "bernoulli(0.05)",
+        },
+    ).correlate({("ban", "delay"): 0.2, ("ban", "price"): 0.1, ("price", "quiet"): 0.1}, df=3)
+    draws = made.simulate(draws=2**14, chains=4, seed=1)
+    flat = {name: draws[name].values.ravel() for name in draws}
+    for one, other, asked in (("ban", "delay", 0.2), ("ban", "price", 0.1), ("ban", "quiet", 0.0)):
+        # Not named is 0, although scores that share a scale are extreme together.
+        assert stats.spearmanr(flat[one], flat[other]).statistic == pytest.approx(asked, abs=0.02)
+    again = model_from_toml(made.to_toml())
+    xr.testing.assert_equal(again.simulate(draws=64, seed=1).ban, made.simulate(draws=64, seed=1).ban)
+
+
+@pytest.mark.parametrize("df", [1.0, 1.3, 2.0, 3.7, 4.0, 12.0, 60.0, 900.0, 1e5])
+def test_grades_of_scores_are_exact_in_both_tails(df):
+    x = np.concatenate([np.logspace(-9, 8, 600), np.linspace(0, 12, 600)])
+    below = grades_of_scores(-x, df)
+    if df == 1:
+        expected = np.where(x > 1, np.arctan(1 / np.maximum(x, 1)), math.pi / 2 - np.arctan(x)) / math.pi
+    elif df == 2:
+        expected = 1 / (2 + x * x + x * np.sqrt(2 + x * x))
+    else:
+        expected = stats.t.sf(x, df)
+    shown = expected > 2.0**-53
+    np.testing.assert_allclose(below[shown], expected[shown], rtol=1e-8)
+    np.testing.assert_allclose(grades_of_scores(x, df), 1 - expected, atol=1e-10)
+    assert np.all(below >= 2.0**-54)
+    assert np.all(np.diff(grades_of_scores(np.linspace(-9, 9, 999), df)) > 0)

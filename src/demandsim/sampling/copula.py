@@ -21,7 +21,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import CorrelationError
 from demandsim.sampling.margin import Margin, attainable, normal_correlation, rank_correlation
-from demandsim.sampling.student_t import grades_of_scores, stepwise, t_correlation, t_rank_correlation
+from demandsim.sampling.student_t import grades_of_scores, stepwise
 
 __all__ = [
     "Copula",
@@ -130,6 +130,11 @@ def gaussian_copula(
     df_of = {stream: df for members, df in zip(connected, tails, strict=True) for stream in members}
     for pair, rho in spearman.items():
         normal[pair], used[pair] = _reached(labels, pair, rho, margins(*pair), nearest, df_of[pair[0]])
+    for members, df in zip(connected, tails, strict=True):
+        # Uncorrelated scores of a t are large together: values with atoms then have a rank correlation, unless told.
+        for pair in itertools.combinations(members if df is not None else (), 2):
+            if pair not in spearman and pair[::-1] not in spearman and all(each.atoms for each in margins(*pair)):
+                normal[pair], _ = _reached(labels, pair, 0.0, margins(*pair), nearest, df)
     groups, impossible = [], []
     for members in connected:
         matrix = _matrix(members, normal)
@@ -137,9 +142,7 @@ def gaussian_copula(
             impossible.append((members, matrix))
             matrix = nearest_correlation(matrix)
             for (i, one), (j, other) in itertools.combinations(enumerate(members), 2):
-                df = df_of[one]
-                rho = rank_correlation(*margins(one, other), matrix[i, j])
-                rho = rho if df is None else t_rank_correlation(matrix[i, j], df)
+                rho = rank_correlation(*margins(one, other), matrix[i, j], df_of[one])
                 # A pair that nobody named was 0; where the nearest matrix moves it, that is said as well.
                 if (one, other) in used or abs(rho) >= 5e-4:
                     used[one, other] = rho
@@ -203,34 +206,26 @@ def _reached(
 ) -> tuple[float, float]:
     """Correlation of the scores of a pair, and the rank correlation that its values then have."""
     one, other = margins
-    if df is not None:
-        shared = [labels[s] for s, margin in zip(pair, margins, strict=True) if margin.atoms and not margin.is_constant]
-        if shared:
-            raise CorrelationError(
-                f"draws of '{shared[0]}' share values, and a t copula (df={df:g}) is for continuous distributions; "
-                "leave df out for a normal copula"
-            )
-        return t_correlation(rho, df), rho
     if not (one.atoms or other.atoms) or one.is_constant or other.is_constant:
         # Beside a sure value no correlation shows; the copula stays as it was before it was pinned.
-        return normal_correlation(Margin(), Margin(), rho), rho
+        return normal_correlation(Margin(), Margin(), rho, df), rho
     low, high = attainable(one, other)
     if low < rho < high:
-        r = normal_correlation(one, other, rho)
+        r = normal_correlation(one, other, rho, df)
         if abs(r) < _CLOSE:
             return r, rho
     if not nearest:
         names = sorted(labels[stream] for stream in pair)
         tied = " and ".join(sorted(f"'{labels[s]}'" for s, margin in zip(pair, margins, strict=True) if margin.atoms))
         # Towards 0, so that what is printed can be had.
-        ends = [math.trunc(rank_correlation(one, other, r) * 1e4) / 1e4 for r in (-_CLOSE, _CLOSE)]
+        ends = [math.trunc(rank_correlation(one, other, r, df) * 1e4) / 1e4 for r in (-_CLOSE, _CLOSE)]
         raise CorrelationError(
             f"rank correlation {rho:g} of '{names[0]}' and '{names[1]}' cannot be reached, since draws of {tied} share "
             f"values: these two can have {ends[0]:g} to {ends[1]:g}; give a number between, or pass nearest=True to "
             "use the end of the range"
         )
     r = math.copysign(_CLOSE, rho)
-    return r, rank_correlation(one, other, r)
+    return r, rank_correlation(one, other, r, df)
 
 
 def _matrix(members: Sequence[int], values: Mapping[Pair, float]) -> Array:

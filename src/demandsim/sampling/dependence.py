@@ -110,7 +110,7 @@ def copula_of(ties: Ties, transforms: Transforms, layout: Layout) -> tuple[Copul
         typed = _typed(near, correlations, lambda asked: works(asked, labels))
         raise _impossible(str(error), correlations, typed) from None
     for pair, rho in used.items():
-        _warn_of_others(_met(found, layout, pair), rho)
+        _warn_of_others(_met(found, layout, pair), rho, copula.degrees[copula.group_of(pair[0]) or 0])
     return copula, used
 
 
@@ -202,14 +202,14 @@ def _met(found: Numbers, layout: Layout, pair: Pair) -> list[tuple[str, tuple[Ma
     return [at for at in met if not any(margin.is_constant for margin in at[1])] or met[:1]
 
 
-def _warn_of_others(met: list[tuple[str, tuple[Margin, Margin]]], rho: float) -> None:
+def _warn_of_others(met: list[tuple[str, tuple[Margin, Margin]]], rho: float, df: float | None) -> None:
     """Say where laws of other scenarios have other ties, so that one copula gives them another correlation."""
     first = met[0][1]
     if any(margin.is_constant for margin in first):
         return
     for where, margins in met[1:]:
         if margins != first:
-            other = rank_correlation(*margins, normal_correlation(*first, rho))
+            other = rank_correlation(*margins, normal_correlation(*first, rho, df), df)
             if abs(other - rho) > _APART:
                 warn(
                     f"the rank correlation {rho:g} is that of {met[0][0]}; {where} share other values, and theirs is "

@@ -9,8 +9,11 @@ the middle grades of the two laws as functions of the normal scores,
 which rises with r, so that the r for a given rank correlation is found by bisection. The inner integrals are
 sums over the jumps of A and B, and Gauss-Legendre rules between them.
 
+Under a t copula :math:`\varphi_2` is the density factor of the t, and uncorrelated scores are dependent, so that the
+integral starts from :math:`\rho_s(0)`, a sum over the scale that the scores share.
+
 Sources: Plackett, Biometrika 41 (1954), for the integral; Nešlehová, J. Multivariate Analysis 98 (2007), for rank
-correlations of laws with ties, and their ranges.
+correlations of laws with ties, and their ranges; Genz, Statistics and Computing 14 (2004), for the integral of a t.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.sampling.student_t import scales, t_correlation, t_rank_correlation
 
 __all__ = ["Margin", "attainable", "margin_of", "normal_correlation", "rank_correlation"]
 
@@ -156,8 +160,8 @@ def attainable(one: Margin, other: Margin) -> tuple[float, float]:
     return extreme(True), extreme(False)
 
 
-def rank_correlation(one: Margin, other: Margin, r: float) -> float:
-    """Spearman rank correlation of two laws whose normal scores are correlated by `r`.
+def rank_correlation(one: Margin, other: Margin, r: float, df: float | None = None) -> float:
+    """Spearman rank correlation of two laws whose scores are correlated by `r`, normal ones or those of a t.
 
     Examples
     --------
@@ -168,12 +172,13 @@ def rank_correlation(one: Margin, other: Margin, r: float) -> float:
     0.3333
     """
     if not one.atoms and not other.atoms:
-        return 6 / math.pi * math.asin(r / 2)
-    return math.copysign(_Curve.of(one, other, r < 0).at(math.asin(abs(r))), r)
+        return 6 / math.pi * math.asin(r / 2) if df is None else t_rank_correlation(r, df)
+    moved = math.copysign(_Curve.of(one, other, r < 0, df).at(math.asin(abs(r))), r)
+    return _uncorrelated(one, other, df) + moved
 
 
-def normal_correlation(one: Margin, other: Margin, spearman: float) -> float:
-    """Correlation of normal scores that gives two laws a rank correlation inside their `attainable` range.
+def normal_correlation(one: Margin, other: Margin, spearman: float, df: float | None = None) -> float:
+    """Correlation of scores that gives two laws a rank correlation inside their `attainable` range.
 
     Examples
     --------
@@ -182,8 +187,37 @@ def normal_correlation(one: Margin, other: Margin, spearman: float) -> float:
     0.5
     """
     if not one.atoms and not other.atoms:
-        return 2 * math.sin(math.pi * spearman / 6)
-    return math.copysign(math.sin(_Curve.of(one, other, spearman < 0).angle(abs(spearman))), spearman)
+        return 2 * math.sin(math.pi * spearman / 6) if df is None else t_correlation(spearman, df)
+    away = spearman - _uncorrelated(one, other, df)
+    return math.copysign(math.sin(_Curve.of(one, other, away < 0, df).angle(abs(away))), away)
+
+
+@functools.lru_cache(maxsize=256)
+def _uncorrelated(one: Margin, other: Margin, df: float | None) -> float:
+    """Rank correlation at uncorrelated scores, which a t makes large together all the same."""
+    if df is None:
+        return 0.0
+    from scipy import special
+
+    (x, a), (y, b) = one.jumps(), other.jumps()
+    # Midpoints of the scale's logarithm, as for continuous laws: smooth, so that few do.
+    g, weight = scales(df)
+    below = [special.ndtr(np.outer(_t_scores(z, df), np.sqrt(g))) for z in (x, y)]
+    apart = [each - special.ndtr(z)[:, None] for each, z in zip(below, (x, y), strict=True)]
+    together = float(np.sum(weight * (a @ apart[0]) * (b @ apart[1])))
+    return together / (one.sd * other.sd)
+
+
+def _t_scores(z: Array, df: float) -> Array:
+    """Scores of a t at the grades of normal ones, as exact in both tails."""
+    from scipy import special
+
+    return np.asarray(np.copysign(special.stdtrit(df, special.ndtr(-np.abs(z))), z))
+
+
+def _density(exponent: Array, df: float | None) -> Array:
+    """Density factor of two scores, by the exponent that it has if they are normal."""
+    return np.asarray(np.exp(exponent) if df is None else np.exp(-df / 2 * np.log1p(exponent * (-2 / df))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +229,9 @@ class _Curve:
 
     @classmethod
     @functools.lru_cache(maxsize=256)
-    def of(cls, one: Margin, other: Margin, falling: bool) -> _Curve:
+    def of(cls, one: Margin, other: Margin, falling: bool, df: float | None) -> _Curve:
         (x, a), (y, b) = one.jumps(), other.jumps()
+        x, y = (x, y) if df is None else (_t_scores(x, df), _t_scores(y, df))
         y = -y if falling else y
         weight = np.outer(a, b) / (2 * math.pi * one.sd * other.sd)
         product, squares = np.multiply.outer(x, y), np.add.outer(x * x, y * y)
@@ -206,7 +241,7 @@ class _Curve:
             # One angle after the other: laws with many jumps would need much memory at once.
             return np.array(
                 [
-                    np.sum(weight * np.exp((product * s - squares / 2) / (c * c)))
+                    np.sum(weight * _density((product * s - squares / 2) / (c * c), df))
                     for s, c in zip(sine, cosine, strict=True)
                 ]
             )
