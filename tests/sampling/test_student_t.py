@@ -138,7 +138,7 @@ def test_what_cannot_be_is_said():
         model(0.5, a=0.5, b=0.1)
     coin = ds.Model([], {"coin": dist.discrete([0, 1]), "x": dist.normal(0, 1)})
     with pytest.raises(
-        CorrelationError, match="since draws of 'coin' share values: these two can have -0.86.* to 0.86"
+        CorrelationError, match=r"since draws of 'coin' share values: these two can have -0.86.* to 0.86"
     ):
         coin.correlate({("coin", "x"): 0.95}, df=4)
     two = model(4, a=0.5, b=0.1).add(other=dist.normal(0, 1), last=dist.normal(0, 1))
