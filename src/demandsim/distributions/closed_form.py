@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from demandsim._system import Array
 
-__all__ = ["Named", "named", "named_in_scipy"]
+__all__ = ["Columns", "Named", "named", "named_in_scipy"]
 
 #: A function of an array and of the shapes.
 Formula = Callable[..., Any]
@@ -221,6 +221,39 @@ class Named:
         found = np.where(np.isnan(y), np.nan, -np.inf)
         found[inside] = formulas.logpdf(y[inside], *self.shapes) - np.log(self.scale)
         return found
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Distributions of one family, all computed at once: a row for each.
+
+    Parameters
+    ----------
+    all : tuple of Named
+        Normal, lognormal or gamma ones, of a single name.
+    """
+
+    all: tuple[Named, ...]
+
+    @classmethod
+    def of(cls, laws: Sequence[Any]) -> Columns | None:
+        """The columns of some laws; none if they are not of one such family."""
+        names = {getattr(law, "name", "") for law in laws}
+        return cls(tuple(laws)) if len(names) == 1 and names <= {"norm", "lognorm", "gamma"} else None
+
+    @functools.cached_property
+    def _parameters(self) -> tuple[Array, Array, tuple[Array, ...]]:
+        rows = np.array([(law.loc, law.scale, *law.shapes) for law in self.all], dtype=np.float64)
+        loc, scale, *shapes = (column[:, None] for column in rows.T)
+        return loc, scale, tuple(shapes)
+
+    def at(self, what: str, x: Array) -> Array:
+        """``cdf``, ``sf`` or ``logpdf`` at `x`, shape (distributions, values)."""
+        loc, scale, shapes = self._parameters
+        formulas = _families()[self.all[0].name]
+        y = np.maximum((x - loc) / scale, formulas.bounds(*self.all[0].shapes)[0])
+        found = np.asarray(getattr(formulas, what)(y, *shapes), dtype=np.float64)
+        return found - np.log(scale) if what == "logpdf" else found
 
 
 def named_in_scipy(dist: Any) -> bool:

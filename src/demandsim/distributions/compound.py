@@ -14,12 +14,14 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from demandsim._system import Array
 from demandsim.distributions.base import Law
+from demandsim.distributions.closed_form import Columns
+from demandsim.distributions.frozen import ScipyLaw
 from demandsim.distributions.inversion import tabulate
 from demandsim.distributions.mixture_law import MixtureLaw, mixture_law
 from demandsim.distributions.step_law import StepLaw, step_law
@@ -33,6 +35,8 @@ _FEWEST, _MOST_PLACES, _MOST = 6, 192, 2400
 _SETTLED = 1e-10
 #: Whole numbers up to which a discrete law becomes a list of its values.
 _MOST_VALUES = 100_000
+#: Numbers that are computed at once where all components are.
+_BLOCK = 1 << 18
 
 
 def compound_law(solve: Callable[..., Law], said: Mapping[str, Any], unsure: Mapping[str, Law]) -> Law:
@@ -113,6 +117,36 @@ def _settled(made: Law) -> Law:
 class CompoundLaw(MixtureLaw):
     """A smooth law of many components: its table starts from few quantiles, and Newton's steps bring the rest."""
 
+    @functools.cached_property
+    def _columns(self) -> Columns | None:
+        plain = all(type(law) is ScipyLaw and law.bounds is None for law in self.components)
+        return Columns.of([law.rv for law in self.components if isinstance(law, ScipyLaw)]) if plain else None
+
+    def _summed(self, what: str, x: Array) -> Array:
+        """Weighted sum over all components at once."""
+        columns = cast(Columns, self._columns)
+        # Two values at least: numpy adds a lone column up in another order.
+        flat = np.append(np.ravel(x), 0.0) if np.size(x) == 1 else np.ravel(x)
+        out, size = np.empty(flat.size), max(2, _BLOCK // len(self.components))
+        with np.errstate(all="ignore"):
+            for start in range(0, flat.size, size):
+                start = min(start, flat.size - 2)
+                part = columns.at(what, flat[start : start + size])
+                part = np.exp(part, out=part) if what == "logpdf" else part
+                out[start : start + size] = (self.shares[:, None] * part).sum(axis=0)
+        return out[: np.size(x)].reshape(np.shape(x))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of at most `x`."""
+        return super().cdf(x) if self._columns is None else self._summed("cdf", x)
+
+    def sf(self, x: Array) -> Array:
+        """Probability of more than `x`."""
+        return super().sf(x) if self._columns is None else self._summed("sf", x)
+
+    def _pdf(self, x: Array) -> Array:
+        return np.exp(self.logpdf(x)) if self._columns is None else self._summed("logpdf", x)
+
     def fast(self) -> Callable[[Array], Array]:
         """The quantile function that draws go through."""
         from scipy import interpolate, special
@@ -126,7 +160,7 @@ class CompoundLaw(MixtureLaw):
             with np.errstate(all="ignore"):
                 for _ in range(3):
                     short = self.sf(x) - u if upper else u - self.cdf(x)
-                    step = short / np.exp(self.logpdf(x))
+                    step = short / self._pdf(x)
                     x = np.where(np.isfinite(step), x + step, x)
             return x
 
