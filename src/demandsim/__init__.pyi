@@ -29,6 +29,7 @@ from .studies import list_studies as list_studies
 from .studies import load_study as load_study
 from .units.constant import constant as constant
 from .units.convert import convert as convert
+from .units.dates import calendar_weights as calendar_weights
 from .workbook import read_sipmath as read_sipmath
 from .workbook import read_workbook as read_workbook
 from .workbook import write_sipmath as write_sipmath
@@ -41,6 +42,7 @@ __all__ = [
     "Model",
     "__version__",
     "ar1",
+    "calendar_weights",
     "constant",
     "convert",
     "cross_check",

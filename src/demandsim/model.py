@@ -476,11 +476,14 @@ class Model:
         hint = did_you_mean(name, [*self.assumptions, *self.constants])
         raise UnknownNameError(f"unknown assumption '{name}'{hint} (a new one is added by model.add({name}=...))")
 
-    def add(self, **assumptions: Any) -> Model:
-        """Return a model with further assumptions, for equations that are to come.
+    def add(self, *equations: Equation, **assumptions: Any) -> Model:
+        """Return a model with further equations and assumptions.
 
         Parameters
         ----------
+        *equations : Equation
+            Of quantities that are new. A dim that one brings, ``dims={"precision": ["fp8", "fp16"]}``, may be that of
+            an assumption beside it.
         **assumptions : Assumption, distribution, number or str
             By name. What is no `Assumption` has no unit.
 
@@ -492,7 +495,7 @@ class Model:
         Raises
         ------
         DemandsimError
-            If there is such an assumption already; `assume` replaces it.
+            If there is such a quantity already; `assume` and `with_equations` replace it.
 
         Examples
         --------
@@ -500,8 +503,9 @@ class Model:
         >>> @ds.equation(unit="MW")
         ... def power(cards, card_power):
         ...     return cards * card_power
-        >>> model = ds.load_study("guosen-2025-01").add(card_power=ds.Assumption("uniform(600, 800)", unit="W/card"))
-        >>> round(model.with_equations(power).point().power.sel(scenario="100T").item())
+        >>> rated = ds.Assumption("uniform(600, 800)", unit="W/card")
+        >>> model = ds.load_study("guosen-2025-01").add(power, card_power=rated)
+        >>> round(model.point().power.sel(scenario="100T").item())
         600
         """
         for name in assumptions:
@@ -509,7 +513,14 @@ class Model:
                 raise DemandsimError(
                     f"there is an assumption '{name}' already; replace it with model.assume({name}=...)"
                 )
-        return self._with(assumptions={**self.assumptions, **assumptions})
+        for made in equations:
+            if not isinstance(made, Equation):
+                raise DemandsimError(f"add takes equations, then assumptions by name, add(NAME=...), not {made!r}")
+            if made.name in self.quantities:
+                raise DemandsimError(f"there is a '{made.name}' already; replace it with model.with_equations(...)")
+        return self._with(
+            equations=[*self.equations.values(), *equations], assumptions={**self.assumptions, **assumptions}
+        )
 
     def drop(self, *names: str) -> Model:
         """Return a model without assumptions that no equation asks for, nor scenario changes; correlations go along.

@@ -181,3 +181,23 @@ def test_axes_without_names_say_how_to_name_them():
         dist.normal(mean=pd.Series([1.0, 2.0]), sd=1)
     with pytest.raises(DistributionError, match="rename_axis\\(index='year', columns='region'\\)"):
         ds.Assumption(pd.DataFrame([[1.0]]))
+
+
+def test_an_equation_and_the_dim_that_it_brings_are_added_at_once():
+    @ds.equation(unit="1")
+    def load(peak):
+        return peak / 2
+
+    @ds.equation(unit="1", dims={"precision": ["fp8", "fp16"]})
+    def memory(load, width):
+        return load * width * xr.DataArray([1.0, 2.0], dims="precision", coords={"precision": ["fp8", "fp16"]})
+
+    model = ds.Model([load], {"peak": "uniform(1, 2)"})
+    added = model.add(memory, width=ds.Assumption("uniform(1, 3)", dims=("precision",)))
+    draws = added.simulate(draws=64, seed=1)
+    assert draws.width.sizes["precision"] == 2
+    assert not np.array_equal(draws.width.sel(precision="fp8"), draws.width.sel(precision="fp16"))
+    with pytest.raises(ds.DemandsimError, match="there is a 'load' already; replace it with model.with_equations"):
+        model.add(load)
+    with pytest.raises(ds.DemandsimError, match="add takes equations, then assumptions by name"):
+        model.add(3)

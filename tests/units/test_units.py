@@ -292,3 +292,33 @@ def test_a_constant_is_written_with_its_unit():
             ds.constant(text)
     with pytest.raises(UnitError, match="unknown unit 'bite'"):
         ds.constant("2 bite")
+
+
+def test_fiscal_periods_are_shared_out_by_days():
+    quarters = ds.calendar_weights({"Q1": "2025-01-27/2025-04-27", "Q2": "2025-04-28/2025-07-27"})
+    assert quarters.dims == ("fiscal", "quarter")
+    assert list(quarters.quarter.values) == ["2025Q1", "2025Q2", "2025Q3"]
+    # 64 days of January to March, and 27 of April.
+    assert quarters.sel(fiscal="Q1", quarter="2025Q1") == 64 / 91
+    assert quarters.sel(fiscal="Q2", quarter="2025Q3") == 27 / 91
+    years = ds.calendar_weights({"FY2025": "2025-02/2026-01"}, "year", dim="book")
+    assert years.sel(book="FY2025", year=2026) == 31 / 365
+    months = ds.calendar_weights({2025: "2025Q1"}, "month")
+    assert months.values.ravel().tolist() == [31 / 90, 28 / 90, 31 / 90]
+    for made in (quarters, years, months):
+        assert made.sum(made.dims[1]).values.tolist() == pytest.approx([1] * made.shape[0])
+
+
+@pytest.mark.parametrize(
+    ("periods", "into", "told"),
+    [
+        ({"a": "2025-13"}, "quarter", "calendar_weights: a: '2025-13' is no day of the calendar"),
+        ({"a": "2025", "b": "2025-12/2026-11"}, "year", "2025-12-01 lies in a and in b; days count once"),
+        ({"a": "2025-05/2025-04"}, "year", "ends before it begins"),
+        ({}, "year", "name at least one period"),
+        ({"a": "2025"}, "quater", "did you mean 'quarter'"),
+    ],
+)
+def test_periods_that_cannot_be_are_named(periods, into, told):
+    with pytest.raises(ds.DemandsimError, match=told):
+        ds.calendar_weights(periods, into)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import datetime
 import re
 
-__all__ = ["decimal_year", "first_day", "last_day", "middle_day"]
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from demandsim.errors import DemandsimError, check_known
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["calendar_weights", "decimal_year", "first_day", "last_day", "middle_day"]
 
 _PERIOD = re.compile(r"(?P<year>\d{4})(?:Q(?P<quarter>[1-4])|-(?P<month>\d{2})(?:-(?P<day>\d{2}))?)?", re.ASCII)
 
@@ -93,3 +101,68 @@ def decimal_year(day: datetime.date) -> float:
     """
     length = (datetime.date(day.year + 1, 1, 1) - datetime.date(day.year, 1, 1)).days
     return day.year + (day - datetime.date(day.year, 1, 1)).days / length
+
+
+#: How days are joined, and what such labels look like.
+_CALENDARS: Mapping[str, Any] = {
+    "year": lambda day: day.year,
+    "quarter": lambda day: f"{day.year}Q{(day.month + 2) // 3}",
+    "month": lambda day: f"{day.year}-{day.month:02}",
+}
+
+
+def calendar_weights(periods: Mapping[Any, str], into: str = "quarter", *, dim: str = "fiscal") -> xr.DataArray:
+    """Share of each fiscal period, by days, in each quarter, year or month of the calendar.
+
+    Parameters
+    ----------
+    periods : mapping of label to str
+        What each covers, as ``"2025-02/2026-01"`` of months or ``"2025-01-27/2025-04-27"`` of days.
+    into : {"quarter", "year", "month"}
+        The dim of the calendar: its labels are ``"2025Q1"``, ``2025`` or ``"2025-01"``.
+    dim : str, default "fiscal"
+        Dim of the periods.
+
+    Returns
+    -------
+    DataArray
+        Over `dim` and `into`; shares of a period add up to 1. An equation takes what was earned in fiscal periods as
+        ``(revenue * weights).sum("fiscal")``; what is a level, and no sum over time, needs another mean.
+
+    Raises
+    ------
+    DemandsimError
+        If a period cannot be read, two overlap, or the calendar is unknown.
+
+    Examples
+    --------
+    >>> calendar_weights({"FY26 Q1": "2025-01-27/2025-04-27", "FY26 Q2": "2025-04-28/2025-07-27"}).round(2).values
+    array([[0.7 , 0.3 , 0.  ],
+           [0.  , 0.7 , 0.3 ]])
+    """
+    import numpy as np
+    import xarray as xr
+
+    check_known([into], _CALENDARS, "calendar")
+    if not periods:
+        raise DemandsimError("calendar_weights: name at least one period, such as {'FY2025': '2025-02/2026-01'}")
+    rows: list[dict[Any, int]] = []
+    taken: dict[int, Any] = {}
+    for label, period in periods.items():
+        try:
+            first, last = first_day(str(period)), last_day(str(period))
+        except ValueError as error:
+            raise DemandsimError(f"calendar_weights: {label}: {error}") from None
+        days = range(first.toordinal(), last.toordinal() + 1)
+        if shared := next((day for day in days if day in taken), None):
+            day = datetime.date.fromordinal(shared)
+            raise DemandsimError(f"calendar_weights: {day} lies in {taken[shared]} and in {label}; days count once")
+        taken |= dict.fromkeys(days, label)
+        counts: dict[Any, int] = {}
+        for day in map(datetime.date.fromordinal, days):
+            place = _CALENDARS[into](day)
+            counts[place] = counts.get(place, 0) + 1
+        rows.append(counts)
+    places = sorted({place for counts in rows for place in counts})
+    shares = np.array([[counts.get(place, 0) / sum(counts.values()) for place in places] for counts in rows])
+    return xr.DataArray(shares, dims=(dim, into), coords={dim: list(periods), into: places}, name="calendar_weights")
