@@ -271,7 +271,7 @@ def test_show_and_explain_say_them(model, capsys):
 
     show(STUDY)
     shown = capsys.readouterr().out
-    assert "Utilization of a card; point 0.4500; can be 0 to 1\n" in shown
+    assert "Utilization of a card; point 0.4500; median 0.45, 90% 0.2889 to 0.6186; can be 0 to 1\n" in shown
     assert "  cards = peak_compute / (card_flops * utilization)  [card]  (at least 0)\n" in shown
     assert "utilization = 0.45, can be 0 to 1" in str(model.explain("cards"))
     assert model.point().utilization.attrs["bounds"] == "0 to 1"

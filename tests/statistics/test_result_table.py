@@ -121,5 +121,5 @@ def test_a_quantity_has_one_unit_in_all_rows():
     frame = ds.table(summary, model.point()).frame
     assert set(frame.loc["revenue"]["unit"]) == {"bn CNY/year"}
     assert set(frame.loc["price"]["unit"]) == {"bn CNY/card"}
-    assert frame.loc[("revenue", "small", "2025"), "point"] == "0.000009950"
+    assert frame.loc[("revenue", "small", "2025"), "point"] == "9.950e-06"
     assert frame.loc[("revenue", "large", "2030"), "point"] == "9,950"

@@ -12,7 +12,6 @@ from demandsim.cli import _options as option
 from demandsim.cli._output import print_line, print_table
 from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.cli._table import Column
-from demandsim.graph.description import in_words
 
 if TYPE_CHECKING:
     from demandsim.model import Model
@@ -85,6 +84,7 @@ def graph(
 
 def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str) -> Iterator[str]:
     """Lines of an explanation, with heads, names and sources in a language; formulas and numbers are as they are."""
+    from demandsim.graph.description import in_words
     from demandsim.locale.words import words_of
 
     words = words_of(locale, "terminal")
