@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import openpyxl
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbooks import (
@@ -251,3 +252,46 @@ def test_what_takes_several_steps_comes_to_what_scipy_has():
         term = wright_omega(numeral(z), lambda one, kept=steps: kept.append(one) or numeral(one.value))
         assert term.value == pytest.approx(special.wrightomega(z), rel=1e-14)
         assert len(steps) > 5
+
+
+SPEEDUP = xr.DataArray([2.0, 1.0], dims="precision", coords={"precision": ["fp8", "bf16"]})
+OTHER = xr.DataArray([2.0, 1.0], dims="precision", coords={"precision": ["fp8", "fp4"]})
+
+
+@ds.equation(unit="TFLOP/s/card", dims=["precision"])
+def flops_by_precision(card_flops):
+    # Its labels stand in another order than those of the model.
+    return card_flops * SPEEDUP
+
+
+@ds.equation(unit="TFLOP/s/card")
+def mixed_flops(flops_by_precision, fp8_share):
+    table = flops_by_precision
+    return table.sel(precision="bf16") * (1 - fp8_share) + table.sel({"precision": "fp8"}, drop=True) * fp8_share
+
+
+@ds.equation(unit="TFLOP/s/card")
+def best_flops(card_flops):
+    return (card_flops * xr.DataArray([-2.0, 3.0], dims="precision", coords={"precision": ["bf16", "fp8"]})).max(
+        "precision"
+    )
+
+
+@ds.equation(unit="TFLOP/s/card")
+def outside(flops_by_precision):
+    return (flops_by_precision * OTHER).sum("precision")
+
+
+def test_tables_of_equations_are_live(tmp_path):
+    model = ds.Model(
+        [flops_by_precision, mixed_flops, best_flops],
+        {"card_flops": ds.Assumption("uniform(900, 1000)", "TFLOP/s/card"), "fp8_share": 0.3},
+        coords={"precision": ["bf16", "fp8"]},
+    )
+    assert written(model, tmp_path / "tables.xlsx") == {}
+    assert_computes(tmp_path / "tables.xlsx", model, (computed_by_formualizer(tmp_path / "tables.xlsx"), 1e-9))
+    # A table that has not the labels of the model would be cut down to what both have.
+    assert (
+        "labels of 'precision' are not those of the model"
+        in written(model.with_equations(outside), tmp_path / "cut.xlsx")["outside"]
+    )

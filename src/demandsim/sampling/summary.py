@@ -107,7 +107,7 @@ def summarized_by_scenario(
         raise InvalidDrawsError(faults.described(run))
     draws = {name: np.broadcast_to(kept, shapes[name]) for name, kept in held.items()}
     made = labelled(run.only(of), draws, parts.labels, receipt="", marks=())
-    return summary_of(labels, _as_asked(run, rows), asked), made
+    return summary_of(labels, _as_asked(run, rows), asked, run.total), made
 
 
 def _told(report: Report, number: int, many: int, done: int, total: int) -> None:

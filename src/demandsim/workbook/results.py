@@ -266,7 +266,7 @@ class ResultsSheet:
         own = cells[made.name]
         inputs = {name: self._input(name, made, scenario) for name in made.inputs}
         step = functools.partial(self.steps.add, made.name, _title(self.scenarios[scenario]))
-        written = translated(made, inputs, Workspace(own.at, step))
+        written = translated(made, inputs, Workspace(own.at, step, self.coords))
         if set(written.dims) - set(own.dims):
             raise UntranslatableError("its formula has dims that its result has not")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from demandsim.workbook.formulas.terms import Term, UntranslatableError, numeral
@@ -129,10 +129,37 @@ class Workspace:
         Gives the cell in which the result for a place will stand: a later year may refer to an earlier one.
     step : callable
         Puts a term into a cell of its own, and returns that cell.
+    coords : mapping of dim to labels
+        Of the model, by which tables are looked up.
     """
 
     own: Callable[[Place], Term]
     step: Callable[[Term], Term]
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def table(self, array: Any) -> Expression:
+        """Make an expression of a DataArray of numbers, in the order of the model's labels.
+
+        Raises
+        ------
+        UntranslatableError
+            If it has other labels than the model.
+        """
+        for dim in array.dims:
+            if dim not in array.coords or set(array[dim].values.tolist()) != set(self.coords.get(dim, ())):
+                raise UntranslatableError(f"has a table whose labels of '{dim}' are not those of the model")
+        ordered = array.sel({dim: list(self.coords[dim]) for dim in array.dims})
+        sizes = {str(dim): ordered.sizes[dim] for dim in ordered.dims}
+        return Expression.of(sizes, lambda place: numeral(float(ordered.isel(place))))
+
+    def taken(self, own: Expression, labels: Mapping[str, Any]) -> Expression:
+        """Keep one label of each of some dims, which go away."""
+        for dim, label in labels.items():
+            known = list(self.coords.get(dim, ()))
+            if isinstance(label, list | dict) or label not in known:
+                raise UntranslatableError(f"takes {label!r:.40} of '{dim}', which is no label of it")
+            own = own.taken(dim, known.index(label))
+        return own
 
 
 def combined(parts: Sequence[Expression], join: Callable[..., Term]) -> Expression:

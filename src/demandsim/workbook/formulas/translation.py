@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from demandsim.distributions.format import is_labelled
 from demandsim.graph.alias import Alias
 from demandsim.graph.formula import ELEMENTWISE, PAIRWISE, Formula, arguments
 from demandsim.graph.graph import Equation
@@ -187,10 +188,11 @@ class _Reader:
     def _name(self, node: ast.Name) -> Any:
         if node.id in self.names:
             return self.names[node.id]
-        found = inspect.getclosurevars(self.function)
-        for names in (found.nonlocals, found.globals, found.builtins):
+        held = inspect.getclosurevars(self.function)
+        for names in (held.nonlocals, held.globals, held.builtins):
             if node.id in names:
-                return names[node.id]
+                found = names[node.id]
+                return self.work.table(found) if is_labelled(found) else found
         raise UntranslatableError(f"it uses '{node.id}', which is not known")
 
     def _attribute(self, node: ast.Attribute) -> Any:
@@ -261,6 +263,13 @@ class _Reader:
             raise UntranslatableError(f"'{_shown(node)}' hides its arguments")
         positional = [self.read(argument) for argument in node.args]
         keywords = {str(keyword.arg): self.read(keyword.value) for keyword in node.keywords}
+        if isinstance(called, _Method) and called.name == "sel":
+            chosen = positional[0] if positional else {}
+            labels = {name: label for name, label in {**chosen, **keywords}.items() if name != "drop"}
+            return self.work.taken(called.of, labels)
+        if called is _loaded("xarray").DataArray:
+            # Only what stands in the source as numbers and labels.
+            return self.work.table(called(*positional, **keywords))
         if isinstance(called, _Method):
             return method(called.of, called.name, positional, keywords)
         if called is float and len(positional) == 1:
