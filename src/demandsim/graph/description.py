@@ -30,6 +30,8 @@ _COLUMNS = 80
 _LABELS, _NAMES = 4, 6
 #: How wide a central 90% interval may be, as a factor, before that is worth a word.
 _WIDE = 1000
+#: Between the outer ones a point is expected, the inner ones are the ends of the interval.
+_ODD = np.array([0.01, 0.05, 0.95, 0.99])
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,12 +125,14 @@ class Description:
         if all(made.distribution.is_constant for made in assumptions.values()):
             yield words.say("odd_sure")
         for name, made in assumptions.items():
-            low, high = (np.asarray(made.distribution.ppf(level)) for level in (0.01, 0.99))
-            point = np.asarray(made.point)
-            if point.shape in ((), low.shape) and not made.distribution.wholes and _outside(point, low, high):
+            if made.distribution.is_constant:
+                continue
+            lowest, low, high, highest = np.transpose([law.ppf(_ODD) for law in made.distribution.laws])
+            point, shape = np.asarray(made.point), made.distribution.shape
+            comparable = point.shape in ((), shape) and not made.distribution.wholes
+            if comparable and np.any((point.ravel() < lowest) | (point.ravel() > highest)):
                 yield words.say("odd_point", name=name)
-            least, most = (np.asarray(made.distribution.ppf(level)) for level in (0.05, 0.95))
-            if np.any((least > 0) & (most > _WIDE * least)):
+            if np.any((low > 0) & (high > _WIDE * low)):
                 yield words.say("odd_wide", name=name, factor=f"{_WIDE:,}")
         if unsaid := [name for name, made in assumptions.items() if not made.source]:
             yield words.say("odd_unsaid", count=len(unsaid), total=len(assumptions), names=_listed(unsaid))
@@ -160,7 +164,7 @@ def _interval(made: Assumption, words: Words) -> str:
     law = made.distribution
     if law.is_constant:
         return ""
-    size = float(np.max(np.abs(np.asarray(law.ppf(0.5)))))
+    size = max(abs(float(own.ppf(np.array([0.5]))[0])) for own in law.laws)
     divisor, unit = readable(made.unit, size)
     rows = percentiles(law, divisor=divisor)
     shown = rows if len(rows) <= _LABELS else [rows[0], rows[-1]]
@@ -179,10 +183,6 @@ def _numbers(point: Any) -> str:
     if values.ndim == 0:
         return number(float(values))
     return "[" + ", ".join(_numbers(part) for part in values) + "]"
-
-
-def _outside(point: Any, low: Any, high: Any) -> bool:
-    return bool(np.any((point < low) | (point > high)))
 
 
 def _listed(names: list[str]) -> str:
