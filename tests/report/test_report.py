@@ -62,7 +62,8 @@ def test_tornado_ends_are_those_of_the_scenario(model, results):
     assert [bar.settings[2] for bar in tokens] == ["50 to 200 tn tokens/day", "500 to 2,000 tn tokens/day"]
     assert made[0].moves[1].base == pytest.approx(model.point().cards.sel(scenario="100T").item())
     swings = [abs(bar.at_high - bar.at_low) for bar in made[0].moves[0].bars]
-    assert swings == sorted(swings, reverse=True)
+    # Two of them are the same but for their last bits.
+    assert swings == pytest.approx(sorted(swings, reverse=True), rel=1e-12)
 
 
 def test_information_is_never_worth_more_than_all(first):

@@ -135,9 +135,9 @@ def calendar_weights(periods: Mapping[Any, str], into: str = "quarter", *, dim: 
 
     Examples
     --------
-    >>> calendar_weights({"FY26 Q1": "2025-01-27/2025-04-27", "FY26 Q2": "2025-04-28/2025-07-27"}).round(2).values
-    array([[0.7 , 0.3 , 0.  ],
-           [0.  , 0.7 , 0.3 ]])
+    >>> calendar_weights({"FY26 Q1": "2025-01-27/2025-04-27", "FY26 Q2": "2025-04-28/2025-07-27"}).round(3).values
+    array([[0.703, 0.297, 0.   ],
+           [0.   , 0.703, 0.297]])
     """
     import numpy as np
     import xarray as xr

@@ -263,15 +263,8 @@ class _Reader:
             raise UntranslatableError(f"'{_shown(node)}' hides its arguments")
         positional = [self.read(argument) for argument in node.args]
         keywords = {str(keyword.arg): self.read(keyword.value) for keyword in node.keywords}
-        if isinstance(called, _Method) and called.name == "sel":
-            chosen = positional[0] if positional else {}
-            labels = {name: label for name, label in {**chosen, **keywords}.items() if name != "drop"}
-            return self.work.taken(called.of, labels)
-        if called is _loaded("xarray").DataArray:
-            # Only what stands in the source as numbers and labels.
-            return self.work.table(called(*positional, **keywords))
         if isinstance(called, _Method):
-            return method(called.of, called.name, positional, keywords)
+            return self._method(called, positional, keywords)
         if called is float and len(positional) == 1:
             return positional[0]
         if called is getattr and len(positional) == 3 and positional[1] == "dims":
@@ -284,12 +277,22 @@ class _Reader:
         found = self._special(called, positional, keywords)
         return self._inlined(called, positional, keywords, node) if found is None else found
 
+    def _method(self, called: _Method, positional: list[Any], keywords: dict[str, Any]) -> Expression:
+        if called.name != "sel":
+            return method(called.of, called.name, positional, keywords)
+        chosen = {**(positional[0] if positional else {}), **keywords}
+        return self.work.taken(called.of, {name: label for name, label in chosen.items() if name != "drop"})
+
     def _special(self, called: Any, positional: list[Any], keywords: dict[str, Any]) -> Expression | None:
         """What is computed in a way that cannot be read; None if it is another function."""
+        import xarray as xr
         from scipy import special
 
         from demandsim.equations import processes
 
+        if called is xr.DataArray:
+            # Only what stands in the source as numbers and labels.
+            return self.work.table(called(*positional, **keywords))
         if called is special.wrightomega and len(positional) == 1 and not keywords:
             return as_expression(positional[0]).each(lambda term: wright_omega(term, self.work.step))
         if called is processes.persisted:
