@@ -2,7 +2,9 @@
 
 import io
 import sys
+import types
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -54,3 +56,47 @@ def test_a_line_appears_after_half_a_second_and_is_wiped(monkeypatch):
 def test_what_is_no_report_is_refused():
     with pytest.raises(DemandsimError, match="progress must be True, or a function"):
         MODEL.simulate(draws=16, seed=1, progress="yes")
+
+
+class ZMQInteractiveShell:
+    """What the kernel of a notebook is called."""
+
+
+def test_a_notebook_shows_a_bar_under_its_cell_without_widgets(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, bundle, *, raw):
+            shown.append(bundle)
+
+    def display(bundle, *, raw, display_id):
+        shown.append(bundle)
+        return Handle()
+
+    shell, parts = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    shell.get_ipython, parts.display = ZMQInteractiveShell, display
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", parts)
+    clock, out = [0.0], io.StringIO()
+    monkeypatch.setattr(told.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sys, "stderr", out)
+    report = told.reporting(True, "inferring")
+    report(0, 1000)
+    assert shown == []
+    for clock[0], done in ((0.6, 200), (0.9, 500)):
+        report(done, 1000)
+    assert [bundle["text/plain"] for bundle in shown] == ["inferring: 20%, 2 s left", "inferring: 50%, 1 s left"]
+    assert all("<progress" in bundle["text/html"] for bundle in shown)
+    report(1000, 1000)
+    assert shown[-1] == {"text/plain": "", "text/html": ""}
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(("method", "least"), [("adaptive", 4), ("ensemble", 40)])
+def test_inference_tells_how_far_it_is_all_the_way(method, least):
+    seen = []
+    model = MODEL.observe(capex="normal(mean=8e10, sd=1.5e10)")
+    model.infer(draws=64, seed=1, method=method, progress=lambda done, total: seen.append(done / total))
+    assert len(seen) >= least
+    assert max(np.diff([0.0, *seen])) < 0.5
+    assert seen[-1] == 1.0

@@ -11,6 +11,7 @@ Zhou, "Safe and effective importance sampling", J. Am. Stat. Assoc. 95 (2000).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from demandsim.inference.proposal import Mixture, Proposal, fitted, regressed
 from demandsim.inference.subspace import bent
 from demandsim.inference.target import Target, out_of_reach
 from demandsim.inference.term import Agreement
+from demandsim.sampling.in_memory import Pace
+from demandsim.sampling.progress import Report, part
 from demandsim.sampling.qmc import UNIFORMS, Stream
 
 __all__ = ["Adapted", "adapted"]
@@ -39,6 +42,8 @@ _MOST_RATIO = 16
 #: k-hat up to which a proposal is good.
 _GOOD = 0.5
 _TRIES = 3
+#: Share of the way that ends where the evidence is come to.
+_WALKED = 0.5
 #: Inputs above which the second try bends with the evidence: a mixture of few parts cannot. The first then ends where
 #: its draws are worth less than this share of their number.
 _MANY, _POOR = 12, 0.15
@@ -92,7 +97,7 @@ class _Cloud:
         return _Cloud(self.z[:, keep], self.fit[keep], self.crowd[keep])
 
 
-def adapted(pool: Pool, target: Target, world: int, draws: int, threads: int | None) -> Adapted | None:
+def adapted(pool: Pool, target: Target, world: int, draws: int, pace: Pace) -> Adapted | None:
     """Adapt a proposal to the evidence of one world, and draw from it.
 
     Parameters
@@ -102,7 +107,7 @@ def adapted(pool: Pool, target: Target, world: int, draws: int, threads: int | N
     world : int
     draws : int
         That are asked for, per chain.
-    threads : int or None
+    pace : Pace
 
     Returns
     -------
@@ -110,13 +115,15 @@ def adapted(pool: Pool, target: Target, world: int, draws: int, threads: int | N
         None where no proposal came to the evidence. Whether its weights are good is for the caller to judge.
     """
     way = _Way(pool, target, world)
-    if not way.walk():
+    report = pace.progress or (lambda done, total: None)
+    if not way.walk(part(report, 0.0, _WALKED)):
         return None
     found, parts = None, _parts(len(target.streams))
     for attempt in range(_TRIES):
         curve = way.bent() if attempt == 1 else None
         proposal = curve or way.fit(1.0, parts)
-        found = _drawn(way, proposal, attempt, draws, threads)
+        start, stop = (1.0 - (1.0 - _WALKED) / 2**more for more in (attempt, attempt + 1))
+        found = _drawn(way, proposal, attempt, draws, dataclasses.replace(pace, progress=part(report, start, stop)))
         if found.weighed.khat <= _GOOD and float(found.weighed.sizes.min()) >= draws / 2:
             break
         # What came out tells where the proposal is too thin.
@@ -147,7 +154,7 @@ class _Way:
         self.dims = len(target.streams)
         self.enough = _ROUND / 8 + 4.0 * self.dims
 
-    def walk(self) -> bool:
+    def walk(self, report: Report) -> bool:
         """Go to the whole evidence; False if it cannot be reached."""
         heat, stays = 0.0, 0
         self._regress()
@@ -159,6 +166,7 @@ class _Way:
             if stays > 3:
                 return False
             heat = max(reached, heat)
+            report(round_ + 1, _MOST_ROUNDS)
             if self.past and out_of_reach(self.cloud.z[:, -_ROUND:], self.cloud.fit[-_ROUND:], heat):
                 return False
             self.cloud = self.cloud.pruned(heat)
@@ -232,7 +240,7 @@ def _points(pool: Pool, dims: int, name: str, chain: int, draws: int) -> Array:
     return np.stack([UNIFORMS[run.design](run.seed, chain, one, 0, draws, draws) for one in streams])
 
 
-def _drawn(way: _Way, proposal: Proposal, attempt: int, draws: int, threads: int | None) -> Adapted:
+def _drawn(way: _Way, proposal: Proposal, attempt: int, draws: int, pace: Pace) -> Adapted:
     """Draws of every chain, as many as are worth what was asked for."""
     pool, world = way.pool, way.world
     # Evidence that failed the first try is hard: more draws at once, rather than some in vain.
@@ -243,7 +251,7 @@ def _drawn(way: _Way, proposal: Proposal, attempt: int, draws: int, threads: int
         def one(chain: int, size: int = size, name: str = name) -> tuple[Array, Array]:
             return _chain(way, proposal, _points(pool, way.dims, name, chain, size), chain)
 
-        done = spread(one, range(pool.run.chains), threads)
+        done = spread(one, range(pool.run.chains), pace.threads, pace.progress)
         longest = max(row.size for _, row in done)
         rows = np.full((len(done), longest), -math.inf)
         for place, (_, row) in enumerate(done):

@@ -22,6 +22,7 @@ from demandsim.inference.adaptive import Adapted
 from demandsim.inference.importance import keyed, weighed_by
 from demandsim.inference.prior_pool import Pool, chosen_uniforms, spread
 from demandsim.inference.target import Reading, Target
+from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.qmc import UNIFORMS, Stream
 
 __all__ = ["FEWEST", "conditional"]
@@ -36,7 +37,7 @@ _FIRST, _MOST = 2, 16
 _BLOCK = 2**16
 
 
-def conditional(pool: Pool, target: Target, world: int, draws: int, threads: int | None) -> Adapted | None:
+def conditional(pool: Pool, target: Target, world: int, draws: int, pace: Pace) -> Adapted | None:
     """Draw what is linear exactly, and weigh what is left.
 
     Parameters
@@ -46,7 +47,7 @@ def conditional(pool: Pool, target: Target, world: int, draws: int, threads: int
     world : int
     draws : int
         That are asked for, per chain.
-    threads : int or None
+    pace : Pace
 
     Returns
     -------
@@ -62,7 +63,7 @@ def conditional(pool: Pool, target: Target, world: int, draws: int, threads: int
         def one(chain: int, size: int = size) -> tuple[Array, Array]:
             return _chain(pool, target, linear, chain, size)
 
-        done = spread(one, range(pool.run.chains), threads)
+        done = spread(one, range(pool.run.chains), pace.threads, pace.progress)
         found = Adapted(weighed_by(np.stack([row for _, row in done])), tuple(z for z, _ in done), 0)
         if float(found.weighed.sizes.min()) >= draws or 2 * size > min(pool.run.draws, _MOST * draws):
             return found

@@ -23,9 +23,10 @@ from demandsim.inference.likelihood import Likelihood, compiled
 from demandsim.inference.posterior_program import conditioned
 from demandsim.inference.prior_pool import Pool, active_streams, spread
 from demandsim.inference.result import Outcome, as_dataset, read_values
-from demandsim.inference.solution import Problem, solved, weighed_pool
+from demandsim.inference.solution import SOLVED, Problem, solved, weighed_pool
 from demandsim.inference.target import Target
 from demandsim.sampling.in_memory import Sampled, run_in_memory
+from demandsim.sampling.progress import part, rising
 from demandsim.sampling.run import guard_memory
 from demandsim.sampling.simulate import Parts, Settings, checked_run
 
@@ -51,10 +52,9 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     worlds = likelihood.worlds(parts.program.layout)
     # The draws of every scenario, and as many log-likelihoods and normal scores, before any of it is drawn.
     copies = max(len(worlds), 1)
-    request.report(0, 3)
     guard_memory(run, copies, more=8 * copies * run.total * (len(streams) + 2))
+    request = dataclasses.replace(request, report=rising(request.report))
     pool, weights = weighed_pool(run, likelihood, request, patient=request.method == "importance")
-    request.report(1, 3)
     prior_distances = _prior_distances(pool, likelihood, request)
     conflict = worst([one for one in prior_distances if one.contradicts])
     # Bounds far beyond the prior are a contradiction, and not come to by steps.
@@ -64,21 +64,23 @@ def inferred(parts: Parts, settings: Settings, request: Request) -> xr.Dataset:
     programs = [parts.program.in_world(world) for world in worlds]
     targets = [Target(program, likelihood, streams) for program in programs]
     found = solved(Problem(run, likelihood, targets, request), pool, weights)
-    request.report(2, 3)
     check_reach(found.rows)
     observed = tuple(dict.fromkeys(name for term in likelihood.terms for name in term.names))
     kept = dataclasses.replace(
         run, keep=tuple(dict.fromkeys((*run.keep, *observed))), needed=run.needed | likelihood.needed
     )
+    ends = np.linspace(SOLVED, 1.0, len(programs) + 1).tolist()
     sampled = [
-        run_in_memory(dataclasses.replace(kept, program=conditioned(program, streams, u)), request.pace)
-        for program, u in zip(programs, found.rows, strict=True)
+        run_in_memory(
+            dataclasses.replace(kept, program=conditioned(program, streams, u)),
+            dataclasses.replace(request.pace, progress=part(request.report, *ends[place : place + 2])),
+        )
+        for place, (program, u) in enumerate(zip(programs, found.rows, strict=True))
     ]
     after = _posterior_distances(sampled, likelihood)
     left = worst([one for one in after if one.contradicts])
     if left is not None and conflict is None:
         refuse(request, EvidenceConflictError, conflict_text(left, "what all evidence together allows"))
-    request.report(3, 3)
     outcome = Outcome(found, worlds, sampled, streams, worst(prior_distances), worst(after))
     check_converged(outcome, request, run)
     return as_dataset(outcome, run, parts, likelihood, request.evidence)

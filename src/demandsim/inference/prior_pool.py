@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from demandsim.inference.likelihood import Likelihood
 from demandsim.inference.term import Agreement
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.program import Program
+from demandsim.sampling.progress import Report
 from demandsim.sampling.qmc import UNIFORMS
 from demandsim.sampling.run import BLOCK, Faults, Run, spans
 
@@ -44,13 +46,19 @@ class Pool:
         return self.agreement.whole
 
 
-def spread(work: Callable[[Any], Any], pieces: Iterable[Any], threads: int | None) -> list[Any]:
-    """Run `work` on every piece, on several threads; results in order."""
-    jobs, most = list(pieces), threads or cores()
-    if most <= 1 or len(jobs) <= 1:
-        return [work(job) for job in jobs]
-    with ThreadPoolExecutor(min(most, len(jobs))) as pool:
-        return list(pool.map(work, jobs))
+def spread(
+    work: Callable[[Any], Any], pieces: Iterable[Any], threads: int | None, report: Report | None = None
+) -> list[Any]:
+    """Run `work` on every piece, on several threads; results in order, of which `report` is told as they come."""
+    jobs, most, found = list(pieces), threads or cores(), []
+    with contextlib.ExitStack() as stack:
+        alone = most <= 1 or len(jobs) <= 1
+        pool = None if alone else stack.enter_context(ThreadPoolExecutor(min(most, len(jobs))))
+        for one in map(work, jobs) if pool is None else pool.map(work, jobs):
+            found.append(one)
+            if report is not None:
+                report(len(found), len(jobs))
+    return found
 
 
 def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool:
@@ -77,7 +85,7 @@ def drawn_pool(run: Run, likelihood: Likelihood, draws: int, pace: Pace) -> Pool
         return faults
 
     faults = Faults()
-    for part in spread(work, spans(0, run.total, pace.block or run.block_size), pace.threads):
+    for part in spread(work, spans(0, run.total, pace.block or run.block_size), pace.threads, pace.progress):
         faults.merge(part)
     if faults.counts:
         raise InvalidDrawsError(faults.described(run))

@@ -18,7 +18,7 @@ Sci. 28 (2013), pCN; Grumitt, Karamanis and Seljak, arXiv 2407.07781 (2024), its
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,8 @@ _PRIOR_EVERY = 4
 _TARGET = 0.3
 #: Easier problems on the way, at most: each loses half of the draws.
 _MOST_STEPS = 60
+#: Share of the way to the posterior, before the moves there.
+_COME = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,9 @@ class Population:
     steps: int
 
 
-def sampled_chain(pool: Pool, target: Target, world: int, chain: int, draws: int) -> Population:
+def sampled_chain(
+    pool: Pool, target: Target, world: int, chain: int, draws: int, come: Callable[[float], None]
+) -> Population:
     """Bring one population from the pool to the posterior.
 
     Parameters
@@ -80,6 +84,8 @@ def sampled_chain(pool: Pool, target: Target, world: int, chain: int, draws: int
     world, chain : int
     draws : int
         Size of the population.
+    come : callable
+        Told after every move about what share of the way is behind.
 
     Raises
     ------
@@ -98,8 +104,17 @@ def sampled_chain(pool: Pool, target: Target, world: int, chain: int, draws: int
     size = min(effective_size(weights), draws)
     scale, steps = [1.0, 0.5], 1
     centre = _moments(cloud[0], np.full(draws, 1.0 / draws), size)
+    way = 0.0
+
+    def moved(z: Array) -> Agreement:
+        nonlocal way
+        # Steps go to the posterior at heat 1, and moves there until nothing is remembered: both may be many or few.
+        way += 0.02 * ((1.0 if heat >= 1.0 else _COME * heat**0.1) - way)
+        come(way)
+        return target(z)
+
     while True:
-        cloud, acceptance, memory = _moved(target, cloud, heat, centre, scale, rng)
+        cloud, acceptance, memory = _moved(moved, cloud, heat, centre, scale, rng)
         z, current = cloud
         if heat >= 1.0:
             return Population(z, log_evidence, acceptance, memory, steps)
@@ -157,7 +172,7 @@ def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
 
 
 def _moved(
-    target: Target,
+    target: Callable[[Array], Agreement],
     cloud: tuple[Array, Agreement],
     heat: float,
     centre: tuple[Array, Array],

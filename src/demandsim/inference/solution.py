@@ -24,9 +24,11 @@ from demandsim.inference.likelihood import Likelihood, heavy_tailed
 from demandsim.inference.prior_pool import Pool, drawn_pool, spread
 from demandsim.inference.smc import Population, sampled_chain
 from demandsim.inference.target import Target
+from demandsim.sampling.in_memory import Pace
+from demandsim.sampling.progress import part
 from demandsim.sampling.run import Run
 
-__all__ = ["Problem", "Solution", "solved", "weighed_pool"]
+__all__ = ["SOLVED", "Problem", "Solution", "solved", "weighed_pool"]
 
 #: Draws of the prior, over all chains: at least, at most, and at most per draw that is asked for.
 _LEAST_POOL, _MOST_POOL, _MOST_RATIO = 2**16, 2**24, 64
@@ -34,6 +36,8 @@ _LEAST_POOL, _MOST_POOL, _MOST_RATIO = 2**16, 2**24, 64
 _LEAST_POPULATION, _PER_DIMENSION = 1024, 64
 #: Errors, and posterior standard deviations, by which two methods may differ.
 _ERRORS, _SLACK = 5.0, 0.05
+#: Shares of the whole way at which the parts of a solution end: the pool, proposals of either kind, and populations.
+_POOLED, _CONDITIONED, _ADAPTED, SOLVED = 0.3, 0.45, 0.65, 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,22 +188,25 @@ def _by_prior(problem: Problem, pool: Pool, weights: Sequence[Weighed], why: str
 
 
 def _adapted(problem: Problem, pool: Pool) -> Solution | None:
-    return _proposed(problem, pool, "adaptive", adapted)
+    return _proposed(problem, pool, "adaptive", adapted, (_CONDITIONED, _ADAPTED))
 
 
 def _conditional(problem: Problem, pool: Pool) -> Solution | None:
-    return _proposed(problem, pool, "conditional", conditional)
+    return _proposed(problem, pool, "conditional", conditional, (_POOLED, _CONDITIONED))
 
 
 def _proposed(
     problem: Problem,
     pool: Pool,
     method: str,
-    draw: Callable[[Pool, Target, int, int, int | None], Adapted | None],
+    draw: Callable[[Pool, Target, int, int, Pace], Adapted | None],
+    way: tuple[float, float],
 ) -> Solution | None:
-    run, worlds = problem.run, []
+    run, request, worlds = problem.run, problem.request, []
+    ends = np.linspace(*way, len(problem.targets) + 1).tolist()
     for world, target in enumerate(problem.targets):
-        found = draw(pool, target, world, run.draws, problem.request.pace.threads)
+        pace = dataclasses.replace(request.pace, progress=part(request.report, *ends[world : world + 2]))
+        found = draw(pool, target, world, run.draws, pace)
         if found is None:
             return None
         worlds.append(found)
@@ -211,11 +218,17 @@ def _by_populations(problem: Problem, pool: Pool, weights: Sequence[Weighed], wh
     run = problem.run
     size = max(run.draws, _LEAST_POPULATION, _PER_DIMENSION * len(problem.streams))
 
-    def one(job: tuple[int, int]) -> Population:
-        world, chain = job
-        return sampled_chain(pool, problem.targets[world], world, chain, size)
-
     jobs = [(world, chain) for world in range(len(problem.targets)) for chain in range(run.chains)]
+    report, shares = part(problem.request.report, _ADAPTED, SOLVED), dict.fromkeys(jobs, 0.0)
+
+    def one(job: tuple[int, int]) -> Population:
+        def come(share: float) -> None:
+            shares[job] = share
+            report(round(1000 * sum(shares.values())), 1000 * len(jobs))
+
+        world, chain = job
+        return sampled_chain(pool, problem.targets[world], world, chain, size, come)
+
     done = spread(one, jobs, problem.request.pace.threads)
     populations = [done[start : start + run.chains] for start in range(0, len(done), run.chains)]
     rows = [
@@ -269,8 +282,14 @@ def weighed_pool(run: Run, likelihood: Likelihood, request: Request, *, patient:
     largest = 1 << ((_MOST_POOL // run.chains) | 1).bit_length() - 1
     most = max(min(_MOST_RATIO * _power_of_two(run.draws), largest), _power_of_two(run.draws))
     draws = min(max(_power_of_two(run.draws), _power_of_two(_LEAST_POOL / run.chains)), most)
+    start = 0.0
     while True:
-        pool = drawn_pool(run, likelihood, draws, request.pace)
+        # Nobody knows how many pools it takes: each gets the better half of what is left of the way.
+        stop = start + 0.6 * (_POOLED - start)
+        pool = drawn_pool(
+            run, likelihood, draws, dataclasses.replace(request.pace, progress=part(request.report, start, stop))
+        )
+        start = stop
         found = spread(weighed, pool.log_likelihood, request.pace.threads)
         size = min(float(one.sizes.min()) for one in found)
         possible = int(np.isfinite(pool.agreement.soft).sum(axis=-1).min())
