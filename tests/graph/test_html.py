@@ -113,3 +113,26 @@ def test_an_explanation_as_a_frame_holds_the_numbers_of_its_text():
     assert "revenue" not in set(frame.quantity)
     shown = study.explain("cards")._repr_html_()
     assert re.search(r"font-weight:bold[^>]*>Assumptions<", shown)
+
+
+def test_displays_are_in_the_language_of_the_environment(monkeypatch):
+    made = ds.load_study("guosen-2025-01").fix(utilization=0.3)
+    parts = [made, made.assumptions["card_price"], made.equations["cards"], made.explain("cards")]
+    parts += [
+        made.correlate({("token_price", "card_price"): 0.5}),
+        dist.as_distribution('lognormal(by("year", [1, 2]), by("year", [4, 6]))', YEARS | {"year": [2025, 2026]}),
+    ]
+    english = [piece._repr_html_() for piece in parts]
+    monkeypatch.setenv("DEMANDSIM_LOCALE", "zh")
+    shown = [re.sub("<svg.*?</svg>|<code>.*?</code>", "", piece._repr_html_()) for piece in parts]
+    for piece in shown[:5]:
+        # Names of people and of code stay.
+        assert re.findall(r"(?<![\w./])[a-z]{2,} [a-z]{2,} [a-z]{2,}", re.sub("<[^>]*>", " ", piece)) == []
+    assert "<th>假设</th><th>点值</th><th>单位</th>" in shown[0]
+    assert "相对 guosen-2025-01 的改动：算力利用率 0.45" in shown[0]
+    assert "来源：" in shown[2]
+    assert "所需算力卡" in shown[3]
+    assert "token_price与card_price的秩相关：0.5" in shown[4]
+    # A language that there is not is no error where nobody looks for one.
+    monkeypatch.setenv("DEMANDSIM_LOCALE", "xx")
+    assert [piece._repr_html_() for piece in parts] == english

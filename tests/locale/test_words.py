@@ -14,7 +14,7 @@ from demandsim.errors import MissingWordWarning, UnknownNameError
 from demandsim.locale import words
 from demandsim.statistics.design import DESIGNS
 
-READERS = ("plots", "report", "explorer")
+READERS = ("plots", "report", "explorer", "terminal")
 SOURCE = Path(ds.__file__).parent
 #: Families that a study is likely to name; of others readers see the name of the constructor.
 COMMON = {"normal", "lognormal", "uniform", "triangular", "pert", "beta", "discrete", "mixture", "truncated"}

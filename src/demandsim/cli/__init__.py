@@ -17,6 +17,7 @@ import typer
 
 from demandsim.cli._options import worded
 from demandsim.cli._output import say
+from demandsim.cli._words import asked
 from demandsim.cli.backtest import backtest
 from demandsim.cli.decide import decide
 from demandsim.cli.explore import explore
@@ -57,18 +58,19 @@ def main() -> None:
         # A console without a character, as Windows has them, shows its code.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    words = asked()
     warned: set[str] = set()
 
     def warn_once(message: Warning | str, *_: Any, **__: Any) -> None:
         if str(message) not in warned:
-            say(f"warning: {message}")
+            say(words.say("warning", text=words.message(str(message))))
         warned.add(str(message))
 
     warnings.showwarning = warn_once
     try:
         code = app(standalone_mode=False)
     except DemandsimError as error:
-        say(f"error: {error}")
+        say(words.say("error", text=words.message(str(error))))
         code = 1
     except KeyboardInterrupt:
         code = 130
@@ -78,7 +80,7 @@ def main() -> None:
         code = _shown(error)
     # typer turns Ctrl-C into exit code 130; ours are 0, 1 and 2.
     if code == 130:
-        say("interrupted; nothing half-written was left behind")
+        say(words.say("interrupted"))
     sys.exit(1 if code == 130 else code or 0)
 
 

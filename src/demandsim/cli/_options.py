@@ -10,12 +10,15 @@ from typing import Annotated
 
 import typer
 
+from demandsim.locale.words import LANGUAGE
+
 __all__ = [
     "Accept",
     "Assume",
     "Chains",
     "Event",
     "Format",
+    "Language",
     "Locale",
     "LocaleName",
     "Name",
@@ -34,11 +37,19 @@ __all__ = [
 
 
 class Format(enum.StrEnum):
-    """How results are printed."""
+    """How results are printed, and in what pictures are written."""
 
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether it is one of files of pictures."""
+        return self in (Format.PNG, Format.SVG, Format.PDF)
 
 
 class LocaleName(enum.StrEnum):
@@ -87,8 +98,18 @@ Seed = Annotated[
 ]
 Prob = Annotated[float, typer.Option(metavar="SHARE", help="Probability of the interval.")]
 Chains = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Independent randomisations.")]
-PrintAs = Annotated[Format, typer.Option("--format", help="How to print the results.")]
-Locale = Annotated[LocaleName, typer.Option(help="Language of tables and pictures; zh needs a Chinese font.")]
+PrintAs = Annotated[
+    list[Format],
+    typer.Option(
+        "--format", help="Results are printed as a table, csv or json, pictures written as png, svg or pdf; repeatable."
+    ),
+]
+Locale = Annotated[
+    LocaleName, typer.Option(envvar=LANGUAGE, help="Language of tables and pictures; zh needs a Chinese font.")
+]
+
+#: Of what a command prints that makes no picture, or of its page.
+Language = Annotated[LocaleName, typer.Option("--locale", envvar=LANGUAGE, help="Language of what is written.")]
 
 Output = Annotated[
     list[str], typer.Option("--output", metavar="CELL", help="Of a workbook: a cell to compute, such as 'DCF!D29'.")

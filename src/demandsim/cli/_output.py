@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +40,10 @@ __all__ = [
     "progress",
     "say",
 ]
+
+
+#: Seconds before a bar is shown.
+_PATIENCE = 0.3
 
 
 def _console(error: bool = False) -> Console:
@@ -98,26 +102,26 @@ def say(text: str, *, whole: bool = False) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Any]:
-    """Yield a callback that shows a progress bar on a terminal, once half a second has passed."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """Yield a callback that moves a bar, which a terminal shows soon: it runs to and fro until something is told."""
     console = _console(error=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     bar = Progress(
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+        TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=console, transient=True
     )
-    began, task = time.monotonic(), None
-
-    def advance(done: int, total: int) -> None:
-        nonlocal task
-        if task is None and done < total and time.monotonic() - began > 0.4 and console.is_terminal:
-            bar.start()
-            task = bar.add_task(what, total=total)
-        if task is not None:
-            bar.update(task, completed=done)
-
+    task = bar.add_task(what, total=None)
+    # By a clock of its own: what computes may be long in telling for the first time.
+    begin = threading.Timer(_PATIENCE, bar.start)
+    begin.daemon = True
+    begin.start()
     try:
-        yield advance
+        yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:
+        begin.cancel()
+        begin.join()
         bar.stop()
 
 
@@ -150,11 +154,13 @@ class Folder:
     Parameters
     ----------
     path : Path
+    suffix : str, optional
+        Of its pictures.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, suffix: str = ".png") -> None:
         check_folder(path)
-        self.path = path
+        self.path, self.suffix = path, suffix
         self.written: list[Path] = []
 
     @contextmanager
@@ -181,10 +187,10 @@ class Folder:
             unfinished.write_text(text, encoding="utf-8")
 
     def add_picture(self, name: str, draw: Callable[..., Any], *parts: Any, **settings: Any) -> None:
-        """Draw a picture and write it."""
+        """Draw a picture and write it under a name that gets its suffix here."""
         from demandsim import plots
 
-        with self._adding(name) as path:
+        with self._adding(name + self.suffix) as path:
             plots.save(draw(*parts, **settings), path)
 
 

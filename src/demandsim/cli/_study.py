@@ -120,7 +120,8 @@ class Call:
     sets, scenarios : sequence of str
         As they are given with ``--set`` and ``--scenario``.
     out : Path
-    format_ : Format, optional
+    format_ : sequence of Format, optional
+        Of what is printed and of pictures; the last of a kind counts.
     locale : LocaleName, optional
         Of what is printed, and of pictures.
     observe, event : sequence of str, optional
@@ -139,7 +140,7 @@ class Call:
     sets: Sequence[str]
     scenarios: Sequence[str]
     out: Path
-    format_: Format = Format.TABLE
+    format_: Sequence[Format] = ()
     locale: LocaleName = LocaleName.EN
     observe: Sequence[str] = ()
     event: Sequence[str] = ()
@@ -152,6 +153,16 @@ class Call:
 
         check_prob(self.prob)
         return _observing(loaded(self.study, self.sets, self.scenarios, self.cells), self.observe, self.event)
+
+    @property
+    def printed(self) -> Format:
+        """How results are printed."""
+        return next((one for one in reversed(self.format_) if not one.of_pictures), Format.TABLE)
+
+    @property
+    def suffix(self) -> str:
+        """What files of pictures end in."""
+        return f".{next((one for one in reversed(self.format_) if one.of_pictures), Format.PNG)}"
 
     @functools.cached_property
     def words(self) -> Locale:
@@ -166,7 +177,7 @@ class Call:
         try:
             return locale_of(self.locale.value).code
         except DemandsimError as error:
-            say(self.words.say("no_font", why=error))
+            say(self.words.say("no_font", why=self.words.message(str(error))))
             return LocaleName.EN.value
 
     def name(self, model: Model) -> str:
@@ -188,7 +199,7 @@ class Call:
 
     def folder(self, model: Model, *inner: str) -> Folder:
         """Where results go: ``OUT/STUDY/``, and in it a folder for what was set."""
-        return Folder(Path(self.out, self.name(model), *self.variant, *inner))
+        return Folder(Path(self.out, self.name(model), *self.variant, *inner), self.suffix)
 
     def replay(
         self, seed: int, draws: int, *, of: Sequence[str] = (), design: str = "sobol", more: Sequence[str] = ()

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from typing import TYPE_CHECKING
 
 from demandsim.cli._options import LocaleName
+from demandsim.locale.words import Words, displayed, words_of
 from demandsim.units.format import Scaling, readable
 
 if TYPE_CHECKING:
     from demandsim.plots.words import Locale
 
-__all__ = ["named", "scale_of", "spoken"]
+__all__ = ["asked", "named", "scale_of", "spoken"]
+
+
+def asked() -> Words:
+    """The language that the call asks for, before any of it is read: also of what is wrong with it."""
+    given = [after for before, after in itertools.pairwise(sys.argv) if before == "--locale"]
+    given += [word.partition("=")[2] for word in sys.argv if word.startswith("--locale=")]
+    return words_of(given[-1], "terminal") if given and given[-1] in set(LocaleName) else displayed()
 
 
 def spoken(locale: LocaleName) -> Locale:

@@ -69,7 +69,7 @@ def decide(
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
-    format_: option.PrintAs = option.Format.TABLE,
+    format_: option.PrintAs = [],  # noqa: B006
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Decide how many cards to order: print what each order pays and risks, and what is worth knowing before."""
@@ -97,7 +97,7 @@ def decide(
         for place in places(weighed.paid, [str(dim) for dim in weighed.paid.best.dims]):
             _print_place(weighed, place, lambda actions: _against(found, actions, weighed), words)
 
-    results.print(format_, printed, folder.written, call.replay_of(found, more=terms.words), words)
+    results.print(call.printed, printed, folder.written, call.replay_of(found, more=terms.words), words)
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,9 @@ def _add_pictures(folder: Folder, weighed: Weighed, locale: str) -> None:
     paid, dim = weighed.paid, weighed.dim
     # An order of nothing has no place on a logarithmic axis; it stays where it is the best.
     drawn = paid.sel({dim: paid[dim] > 0}) if bool((paid.best > 0).all()) else paid
-    folder.add_picture("payoffs.png", plots.payoffs, drawn, locale=locale)
+    folder.add_picture("payoffs", plots.payoffs, drawn, locale=locale)
     index = weighed.decision.index
-    folder.add_picture("information.png", plots.information, weighed.worth, weighed.shares, of=index, locale=locale)
+    folder.add_picture("information", plots.information, weighed.worth, weighed.shares, of=index, locale=locale)
 
 
 def _print_head(model: Model, found: xr.Dataset, decision: Decision, words: Locale) -> None:

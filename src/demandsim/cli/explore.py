@@ -12,6 +12,7 @@ from demandsim.cli import _options as option
 from demandsim.cli._output import say
 from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.errors import DemandsimError, shorten
+from demandsim.locale.words import words_of
 
 __all__ = ["explore"]
 
@@ -32,7 +33,7 @@ def explore(
             metavar="STATE", help="What the page begins with: copied from 'To share' on it, or a file saved there."
         ),
     ] = "",
-    locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
+    locale: option.Language = option.LocaleName.EN,
 ) -> None:
     """Play with a study: a local page with sliders for its assumptions and live results; Ctrl-C ends it."""
     from demandsim.explorer.server import check_panel, serve
@@ -45,8 +46,9 @@ def explore(
     explorer = Explorer(loaded(study, set_, cells=cells), draws=draws, seed=seed, prob=prob, locale=locale.value)
 
     def ready(address: str) -> None:
-        say(f"serving: {address}")
-        say("Ctrl-C ends it")
+        words = words_of(locale.value, "terminal")
+        say(words.say("serving", address=address))
+        say(words.say("ends_it"))
         if browser:
             webbrowser.open(address)
 

@@ -10,6 +10,7 @@ import typer
 from demandsim.cli import _options as option
 from demandsim.cli._output import busy, progress, say
 from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
+from demandsim.locale.words import words_of
 
 __all__ = ["export"]
 
@@ -30,15 +31,17 @@ def export(
         ),
     ] = 1024,
     seed: option.Seed = None,
+    locale: option.Language = option.LocaleName.EN,
 ) -> None:
     """Write a study as an Excel workbook: assumptions to edit, results as live formulas, simulated ones beside them."""
     from demandsim.workbook import write_workbook
 
+    words = words_of(locale.value, "terminal")
     model, data = loaded(study, set_, scenario, cells), None
     if draws:
-        with progress("simulating") as advance:
+        with progress(words.say("simulating")) as advance:
             data = model.simulate(draws, chains=8, seed=seed, keep=list(model.equations), progress=advance)
-    with busy("writing the workbook"):
+    with busy(words.say("writing_workbook")):
         write_workbook(model, path, draws=data)
-    say(f"written: {path}")
-    say(f"edit it, then: demandsim run {path}")
+    say(words.say("written", files=path))
+    say(words.say("edit_then", command=f"demandsim run {path}"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from demandsim.cli import _options as option
-from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, say
+from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
 from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
@@ -74,7 +74,7 @@ def infer(
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
-    format_: option.PrintAs = option.Format.TABLE,
+    format_: option.PrintAs = [],  # noqa: B006
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Learn from evidence: print prior against posterior, write the posterior's draws, summary and picture."""
@@ -92,8 +92,10 @@ def infer(
             param_hint="--observe",
         )
     folder = call.folder(model, "posterior")
-    with busy(words.say("inferring")):
-        posterior = model.infer(draws, chains=chains, seed=seed, method=method.value, on_failure=on_failure.value)
+    with progress(words.say("inferring")) as advance:
+        posterior = model.infer(
+            draws, chains=chains, seed=seed, method=method.value, on_failure=on_failure.value, progress=advance
+        )
         prior = model.simulate(draws, chains=chains, seed=int(posterior.attrs["seed"]))
     with busy(words.say("summarizing")):
         rows = list(_learned(model, prior, posterior, prob))
@@ -112,7 +114,7 @@ def infer(
         _print_head(model, posterior, words)
         _print_learned(model, rows, prob, words)
 
-    results.print(format_, printed, folder.written, call.replay_of(posterior, more=again), words)
+    results.print(call.printed, printed, folder.written, call.replay_of(posterior, more=again), words)
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,9 @@ def _learned(model: Model, prior: xr.Dataset, posterior: xr.Dataset, prob: float
 def _add_pictures(folder: Folder, prior: xr.Dataset, posterior: xr.Dataset, locale: str) -> None:
     from demandsim import plots
 
-    folder.add_picture("posterior.png", plots.posterior, posterior, prior, locale=locale)
+    folder.add_picture("posterior", plots.posterior, posterior, prior, locale=locale)
     for name, seen in _series(posterior):
-        folder.add_picture(f"{name}.png", plots.fan, posterior, name, published={name: seen}, locale=locale)
+        folder.add_picture(name, plots.fan, posterior, name, published={name: seen}, locale=locale)
 
 
 def _series(posterior: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:

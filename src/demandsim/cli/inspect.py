@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,15 +12,10 @@ from demandsim.cli._output import print_line, print_table
 from demandsim.cli._study import NO_CELLS, Cells, loaded, of_cells
 from demandsim.cli._table import Column
 
-if TYPE_CHECKING:
-    from demandsim.model import Model
-
 __all__ = ["explain", "graph", "list_", "show"]
 
-Language = Annotated[option.LocaleName, typer.Option("--locale", help="Language of the words.")]
 
-
-def list_(locale: Language = option.LocaleName.EN) -> None:
+def list_(locale: option.Language = option.LocaleName.EN) -> None:
     """List the studies that ship with demandsim."""
     from demandsim.locale.words import words_of
     from demandsim.studies.catalogue import catalogue
@@ -33,7 +27,7 @@ def list_(locale: Language = option.LocaleName.EN) -> None:
 
 
 @of_cells
-def show(study: option.Study, cells: Cells = NO_CELLS, locale: Language = option.LocaleName.EN) -> None:
+def show(study: option.Study, cells: Cells = NO_CELLS, locale: option.Language = option.LocaleName.EN) -> None:
     """Show a study: assumptions with intervals and sources, equations by layer, what looks odd, errata."""
     from demandsim.locale.words import words_of
 
@@ -51,11 +45,13 @@ def explain(
     all_: Annotated[
         bool, typer.Option("--all", help="Work out every label, such as every year, and not the first three.")
     ] = False,
-    locale: Language = option.LocaleName.EN,
+    locale: option.Language = option.LocaleName.EN,
 ) -> None:
     """Trace a quantity back to its assumptions: formulas, numbers, units, sources."""
+    from demandsim.locale.words import words_of
+
     model = loaded(study, set_, scenario, cells)
-    for line in _in_language(model, quantity, model.explain(quantity, "all" if all_ else 3).lines, locale.value):
+    for line in model.explain(quantity, "all" if all_ else 3).told(words_of(locale.value, "terminal")):
         print_line(line)
 
 
@@ -80,30 +76,3 @@ def graph(
     """Write the influence diagram: which quantity is computed from which, as text to draw."""
     # Not folded to the width of the terminal: programs read it.
     typer.echo(loaded(study, cells=cells).diagram(of or None, form.value), nl=False)
-
-
-def _in_language(model: Model, quantity: str, lines: Sequence[str], locale: str) -> Iterator[str]:
-    """Lines of an explanation, with heads, names and sources in a language; formulas and numbers are as they are."""
-    from demandsim.graph.description import in_words
-    from demandsim.locale.words import words_of
-
-    words = words_of(locale, "terminal")
-    if words.code == "en":
-        yield from lines
-        return
-    long_names = {name: made.long_name for name, made in model.assumptions.items()}
-    long_names |= {name: made.long_name for name, made in model.equations.items()}
-    names = {f"{said}.": words.name(name, said) for name, said in long_names.items() if said}
-    yield words.say("at_points", title=words.name(quantity))
-    for line in lines[1:]:
-        said = line.strip()
-        margin = line[: len(line) - len(line.lstrip())]
-        head = said.partition(" ")[0]
-        if said.startswith("Source: "):
-            said = words.say("source", source=words.text(said.removeprefix("Source: ").removesuffix(".")))
-        elif ", can be " in said:
-            said, _, bounds = said.rpartition(", can be ")
-            said += words.say("can_be", bounds=in_words(bounds, words))
-        elif not margin and head in ("Assumptions", "Constants", "Steps"):
-            said = words.say(head)
-        yield margin + names.get(said, said)

@@ -9,6 +9,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import say
+from demandsim.locale.words import words_of
 
 __all__ = ["mark"]
 
@@ -19,10 +20,12 @@ def mark(
     into: Annotated[
         Path | None, typer.Option("--into", metavar="FILE", help="The copy; MODEL-marked.xlsx by default.")
     ] = None,
+    locale: option.Language = option.LocaleName.EN,
 ) -> None:
     """Add a sheet to a copy of a workbook: its outputs, and the numbers behind them by what they move."""
     from demandsim.workbook import mark_workbook
 
     path = mark_workbook(workbook, into, outputs=output)
-    say(f"written: {path}")
-    say(f"on its sheet 'demandsim' turn candidates into assumptions, save it, then: demandsim run {path}")
+    words = words_of(locale.value, "terminal")
+    say(words.say("written", files=path))
+    say(words.say("mark_then", command=f"demandsim run {path}"))

@@ -27,12 +27,12 @@ def report(
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
-    locale: Annotated[option.LocaleName, typer.Option(help="Language of the page.")] = option.LocaleName.EN,
+    locale: option.Language = option.LocaleName.EN,
 ) -> None:
     """Write a report: one HTML page that needs no network, with results, charts, assumptions and sources."""
     from demandsim.report import write_report
 
-    call = Call("report", study, chains, seed, prob, set_, scenario, out, as_=name, cells=cells)
+    call = Call("report", study, chains, seed, prob, set_, scenario, out, locale=locale, as_=name, cells=cells)
     model = call.model()
     if out.suffix == ".html":
         raise typer.BadParameter(
@@ -44,7 +44,7 @@ def report(
         more = [] if locale is option.LocaleName.EN else ["--locale", locale.value]
         return call.replay(made, draws, of=of, more=more)
 
-    with progress("simulating") as advance:
+    with progress(call.words.say("simulating")) as advance:
         attrs = write_report(
             model,
             file,
@@ -57,5 +57,5 @@ def report(
             command=again,
             progress=advance,
         )
-    say(f"written: {file}", whole=True)
-    say(f"replay:  {again(attrs['seed'])}", whole=True)
+    say(call.words.say("written", files=file), whole=True)
+    say(call.words.say("replay", command=again(attrs["seed"])), whole=True)

@@ -82,7 +82,7 @@ def run(
     ] = None,
     out: option.Out = Path("out"),
     name: option.Name = None,
-    format_: option.PrintAs = option.Format.TABLE,
+    format_: option.PrintAs = [],  # noqa: B006
     locale: option.Locale = option.LocaleName.EN,
     draws_file: Annotated[
         bool | None, typer.Option("--draws-file/--no-draws-file", help="Write draws.nc; up to 50 MB by default.")
@@ -149,7 +149,7 @@ def run(
             _print_lines(words.say("chance_that", event=event.said(words)), said_chances(found, words))
         _print_lines(words.say("held_against"), checked)
 
-    results.print(format_, printed, folder.written, again, words)
+    results.print(call.printed, printed, folder.written, again, words)
 
 
 def _check_options(study: str, of: Sequence[str], rtol: float, into: Path | None) -> None:
@@ -228,16 +228,22 @@ def _read(model: Model, kept: Sequence[str], events: Sequence[Asked]) -> list[st
 def _add_picture(folder: Folder, model: Model, kept: Sequence[str], data: xr.Dataset, call: Call) -> None:
     from demandsim import plots
 
-    moving, names = _pictured(model, kept)
-    settings: dict[str, Any] = {"of": names, "prob": call.prob, "locale": call.pictured}
+    moving, names, others = _pictured(model, kept)
+    # What a picture leaves out it says, unless there is nothing that it could show as well.
+    asked = {} if all(name in model.equations for name in names) else {"of": names}
+    settings: dict[str, Any] = {"prob": call.prob, "locale": call.pictured, **asked}
+    data = data.assign_attrs(pictured=names, unpictured=others)
     if moving:
-        folder.add_picture("fan.png", plots.fan, data, **settings)
+        folder.add_picture("fan", plots.fan, data, **settings)
     else:
-        folder.add_picture("distributions.png", plots.distributions, data, model.point(), **settings)
+        folder.add_picture("distributions", plots.distributions, data, model.point(), **settings)
 
 
-def _pictured(model: Model, kept: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether the picture is one over time, and the results worth it: those that vary over no dim such as hardware."""
+def _pictured(model: Model, kept: Sequence[str]) -> tuple[bool, list[str], int]:
+    """Whether the picture is one over time, the results worth it, and how many others would do.
+
+    Those do that vary over no dim such as hardware.
+    """
     shown, written, layout = model.presentation, model.notes.presentation, model.program.layout
     results = {name: model.program.varying[name].dims for name in kept if name in model.equations}
     time = next((dim for dim in shown.time if any(dim in dims for dims in results.values())), None)
@@ -248,7 +254,7 @@ def _pictured(model: Model, kept: Sequence[str]) -> tuple[bool, list[str]]:
     # What the study does not put in an order of its own stands in that of the model.
     liked = shown.pictured or [n for n in fitting if n in written.results[:most]]
     names = [n for n in liked if n in fitting][:most] or fitting[-most:]
-    return bool(over_time), names or [kept[0]]
+    return bool(over_time), names or [kept[0]], max(len(fitting) - len(names), 0)
 
 
 def _print_head(model: Model, data: xr.Dataset, words: Locale) -> None:

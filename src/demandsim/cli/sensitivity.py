@@ -45,7 +45,7 @@ def sensitivity(
     scenario: option.Scenario = [],  # noqa: B006
     out: option.Out = Path("out"),
     name: option.Name = None,
-    format_: option.PrintAs = option.Format.TABLE,
+    format_: option.PrintAs = [],  # noqa: B006
     locale: option.Locale = option.LocaleName.EN,
 ) -> None:
     """Find out which assumptions matter: print tornado and shares of variance, write both as pictures."""
@@ -60,11 +60,11 @@ def sensitivity(
     moved = tornado(model, names, prob=prob)
     kind, shares = _shares(model, names, draws, call)
     inner = ("quantity", "assumption", "assumption_2", "end")
-    folder.add_picture("tornado.png", plots.tornado, _one_dim(moved, inner, call.words), locale=call.pictured)
-    folder.add_picture(f"{kind}.png", getattr(plots, kind), _one_dim(shares, inner, call.words), locale=call.pictured)
+    folder.add_picture("tornado", plots.tornado, _one_dim(moved, inner, call.words), locale=call.pictured)
+    folder.add_picture(kind, getattr(plots, kind), _one_dim(shares, inner, call.words), locale=call.pictured)
     records = list(_matters(moved, shares))
     Results(records, shares.attrs).print(
-        format_,
+        call.printed,
         lambda: _print_matters(model, records, moved, shares, call),
         folder.written,
         call.replay(shares.attrs["seed"], draws, of=names),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim._system import Array, printable
+from demandsim.locale.words import displayed
 from demandsim.units.format import brief, label_text, percent
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def distribution_html(distribution: Distribution) -> str:
         f"<tr><th>{html.escape(printable(label))}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
         for label, values in rows[:_LABELS]
     )
-    more = f"<p>and {len(rows) - _LABELS} more</p>" if len(rows) > _LABELS else ""
+    more = f"<p>{displayed().say('display_more', count=len(rows) - _LABELS)}</p>" if len(rows) > _LABELS else ""
     head = "<tr><th></th><th>P5</th><th>P50</th><th>P95</th></tr>"
     table = f"<table>{head}{cells}</table>{more}{_piled_up(distribution)}"
     return f"<div>{said}<br>{sparkline(distribution, 320, 80)}{table}</div>"

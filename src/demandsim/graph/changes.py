@@ -45,9 +45,15 @@ class Change(NamedTuple):
     after: str
 
     def __str__(self) -> str:
+        return self.told()
+
+    def told(self, words: Words | None = None) -> str:
+        """The change in a language; parts that it has no words for are as they are."""
         # Of a value that is sure now, what was said about its doubt is of no interest.
         before = self.before if _LAW in self.after else self.before.partition(_LAW)[0]
-        return f"{self.name} {shorten(before)} -> {shorten(self.after)}"
+        parts = (self.name, shorten(before), shorten(self.after))
+        name, before, after = parts if words is None else map(words.message, parts)
+        return f"{name if words is None else words.names.get(name, name)} {before} -> {after}"
 
 
 class Changes(tuple[Change, ...]):
@@ -139,7 +145,7 @@ def said_of(made: Assumption) -> str:
 def changes_line(study: str, changes: Iterable[Change], most: int = 3, words: Words | None = None) -> str:
     """Say in a line what was changed; empty if nothing was."""
     words = words or words_of("en", "terminal")
-    told = [str(change) for change in changes]
+    told = [change.told(words) for change in changes]
     said = words.say("separator").join(told[:most])
     said += words.say("more_changes", count=len(told) - most) if len(told) > most else ""
     return words.say("changed", study=study or words.say("its_study"), changes=said) if told else ""

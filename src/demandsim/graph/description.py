@@ -12,9 +12,10 @@ import numpy as np
 
 from demandsim._system import printable
 from demandsim.distributions.sparkline import percentiles
+from demandsim.graph.changes import changes_line
 from demandsim.graph.frame import quantities_frame
 from demandsim.graph.html import model_html
-from demandsim.locale.words import words_of
+from demandsim.locale.words import displayed, words_of
 from demandsim.units.format import number, readable
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Description:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        odd = list(self.odd(words_of("en", "terminal")))
-        return model_html(self.model, self.changed, self.layers, odd)
+        words = displayed()
+        changed = changes_line(self.model.notes.name, self.model.changes, words=words) if self.changed else ""
+        return model_html(self.model, changed, self.layers, list(self.odd(words)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return all quantities as a pandas DataFrame, as ``model.to_frame()`` does, with the layer of each."""
@@ -97,7 +99,7 @@ class Description:
         for name, layer in self.layers.items():
             made = self.model.equations[name]
             unit = "" if made.unit == "1" else f"  [{made.unit}]"
-            bounds = f"  ({in_words(str(made.bounds), words)})" if made.bounds else ""
+            bounds = f"  ({words.bounds(str(made.bounds))})" if made.bounds else ""
             yield f"  {layer:>2}  {made.name} = {made.formula}{unit}{bounds}"
         for head, rows in (
             ("results_are", [", ".join(self.results)] if self.results else []),
@@ -142,18 +144,11 @@ class Description:
                     yield words.say("odd_same", dim=words.dim(dim), one=words.label(one), other=words.label(other))
 
 
-def in_words(bounds: str, words: Words) -> str:
-    """Bounds as a language says them."""
-    for said in ("at least", "at most", " to "):
-        bounds = bounds.replace(said, words.phrases[said])
-    return bounds
-
-
 def _assumption(name: str, made: Assumption, words: Words) -> Iterator[str]:
     unit = "" if made.unit == "1" else f" {made.unit}"
     yield f"\n{name}: {made.distribution}{unit}"
     named = words.name(name, made.long_name) if words.code != "en" else made.long_name or name
-    possible = words.say("can_be", bounds=f"{in_words(str(made.bounds), words)}{unit}") if made.bounds else ""
+    possible = words.say("can_be", bounds=f"{words.bounds(str(made.bounds))}{unit}") if made.bounds else ""
     yield f"  {named}{words.say('point', point=_numbers(made.point) + unit)}{_interval(made, words)}{possible}"
     if made.source:
         yield f"  {words.say('source', source=words.text(made.source))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from demandsim.graph.arithmetic import ATOM, SUM, Term, traced
 from demandsim.graph.frame import values_frame
 from demandsim.graph.graph import Equation, Graph
 from demandsim.graph.loop import Lag, previous
+from demandsim.locale.words import Words, displayed
 from demandsim.units.convert import base_factor, base_unit
 from demandsim.units.format import label_text, readable, settled
 
@@ -51,7 +52,28 @@ class Explanation:
     def _repr_html_(self) -> str:
         from demandsim.graph.html import lines_html
 
-        return lines_html(self.lines)
+        return lines_html(self.told(displayed()))
+
+    def told(self, words: Words) -> tuple[str, ...]:
+        """Its lines in a language: heads, names and sources; formulas and numbers are as they are."""
+        return self.lines if words.code == "en" else tuple(self._lines(words))
+
+    def _lines(self, words: Words) -> Iterator[str]:
+        long_names = {name: array.attrs.get("long_name", "") for name, array in self.values.items()}
+        names = {f"{said}.": words.name(name, said) for name, said in long_names.items() if said}
+        yield words.say("at_points", title=words.name(self.name, long_names.get(self.name)))
+        for line in self.lines[1:]:
+            said = line.strip()
+            margin = line[: len(line) - len(line.lstrip())]
+            head = said.partition(" ")[0]
+            if said.startswith("Source: "):
+                said = words.say("source", source=words.text(said.removeprefix("Source: ").removesuffix(".")))
+            elif ", can be " in said:
+                said, _, bounds = said.rpartition(", can be ")
+                said += words.say("can_be", bounds=words.bounds(bounds))
+            elif not margin and head in ("Assumptions", "Constants", "Steps"):
+                said = words.say(head)
+            yield margin + names.get(said, said)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as a pandas DataFrame: a row a quantity and label, with unit, formula and source."""

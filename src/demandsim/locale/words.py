@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import os
 import re
 import tomllib
 import warnings
@@ -13,9 +14,40 @@ from typing import Any
 
 from demandsim.errors import MissingWordWarning, check_known
 
-__all__ = ["CHINESE", "Words", "languages", "words_of"]
+__all__ = ["CHINESE", "LANGUAGE", "Words", "displayed", "languages", "words_of"]
+
+#: Variable of the environment that names the language of displays in notebooks, and of commands.
+LANGUAGE = "DEMANDSIM_LOCALE"
 
 CHINESE = re.compile("[\u3400-\u9fff]")
+
+#: Terms that the field writes in capitals, by how they stand in a name of code.
+_TERMS = {
+    term.lower(): term
+    for term in (
+        *(
+            "AI",
+            "API",
+            "ARPU",
+            "CAGR",
+            "CPU",
+            "CRPS",
+            "EVPI",
+            "EVPPI",
+            "EVSI",
+            "GPU",
+            "GPUs",
+            "HBM",
+            "IRR",
+            "KV",
+            "LLM",
+        ),
+        *("LLMs", "MFU", "MoE", "NPV", "PIT", "PUE", "QPS", "ROI", "TCO", "TPU", "TPUs", "WACC"),
+    )
+}
+
+#: Blanks of messages that are numbers.
+_NUMBERS = ("bound", "count", "draws", "high", "khat", "least", "low", "most")
 
 #: Holds one file a language, named by its code.
 _FOLDER = importlib.resources.files("demandsim.locale")
@@ -81,13 +113,19 @@ class Words:
         --------
         >>> words_of("en").name("card_price", "Price of a card"), words_of("en").name("card_price")
         ('Price of a card', 'Card price')
+
+        Terms are written as the field writes them:
+
+        >>> words_of("en").name("crps"), words_of("en").name("gpu_hours", "gpu hours")
+        ('CRPS', 'GPU hours')
         """
         if long_name and CHINESE.search(long_name):
             return long_name
-        if name in self.names or long_name:
+        # A label that only repeats the name is none.
+        if name in self.names or (long_name and long_name != name.replace("_", " ")):
             return self.names.get(name) or str(long_name)
         # An event is named by what it compares: "gross_margin > 0".
-        spaced = re.sub(r"[^\W\d]\w*", lambda found: self.names.get(found[0], found[0].replace("_", " ")), name)
+        spaced = re.sub(r"[^\W\d]\w*", lambda found: self.names.get(found[0], _spaced(found[0])), name)
         return spaced[:1].upper() + spaced[1:]
 
     def dim(self, name: str) -> str:
@@ -120,6 +158,31 @@ class Words:
         """
         return self.texts.get(text, text)
 
+    def bounds(self, bounds: str) -> str:
+        """Say between what a quantity can be.
+
+        Examples
+        --------
+        >>> words_of("zh", "terminal").bounds("at least 0"), words_of("en", "terminal").bounds("0 to 1")
+        ('不小于 0', '0 to 1')
+        """
+        for said in ("at least", "at most", " to "):
+            bounds = bounds.replace(said, self.phrases[said])
+        return bounds
+
+    def message(self, text: str) -> str:
+        """Say an error, a warning or a part of one; one that the language does not know stays as it is.
+
+        Examples
+        --------
+        >>> words_of("zh").message("unknown study 'x'; did you mean 'y'?"), words_of("zh").message("Who knows?")
+        ("未知的研究 'x'；是否指 'y'？", 'Who knows?')
+        """
+        for pattern, own in _messages(self.code):
+            if found := pattern.fullmatch(text):
+                return own.format(**{name: self.message(part) for name, part in found.groupdict().items()})
+        return text
+
     def family(self, family: str) -> str:
         """Name a family of distributions for readers.
 
@@ -142,6 +205,25 @@ class Words:
 
 
 @functools.cache
+def _messages(code: str) -> list[tuple[re.Pattern[str], str]]:
+    """What a language says for messages: the pattern of each in English, with its blanks, and its own phrase."""
+    found = []
+    for english, own in _tables(code).get("messages", {}).items():
+        # Blanks of numbers hold no blanks: "{low} to {high}" is no sentence.
+        def blank(name: re.Match[str]) -> str:
+            return f"(?P<{name[1]}>{'[^ ]+' if name[1] in _NUMBERS else '.+?'})"
+
+        pattern = re.sub(r"\\\{(\w+)\\\}", blank, re.escape(english))
+        found.append((re.compile(pattern, re.DOTALL), own))
+    return found
+
+
+def _spaced(code: str) -> str:
+    """A name of code as words."""
+    return " ".join(_TERMS.get(word.lower(), word) for word in code.split("_"))
+
+
+@functools.cache
 def _signs(tag: str) -> dict[int, str]:
     """Signs between digits, from Unicode's tables, by those that English has."""
     from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol
@@ -149,6 +231,12 @@ def _signs(tag: str) -> dict[int, str]:
     locale = tag.replace("-", "_")
     signs = {",": get_group_symbol(locale), ".": get_decimal_symbol(locale), "%": format_percent(0, locale=locale)[1:]}
     return str.maketrans(signs)
+
+
+def displayed() -> Words:
+    """The language of what notebooks show: that of the environment, or English where it names none that there is."""
+    code = os.environ.get(LANGUAGE, "en")
+    return words_of(code if code in languages() else "en", "terminal")
 
 
 def languages() -> list[str]:
