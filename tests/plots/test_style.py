@@ -6,6 +6,7 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 from pictures import figure_of, texts_of
@@ -85,7 +86,9 @@ def test_without_a_style_nothing_changes_and_a_style_leaves_nothing_behind(draws
     assert texts[0] == texts[1]
 
 
-def test_fonts_of_the_style_come_first_and_those_of_the_language_help_out(draws):
+def test_fonts_of_the_style_come_first_and_those_of_the_language_help_out(draws, square_font, monkeypatch):
+    entry = font_manager.FontEntry(fname=str(square_font), name="SimHei")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, entry])
     with matplotlib.rc_context({"font.family": ["DejaVu Serif"]}):
         families = {t.get_fontfamily()[0] for t in texts_of(figure_of(plots.distributions(draws, of=["cards"])))}
         assert families == {"DejaVu Serif"}

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, line, percent_ticks
+from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, STROKES, Frame, band, bare, line, percent_ticks
 from demandsim.plots.panels import Picture, plot
 from demandsim.plots.words import locale_of
 
@@ -20,6 +20,8 @@ __all__ = ["calibration", "scores"]
 
 _LIGHT = "#D0E3F0"
 _BINS = 10
+#: Phrases of scores.
+_SCORES = {"crps": "score_crps", "log": "score_log", "interval": "score_interval"}
 
 
 @plot
@@ -151,17 +153,27 @@ def scores(found: xr.Dataset, of: str = "crps", *, locale: str = "en", **frame: 
     picture = Picture(found, {of: found[of]}, ("model", "horizon", *map(str, dims)), locale, None, frame=frame)
     keys, said = [], picture.locale
     for panel in picture.panels([2.8], 6.4):
+        panel.title("", said)
         for place, name in enumerate(found.model.values):
-            color = f"C{place}"
+            color, dash, mark = STROKES[place % len(STROKES)]
             own, off = mean.sel(model=name).values, np.nan_to_num(error.sel(model=name).values)
             shift = 0.04 * (place - (found.sizes["model"] - 1) / 2)
             panel.axes.errorbar(
-                found.horizon.values + shift, own, off, color=color, marker="o", markersize=4, capsize=2
+                found.horizon.values + shift,
+                own,
+                off,
+                color=color,
+                linestyle=dash,
+                marker=mark,
+                markersize=5,
+                capsize=2,
             )
-            keys.append(line(color, str(name), marker="o"))
+            keys.append(line(color, str(name), linestyle=dash, marker=mark))
         panel.axes.set_xticks(found.horizon.values)
         panel.axes.set_xlabel(said.say("figures_ahead"), fontsize=9)
-        panel.axes.set_ylabel(said.say("score", score=of.upper() if of == "crps" else of), fontsize=9)
+        panel.axes.set_ylabel(
+            said.say("score", score=said.say(_SCORES[of]) if of in _SCORES else said.name(of)), fontsize=9
+        )
         panel.axes.set_ylim(bottom=min(0.0, float(np.nanmin(mean))))
         _small(panel.axes)
     return picture.finish("scores", keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -28,9 +29,11 @@ __all__ = [
     "LOW",
     "ORANGE",
     "SKY",
+    "STROKES",
     "Canvas",
     "Frame",
     "band",
+    "bars_of",
     "dot",
     "line",
     "save",
@@ -42,6 +45,17 @@ BLUE, ORANGE, SKY, GREEN = "#0072B2", "#D55E00", "#56B4E9", "#009E73"
 GREY, INK, PAPER, GRID = "#666666", "#222222", "white", "#E5E5E5"
 #: An assumption at its low and at its high end, in pictures as on the page.
 LOW, HIGH = BLUE, ORANGE
+#: Scenarios in one panel: colour, line and marker, so that they are told apart without colours too.
+STROKES = (
+    (BLUE, "-", "o"),
+    (ORANGE, "--", "s"),
+    (GREEN, "-.", "^"),
+    ("#CC79A7", ":", "D"),
+    (INK, "--", "v"),
+    ("#E69F00", "-.", "P"),
+    (SKY, "-", "X"),
+    (GREY, ":", "*"),
+)
 
 _PAD = 0.12
 """Inches between the edge of the figure and what is in it."""
@@ -49,6 +63,8 @@ _PAD = 0.12
 _COLOURED = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 #: Inches that panels need at least, all rows together.
 _LEAST = 1.0
+#: Of the width, what lines of a text may take: in a file of another resolution the same letters are a little wider.
+_FILLED = 0.97
 # A Chinese character, or a word with the spaces after it; a no-break space is part of its word.
 _WORDS = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]|[^ \n\u2e80-\u9fff\uff00-\uffef]+ *|[ \n]+")
 
@@ -150,7 +166,7 @@ class Canvas:
         )
         for text in (head, foot):
             _take_literally(text)
-        heights = [self._fill(text, width - 2 * _PAD) for text in (head, foot)]
+        heights = [self._fill(text, _FILLED * (width - 2 * _PAD)) for text in (head, foot)]
         legend = self._legend(keys, width - 2 * _PAD) if keys else None
         key = 0.0 if legend is None else self._size(legend)[1] + 0.04
         top, bottom = heights[0] + key + 0.18, heights[1] + 0.20
@@ -213,7 +229,7 @@ class Canvas:
         lines = [""]
         for word in _WORDS.findall(text.get_text()):
             text.set_text((lines[-1] + word).rstrip())
-            if lines[-1] and self._size(text)[0] > width and word not in ",.;:，。；：）":
+            if lines[-1] and self._size(text)[0] > width and word not in ",.;:，。；：、）》”":
                 lines.append("")
             lines[-1] += word
         text.set_text("\n".join(line.strip() for line in lines))
@@ -480,6 +496,11 @@ def is_wide(low: float, high: float) -> bool:
     return low > 0 and high / low > 30
 
 
+def bars_of(count: int, most: int = 64) -> int:
+    """Edges of the bars that so many draws fill (Rice's rule): of a few, more bars would show their chance alone."""
+    return int(np.clip(2 * count ** (1 / 3), 12, most))
+
+
 def line(colour: str, label: str, **looks: Any) -> Any:
     """Key of a line."""
     from matplotlib.lines import Line2D
@@ -511,6 +532,11 @@ def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
         The suffix chooses the format: ``.png``, ``.svg``, ``.pdf``.
     dpi : int, default 130
 
+    Raises
+    ------
+    DemandsimError
+        If the suffix is that of no picture.
+
     Examples
     --------
     >>> import tempfile
@@ -519,13 +545,22 @@ def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(ds.plots.distributions(draws, of=["cards"]), Path(folder) / "cards.png")
     """
+    from matplotlib import rc_context
+
     figure = np.ravel(axes)[0].figure
+    kind = Path(path).suffix.lower().removeprefix(".")
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise DemandsimError(f"'{path}' must end in .png, .svg, .pdf or another of the formats {', '.join(known)}")
     engine = figure.get_layout_engine()
     if not figure.stale:
         # Everything has its place since it was made: drawing would find it once more.
         figure.set_layout_engine("none")
     try:
-        with written_whole(path) as unfinished:
-            figure.savefig(unfinished, dpi=dpi)
+        # Neither the time nor chance is in the file: the same picture is the same file.
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+        salted = rc_context({"svg.hashsalt": "demandsim"}) if kind == "svg" else nullcontext()
+        with written_whole(path) as unfinished, salted:
+            figure.savefig(unfinished, dpi=dpi, metadata=undated)
     finally:
         figure.set_layout_engine(engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import xarray as xr
@@ -21,6 +21,7 @@ from demandsim.plots.canvas import (
     Frame,
     band,
     bare,
+    bars_of,
     dot,
     grid,
     is_wide,
@@ -28,7 +29,7 @@ from demandsim.plots.canvas import (
     plain_ticks,
     wrapped,
 )
-from demandsim.plots.panels import Picture, derived, finite, name_rows, plot, quantities
+from demandsim.plots.panels import Picture, derived, finite, headline, name_rows, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.table import intervals
@@ -42,6 +43,9 @@ __all__ = ["distributions", "forest"]
 _MARKS = {"published": ORANGE, "point": GREEN}
 
 _LIGHT = "#A6CEE3"
+#: Scenarios that have room in one panel, one over the other; inches of each, of what stands around them, and of the
+#: numbers beside them.
+_MOST, _EACH, _AROUND, _BESIDE = 8, 0.58, 0.85, 1.8
 
 
 @plot
@@ -57,6 +61,8 @@ def distributions(
 ) -> Any:
     """Distributions of quantities against what was published of them, and their points.
 
+    Up to eight scenarios stand one over the other in one panel, if one axis shows them all.
+
     Parameters
     ----------
     draws : Dataset
@@ -64,18 +70,19 @@ def distributions(
     point : Dataset, optional
         Of ``model.point()``: drawn as a line, where it is not what the source of the study printed, which is drawn too.
     of : str or sequence of str, optional
-        Quantities; the computed ones by default.
+        Quantities; by default the computed ones, or where those are more than six, what the study puts in front.
     prob : float, default 0.9
         Probability of the interval that is shaded.
     dim : str, optional
-        Dim along which panels stand side by side; the first scenario dim by default.
+        Dim along which panels stand side by side, though its labels could share one.
     locale : {"en", "zh"}, default "en"
     **frame
         ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
-    numpy array of matplotlib Axes, shape (quantities, labels)
+    numpy array of matplotlib Axes
+        Two quantities beside each other; below them those of which each label has a panel.
 
     Raises
     ------
@@ -88,58 +95,108 @@ def distributions(
     --------
     >>> import demandsim as ds
     >>> model = ds.load_study("guosen-2025-01")
-    >>> axes = ds.plots.distributions(model.simulate(draws=256, seed=1), model.point(), of=["cards"])
-    >>> axes.shape
+    >>> draws = model.simulate(draws=256, seed=1)
+    >>> ds.plots.distributions(draws, model.point(), of=["cards", "gross_margin"]).shape
+    (2, 2)
+    >>> ds.plots.distributions(draws, of=["cards"], dim="scenario").shape
     (1, 2)
     """
     check_prob(prob)
-    names = quantities(of, draws.data_vars, derived(draws))
+    computed = derived(draws)
+    names = quantities(of, draws.data_vars, headline(draws, computed))
     picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw"), locale, dim, frame=frame)
-    said = picture.locale
-    drawn: dict[str, float] = {}
-    for panel in picture.panels([2.15] * len(names), 4.6):
-        own = math.nan if point is None or panel.name not in point else float(panel.of(point[panel.name]))
-        printed = published_at(draws[panel.name].attrs, list(panel.where.values())) if point is not None else math.nan
-        marks = {"published": printed} | ({} if math.isclose(own, printed, rel_tol=1e-9) else {"point": own})
-        drawn |= {kind: value for kind, value in marks.items() if math.isfinite(value)}
-        _shape(panel.axes, panel.of(draws[panel.name]), marks, prob, said)
+    said, drawn = picture.locale, set[str]()
+
+    def height(name: str) -> float:
+        return max(2.15, _AROUND + _EACH * len(picture.parts(name)) * (name in together))
+
+    together = picture.together(_span, _MOST)
+    shared = any(len(picture.parts(name)) > 1 for name in together)
+    for panel in picture.grid(together, height, 4.6, *([_BESIDE] * shared)):
+        array, parts = draws[panel.name], picture.parts(panel.name, panel.where)
+        rows = [_Row(_selected(array, part), _marks(array, point, part)) for part in parts]
+        drawn |= {kind for row in rows for kind in row.marks}
+        labels = [said.label(next(iter(part.values()))) if len(parts) > 1 else "" for part in parts] if shared else []
+        _shapes(panel.axes, rows, labels, prob, said)
     keys = [
         band(_LIGHT, said.say("draws")),
         band(BLUE, said.say("interval", prob=said.percent(prob))),
         line(INK, said.say("median"), linewidth=1.5),
     ]
     keys += [line(color, said.say(kind)) for kind, color in _MARKS.items() if kind in drawn]
-    return picture.finish("distributions", keys, [said.say("tails")])
+    notes = [said.say("beside", prob=said.percent(prob))] * shared
+    return picture.finish("distributions", keys, [*notes, *picture.unseen(computed, of), said.say("tails")])
 
 
-def _shape(axes: Axes, array: xr.DataArray, marks: Mapping[str, float], prob: float, locale: Locale) -> None:
-    values = finite(array)
-    low, middle, high = np.quantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
-    known = {kind: value for kind, value in marks.items() if math.isfinite(value)}
-    divisor, shown = locale.axis(array, max(abs(middle), *map(abs, known.values()), 0.0))
-    values = values / divisor
-    low, middle, high = low / divisor, middle / divisor, high / divisor
-    start, stop = np.quantile(values, [0.004, 0.996])
-    plain_ticks(axes, log=is_wide(start, stop))
-    if start == stop:
-        axes.axvline(start, color=BLUE)
+class _Row(NamedTuple):
+    """One shape of a panel: its draws, and the single values that it is held against, by their kind."""
+
+    draws: xr.DataArray
+    marks: Mapping[str, float]
+
+
+def _selected(array: xr.DataArray, part: Mapping[str, Any]) -> xr.DataArray:
+    return array.sel({dim: label for dim, label in part.items() if dim in array.dims})
+
+
+def _marks(array: xr.DataArray, point: xr.Dataset | None, part: Mapping[str, Any]) -> dict[str, float]:
+    """What was published of a quantity at a label, and its point where that is another."""
+    if point is None:
+        return {}
+    own = float(_selected(point[array.name], part)) if array.name in point else math.nan
+    marks = {"published": published_at(array.attrs, list(part.values())), "point": own}
+    if math.isclose(own, marks["published"], rel_tol=1e-9):
+        del marks["point"]
+    return {kind: value for kind, value in marks.items() if math.isfinite(value)}
+
+
+def _span(array: xr.DataArray) -> tuple[float, float]:
+    """From where to where draws are drawn: the last 0.4% of each tail is left out of pictures, not of numbers."""
+    start, stop = np.quantile(finite(array), [0.004, 0.996])
+    return float(start), float(stop)
+
+
+def _shapes(axes: Axes, rows: Sequence[_Row], labels: Sequence[str], prob: float, locale: Locale) -> None:
+    """Draw the shapes of a panel, the first at the top; with labels, even empty ones, their numbers stand beside."""
+    ends = [np.quantile(finite(row.draws), [(1 - prob) / 2, 0.5, (1 + prob) / 2]) for row in rows]
+    sizes = [abs(middle) for _, middle, _ in ends] + [abs(value) for row in rows for value in row.marks.values()]
+    divisor, shown = locale.axis(rows[0].draws, max(sizes))
+    spans = [_span(row.draws) for row in rows]
+    log = is_wide(min(start for start, _ in spans), max(stop for _, stop in spans))
+    plain_ticks(axes, log=log)
+    for place, (row, span, (low, middle, high)) in enumerate(zip(rows, spans, ends, strict=True)):
+        foot = len(rows) - 1.0 - place
+        if span[0] < span[1]:
+            _shape(axes, finite(row.draws) / divisor, np.divide([*span, low, high], divisor), foot, log=log)
+        axes.vlines(middle / divisor, foot, foot + 0.94, color=BLUE if span[0] == span[1] else INK, linewidth=1.5)
+        for kind, value in row.marks.items():
+            axes.vlines(value / divisor, foot, foot + 0.98, color=_MARKS[kind], linewidth=2)
+    said = [{"low": low, "median": middle, "high": high} for low, middle, high in ends]
+    numbers = [{key: locale.number(end / divisor, 3) for key, end in own.items()} for own in said]
+    if labels:
+        told = [locale.say("median_range", **own) for own in numbers]
+        texts = [f"{wrapped(label)}\n{own}".strip() for label, own in zip(labels, told, strict=True)]
+        axes.set_yticks(np.arange(len(rows))[::-1] + 0.4, texts, fontsize=8.5)
+        axes.tick_params(axis="y", length=0)
+        axes.hlines(np.arange(len(rows)), 0, 1, transform=axes.get_yaxis_transform(), color=GREY, linewidth=0.6)
+        axes.set_xlabel(shown, fontsize=9)
     else:
-        # The last 0.4% of each tail is left out of the picture, not out of the numbers.
-        edges = np.geomspace(start, stop, 64) if is_wide(start, stop) else np.linspace(start, stop, 64)
-        counts = np.histogram(values, edges)[0]
-        heights = counts / counts.max()
-        axes.stairs(heights, edges, fill=True, color=_LIGHT, linewidth=0)
-        inside = (edges[1:] > low) & (edges[:-1] < high)
-        axes.stairs(np.where(inside, heights, 0), edges, fill=True, color=BLUE, linewidth=0)
-        axes.vlines(middle, 0, 1.04, color=INK, linewidth=1.5)
-    for kind, value in known.items():
-        axes.axvline(value / divisor, color=_MARKS[kind], linewidth=2)
-    ends = {name: locale.number(end, 3) for name, end in (("median", middle), ("low", low), ("high", high))}
-    numbers = locale.say("spread", prob=locale.percent(prob), **ends)
-    axes.set_xlabel(f"{shown}    {numbers}".strip(), fontsize=9)
-    axes.set_yticks([])
-    axes.set_ylim(0, 1.08)
+        axes.set_yticks([])
+        spread = locale.say("spread", prob=locale.percent(prob), **numbers[0])
+        axes.set_xlabel(f"{shown}    {spread}".strip(), fontsize=9)
+    axes.set_ylim(0, len(rows) + 0.02)
     bare(axes, "left", "top", "right")
+
+
+def _shape(axes: Axes, values: Any, places: Any, foot: float, *, log: bool) -> None:
+    """Draw a histogram, as high as a row; the interval is darker."""
+    start, stop, low, high = places
+    edges = (np.geomspace if log else np.linspace)(start, stop, bars_of(values.size))
+    counts = np.histogram(values, edges)[0]
+    tops = foot + 0.9 * counts / counts.max()
+    axes.stairs(tops, edges, baseline=foot, fill=True, color=_LIGHT, linewidth=0)
+    inside = (edges[1:] > low) & (edges[:-1] < high)
+    axes.stairs(np.where(inside, tops, foot), edges, baseline=foot, fill=True, color=BLUE, linewidth=0)
 
 
 @plot

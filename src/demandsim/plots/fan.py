@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -10,8 +10,23 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError, check_known
 from demandsim.graph.presentation import time_dims
-from demandsim.plots.canvas import BLUE, GREY, INK, ORANGE, Frame, band, bare, dot, grid, is_wide, line, plain_ticks
-from demandsim.plots.panels import Picture, derived, plot, quantities
+from demandsim.plots.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    STROKES,
+    Frame,
+    band,
+    bare,
+    dot,
+    grid,
+    is_wide,
+    line,
+    plain_ticks,
+)
+from demandsim.plots.panels import Picture, derived, headline, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
@@ -25,6 +40,8 @@ __all__ = ["fan"]
 _INNER, _SHADE = (0.5, 0.8), 0.22
 #: Range from which on an axis of a panel has room for the powers of ten only.
 _DECADES = 3000
+#: Quantities that are drawn where none are named.
+_MOST_QUANTITIES = 4
 
 
 @plot
@@ -38,27 +55,31 @@ def fan(
     locale: str = "en",
     **frame: Unpack[Frame],
 ) -> Any:
-    """Fan chart: medians and central intervals over years or dates, a row per quantity.
+    """Fan chart: medians and central intervals over years or dates, a panel per quantity.
+
+    Up to eight scenarios share a panel, if one axis shows them all: the first has its intervals, the others their
+    medians, and bars beside the panel are the intervals of each at the end.
 
     Parameters
     ----------
     draws : Dataset
         Of ``model.simulate`` or ``model.infer``, with a dim ``year`` or ``date``; sum or select other dims first.
     of : str or sequence of str, optional
-        Quantities; by default all computed ones that vary over time, at most four.
+        Quantities; by default those that the study puts in front, at most four.
     prob : float, default 0.9
         Probability of the widest interval; those of 50% and 80% are drawn inside it.
     published : mapping of quantity to DataArray, optional
         Published figures over the same dim, marked; with the attribute ``units``, or in the quantity's unit.
     dim : str, optional
-        Dim along which panels stand side by side; the first scenario dim by default.
+        Dim along which panels stand side by side, each with all its intervals, though its labels could share one.
     locale : {"en", "zh"}, default "en"
     **frame
         ``ax``, ``figsize`` and ``title``, as in `Frame`.
 
     Returns
     -------
-    numpy array of matplotlib Axes, shape (quantities, labels)
+    numpy array of matplotlib Axes
+        Two quantities beside each other; below them those of which each label has a panel.
 
     Raises
     ------
@@ -89,16 +110,22 @@ def fan(
     if along is None:
         raise DemandsimError("a fan chart needs draws over time: a dim whose labels are years or dates")
     moving = [n for n, a in draws.data_vars.items() if {along, "draw"} <= set(a.dims)]
-    names = quantities(of, moving, _plain(draws[moving])[:4])
+    plain = _plain(draws[moving])
+    names = quantities(of, moving, headline(draws, plain, _MOST_QUANTITIES))
     check_known(published or {}, names, "published quantity")
     picture = Picture(draws, {name: draws[name] for name in names}, ("chain", "draw", along), locale, dim, frame=frame)
     said, probs = picture.locale, [p for p in _INNER if p < prob] + [prob]
     found = {name: _ends(draws[name], probs) for name in names}
     marks = _marks(draws, published or {})
-    for panel in picture.panels([2.3] * len(names), 3.6 if len(picture.labels) > 1 else 6.4):
+    # Figures of a scenario would hide behind those of another.
+    together = picture.together(lambda part: _span(found[str(part.name)], part, picture.across), len(STROKES))
+    together -= {name for name, mark in marks.items() if picture.across in mark.dims}
+    shared = [name for name in together if len(picture.parts(name)) > 1]
+    for panel in picture.grid(together, lambda name: 2.3, _width(picture, together)):
         axes, ends, unit = panel.axes, found[panel.name], str(draws[panel.name].attrs.get("units", "1"))
         divisor, shown = said.unit(unit, float(np.nanmax(np.abs(ends.sel(quantile=0.5)))))
-        _draw(axes, panel.of(ends) / divisor, along, probs)
+        parts = [_selected(ends / divisor, part) for part in picture.parts(panel.name, panel.where)]
+        _draw(axes, parts[0], along, probs)
         if panel.name in marks:
             here = panel.of(marks[panel.name]).dropna(along) / divisor
             looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
@@ -106,10 +133,60 @@ def fan(
         _scale(axes, ends / divisor, said, share=unit == "1")
         axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
         _ticks(axes, draws[along])
-    keys = [line(BLUE, said.say("median"))]
-    keys += [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
+        if len(parts) > 1:
+            _others(axes, parts, along, probs)
+    keys = _keys(picture, shared, probs)
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
-    return picture.finish("fan", keys, [said.say("without_error")] if published else [])
+    notes = [said.say("ends", label=picture.labels[0])] if shared else []
+    notes += [*picture.unseen(plain, of), *([said.say("without_error")] if published else [])]
+    return picture.finish("fan", keys, notes)
+
+
+def _width(picture: Picture, together: Collection[str]) -> float:
+    """Inches of a panel: a single one is wide, many labels side by side are narrow."""
+    if len(together) < len(picture.arrays):
+        return 3.6
+    return 6.4 if len(together) == 1 else 4.6
+
+
+def _keys(picture: Picture, shared: Sequence[str], probs: Sequence[float]) -> list[Any]:
+    """What lines and bands are: of the first scenario, where several share a panel."""
+    said = picture.locale
+    looks = zip(STROKES, picture.labels if shared else [], strict=False)
+    keys = [line(c, said.label(label), linestyle=dash, marker=mark) for (c, dash, mark), label in looks]
+    keys = keys or [line(BLUE, said.say("median"))]
+    return keys + [band(_tint(i, len(probs)), said.say("interval", prob=said.percent(p))) for i, p in enumerate(probs)]
+
+
+def _selected(array: xr.DataArray, part: Mapping[str, Any]) -> xr.DataArray:
+    return array.sel({dim: label for dim, label in part.items() if dim in array.dims})
+
+
+def _span(ends: xr.DataArray, part: xr.DataArray, across: str | None) -> tuple[float, float]:
+    """From where to where the widest interval of a label goes."""
+    own = ends.sel({across: part[across].item()}) if across in ends.dims else ends
+    return float(np.nanmin(own)), float(np.nanmax(own))
+
+
+def _others(axes: Axes, parts: Sequence[xr.DataArray], along: str, probs: Sequence[float]) -> None:
+    """Medians of the scenarios, and beside the panel a bar each: the inner and the outer interval at the end."""
+    beside: Any = axes.inset_axes((1.02, 0.0, 0.032 * len(parts), 1.0), sharey=axes)
+    bare(beside, "left", "right", "top", "bottom")
+    beside.set_xticks([])
+    beside.tick_params(axis="y", which="both", left=False, labelleft=False)
+    beside.patch.set_visible(False)
+    beside.set_xlim(-0.7, len(parts) - 0.3)
+    inner, outer = probs[0], probs[-1]
+    for place, ((colour, dash, mark), ends) in enumerate(zip(STROKES, parts, strict=False)):
+        middle = ends.sel(quantile=0.5)
+        axes.plot(middle[along].values, middle.values, color=colour, linestyle=dash, marker=mark, markersize=4)
+        last = ends.isel({along: -1})
+        for prob, width in ((outer, 1.2), (inner, 4.0)):
+            low, high = (float(last.sel(quantile=(1 + side * prob) / 2, method="nearest")) for side in (-1, 1))
+            beside.plot([place, place], [low, high], color=colour, linewidth=width, solid_capstyle="butt")
+        beside.plot(
+            place, float(last.sel(quantile=0.5)), color=colour, marker=mark, markersize=5, markeredgecolor=PAPER
+        )
 
 
 def _time(draws: xr.Dataset, of: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ import xarray as xr
 from demandsim._system import is_table
 from demandsim.errors import DemandsimError, check_known
 from demandsim.graph.changes import Change, read_changes
-from demandsim.plots.canvas import Canvas, Frame, bare, wrapped
+from demandsim.plots.canvas import Canvas, Frame, bare, is_wide, wrapped
 from demandsim.plots.words import Locale, locale_of
 from demandsim.statistics.design import DESIGNS
 from demandsim.statistics.ranking import ranked
@@ -29,10 +29,12 @@ __all__ = [
     "ROW",
     "Panel",
     "Picture",
+    "alike",
     "assumptions_named",
     "check_dims",
     "derived",
     "finite",
+    "headline",
     "largest",
     "left_out",
     "long_names",
@@ -47,11 +49,19 @@ MOST = 12
 #: Inches of a row of bars, and of what stands above and below the rows of a panel.
 ROW, FRAME = 0.36, 0.95
 
-#: Letters of a line of a title at most, and on an inch; inches of a cell that stand left of its panel.
+#: Letters of a line of a title at most, and on an inch; inches of a cell that ticks and their unit take.
 _LETTERS, _LETTERS_AN_INCH, _BESIDE = 52, 13, 0.7
+#: Inches of a further line of a title.
+_LINE = 0.17
 #: Panels side by side that a page has room for; more labels go on below.
 _WIDEST = 4
 _FOLDED = 3
+#: Panels of different quantities side by side.
+_ABREAST = 2
+#: Labels share an axis where each takes up at least such a part of it.
+_SQUEEZED = 6
+#: Quantities that are drawn where none are named.
+_HEADLINES = 6
 #: Shares of a variance below this have no row.
 _LEAST_SHARE = 0.01
 _CHANGES = 3
@@ -123,6 +133,27 @@ def derived(data: xr.Dataset) -> list[Hashable]:
     return [name for name, array in data.data_vars.items() if array.attrs.get("role") == "derived"]
 
 
+def headline(data: xr.Dataset, fitting: Sequence[Hashable], most: int = _HEADLINES) -> list[Hashable]:
+    """Results that a picture shows where none are named: those that the study puts in front, or those computed last."""
+    study = str(data.attrs.get("study", ""))
+    liked = data.attrs.get("pictured") or (entry(study).pictured if study in list_studies() else ())
+    return [name for name in liked if name in fitting][:most] or list(fitting[-most:])
+
+
+def alike(ranges: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether one axis shows all ranges, none of them squeezed; a sure value is a line on any.
+
+    Examples
+    --------
+    >>> alike([(10, 1000), (100, 10_000)]), alike([(-20, 5), (-2000, 500)])
+    (True, False)
+    """
+    low, high = min(one for one, _ in ranges), max(other for _, other in ranges)
+    scaled = np.log(ranges) if is_wide(low, high) else np.asarray(ranges, dtype=float)
+    spans = scaled[:, 1] - scaled[:, 0]
+    return bool((spans[spans > 0] * _SQUEEZED >= np.ptp(scaled)).all())
+
+
 def check_dims(data: xr.Dataset, dims: Sequence[str], maker: str) -> None:
     """Raise unless a Dataset has the dims of the analysis that a picture shows."""
     missing = [dim for dim in dims if dim not in getattr(data, "dims", ())]
@@ -144,10 +175,13 @@ class Panel:
     row : int
         Place of the quantity among all; it has several rows of panels where its labels are many.
     column : int
+        Of the panels of its quantity.
     label : object
         Label of the column's dim, also of a quantity that does not vary along it.
     letters : int
         Of a line of its title.
+    same : sequence of str
+        Dims along which what it shows does not differ.
     """
 
     axes: Axes
@@ -157,6 +191,7 @@ class Panel:
     column: int
     label: Any = None
     letters: int = _LETTERS
+    same: Sequence[str] = ()
 
     def of(self, data: Any) -> Any:
         """Select what the panel shows of an array or Dataset."""
@@ -164,9 +199,7 @@ class Panel:
 
     def title(self, text: str, locale: Locale) -> None:
         """Write a text above the panel, with the label if panels differ by one."""
-        for dim, label in self.where.items():
-            text = locale.say("labelled", name=text, dim=locale.dim(dim), label=label)
-        self.axes.set_title(wrapped(text.strip(), self.letters), fontsize=10, loc="left")
+        self.axes.set_title(_titled(text, self.where, self.same, locale, self.letters), fontsize=10, loc="left")
 
 
 class Picture:
@@ -202,7 +235,7 @@ class Picture:
         dim: str | None = None,
         frame: Frame | None = None,
     ) -> None:
-        self.frame = frame
+        self.frame, self.asked = frame, dim is not None
         self.data, self.arrays, self.locale = data, dict(arrays), locale_of(locale)
         others = list(dict.fromkeys(str(d) for array in arrays.values() for d in array.dims if d not in inner))
         if dim is not None:
@@ -243,21 +276,109 @@ class Picture:
         titles : mapping of quantity to str, optional
             Their long names; by default those of the arrays.
         """
-        columns = len(self.labels) if len(self.labels) <= _WIDEST else _FOLDED
+        columns = self._columns()
         lines = -(-len(self.labels) // columns)
-        self.open([height for height in heights for _ in range(lines)], columns, width)
-        # Ticks and their unit stand in the cell as well.
-        letters = min(_LETTERS, int(_LETTERS_AN_INCH * (width - _BESIDE)))
+        letters = _letters(width)
+        told = {
+            name: self.locale.name(
+                name, self.arrays[name].attrs.get("long_name") if titles is None else titles.get(name)
+            )
+            for name in names or self.arrays
+        }
+        wheres = [self.where(label) for label in self.labels]
+        over = [max(_above(name, where, (), self.locale, letters) for where in wheres) for name in told.values()]
+        self.open([h + more for h, more in zip(heights, over, strict=True) for _ in range(lines)], columns, width)
         for row, name in enumerate(names or self.arrays):
             array = self.arrays[name]
-            long_name = array.attrs.get("long_name") if titles is None else titles.get(name)
             places = self.canvas.axes[row * lines : (row + 1) * lines].flat
             for place, (label, axes) in enumerate(zip(self.labels, places, strict=False)):
                 where = self.where(label) if self.across in array.dims else {}
                 panel = Panel(axes, name, where, row, place % columns, label, letters)
-                panel.title(self.locale.name(name, long_name), self.locale)
+                panel.title(told[name], self.locale)
                 yield panel
             for axes in places[len(self.labels) :]:
+                axes.set_visible(False)
+
+    def _columns(self) -> int:
+        return len(self.labels) if len(self.labels) <= _WIDEST else _FOLDED
+
+    def together(self, ranges: Callable[[xr.DataArray], tuple[float, float]], most: int) -> set[str]:
+        """Quantities of which all labels share a panel: `most` of them at most, on an axis that shows each.
+
+        None do that vary along a dim that was asked for: its labels stand side by side.
+
+        Parameters
+        ----------
+        ranges : callable
+            Takes an array of one label, and returns from where to where the axis must go for it.
+        most : int
+        """
+        found = set()
+        for name, array in self.arrays.items():
+            parts = [array.sel({self.across: label}) for label in self.labels] if self.across in array.dims else []
+            if not parts or (not self.asked and len(parts) <= most and alike([ranges(part) for part in parts])):
+                found.add(name)
+        return found
+
+    def parts(self, name: str, where: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Labels of a quantity that a panel of `grid` shows, each by its dim; one, where it is the same in all.
+
+        Parameters
+        ----------
+        name : str
+        where : mapping, optional
+            What the panel is of; nothing if all labels share it.
+        """
+        array = self.arrays[name]
+        if where or self.across not in array.dims:
+            return [dict(where or {})]
+        first, others = array.isel({self.across: [0]}).values, array.isel({self.across: slice(1, None)}).values
+        alone = np.allclose(np.broadcast_to(first, others.shape), others, rtol=1e-9, atol=0, equal_nan=True)
+        return [self.where(label) for label in (self.labels[:1] if alone else self.labels)]
+
+    def _same(self, name: str) -> list[str]:
+        """The dim along which a quantity varies by name, and by no value."""
+        parts = self.parts(name)
+        return list(parts[0]) if len(parts) == 1 and len(self.labels) > 1 else []
+
+    def unseen(self, fitting: Sequence[Hashable], of: Sequence[str] | str | None) -> list[str]:
+        """Say how many quantities would fit the picture too; a reader who named those that he wants knows."""
+        left = [name for name in fitting if name not in self.arrays]
+        return [self.locale.say("unseen", count=len(left))] if left and of is None else []
+
+    def grid(
+        self, together: Iterable[str], height: Callable[[str], float], width: float, beside: float = _BESIDE
+    ) -> Iterator[Panel]:
+        """Lay out one panel for each quantity of `together`, and one a label for the others, below; go through them.
+
+        Parameters
+        ----------
+        together : iterable of str
+        height : callable
+            Of the panels of a quantity, in inches.
+        width : float
+            Of a panel, in inches.
+        beside : float, optional
+            Inches of it that stand beside its axes.
+        """
+        letters = _letters(width, beside)
+        one: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in self.arrays if name in together]
+        apart = [[(name, self.where(label)) for label in self.labels] for name in self.arrays if name not in together]
+        columns = self._columns() if apart else min(len(one), _ABREAST)
+        rows = []
+        for cells in (one, *apart):
+            rows += [cells[start : start + columns] for start in range(0, len(cells), columns)]
+        told = {name: self.locale.name(name, array.attrs.get("long_name")) for name, array in self.arrays.items()}
+        same = {name: self._same(name) for name in self.arrays}
+        over = [max(_above(told[name], where, same[name], self.locale, letters) for name, where in row) for row in rows]
+        heights = [max(height(name) for name, _ in row) + more for row, more in zip(rows, over, strict=True)]
+        self.open(heights, columns, width)
+        for places, row in zip(self.canvas.axes, rows, strict=True):
+            for column, (axes, (name, where)) in enumerate(zip(places, row, strict=False)):
+                panel = Panel(axes, name, where, 0, column if where else 0, letters=letters, same=same[name])
+                panel.title(told[name], self.locale)
+                yield panel
+            for axes in places[len(row) :]:
                 axes.set_visible(False)
 
     def open(self, heights: Sequence[float], columns: int, width: float) -> None:
@@ -271,6 +392,25 @@ class Picture:
         study = str(self.data.attrs.get("study") or say("model"))
         said += provenance(self.data, self.arrays.values(), self.locale)
         return self.canvas.finish(say(title, study=study, **values), keys, said)
+
+
+def _letters(width: float, beside: float = _BESIDE) -> int:
+    """Letters of a line of a title, over a panel so many inches wide, of which some stand beside it."""
+    return min(_LETTERS, int(_LETTERS_AN_INCH * (width - beside)))
+
+
+def _titled(text: str, where: Mapping[str, Any], same: Iterable[str], locale: Locale, letters: int) -> str:
+    """The title of a panel in lines: what it shows, and of which label, or that it is so in all."""
+    for dim, label in where.items():
+        text = locale.say("labelled", name=text, dim=locale.dim(dim), label=label)
+    for dim in () if where else same:
+        text = locale.say("every", name=text, dim=locale.dim(dim))
+    return wrapped(text.strip(), letters)
+
+
+def _above(text: str, where: Mapping[str, Any], same: Iterable[str], locale: Locale, letters: int) -> float:
+    """Inches that a title takes besides its first line, which the height of a panel holds."""
+    return _LINE * _titled(text, where, same, locale, letters).count("\n")
 
 
 def provenance(data: xr.Dataset, arrays: Iterable[xr.DataArray], locale: Locale) -> list[str]:

@@ -89,14 +89,15 @@ def payoffs(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", **
     (1, 2)
     """
     picture, action = _picture(found, dim, locale, frame)
-    said, far = picture.locale, 0
+    said, far, units = picture.locale, 0, []
     for panel in picture.panels([3.1], 5.2):
         whole = panel.of(found)
         own = _near(whole, action)
         far = max(far, whole.sizes[action] - own.sizes[action])
         panel.title(_best(own, said), said)
-        shown = _payoffs(panel.axes, own, action, said)
-        panel.axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
+        units.append(_payoffs(panel.axes, own, action, said))
+        # Said where the row begins, and wherever it is another.
+        panel.axes.set_ylabel(units[-1] if panel.column == 0 or units[-1] != units[0] else "", fontsize=9)
     prob, tail = said.percent(float(found.attrs.get("prob", 0.9))), said.percent(float(found.attrs.get("tail", 0.1)))
     keys = [
         line(BLUE, said.say("payoff_mean"), marker="o", markersize=4),
@@ -186,15 +187,16 @@ def frontier(found: xr.Dataset, *, dim: str | None = None, locale: str = "en", *
     (1, 2)
     """
     picture, action = _picture(found, dim, locale, frame)
-    said, outside = picture.locale, 0
+    said, outside, units = picture.locale, 0, []
     worst = said.say("payoff_worst", tail=said.percent(float(found.attrs.get("tail", 0.1))))
     for panel in picture.panels([3.3], 5.2):
         own = panel.of(found)
         panel.title(_best(own, said), said)
         shown, beyond = _frontier(picture.canvas, panel.axes, own, action, said)
         outside += beyond
+        units.append(shown)
         panel.axes.set_xlabel(said.say("with_unit", name=worst, unit=shown), fontsize=9)
-        if panel.column == 0:
+        if panel.column == 0 or shown != units[0]:
             panel.axes.set_ylabel(said.say("with_unit", name=said.say("payoff_mean"), unit=shown), fontsize=9)
     keys = [
         line(BLUE, said.say("efficient"), marker="o", markersize=5),

@@ -151,6 +151,10 @@ class _Asked:
             units = {_unit(draws[name]) for name in row}
             if len(units) > 1:
                 raise DemandsimError(f"{list(row)} are to share a panel, but have the units {sorted(units)}")
+        drawn = {_unit(draws[name]) for name in names}
+        for name in self.roofs:
+            if _unit(draws[name]) not in drawn:
+                raise DemandsimError(f"'{name}' is in '{_unit(draws[name])}', and no panel of of= is: it bounds none")
         own = _unit(self.x)
         for name in self.walls:
             if _unit(draws[name]) != own:
@@ -234,12 +238,13 @@ def _scales(axes: Axes, x: xr.DataArray, found: Sequence[xr.DataArray], unit: st
     low, high = float(x.min()), float(x.max())
     plain_ticks(axes, log=is_wide(low, high))
     axes.set_xlim(low, high)
-    bottom = min(float(f.sel(end="middle").min()) for f in found)
+    bottom, least = (min(float(f.sel(end=end).min()) for f in found) for end in ("middle", "low"))
     top = max(float(f.max()) for f in found)
-    wide = is_wide(bottom, top)
+    # On a logarithmic axis, an interval that goes below zero would end where it does not.
+    wide = is_wide(bottom, top) and least > 0
     plain_ticks(axes, log=wide, which="y")
     # All columns of a row on one scale, so that they can be compared; roofs may leave it.
-    axes.set_ylim(*((0.6 * bottom, 2.2 * top) if wide else (min(bottom, 0.0), 1.12 * top)))
+    axes.set_ylim(*((0.6 * bottom, 2.2 * top) if wide else (1.12 * min(least, 0.0), 1.12 * top)))
     if unit == "1" and top <= 1:
         percent_ticks(axes.yaxis)
     axes.tick_params(labelsize=8.5)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Frame, bare, dot, is_wide, plain_ticks, wrapped
+from demandsim.plots.canvas import BLUE, INK, ORANGE, Frame, bare, bars_of, dot, is_wide, plain_ticks, wrapped
 from demandsim.plots.panels import Picture, derived, finite, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.mcse import spread_to_mcse
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["scatter"]
 
 _MOST_PANELS = 7
+#: Draws up to which each is seen as a dot.
+_FEW = 512
 
 
 @plot
@@ -61,6 +63,8 @@ def scatter(
     >>> ds.plots.scatter(draws, of=["utilization", "cards", "gross_margin"]).shape
     (3, 3)
     """
+    # Of one scenario, there is no other to select.
+    draws = draws.squeeze([dim for dim, size in draws.sizes.items() if size == 1 and dim not in ("chain", "draw")])
     names = quantities(of, draws.data_vars, derived(draws)[:_MOST_PANELS])
     if not 2 <= len(names) <= _MOST_PANELS:
         raise DemandsimError(f"a scatter shows 2 to {_MOST_PANELS} quantities, not {len(names)}; name them with of=")
@@ -121,15 +125,18 @@ class _Scaled:
 
 def _histogram(axes: Axes, x: _Scaled) -> None:
     if x.high > x.low:
-        bins: Any = (np.geomspace if x.wide else np.linspace)(x.low, x.high, 32)
-        axes.hist(finite(x.values), bins=bins, color=BLUE)
+        values = finite(x.values)
+        bins: Any = (np.geomspace if x.wide else np.linspace)(x.low, x.high, bars_of(values.size, 32))
+        axes.hist(values, bins=bins, color=BLUE)
     axes.set_yticks([])
     bare(axes, "left", "top", "right")
 
 
 def _cloud(axes: Axes, x: _Scaled, y: _Scaled, kept: int) -> None:
     shown = (one.values.values[:, :kept].ravel() for one in (x, y))
-    axes.plot(*shown, ".", color=BLUE, alpha=0.35, markersize=3, markeredgewidth=0)
+    # A few draws are seen as dots, thousands as a cloud.
+    alpha, size = (0.35, 3) if kept * x.values.sizes["chain"] > _FEW else (0.7, 6)
+    axes.plot(*shown, ".", color=BLUE, alpha=alpha, markersize=size, markeredgewidth=0)
     y.scale(axes, "y")
     bare(axes, "top", "right")
 

@@ -23,13 +23,14 @@ _PARTS = re.compile(r"[=,\[\]{}\n]")
 
 
 class Entry(NamedTuple):
-    """A shipped study in the list of all: name, title and source, and how many assumptions and equations it has."""
+    """A shipped study in the list of all: name, title and source, how much it has, and which results it pictures."""
 
     name: str
     title: str
     source: str
     assumptions: int
     equations: int
+    pictured: tuple[str, ...] = ()
 
 
 def shipped_files() -> dict[str, Any]:
@@ -66,7 +67,9 @@ def entry(name: str) -> Entry:
     """What is in a shipped study, by its name."""
     study = read_toml(shipped_files()[name].read_text(encoding="utf-8"), f"{name}.toml")
     title, source = study.get("title", ""), study.get("source", "")
-    return Entry(name, title, source, len(study["assumptions"]), len(study["equations"]))
+    shown = study.get("presentation", {})
+    pictured = tuple(shown.get("pictured") or shown.get("results", ()))
+    return Entry(name, title, source, len(study["assumptions"]), len(study["equations"]), pictured)
 
 
 def _told(text: str, said: str) -> str:
