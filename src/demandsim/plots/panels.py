@@ -343,8 +343,9 @@ class Picture:
 
     def unseen(self, fitting: Sequence[Hashable], of: Sequence[str] | str | None) -> list[str]:
         """Say how many quantities would fit the picture too; a reader who named those that he wants knows."""
-        left = [name for name in fitting if name not in self.arrays]
-        return [self.locale.say("unseen", count=len(left))] if left and of is None else []
+        # Of a large run only what is drawn is read back; who reads it knows the rest.
+        left = self.data.attrs.get("unpictured", sum(name not in self.arrays for name in fitting))
+        return [self.locale.say("unseen", count=left)] if left and of is None else []
 
     def grid(
         self, together: Iterable[str], height: Callable[[str], float], width: float, beside: float = _BESIDE
