@@ -202,7 +202,8 @@ def test_pictures_mark_both_and_say_it(changed):
     # In words of the picture's language, not by the name of code.
     assert LINE.replace("utilization", "Utilization") in texts.replace("\u00a0", " ")
     assert {"published", "point"} <= {text.get_text() for legend in figure.legends for text in legend.get_texts()}
-    assert sorted(line.get_xdata()[0] for line in axes[0, 0].lines) == pytest.approx([85.7772, 257.3316], rel=1e-3)
+    marks = [one.get_segments()[0][0, 0] for one in axes[0, 0].collections if one.get_linewidth()[0] == 2]
+    assert sorted(marks) == pytest.approx([85.7772, 257.3316], rel=1e-3)
 
 
 def test_the_page_has_a_banner(changed, model):

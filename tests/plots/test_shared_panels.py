@@ -11,6 +11,7 @@ from demandsim import plots
 from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import STROKES
 from demandsim.plots.panels import alike
+from demandsim.plots.words import locale_of
 
 NAMES = [
     "base",
@@ -75,7 +76,8 @@ def test_scenarios_stand_over_each_other_where_one_axis_shows_both(draws, model)
         name, numbers = text.split("\n")
         assert name == scenario
         low, middle, high = told.sel(scenario=scenario).values
-        assert numbers == f"{middle:.3g} ({low:.3g} to {high:,.4g})"[: len(numbers)]
+        low, middle, high = (locale_of("en").number(end, 3) for end in (low, middle, high))
+        assert numbers == f"{middle} ({low} to {high})"
     # The first scenario stands at the top, and each median in its row.
     medians = [line.get_segments()[0] for line in axes[0, 0].collections if to_hex(line.get_color()[0]) == "#222222"]
     assert [(round(float(one[0, 0]), 1), float(one[0, 1])) for one in medians] == [
@@ -142,10 +144,10 @@ def test_a_picture_of_a_study_shows_its_headlines_and_says_that_there_is_more(ye
 def test_each_panel_says_its_unit_where_it_is_another(draws):
     found = ds.decisions.evaluate(draws, ["buy", "rent"], ds.decisions.BuyOrRent(rent=2.0, operating_cost=2e4))
     paid = ["mean", "lower", "upper", "cvar"]
-    factor = xr.DataArray([1.0, 1000.0], dims="scenario", coords={"scenario": found.scenario})
+    factor = xr.DataArray([1.0, 1e-6], dims="scenario", coords={"scenario": found.scenario})
     both = found.assign({name: (found[name] * factor).assign_attrs(found[name].attrs) for name in paid})
     units = [panel.get_ylabel() for panel in plots.payoffs(both)[0]]
-    assert units == ["bn CNY", "tn CNY"]
+    assert units == ["bn CNY", "million CNY"]
 
 
 def test_an_interval_below_zero_is_not_cut_by_a_logarithmic_axis(stepped):

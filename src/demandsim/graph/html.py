@@ -28,7 +28,7 @@ def _safe(text: Any) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of cells that are HTML already."""
-    head = "".join(f"<th>{each}</th>" for each in heads)
+    head = "".join(f'<th style="text-align:left">{each}</th>' for each in heads)
     body = "".join(f"<tr>{''.join(f'<td style="text-align:left">{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -59,7 +59,7 @@ def _cells(assumption: Assumption) -> list[str]:
     interval, words = "", displayed()
     if not law.is_constant:
         (_, first), *others = percentiles(law, divisor=divisor)
-        interval = f"{first[0]}{words.phrases[' to ']}{first[2]}"
+        interval = f'<span style="white-space:nowrap">{first[0]}{words.phrases[" to "]}{first[2]}</span>'
         interval += words.say("more_changes", count=len(others)) if others else ""
     said = "" if law.is_constant else f"<code>{_safe(str(law)[:200])}</code>"
     return [

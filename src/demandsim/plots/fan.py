@@ -26,7 +26,7 @@ from demandsim.plots.canvas import (
     line,
     plain_ticks,
 )
-from demandsim.plots.panels import Picture, derived, headline, plot, quantities
+from demandsim.plots.panels import Panel, Picture, derived, headline, plot, quantities
 from demandsim.plots.words import Locale
 from demandsim.statistics.estimators import check_prob
 from demandsim.units.convert import conversion_factor
@@ -122,24 +122,37 @@ def fan(
     together -= {name for name, mark in marks.items() if picture.across in mark.dims}
     shared = [name for name in together if len(picture.parts(name)) > 1]
     for panel in picture.grid(together, lambda name: 2.3, _width(picture, together)):
-        axes, ends, unit = panel.axes, found[panel.name], str(draws[panel.name].attrs.get("units", "1"))
-        divisor, shown = said.unit(unit, float(np.nanmax(np.abs(ends.sel(quantile=0.5)))))
-        parts = [_selected(ends / divisor, part) for part in picture.parts(panel.name, panel.where)]
-        _draw(axes, parts[0], along, probs)
-        if panel.name in marks:
-            here = panel.of(marks[panel.name]).dropna(along) / divisor
-            looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
-            axes.plot(here[along].values, here.values, "D", **looks)
-        _scale(axes, ends / divisor, said, share=unit == "1")
-        axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
-        _ticks(axes, draws[along])
-        if len(parts) > 1:
-            _others(axes, parts, along, probs)
+        _fan(panel, picture, found[panel.name], marks.get(panel.name), along, probs)
     keys = _keys(picture, shared, probs)
     keys += [dot(ORANGE, said.say("figures"), "D", markeredgecolor=INK)] if published else []
     notes = [said.say("ends", label=picture.labels[0])] if shared else []
     notes += [*picture.unseen(plain, of), *([said.say("without_error")] if published else [])]
     return picture.finish("fan", keys, notes)
+
+
+def _fan(
+    panel: Panel,
+    picture: Picture,
+    ends: xr.DataArray,
+    marks: xr.DataArray | None,
+    along: str,
+    probs: Sequence[float],
+) -> None:
+    """Draw one panel: of a label, of what is the same in all, or of all labels."""
+    array, said = picture.arrays[panel.name], picture.locale
+    unit = str(array.attrs.get("units", "1"))
+    divisor, shown = said.unit(unit, float(np.nanmax(np.abs(ends.sel(quantile=0.5)))))
+    parts = [_selected(ends / divisor, part) for part in picture.parts(panel.name, panel.where)]
+    _draw(panel.axes, parts[0], along, probs)
+    if marks is not None:
+        here = panel.of(marks).dropna(along) / divisor
+        looks: Any = {"color": ORANGE, "markeredgecolor": INK, "zorder": 5, "clip_on": False}
+        panel.axes.plot(here[along].values, here.values, "D", **looks)
+    _scale(panel.axes, ends / divisor, said, share=unit == "1")
+    panel.axes.set_ylabel(shown if panel.column == 0 else "", fontsize=9)
+    _ticks(panel.axes, array[along])
+    if len(parts) > 1:
+        _others(panel.axes, parts, along, probs)
 
 
 def _width(picture: Picture, together: Collection[str]) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from demandsim._system import printable
 from demandsim.errors import DemandsimError
 from demandsim.graph.changes import changes_line, published_at, read_changes
+from demandsim.locale.words import Words, displayed
 from demandsim.units.format import Scaling, label_value, number, percent, readable
 
 if TYPE_CHECKING:
@@ -218,8 +219,25 @@ class SummaryTable:
         return printable("\n".join((str(self.frame.to_string()), *self.notes)))
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
-        return printable(str(self.frame.to_html())) + notes
+        words = displayed()
+        notes = "".join(f"<p>{html.escape(printable(words.message(note)))}</p>" for note in self.notes)
+        return printable(str(_in_words(self.frame, words).to_html())) + notes
+
+
+def _in_words(frame: pd.DataFrame, words: Words) -> pd.DataFrame:
+    """A table with heads, quantities and labels in a language; English names things as Python does."""
+    if words.code == "en":
+        return frame
+    said = {key: words.say(f"head_{key}") for key in ("published", "point")}
+    said |= {"mean": words.say("mean"), "unit": words.say("unit"), "quantity": words.say("display_quantity")}
+
+    def named(name: Any) -> Any:
+        text = str(name)
+        if text.startswith("MCSE of "):
+            return words.say("mcse_of", head=named(text.removeprefix("MCSE of ")))
+        return said.get(text) or words.names.get(text) or words.dims.get(text) or words.labels.get(text, name)
+
+    return frame.rename(columns=named, index=named).rename_axis(index=named)
 
 
 def heads(statistics: Sequence[str], prob: float, *, hdi: bool = False) -> dict[str, str]:
