@@ -11,12 +11,9 @@ import xarray as xr
 
 from demandsim.errors import DemandsimError
 from demandsim.plots.canvas import (
-    BLUE,
-    GREEN,
     GREY,
     INK,
-    ORANGE,
-    SKY,
+    STROKES,
     Canvas,
     Frame,
     bare,
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["limits"]
 
-_COLOURS = (BLUE, ORANGE, GREEN, SKY)
+_LOOKS = STROKES[:4]
 #: Points of a curve: more cannot be seen.
 _POINTS = 400
 #: Share of the panel that the label of a limit takes, above the curves.
@@ -91,7 +88,7 @@ def limits(
     dims = [str(dim) for dim in found.probability.dims if dim != "check"]
     labels = itertools.product(*(found[d].values.tolist() for d in dims))
     places = [dict(zip(dims, place, strict=True)) for place in labels]
-    if len(places) > len(_COLOURS):
+    if len(places) > len(_LOOKS):
         raise DemandsimError(
             f"{len(places)} curves over {dims} are too many to read; select a label first, as in "
             f"draws.sel({dims[-1]}=...)"
@@ -103,7 +100,8 @@ def limits(
     said = picture.locale
     picture.open([2.9 + 0.3 * found.sizes["check"]], 1, 8.4)
     _curves(picture.canvas, values, found, places)
-    keys = [line(c, ", ".join(map(said.label, p.values()))) for c, p in zip(_COLOURS, places, strict=False) if p]
+    named = ((look, ", ".join(map(said.label, place.values()))) for look, place in zip(_LOOKS, places, strict=False))
+    keys = [line(colour, name, linestyle=dash) for (colour, dash, _), name in named if name]
     name = said.name(names[0], values.attrs.get("long_name"))
     return picture.finish("limits", keys, [said.say("limit_note")], name=_inside(name))
 
@@ -121,11 +119,11 @@ def _curves(canvas: Canvas, values: xr.DataArray, found: xr.Dataset, places: Seq
     high = max(*(float(np.quantile(one, 0.996)) for one in drawn), *bounds)
     divisor, shown = canvas.locale.axis(values, max(abs(low), abs(high)))
     plain_ticks(axes, log=is_wide(low, high))
-    for colour, one in zip(_COLOURS, drawn, strict=False):
+    for (colour, dash, _), one in zip(_LOOKS, drawn, strict=False):
         places_of = np.unique(np.linspace(0, one.size - 1, _POINTS).astype(int))
         # The last 0.4% of each tail is left out of the picture, as elsewhere.
         places_of = places_of[(one[places_of] >= low) & (one[places_of] <= high)]
-        axes.plot(one[places_of] / divisor, 1 - (places_of + 0.5) / one.size, color=colour, linewidth=2)
+        axes.plot(one[places_of] / divisor, 1 - (places_of + 0.5) / one.size, color=colour, linestyle=dash, linewidth=2)
     # Labels run towards the middle of the panel: the limit nearest to the edge that they run to stands lowest.
     middle = np.sqrt(low * high) if is_wide(low, high) else (low + high) / 2
     leftwards = float(np.median(bounds)) > middle
@@ -160,5 +158,5 @@ def _limit(
     text = said.say("limit", name=name[:1].upper() + name[1:], value=said.number(bound, 3), chances=chances)
     away, ha = ((-6, 0), "right") if leftwards else ((6, 0), "left")
     canvas.write(axes, text, at, away, ha=ha, fontsize=8.5, color=INK)
-    for colour, share in zip(_COLOURS, shares, strict=False):
+    for (colour, _, _), share in zip(_LOOKS, shares, strict=False):
         axes.plot(bound, share, "o", color=colour, markersize=6, clip_on=False)
