@@ -30,15 +30,15 @@ COMMANDS = {
 
 MISTAKES = {
     "study": (("show", "guosen-2025"), "未知的研究 'guosen-2025'；是否指 'guosen-2025-01'？"),
-    "file": (("show", "mine.toml"), "没有研究文件 'mine.toml'；所附研究："),
+    "file": (("show", "mine.toml"), "没有研究文件 'mine.toml'（在 '"),
     "name": (("run", STUDY, "--set", "utilisation=0.3"), "未知的假设 'utilisation'；是否指 'utilization'？"),
     "bounds": (("run", STUDY, "--set", "utilization=1.3"), "'utilization'：1.3 超过上界 1；可取 0 至 1"),
     "scenario": (("run", STUDY, "--scenario", "10T"), "未知的情景 '10T'；是否指 '100T'？"),
     "law": (
         ("run", STUDY, "--set", "utilization=normal(0.3"),
-        "处应为 ',' 或 ')'；请写一个数，或如 lognormal(500, 1200)",
+        "无法读懂 'normal(0.3'：有括号未闭合；见 'normal(0.3⟨?⟩' 的标记",
     ),
-    "event": (("run", STUDY, "--probability", "cards >"), "比较号之后应有一个量或一个数，却到了结尾"),
+    "event": (("run", STUDY, "--probability", "cards >"), "比较号之后缺少一个量或一个数"),
     "prob": (("run", STUDY, "--prob", "90"), "prob 必须在 0 与 1 之间"),
 }
 
