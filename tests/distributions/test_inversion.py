@@ -1,9 +1,13 @@
 """Tables of quantiles: their error holds everywhere, and not only where it was checked when they were built."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from demandsim.distributions import inversion
 from demandsim.distributions.inversion import U_ERROR, tabulate
 
 #: Eight places in every cell of a grid with 64 cells in each of the octaves of min(u, 1 - u) from 1/4 down to 2**-16.
@@ -42,3 +46,56 @@ def test_the_error_holds_between_the_places_where_it_was_checked(law):
     for u, forward, inverse in ((NEAR, law.cdf, law.ppf), (1 - NEAR, law.sf, law.isf)):
         own = u_error(forward, inverse(NEAR), NEAR).clip(4 * np.finfo(float).eps * NEAR)
         assert np.max((u_error(forward, table(u), NEAR) - own) / np.minimum(1, 4 * NEAR)) <= U_ERROR
+
+
+# Compiled look-ups
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Look-ups as numba compiles them, from the first on."""
+    pytest.importorskip("numba", reason="numba, of the extra fast, is not installed")
+    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 0)
+    assert inversion._look_up_fast(1) is not None
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_compiled_look_ups_give_the_same_bits(law, compiled, monkeypatch):
+    table = tabulate(LAWS[law].ppf, LAWS[law].cdf, LAWS[law].sf, LAWS[law].isf)
+    # All octaves on both sides, the middle, and what is beyond the table.
+    u = np.concatenate([NEAR, 1 - NEAR, [0.5, np.nextafter(0.5, 0), np.nextafter(0.5, 1), 1e-7, 1e-300, 1 - 1e-12]])
+    fast = table(u.reshape(-1, 2))
+    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 2**62)
+    assert np.array_equal(fast, table(u).reshape(-1, 2))
+
+
+def test_a_kink_is_looked_up_alike(compiled, monkeypatch):
+    def kinked(u):
+        return np.where(u < 0.3, u, 3 * u + 1)
+
+    def share(x):
+        return np.where(x < 0.3, x, np.clip((x - 1) / 3, 0.3, 1))
+
+    table = tabulate(kinked, share, lambda x: 1 - share(x), lambda v: kinked(1 - v))
+    assert table.failing is not None
+    u = np.concatenate([NEAR, 1 - NEAR, np.linspace(0.2999, 0.3001, 1001)])
+    fast = table(u)
+    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 2**62)
+    assert np.array_equal(fast, table(u))
+
+
+def test_without_numba_nothing_changes_but_time(monkeypatch):
+    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 0)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    inversion._compiled_look_up.cache_clear()
+    try:
+        assert inversion._look_up_fast(1) is None
+    finally:
+        inversion._compiled_look_up.cache_clear()
+
+
+def test_nothing_is_compiled_for_few_draws():
+    few = "import sys, demandsim as ds; ds.load_study('guosen-2025-01').simulate(64, seed=1)"
+    script = f"{few}; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
