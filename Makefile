@@ -55,6 +55,7 @@ test: lint types browser
 	@touch $@
 
 bench: .venv-bench/.made
+	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/side_by_side.py
 	.venv-bench/bin/python benchmarks/memory.py
 

@@ -5,6 +5,7 @@ Run: python benchmarks/growth.py
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,8 @@ def labelled(count: int) -> ds.Model:
 
 
 def main() -> None:
+    # numpy alone: numba would set in halfway, once it pays.
+    sys.modules["numba"] = None  # type: ignore[assignment]
     report = ds.load_study("guosen-2025-01")
     chains, tables = {n: chain(n) for n in (2, 8, 32)}, {n: labelled(n) for n in (10, 100, 1000)}
     kept, shared = "draws of all 19 quantities, kept", "threads, 1,048,576 draws"

@@ -1,12 +1,15 @@
 """What is fast and what is not: summaries, models of many equations, the first second; CPU time against a goal.
 
-Run it: ``python benchmarks/speed.py``. Summaries are ratios to numpy in the same process; the rest are CPU seconds.
+Run it: ``python benchmarks/speed.py``. Summaries are ratios to numpy in the same process; the rest are CPU seconds. The
+floor is the least that it could be. Where the processor has AVX-512, summaries are also run in a process without it.
 """
 
+import argparse
+import os
 import platform
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +25,14 @@ from demandsim.statistics.estimators import Asked, array_estimates
 
 CHAINS, DRAWS = 8, 1 << 17
 LEVELS = [0.05, 0.25, 0.5, 0.75, 0.95]
-COMMANDS = {"list": 0.3, "show guosen-2025-01": 0.7, "run guosen-2025-01 --seed 1": 2.2}
+#: Commands, their goals, and the libraries that they cannot do without.
+COMMANDS = {
+    "list": (0.3, "typer"),
+    "show guosen-2025-01": (0.7, "typer, numpy, scipy.special"),
+    "run guosen-2025-01 --seed 1": (2.2, "typer, numpy, scipy.special, xarray, matplotlib.figure"),
+    "run doubao-2025-2030 --seed 1": (5.0, "typer, numpy, scipy.special, xarray, matplotlib.figure"),
+}
+_MEMORY = "run doubao-2025-2030 --seed 1"
 SIMULATE = "import demandsim as ds; ds.load_study('guosen-2025-01').simulate(draws=1024, chains=8, seed=1)"
 
 
@@ -45,15 +55,28 @@ def cpu(call: Callable[[], Any], rounds: int = 5) -> float:
     return min(times)
 
 
-def child(*words: str, rounds: int = 3) -> float:
-    """Least CPU time of a fresh process."""
-    times = []
-    for _ in range(rounds):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times)
+class Spent(NamedTuple):
+    """What a process took: CPU seconds and MB at most."""
+
+    seconds: float
+    memory: float
+
+
+def child(*words: str, rounds: int = 3) -> Spent:
+    """Least CPU time and memory of a fresh process."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            started = subprocess.Popen(
+                [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+            )
+            _, status, used = os.wait4(started.pid, 0)
+            started.returncode = os.waitstatus_to_exitcode(status)
+            if started.returncode:
+                raise SystemExit(f"{words} failed")
+            unit = 1e6 if sys.platform == "darwin" else 1e6 / 1024
+            found.append(Spent(used.ru_utime + used.ru_stime, used.ru_maxrss / unit))
+    return Spent(min(each.seconds for each in found), min(each.memory for each in found))
 
 
 def by_numpy(values: Any) -> tuple[Any, ...]:
@@ -61,19 +84,25 @@ def by_numpy(values: Any) -> tuple[Any, ...]:
     return np.quantile(values, LEVELS), values.mean(), values.std()
 
 
+def quantities() -> dict[str, Any]:
+    """Draws of shape (chain, draw): two of the report, values spread evenly, and a few different ones."""
+    draws = ds.load_study("guosen-2025-01").simulate(draws=DRAWS, chains=CHAINS, seed=1, keep=["cards", "utilization"])
+    found = {name: draws[name].isel(scenario=0, missing_dims="ignore") for name in ("cards", "utilization")}
+    arrays = {name: np.ascontiguousarray(array.transpose("chain", "draw").values) for name, array in found.items()}
+    rng = np.random.default_rng(1)
+    even = (np.stack([rng.permutation(DRAWS) for _ in range(CHAINS)]) + rng.random((CHAINS, DRAWS))) / DRAWS
+    return arrays | {"an even spread": even, "ten values": np.floor(10 * even)}
+
+
 def summaries() -> Iterator[Row]:
     """Statistics of one quantity against quantiles, mean and sd of numpy."""
-    draws = ds.load_study("guosen-2025-01").simulate(draws=DRAWS, chains=CHAINS, seed=1, keep=["cards", "utilization"])
-    for name in ("cards", "utilization"):
-        array = draws[name]
-        array = array.isel(scenario=0) if "scenario" in array.dims else array
-        values = np.ascontiguousarray(array.transpose("chain", "draw").values)
+    for name, values in quantities().items():
         numpy = cpu(partial(by_numpy, values))
-        read = cpu(values.sum) / numpy
+        floor = f"{cpu(values.sum) / numpy:.3f} one read of memory"
         for kind, goal in (("eti", 0.30), ("hdi", 1.5)):
             asked = Asked(0.9, kind)  # type: ignore[arg-type]
             found = cpu(partial(array_estimates, values, asked)) / numpy
-            yield Row(f"summarize {name}, {kind}, of numpy", found, goal, f"{read:.3f} one read of memory")
+            yield Row(f"summarize {name}, {kind}, of numpy", found, goal, floor)
 
 
 def chain_of(equations: int) -> tuple[list[Any], dict[str, Any]]:
@@ -93,27 +122,43 @@ def models() -> Iterator[Row]:
     """Building, changing and summarising models of many equations."""
     for size, goal in ((1_000, 0.15), (10_000, 1.5)):
         equations, assumptions = chain_of(size)
-        yield Row(f"build {size:,} equations, s", cpu(partial(ds.Model, equations, assumptions), 2), goal)
+        calls = cpu(lambda equations=equations: [each.function(1.0, 1.0) for each in equations])
+        found = cpu(partial(ds.Model, equations, assumptions), 2)
+        yield Row(f"build {size:,} equations, s", found, goal, f"{calls:.3f} each called once")
     model = ds.Model(equations, assumptions)
     yield Row("assume, 10,000 equations, s", cpu(lambda: model.assume(w3=dist.normal(0, 0.001)), 2), 0.01)
     draws = model.simulate(draws=4, chains=2, seed=1)
-    yield Row("summarize 10,000 variables, s", cpu(lambda: ds.summarize(draws), 1), 3.0)
+    arrays = [array.values for array in draws.data_vars.values()]
+    sorts = cpu(lambda: [np.sort(array, axis=None) for array in arrays], 2)
+    found = cpu(lambda: ds.summarize(draws), 1)
+    yield Row("summarize 10,000 variables, s", found, 3.0, f"{sorts:.3f} each sorted")
 
 
 def streaming() -> Iterator[Row]:
-    """Draws that are never kept: CPU seconds of 2^30, from those of 2^22."""
+    """Draws that are never kept: CPU seconds of 2^30."""
     model = ds.load_study("guosen-2025-01").select(scenario="100T")
-    for keep, goal in ((["cards"], 150.0), (None, 150.0)):
-        what = "cards" if keep else "all 19 quantities"
-        one = partial(model.summarize, draws=2**19, seed=1, keep=keep, threads=1)
-        yield Row(f"2^30 draws of {what}, not kept, s", cpu(one, 2) * 2**8, goal, "extrapolated from 2^22")
+    kept = cpu(lambda: model.simulate(draws=2**17, seed=1, keep=["cards"], threads=1), 2) * 2**10
+    one = partial(model.summarize, draws=2**21, seed=1, keep=["cards"], threads=1)
+    found = cpu(one, 1) * 2**6
+    yield Row("2^30 draws of cards, not kept, s", found, 150.0, f"from 2^24; {kept:.0f} drawn alone")
 
 
 def first_second() -> Iterator[Row]:
-    """Commands and a first simulation in fresh processes."""
-    for words, goal in COMMANDS.items():
-        yield Row(f"demandsim {words}, s", child("-m", "demandsim", *words.split()), goal)
-    yield Row("import, load, simulate 8 x 1,024, s", child("-c", SIMULATE), 1.2)
+    """Commands and a first simulation in fresh processes; first of all, since a child starts with our memory."""
+    for words, (goal, libraries) in COMMANDS.items():
+        floor = f"{child('-c', f'import {libraries}').seconds:.3f} imports"
+        used = child("-m", "demandsim", *words.split())
+        yield Row(f"demandsim {words}, s", used.seconds, goal, floor)
+        if words == _MEMORY:
+            yield Row(f"demandsim {words}, MB", used.memory, 500)
+    floor = f"{child('-c', 'import numpy, scipy.special, xarray').seconds:.3f} imports"
+    yield Row("import, load, simulate 8 x 1,024, s", child("-c", SIMULATE).seconds, 1.2, floor)
+
+
+def wide() -> list[str]:
+    """Features of the processor, as numpy calls them, that are AVX-512."""
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return [name for name in found if name.startswith(("AVX512", "X86_V4"))]
 
 
 def processor() -> str:
@@ -126,14 +171,27 @@ def processor() -> str:
     return f"{name}, numpy {np.__version__} with {' '.join(simd)}"
 
 
+PARTS = {"first": first_second, "summaries": summaries, "models": models, "streaming": streaming}
+
+
 def main() -> None:
     """Print every row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    wanted = parser.parse_args().parts or list(PARTS)
+    # numpy alone: numba would set in halfway, once it pays.
+    sys.modules["numba"] = None  # type: ignore[assignment]
     warnings.simplefilter("ignore")
     print(processor())
-    print(f"{'':40} {'found':>8} {'goal':>8}  floor")
-    for rows in (summaries, models, streaming, first_second):
-        for row in rows():
-            print(f"{row.what:40} {row.found:8.3f} {row.goal:8.3f}  {row.floor}", flush=True)
+    print(f"{'':40} {'found':>8} {'goal':>8}         floor", flush=True)
+    for part in wanted:
+        for row in PARTS[part]():
+            verdict = "" if row.found <= row.goal else "MISSED"
+            print(f"{row.what:40} {row.found:8.3f} {row.goal:8.3f} {verdict:7} {row.floor}", flush=True)
+    if "summaries" in wanted and wide():
+        print("\nThe same without AVX-512:", flush=True)
+        less = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(wide())}
+        subprocess.run([sys.executable, __file__, "summaries"], env=less, check=True)
 
 
 if __name__ == "__main__":

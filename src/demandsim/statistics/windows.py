@@ -103,7 +103,8 @@ def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[
         kept.append(block[mask])
     values = np.sort(np.concatenate(kept)).astype(np.float64, copy=False)
     stops = values.searchsorted([high for _, high in edges[:-1]], "right").tolist()
-    return [0] * (len(edges) - len(lows)) + below, np.split(values, stops)
+    parts = [values[start:stop] for start, stop in itertools.pairwise([0, *stops, values.size])]
+    return [0] * (len(edges) - len(lows)) + below, parts
 
 
 def _narrowed(windows: Sequence[_Window], edges: Sequence[tuple[float, float]]) -> list[_Window]:
