@@ -284,3 +284,35 @@ def test_marks_of_the_wrong_shape_take_no_memory(shape, tmp_path):
     seals.seal_folder(path)
     with pytest.raises(StoreError, match="damaged"):
         ds.open_draws(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the size of files is limited the POSIX way")
+def test_a_full_disk_leaves_no_file_half_written(tmp_path):
+    script = """
+import resource, sys, warnings
+import matplotlib.pyplot as plt
+import openpyxl
+import demandsim as ds
+from demandsim.workbook import mark_workbook
+warnings.simplefilter("ignore")
+book = openpyxl.Workbook()
+for row in (["price", 2], ["volume", 3], ["revenue", "=B1*B2"]):
+    book.active.append(row)
+book.save("any.xlsx")
+draws = ds.import_draws({"cost": [1.0, 2.0, 3.0, 5.0] * 16})
+axes = plt.figure().subplots()
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+for write in (
+    lambda: ds.plots.save(axes, "picture.png"),
+    lambda: ds.write_sipmath(draws, "library.json"),
+    lambda: mark_workbook("any.xlsx", "marked.xlsx"),
+):
+    try:
+        write()
+    except ds.DemandsimError as error:
+        print(type(error).__name__, error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("OutputError cannot write") == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["any.xlsx"]

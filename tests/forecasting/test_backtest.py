@@ -112,6 +112,8 @@ def test_the_same_seed_gives_the_same_scores():
         ({"horizons": [1.5]}, "horizons of 1"),
         ({"cutoffs": ["2030"]}, "nothing to forecast"),
         ({"cutoffs": "soon"}, "cutoffs: 'soon' is not a date"),
+        ({"draws": 2**45}, "281,474,976,710,656 draws of a forecast need up to .* fewer with draws="),
+        ({"draws": 1e3}, "draws must be a whole number of at least 1, not 1000.0; write 1000"),
     ],
 )
 def test_what_cannot_be_backtested_says_why(settings, says):

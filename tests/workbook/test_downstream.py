@@ -161,6 +161,12 @@ def test_a_cell_has_no_unit_and_is_called_no_ratio(model):
     draws = model.simulate(draws=64, chains=2, seed=1)
     assert draws.profit.attrs["units"] == draws.share.attrs["units"] == ""
     assert model.equations["profit"].unit == "1"
+    # Nor is money that nobody said to be yuan taken for yuan.
+    found = ds.decisions.evaluate(draws, [1.0, 2.0], lambda draws, action: draws.profit * action)
+    assert found["mean"].attrs["units"] == found["lead"].attrs["units"] == ""
+    priced = draws.assign(profit=draws.profit.assign_attrs(units="USD"))
+    found = ds.decisions.evaluate(priced, [1.0, 2.0], lambda draws, action: draws.profit * action)
+    assert found["mean"].attrs["units"] == "USD"
     bridge = ds.sensitivity.bridge(model, model.assume(share="uniform(0.2, 0.4)"), of="profit")
     tornado = ds.sensitivity.tornado(model, of="profit")
     pictures = plots.distributions(draws), plots.tornado(tornado), plots.waterfall(bridge)

@@ -66,7 +66,7 @@ def evaluate(
     tail : float, default 0.1
         Share of the worst draws whose mean payoff is the risk measure ``cvar``.
     unit : str, optional
-        Of the payoff; that of a ready-made payoff, otherwise CNY.
+        Of the payoff; that of a ready-made payoff, otherwise the currency that the draws are in, or 1 if in none.
     dim : str, default "action"
         Of actions that are a bare sequence.
     on_invalid : {"raise", "keep"}, default "raise"
@@ -108,7 +108,7 @@ def evaluate(
         raise DemandsimError(f"tail must lie between 0 and 1, not {tail!r}; 0.1 is the mean of the worst tenth")
     tables = tables_of(draws, actions, payoff, dim, on_invalid)
     warn_one_chain(draws)
-    shown = unit_of(unit, payoff)
+    shown = unit_of(unit, payoff, draws)
     offered = tables[0].actions
     own = str(offered.dims[0])
     rows = [_evaluated(table, prob, tail) for table in tables]

@@ -19,6 +19,7 @@ from demandsim.errors import DemandsimError, InvalidDrawsError, check_dataset, c
 from demandsim.statistics.design import design_of
 from demandsim.statistics.ranking import ranked
 from demandsim.units.convert import check_unit
+from demandsim.units.registry import CURRENCIES
 
 __all__ = ["PayoffTable", "chosen_unseen", "over_places", "tables_of", "unit_of"]
 
@@ -99,13 +100,16 @@ def _step(draws: xr.Dataset) -> int:
     return max(_BYTES // (8 * draws.sizes["chain"] * draws.sizes["draw"]), 1)
 
 
-def unit_of(unit: str | None, payoff: Payoff) -> str:
-    """Unit of a payoff: as asked, as a ready-made payoff says, or CNY."""
+def unit_of(unit: str | None, payoff: Payoff, draws: xr.Dataset) -> str:
+    """Unit of a payoff: as asked, as a ready-made payoff says, or the money that the draws are in."""
     if unit is not None:
         return check_unit(unit)
-    if isinstance(payoff, xr.DataArray):
-        return str(payoff.attrs.get("units", "CNY"))
-    return str(getattr(payoff, "unit", "CNY"))
+    said = payoff.attrs.get("units") if isinstance(payoff, xr.DataArray) else getattr(payoff, "unit", None)
+    if said is not None:
+        return str(said)
+    units = [str(array.attrs.get("units", "")) for array in draws.data_vars.values()]
+    # Cells of a workbook have units that nobody says.
+    return next((money for money in CURRENCIES if any(money in one for one in units)), "1" if any(units) else "")
 
 
 def tables_of(

@@ -136,7 +136,7 @@ def value_of_information(
     lines = [_informed(table, groups, planned, simulated, steps) for table in tables]
     if model is not None:
         _rerun(Rerun.of(model, draws, (actions, payoff, dim), runs, entropy), lines, groups, nested)
-    out = _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff))
+    out = _labelled(draws, tables, lines, groups, list(planned), unit_of(unit, payoff, draws))
     if planned:
         counts = [one.count if isinstance(one, Measurement) else math.nan for one in planned.values()]
         out = out.assign_coords(count=("evidence", np.array(counts, dtype=float)))

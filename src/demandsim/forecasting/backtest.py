@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from demandsim._system import Array, versions
-from demandsim.errors import DemandsimError
+from demandsim._system import Array, available_memory, memory_text, versions
+from demandsim.errors import DemandsimError, MemoryGuardError, check_whole
 from demandsim.forecasting.figures import ERROR_FACTORS, EXCESS, Figures, day_of, figures_of
 from demandsim.forecasting.rules import crps, interval_score, log_score, pit
 from demandsim.forecasting.study import Refitted, evidence_figures, measured, unit_of
@@ -40,6 +40,10 @@ _TOLD = {
     "years_ahead": ("year", "Time from the last figure"),
     "known": ("1", "Figures that were known"),
 }
+
+
+#: Numbers that are held for each draw, at most: while the rates of growth that come back are fitted.
+_HELD = 160
 
 
 class Forecaster(Protocol):
@@ -115,6 +119,8 @@ def backtest(
         If a model's evidence does not say when it was announced.
     DemandsimError
         If nothing can be forecast: too few figures, or no figure after a cutoff.
+    MemoryGuardError
+        If the draws of a forecast would not fit in memory.
 
     Notes
     -----
@@ -131,6 +137,7 @@ def backtest(
     {'model': 2, 'series': 1, 'cutoff': 1, 'horizon': 1}
     """
     check_prob(prob)
+    _guard_memory(check_whole("draws", draws) * check_whole("chains", chains))
     steps = _checked_steps(models, series, horizons)
     read, units = _read(models, series, factors)
     made_of = {name: _forecaster(name, model) for name, model in models.items()}
@@ -158,6 +165,16 @@ def backtest(
     return _dataset(made, dates, dict(zip(read, units, strict=True)), list(models), days, steps).assign_attrs(
         prob=prob, draws=draws, chains=chains, seed=seed, scale="log", **versions()
     )
+
+
+def _guard_memory(total: int) -> None:
+    """Raise before anything is computed if the draws of one forecast would not fit."""
+    needed, free = 8 * _HELD * total, available_memory()
+    if needed > 0.9 * free:
+        raise MemoryGuardError(
+            f"{total:,} draws of a forecast need up to {memory_text(needed)}, {memory_text(free)} are available; "
+            "ask for fewer with draws="
+        )
 
 
 def _checked_steps(models: Any, series: Any, horizons: int | Sequence[int]) -> list[int]:

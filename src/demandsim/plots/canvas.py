@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from demandsim._system import printable, written_whole
-from demandsim.errors import DemandsimError
+from demandsim.errors import DemandsimError, OutputError
 from demandsim.plots.words import Locale, spare_fonts
 
 if TYPE_CHECKING:
@@ -536,6 +536,8 @@ def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
     ------
     DemandsimError
         If the suffix is that of no picture.
+    OutputError
+        If it cannot be written; nothing half-written stays.
 
     Examples
     --------
@@ -562,5 +564,7 @@ def save(axes: Any, path: str | Path, *, dpi: int = 130) -> None:
         salted = rc_context({"svg.hashsalt": "demandsim"}) if kind == "svg" else nullcontext()
         with written_whole(path) as unfinished, salted:
             figure.savefig(unfinished, dpi=dpi, metadata=undated)
+    except OSError as error:
+        raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     finally:
         figure.set_layout_engine(engine)

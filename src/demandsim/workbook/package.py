@@ -7,6 +7,7 @@ openpyxl would drop what it does not know: saved values, dynamic arrays, threade
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -109,7 +110,11 @@ def _parts(title: str, write: Callable[[Any], None], number: int, styles: Mappin
     made.active.title = title
     write(made.active)
     held = BytesIO()
-    made.save(held)
+    try:
+        made.save(held)
+    except OSError as error:
+        # Sheets are written to the folder of temporary files on their way.
+        raise OutputError(f"cannot write to '{tempfile.gettempdir()}': {error.strerror or error}; make room") from None
     with zipfile.ZipFile(held) as package:
         texts = _shared_texts(package)
         found = {}

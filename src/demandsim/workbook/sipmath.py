@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim._system import Array
+from demandsim._system import Array, written_whole
 from demandsim.distributions.metalog import coefficients_of, from_coefficients
-from demandsim.errors import DemandsimError, DistributionError, UnknownNameError, WorkbookError, WorkbookWarning
+from demandsim.errors import (
+    DemandsimError,
+    DistributionError,
+    OutputError,
+    UnknownNameError,
+    WorkbookError,
+    WorkbookWarning,
+)
 from demandsim.graph.assumption import Assumption
 
 if TYPE_CHECKING:
@@ -204,6 +211,8 @@ def write_sipmath(
         If there is no such quantity.
     WorkbookError
         If one has dims of its own, invalid draws, or one value only.
+    OutputError
+        If it cannot be written; nothing half-written stays.
 
     Warns
     -----
@@ -256,7 +265,11 @@ def write_sipmath(
         "sips": sips,
         "version": "1",
     }
-    Path(path).write_text(json.dumps(library, indent=1), encoding="utf-8")
+    try:
+        with written_whole(path) as unfinished:
+            unfinished.write_text(json.dumps(library, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write '{path}': {error.strerror or error}") from None
     return Path(path)
 
 
