@@ -97,9 +97,9 @@ def of_cells(command: Callable[..., None]) -> Callable[..., None]:
     shown = [*given.values()][:place] + more + [*given.values()][place:]
 
     @functools.wraps(command)
-    def run(**settings: Any) -> None:
-        cells = Cells(**{one.name: settings.pop(one.name) for one in more})
-        command(**settings, cells=cells)
+    def run(*args: Any, **settings: Any) -> None:
+        cells = Cells(**{one.name: settings.pop(one.name) for one in more if one.name in settings})
+        command(*args, **settings, cells=cells)
 
     shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]
     run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
