@@ -40,6 +40,8 @@ def test_a_sharp_sum_of_exponentials(dims):
     found = bent(target, -special.ndtri(np.exp(-parts)), points(dims, 2048, 2), rng)
     z, ratio = found.drawn(points(dims, 4096, 3))
     np.testing.assert_allclose(found.log_ratio(z), ratio, atol=1e-6)
+    # Where no draw of the prior counts.
+    assert found.log_ratio(z[:, :0]).shape == (0,)
     weights = target(z).whole - ratio
     assert effective_size(weights) > 0.4 * weights.size
     assert log_mean(weights) == pytest.approx(stats.gamma(dims).logpdf(total), abs=0.05)

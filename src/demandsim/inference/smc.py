@@ -11,8 +11,13 @@ leave a Student's t around the population invariant,
 and are accepted by Metropolis: exact for any likelihood, with steps and kinks as well. A population stops to
 move when it has forgotten where it began. Sums run in a fixed order, so that threads do not change a bit.
 
+A population consists of two halves, each of which moves by the mean m and the spread L of the other. Moved by moments
+that they are among, draws stay too near to each other, every step a little, and the marginal likelihood comes out too
+small, in all populations alike: in 15 to 30 dimensions by 10 to 25%, five to ten of the errors that their spread tells.
+
 Sources: Del Moral, Doucet and Jasra, J. R. Stat. Soc. B 68 (2006); Cotter, Roberts, Stuart and White, Stat.
-Sci. 28 (2013), pCN; Grumitt, Karamanis and Seljak, arXiv 2407.07781 (2024), its Student's t form.
+Sci. 28 (2013), pCN; Grumitt, Karamanis and Seljak, arXiv 2407.07781 (2024), its Student's t form; Foreman-Mackey, Hogg,
+Lang and Goodman, Publ. Astron. Soc. Pac. 125 (2013), halves that move by each other.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
@@ -34,6 +40,8 @@ from demandsim.inference.term import Agreement
 
 __all__ = ["Population", "sampled_chain"]
 
+Flags = npt.NDArray[np.bool_]
+
 _NU = 5.0
 #: Correlation with where a step began, at which it ends: on the way, and at the posterior.
 _FORGOTTEN = 0.3, 0.1
@@ -43,6 +51,8 @@ _LEAST_SWEEPS = 4, 24
 #: Every so often the proposal is that of the prior, which reaches what the population has lost sight of.
 _PRIOR_EVERY = 4
 _TARGET = 0.3
+#: Share of the effective draws below which a half has died out.
+_LEAST_SHARE = 0.1
 #: Easier problems on the way, at most: each loses half of the draws.
 _MOST_STEPS = 60
 #: Share of the way to the posterior, before the moves there.
@@ -98,12 +108,13 @@ def sampled_chain(
     heat = _next_heat(prior, 0.0, min(float(draws), 0.5 * int(np.count_nonzero(np.isfinite(prior.soft)))))
     weights = prior.at(heat)
     log_evidence = log_mean(weights)
+    half = _halved(rng.random(weights.size) < 0.5, weights)
     places = systematic(weights, draws, rng)
     u = chosen_uniforms(pool, target.streams, chain, places)
     cloud = np.reshape(standard_normal()(u.ravel()), u.shape), prior[places]
-    size = min(effective_size(weights), draws)
     scale, steps = [1.0, 0.5], 1
-    centre = _moments(cloud[0], np.full(draws, 1.0 / draws), size)
+    half = half[places]
+    centres = _centres(cloud[0], np.zeros(draws), half, min(effective_size(weights) / draws, 1.0))
     way = 0.0
 
     def moved(z: Array) -> Agreement:
@@ -114,7 +125,7 @@ def sampled_chain(
         return target(z)
 
     while True:
-        cloud, acceptance, memory = _moved(moved, cloud, heat, centre, scale, rng)
+        cloud, acceptance, memory = _moved(moved, cloud, heat, (half, centres), scale, rng)
         z, current = cloud
         if heat >= 1.0:
             return Population(z, log_evidence, acceptance, memory, steps)
@@ -128,9 +139,10 @@ def sampled_chain(
         weights = _step(current, heat, hotter)
         log_evidence += log_mean(weights)
         # Where the population is going, rather than where it was.
-        centre = _moments(z, normalised(weights), effective_size(weights))
+        half = _halved(half, weights)
+        centres = _centres(z, weights, half)
         places = systematic(weights, draws, rng)
-        cloud, heat, steps = (z[:, places], current[places]), hotter, steps + 1
+        cloud, half, heat, steps = (z[:, places], current[places]), half[places], hotter, steps + 1
 
 
 def _step(found: Agreement, heat: float, hotter: float) -> Array:
@@ -160,6 +172,27 @@ def _heat(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
+def _halved(half: Flags, weights: Array) -> Flags:
+    """The halves of a population as they are, or new ones where one has died out."""
+    sizes = effective_size(weights[half]), effective_size(weights[~half])
+    if min(sizes) < _LEAST_SHARE * sum(sizes):
+        half = np.zeros(weights.size, dtype=bool)
+        half[np.argsort(-weights, kind="stable")[::2]] = True
+    return half
+
+
+def _centres(z: Array, weights: Array, half: Flags, share: float = 1.0) -> list[tuple[Array, Array]]:
+    """For each half the moments of the other."""
+    found = []
+    for other in (~half, half):
+        mine = weights[other]
+        # A single draw is left, which neither half can learn from another.
+        if not np.isfinite(mine).any():
+            other, mine = np.full(half.size, True), weights
+        found.append(_moments(z[:, other], normalised(mine), share * effective_size(mine)))
+    return found
+
+
 def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
     """Mean and Cholesky factor of the covariance; nearer to the prior's where few draws tell them."""
     dims = len(z)
@@ -175,15 +208,15 @@ def _moved(
     target: Callable[[Array], Agreement],
     cloud: tuple[Array, Agreement],
     heat: float,
-    centre: tuple[Array, Array],
+    halves: tuple[Flags, list[tuple[Array, Array]]],
     scale: list[float],
     rng: Any,
 ) -> tuple[tuple[Array, Agreement], float, float]:
     """Move every draw until the population has forgotten where it began; `scale` is tuned on the way.
 
-    A cloud is the draws, and the agreement of each with the evidence.
+    A cloud is the draws, and the agreement of each with the evidence; halves tell which draws move by which moments.
     """
-    (z, current), final = cloud, heat >= 1.0
+    (z, current), (half, centres), final = cloud, halves, heat >= 1.0
     fit = current.at(heat)
     start = [_standard(values) for values in (*z, fit)]
     enough = _FORGOTTEN[final] + 3 / math.sqrt(z.shape[1])
@@ -191,8 +224,12 @@ def _moved(
     origin = np.zeros(len(z)), np.eye(len(z))
     for sweep in range(_MOST_SWEEPS[final]):
         kind = int(sweep % _PRIOR_EVERY == _PRIOR_EVERY - 1)
-        reference, nu = (origin, math.inf) if kind else (centre, _NU)
-        proposal, ratio = _proposed(z, reference, nu, scale[kind], rng)
+        if kind:
+            proposal, ratio = _proposed(z, origin, math.inf, scale[kind], rng)
+        else:
+            proposal, ratio = np.empty_like(z), np.empty(z.shape[1])
+            for one, centre in zip((half, ~half), centres, strict=True):
+                proposal[:, one], ratio[one] = _proposed(z[:, one], centre, _NU, scale[kind], rng)
         found = target(proposal)
         proposed = found.at(heat)
         # Both are under the prior times the tempered likelihood; what is impossible stays out.

@@ -80,8 +80,12 @@ class Bent:
 
     def _modes(self, b: Array) -> tuple[Array, Array]:
         """Modes in the subspace given the rest, shape (directions, draws), and factors of the spread around them."""
-        parts = [self._newton(b[:, first : first + _BLOCK]) for first in range(0, b.shape[1], _BLOCK)]
-        return np.concatenate([mode for mode, _ in parts], axis=1), np.concatenate([factor for _, factor in parts])
+        few, draws = self.informed.shape[1], b.shape[1]
+        mode, factor = np.empty((few, draws)), np.empty((draws, few, few))
+        for first in range(0, draws, _BLOCK):
+            part = slice(first, first + _BLOCK)
+            mode[:, part], factor[part] = self._newton(b[:, part])
+        return mode, factor
 
     def _newton(self, b: Array) -> tuple[Array, Array]:
         base, unit = self.rest @ b, np.eye(self.informed.shape[1])
