@@ -239,6 +239,27 @@ def test_a_submodel_keeps_its_loop():
     np.testing.assert_allclose(model.point().maker_cash, factories().point().cash, rtol=1e-14)
 
 
+@pytest.mark.parametrize("years", [[2027, 2025, 2026], np.array(["2027", "2025", "2026"], "datetime64[s]")])
+def test_labels_in_no_order_are_not_stepped_through(years):
+    @ds.recurrence(over="year", unit="1", start=ds.constant(1, "1"))
+    def stock(previous_stock, added):
+        return previous_stock + added
+
+    @ds.equation(unit="1")
+    def twice(added):
+        return 2 * added
+
+    def over(labels, equations=(stock,)):
+        return ds.Model(equations, {"added": xr.DataArray([1.0, 2.0, 3.0], dims="year", coords={"year": labels})})
+
+    with pytest.raises(ds.DemandsimError, match=r"'year' has its labels in no order \(2027.*sort them"):
+        over(years)
+    assert over(sorted(years, reverse=True)).point().stock.values.tolist() == [2, 4, 7]
+    # Whose turn it is by name is for the names to say; what takes no step asks for no order.
+    assert over(["seed", "B", "A"]).point().stock.values.tolist() == [2, 4, 7]
+    assert over(years, [twice]).point().twice.values.tolist() == [2, 4, 6]
+
+
 def test_more_labels_than_can_be_stepped_through_are_refused_with_their_number(monkeypatch):
     longest = []
 

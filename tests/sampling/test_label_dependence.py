@@ -69,6 +69,8 @@ def test_distances_of_dates_are_days_and_steps_can_be_said():
     np.testing.assert_allclose(ds.ar1(0.5).between("time", tuple(dates))[0], [1, 0.5, 0.5**4])
     np.testing.assert_allclose(ds.exponential(2).between("time", tuple(dates))[0], np.exp([0, -0.5, -2]))
     np.testing.assert_allclose(ds.ar1(0.5, step=2).between("year", [2020, 2022, 2028])[0], [1, 0.5, 0.5**4])
+    # A step is one of time, in whatever order the years are written.
+    np.testing.assert_allclose(ds.ar1(0.5).between("year", [2027, 2025, 2026])[0], [1, 0.5**2, 0.5])
 
 
 def test_a_matrix_is_taken_by_label_however_it_is_written(model):

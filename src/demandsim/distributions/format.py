@@ -11,7 +11,16 @@ import numpy as np
 from demandsim.errors import DistributionError
 from demandsim.units.format import exact
 
-__all__ = ["as_labelled", "check_zone", "date_of", "format_value", "is_labelled", "labels_along", "labels_of"]
+__all__ = [
+    "as_labelled",
+    "check_order",
+    "check_zone",
+    "date_of",
+    "format_value",
+    "is_labelled",
+    "labels_along",
+    "labels_of",
+]
 
 
 def is_labelled(value: Any) -> bool:
@@ -119,6 +128,26 @@ def check_zone(array: Any, dim: Any) -> None:
     """
     if getattr(array.indexes.get(dim), "tz", None) is not None:
         raise DistributionError(_ZONED.format(dim=dim))
+
+
+def check_order(labels: Any, dim: Any) -> None:
+    """Raise if labels along which values are computed one after the other are numbers or dates in no order.
+
+    Examples
+    --------
+    >>> check_order(np.array([2025, 2027, 2030]), "year"), check_order(np.array(["seed", "B", "A"]), "round")
+    (None, None)
+
+    Raises
+    ------
+    DistributionError
+        What to write.
+    """
+    if labels.dtype.kind in "iufM" and not ((apart := labels[1:] > labels[:-1]).all() or not apart.any()):
+        raise DistributionError(
+            f"dim '{dim}' has its labels in no order ({', '.join(map(str, labels[:4]))}), and values at each "
+            f"are computed from those at the label before; sort them: array.sortby('{dim}')"
+        )
 
 
 def date_of(label: Any) -> Any:

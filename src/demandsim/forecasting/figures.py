@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim._system import Array
+from demandsim.distributions.format import labels_along
 from demandsim.errors import DemandsimError
 from demandsim.units.dates import decimal_year, last_day, middle_day
 
@@ -81,7 +82,8 @@ def figures_of(series: xr.DataArray, factors: Mapping[str, float] = ERROR_FACTOR
     Raises
     ------
     DemandsimError
-        If there is no ``date``, a further dim, a figure that is not positive, or a qualifier without a factor.
+        If there is no ``date``, a further dim, a figure that is not positive and finite, a label, period or
+        announcement that is no day, or a qualifier without a factor above 1.
 
     Examples
     --------
@@ -99,19 +101,25 @@ def figures_of(series: xr.DataArray, factors: Mapping[str, float] = ERROR_FACTOR
         raise DemandsimError(f"a series to forecast has the dim 'date' alone, not {series.dims}; select the others")
     series = series.dropna("date")
     values = series.values.astype(np.float64)
-    if not values.size or not (values > 0).all():
-        raise DemandsimError(f"'{series.name}' must be positive: growth is of its logarithm")
-    days = np.datetime_as_string(series.date.values.astype("datetime64[D]")).tolist()
-    periods = [str(text) or day for text, day in zip(_texts(series, "period"), days, strict=True)]
+    if not values.size or not ((values > 0) & np.isfinite(values)).all():
+        raise DemandsimError(f"'{series.name}' must be positive and finite: growth is of its logarithm")
+    periods = [str(text) or day for text, day in zip(_texts(series, "period"), _days(series), strict=True)]
     words = [word or "exact" for word in _texts(series, "qualifier")]
     unknown = sorted(set(words) - set(factors))
     if unknown:
         raise DemandsimError(f"no factor for figures that are '{unknown[0]}'; name one, or leave them out")
-    years = np.array([decimal_year(middle_day(period)) for period in periods])
+    for word in sorted(set(words)):
+        if not 1.0 < factors[word] < np.inf:
+            raise DemandsimError(f"the factor of figures that are '{word}' is {factors[word]}; it must be above 1")
     said = _texts(series, "announced")
-    announced = [
-        decimal_year(middle_day(day) if day else last_day(period)) for day, period in zip(said, periods, strict=True)
-    ]
+    try:
+        years = np.array([decimal_year(middle_day(period)) for period in periods])
+        announced = [
+            decimal_year(middle_day(day) if day else last_day(period))
+            for day, period in zip(said, periods, strict=True)
+        ]
+    except ValueError as error:
+        raise DemandsimError(f"of '{series.name}', {error}") from None
     found = Figures(
         years,
         np.log(values),
@@ -120,6 +128,19 @@ def figures_of(series: xr.DataArray, factors: Mapping[str, float] = ERROR_FACTOR
         np.array(announced),
     )
     return found[np.argsort(years, kind="stable")]
+
+
+def _days(series: xr.DataArray) -> list[str]:
+    """Labels of a series as days. A whole number is none: numpy takes 2024 for a day of 1975."""
+    labels = labels_along(series, "date")
+    try:
+        if any(isinstance(label, int | float) for label in labels):
+            raise ValueError
+        return [str(day) for day in np.array(labels, dtype="datetime64[D]")]
+    except ValueError:
+        raise DemandsimError(
+            f"'{series.name}' has {labels[0]!r:.30} as a date; write days, such as np.datetime64('2024-06-30')"
+        ) from None
 
 
 def _texts(series: xr.DataArray, name: str) -> list[str]:

@@ -78,7 +78,7 @@ def pooled_distribution(
     Raises
     ------
     DemandsimError
-        If there is none, or they have no value in common that all find possible.
+        If there is none, or one is of more than one number, or weights do not fit.
 
     Examples
     --------
@@ -87,9 +87,13 @@ def pooled_distribution(
     >>> round(found.median().item(), 2)
     0.5
     """
-    laws = [as_distribution(each).laws[0] for each in distributions]
-    if not laws:
+    given = [as_distribution(each) for each in distributions]
+    if not given:
         raise DemandsimError("there is no distribution to pool")
+    for each in given:
+        if each.dims:
+            raise DemandsimError(f"a distribution to pool is over {', '.join(each.dims)}; pool one label at a time")
+    laws = [each.laws[0] for each in given]
     shares = _shares(weights, len(laws))
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
     ends = np.array([law.ppf(np.array([1e-9, 1 - 1e-9])) for law in laws])
@@ -112,6 +116,6 @@ def _pooled(told: Array, shares: Array, extremizing: float) -> Array:
 
 def _shares(weights: Sequence[float] | None, count: int) -> Array:
     given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
-    if given.shape != (count,) or not (given >= 0).all() or not given.sum() > 0:
-        raise DemandsimError(f"weights must be {count} numbers of 0 or more, one of them above 0")
+    if given.shape != (count,) or not (given >= 0).all() or not 0 < given.sum() < math.inf:
+        raise DemandsimError(f"weights must be {count} finite numbers of 0 or more, one of them above 0")
     return np.asarray(given / given.sum())

@@ -38,12 +38,17 @@ def log_score(sample: Array, outcome: float) -> float:
     """
     if not np.ptp(sample) > 0:
         return -math.inf if outcome == sample[0] else math.inf
+    # By a power of two, since squares of very large or small numbers are no doubles.
+    exponent = int(np.frexp(np.ptp(sample))[1])
+    with np.errstate(over="ignore"):
+        sample, outcome = np.ldexp(sample, -exponent), float(np.ldexp(outcome, -exponent))
     width = float(sample.std(ddof=1)) * (0.75 * sample.size) ** -0.2
     if not sample.min() - 3 * width <= outcome <= sample.max() + 3 * width:
         return math.inf
     far = ((sample - outcome) / width) ** 2 / 2
     near = far.min()
-    return float(near - np.log(np.exp(near - far).mean())) + math.log(width * math.sqrt(2 * math.pi))
+    score = float(near - np.log(np.exp(near - far).mean())) + math.log(width * math.sqrt(2 * math.pi))
+    return score + exponent * math.log(2.0)
 
 
 def quantile_score(sample: Array, outcome: float, prob: float) -> float:
@@ -111,7 +116,8 @@ def energy(paths: Array, outcome: Array) -> float:
     >>> energy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([3.0, 4.0]))
     5.0
     """
-    count = len(paths)
+    count, exponent = len(paths), int(np.frexp(max(np.abs(paths).max(), np.abs(outcome).max()))[1])
+    paths, outcome = np.ldexp(paths, -exponent), np.ldexp(outcome, -exponent)
     steps = np.unique(np.linspace(1, max(count // 2, 1), 8).astype(int))
     apart = np.mean([np.linalg.norm(paths - np.roll(paths, step, axis=0), axis=1).mean() for step in steps])
-    return float(np.linalg.norm(paths - outcome, axis=1).mean() - apart / 2)
+    return math.ldexp(float(np.linalg.norm(paths - outcome, axis=1).mean() - apart / 2), exponent)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim._system import Array
+from demandsim.distributions.format import check_zone
 from demandsim.errors import DemandsimError, UnitError, check_known
 from demandsim.forecasting.rules import crps, energy, interval_score, log_score, pit, quantile_score
 from demandsim.statistics.estimators import check_prob
@@ -157,7 +158,8 @@ def _scored(draws: xr.DataArray, outcome: Any, rules: Mapping[str, Rule], log: b
         for column, (name, rule) in enumerate(rules.items()):
             out[(*place, column)] = rule(chains.ravel(), y)
             if name != "covered":
-                own = [rule(chain, y) for chain in chains]
+                # A chain of a single draw has no spread of its own.
+                own = [rule(chain, y) for chain in chains] if chains.shape[1] > 1 else [np.nan]
                 out[(*place, len(rules) + column)] = spread_to_mcse(own) if np.isfinite(own).all() else np.nan
     coords: dict[str, Any] = {str(dim): truth.coords[dim] for dim in truth.dims if dim in truth.coords}
     attrs = {key: draws.attrs[key] for key in ("units", "long_name") if key in draws.attrs}
@@ -189,6 +191,7 @@ def _outcome(draws: xr.DataArray, outcome: Any) -> xr.DataArray:
         check_known([dim], map(str, draws.dims), f"dim of '{draws.name}'")
         if dim in draws.coords and dim not in came.coords:
             raise DemandsimError(f"the outcome of '{draws.name}' has no labels along '{dim}': say which are its own")
+        check_zone(came, dim)
         if draws[dim].dtype.kind == "M":
             try:
                 days = np.array(came[dim].values, dtype="datetime64[ns]")
@@ -216,6 +219,8 @@ def _prepared(draws: xr.DataArray, outcome: Any, log: bool) -> tuple[xr.DataArra
         raise UnitError(f"the outcome of '{draws.name}' is in '{own}', its draws in '{unit}'") from None
     for dim in map(str, came.dims):
         labels, known = came[dim].values, draws[dim].values
+        if len(set(known.tolist())) < known.size:
+            raise DemandsimError(f"'{draws.name}' has a label of {dim} twice, of which one outcome cannot be told")
         if missing := [str(label) for label in labels if label not in known]:
             told = missing[0].removesuffix("T00:00:00.000000000")
             raise DemandsimError(f"an outcome is given at {dim} {told}, of which '{draws.name}' has no draws")

@@ -17,6 +17,7 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known
 from demandsim.inference.importance import keyed
 from demandsim.sampling.qmc import entropy_of
+from demandsim.units.convert import conversion_factor
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -188,8 +189,11 @@ def mixture(draws: Mapping[str, xr.Dataset], weights: xr.DataArray, *, seed: int
     ------
     UnknownNameError
         If a model has no weight.
+    UnitError
+        If models measure one quantity in units of other dimensions; all have the unit of the first.
     DemandsimError
-        If models share no quantity, or differ in their chains, draws or labels.
+        If a model has a weight and no draws, or two weights; if models share no quantity, or differ in their chains,
+        draws or labels.
 
     Examples
     --------
@@ -202,21 +206,28 @@ def mixture(draws: Mapping[str, xr.Dataset], weights: xr.DataArray, *, seed: int
     """
     import xarray as xr
 
-    check_known(draws, [str(name) for name in weights.model.values], "model")
+    named = [str(name) for name in weights.model.values]
+    check_known(draws, named, "model")
+    for name, share in zip(named, weights.values.tolist(), strict=True):
+        if named.count(name) > 1:
+            raise DemandsimError(f"model '{name}' has {named.count(name)} weights; one counts")
+        if name not in draws and share != 0:
+            raise DemandsimError(f"model '{name}' has a weight of {share:.3g} and no draws: give them, or leave it out")
     shares = np.array([float(weights.sel(model=name)) for name in draws])
-    if not (shares >= 0).all() or not shares.sum() > 0:
-        raise DemandsimError("weights must be 0 or more, and one of them above 0")
+    if not (shares >= 0).all() or not 0 < shares.sum() < math.inf:
+        raise DemandsimError("weights must be finite and 0 or more, and one of them above 0")
+    shares = shares / shares.sum()
     common = [name for name in next(iter(draws.values())).data_vars if all(name in each for each in draws.values())]
     common = [name for name in common if all({"chain", "draw"} <= set(each[name].dims) for each in draws.values())]
     if not common:
         raise DemandsimError("the models share no quantity that varies from draw to draw")
     try:
-        plain = [each[common].reset_coords(drop=True) for each in draws.values()]
+        plain = _in_one_unit([each[common].reset_coords(drop=True) for each in draws.values()])
         table = xr.concat(plain, "model", join="exact", combine_attrs="override")
     except ValueError as error:
         raise DemandsimError(f"the models differ in their chains, draws or labels: {error}") from None
     chains, length = table.sizes["chain"], table.sizes["draw"]
-    edges, seed = np.cumsum(shares) / shares.sum(), entropy_of(seed)
+    edges, seed = np.cumsum(shares), entropy_of(seed)
     chosen = np.empty((chains, length), dtype=int)
     for chain in range(chains):
         rng = keyed(seed, 42, 0, chain)
@@ -226,6 +237,19 @@ def mixture(draws: Mapping[str, xr.Dataset], weights: xr.DataArray, *, seed: int
     made = table.isel(model=xr.DataArray(chosen, dims=("chain", "draw")))
     made = made.assign_coords(model=(("chain", "draw"), names[chosen]))
     return made.assign_attrs(seed=seed, mixture=", ".join(f"{n} {s:.3f}" for n, s in zip(names, shares, strict=True)))
+
+
+def _in_one_unit(parts: list[xr.Dataset]) -> list[xr.Dataset]:
+    """Draws of each quantity in the unit in which the first model has them."""
+    units = {name: str(each.attrs.get("units", "1")) for name, each in parts[0].items()}
+    made = [parts[0]]
+    for part in parts[1:]:
+        factors = {
+            name: conversion_factor(str(each.attrs.get("units", units[name])), units[name])
+            for name, each in part.items()
+        }
+        made.append(part.assign({name: part[name] * factor for name, factor in factors.items() if factor != 1.0}))
+    return made
 
 
 def model_share(mixed: xr.Dataset, of: str) -> xr.DataArray:
@@ -247,12 +271,19 @@ def model_share(mixed: xr.Dataset, of: str) -> xr.DataArray:
     >>> float(model_share(mixed, "x"))
     1.0
     """
+    import xarray as xr
+
     check_known([of], map(str, mixed.data_vars), "quantity")
-    values, dims = mixed[of], ("chain", "draw")
-    total = values.var(dims)
+    dims = "chain", "draw"
+    # By a power of two, since squares of very large or small numbers are no doubles; what is no number is left out.
+    values = mixed[of].astype(np.float64)
+    exponent = xr.apply_ufunc(lambda largest: np.frexp(largest)[1], abs(values).max(dims))
+    values = xr.apply_ufunc(np.ldexp, values, -exponent).transpose(*values.dims)
+    total, count = values.var(dims), values.count(dims)
     between = 0.0 * total
     for name in np.unique(mixed.model.values):
-        mine = mixed.model == name
-        between = between + float(mine.mean()) * (values.where(mine).mean(dims) - values.mean(dims)) ** 2
+        mine = values.where(mixed.model == name)
+        off = (mine.mean(dims) - values.mean(dims)).fillna(0.0)
+        between = between + mine.count(dims) / count * off**2
     made: xr.DataArray = (between / total).rename(f"{of}_model_share")
     return made.assign_attrs(units="1", long_name=f"Share of the variance of {of} that is which model")

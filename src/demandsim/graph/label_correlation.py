@@ -45,7 +45,7 @@ class Decay:
     rank : float
         Rank correlation of two labels that are one step apart.
     step : float or None
-        Distance, in the units of the labels (days for dates); that of the first two labels if None.
+        Distance, in the units of the labels (days for dates); that of the two lowest labels if None.
     """
 
     family: str
@@ -60,7 +60,8 @@ class Decay:
     def between(self, dim: str, labels: Sequence[Any]) -> Array:
         """Matrix of rank correlations of all labels of a dim."""
         places = _places(dim, labels)
-        step = self.step if self.step is not None else abs(places[1] - places[0]) if len(places) > 1 else 1.0
+        lowest = np.sort(places)[:2]
+        step = self.step if self.step is not None else float(np.ptp(lowest)) if len(lowest) > 1 else 1.0
         distance = np.abs(np.subtract.outer(places, places)) / step
         if self.rank < 0 and not np.allclose(distance, np.round(distance), atol=1e-9):
             raise CorrelationError(
@@ -110,7 +111,7 @@ def ar1(rank: float, *, step: float | None = None) -> Decay:
     rank : float
         Rank correlation of two labels one step apart, between -1 and 1.
     step : float, optional
-        Length of a step in the units of the labels (days for dates); that of the first two labels by default.
+        Length of a step in the units of the labels (days for dates); that of the two lowest labels by default.
 
     Returns
     -------

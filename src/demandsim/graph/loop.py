@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from demandsim.distributions.format import check_order
 from demandsim.errors import CycleError, EquationError, in_equation
 from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor
@@ -73,6 +74,8 @@ def _stacked(steps: Sequence[Any], over: str, labels: Any) -> Any:
     """One array of those at each label."""
     import xarray as xr
 
+    if labels is not None:
+        check_order(labels.values, over)
     arrays = xr.broadcast(*(step if hasattr(step, "dims") else xr.DataArray(step) for step in steps))
     dims = arrays[0].dims
     data: Any = np.stack([array.transpose(*dims).data for array in arrays])
