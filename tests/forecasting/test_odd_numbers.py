@@ -112,7 +112,7 @@ def test_a_factor_that_is_no_error(factor):
 
 def test_pools_of_what_cannot_be_pooled():
     unit = dist.normal(mean=0, sd=1)
-    with pytest.raises(ds.DemandsimError, match="finite numbers"):
+    with pytest.raises(ds.DemandsimError, match="finite and 0 or more"):
         forecasting.pooled_distribution([unit, unit], [1, np.inf])
     with pytest.raises(ds.DemandsimError, match="over year"):
         forecasting.pooled_distribution([unit, dist.normal(mean=xr.DataArray([0.0, 9.0], {"year": [1, 2]}), sd=1)])

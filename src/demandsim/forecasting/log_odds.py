@@ -117,5 +117,5 @@ def _pooled(told: Array, shares: Array, extremizing: float) -> Array:
 def _shares(weights: Sequence[float] | None, count: int) -> Array:
     given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if given.shape != (count,) or not (given >= 0).all() or not 0 < given.sum() < math.inf:
-        raise DemandsimError(f"weights must be {count} finite numbers of 0 or more, one of them above 0")
+        raise DemandsimError(f"weights must be {count} numbers, finite and 0 or more, one of them above 0")
     return np.asarray(given / given.sum())
