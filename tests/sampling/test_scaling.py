@@ -220,6 +220,24 @@ def test_a_number_too_large_for_single_precision_is_not_stored_silently():
     assert np.isfinite(model.simulate(64, seed=1)["product"]).all()
 
 
+@pytest.mark.parametrize(
+    ("law", "said"),
+    [
+        (dist.normal(mean=1e40, sd=1e39), "'a' cannot be stored in single precision: .*e.40 is beyond its range"),
+        (dist.normal(mean=1e-60, sd=1e-61), "'a' .* is beyond its range"),
+        (1e40, "1e.40 is beyond its range"),
+        (dist.normal(mean=1e9, sd=1), "'a' .* 1e.09 differs by less than it can tell"),
+    ],
+)
+def test_what_single_precision_cannot_hold_is_refused(law, said):
+    model = product_model().assume(a=law)
+    with pytest.raises(DemandsimError, match=said):
+        model.simulate(64, seed=1, dtype="float32", keep=["a"])
+    assert model.simulate(64, seed=1, keep=["a"]).a.dtype == np.float64
+    # What is not kept need not fit.
+    assert model.assume(b=1e-20).simulate(64, seed=1, dtype="float32", keep=["c"]).c.dtype == np.float32
+
+
 FACTORS = {"a": (3.0, 2.0), "b": (0.5, 1.5), "c": (10.0, 3.0)}
 
 

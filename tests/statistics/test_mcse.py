@@ -179,3 +179,22 @@ def test_streamed_errors_are_those_of_draws_in_memory(design, kind):
         place for place in range(asked.count, 2 * asked.count) if kind == "eti" or place % asked.count not in (3, 4)
     ]
     np.testing.assert_allclose(np.array(streamed)[plain], np.array(held)[plain], rtol=0.02)
+
+
+def test_single_draws_say_nothing_of_their_error():
+    def read(values):
+        found = ds.summarize(xr.Dataset({"x": (("chain", "draw"), values)})).x
+        return {str(word): float(found.sel(statistic=word)) for word in found.statistic.values}
+
+    values = np.random.default_rng(1).normal(size=(4, 1))
+    with pytest.warns(ds.errors.DesignWarning, match="left NaN"):
+        alone = read(values[:1])
+    assert alone["mean"] == alone["lower"] == values[0, 0]
+    assert all(math.isnan(value) for word, value in alone.items() if word == "sd" or word.startswith("mcse"))
+    several = read(values)
+    assert several["mcse_mean"] > 0
+    assert math.isnan(several["mcse_sd"])
+    # What is the same in every scenario, chain and draw is sure.
+    fixed = ds.Model([], {"x": 2.0, "y": ds.Assumption(dist.normal(mean=0, sd=1))}).simulate(1, chains=1, seed=1)
+    with pytest.warns(ds.errors.DesignWarning):
+        assert ds.summarize(fixed).x.sel(statistic=["sd", "mcse_mean"]).values.tolist() == [0.0, 0.0]

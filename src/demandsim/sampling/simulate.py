@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Parts", "Settings", "Way", "checked_run", "estimated", "simulated"]
 
+#: Draws at which is looked whether single precision can hold them, and steps of it that their range must have.
+_LOOKED_AT, _STEPS = 256, 64
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -214,7 +217,32 @@ def checked_run(parts: Parts, settings: Settings) -> Run:
     check_known(wanted, parts.quantities, "quantity in keep:")
     needed = frozenset(parts.graph.ancestors(wanted))
     dtype = np.dtype(settings.dtype)
-    return Run(parts.program, settings.design, entropy, chains, draws, wanted, needed, dtype, settings.on_invalid)
+    run = Run(parts.program, settings.design, entropy, chains, draws, wanted, needed, dtype, settings.on_invalid)
+    if dtype == np.float32:
+        _check_single(run)
+    return run
+
+
+def _check_single(run: Run) -> None:
+    """Raise where single precision cannot hold what is kept: beyond its range, or with a spread that it rounds away.
+
+    The first draws are looked at. Results that are too large are counted as what they become, infinite.
+    """
+    single = np.finfo(np.float32)
+    with np.errstate(all="ignore"):
+        values = run.block(0, min(run.draws, _LOOKED_AT))
+        for name in run.keep:
+            largest, apart = np.abs(values[name]).max(axis=-1), np.ptp(values[name], axis=-1)
+            outside = (largest > 0) & (largest < single.tiny)
+            if name in run.program.transforms:
+                outside |= largest > single.max
+            drowned = (apart > 0) & (apart < _STEPS * single.eps * largest)
+            for wrong, why in ((outside, "is beyond its range"), (drowned, "differs by less than it can tell")):
+                if wrong.any():
+                    raise DemandsimError(
+                        f"'{name}' cannot be stored in single precision: {float(largest[wrong].flat[0]):.6g} {why}; "
+                        "use dtype='float64', or another unit"
+                    )
 
 
 def estimated(

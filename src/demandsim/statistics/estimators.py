@@ -186,7 +186,10 @@ def _moments(chains: Sequence[Chain], pooled: Pool, *, iid: bool) -> tuple[float
     step = high / moments.count - low / moments.count
     if not iid:
         error = math.hypot(error, step)
-    if sd:
+    if max(chain.moments.count for chain in chains) < 2:
+        # Chains of a single draw agree that they have no spread.
+        error_sd = math.nan
+    elif sd:
         moved = abs(low / sd - moments.mean / sd) + abs(high / sd - moments.mean / sd)
         error_sd = math.hypot(error_sd, step * moved / 2)
     return sd, error, error_sd
@@ -255,8 +258,8 @@ def array_statistics(values: Array, asked: Asked) -> tuple[list[float], int]:
 
 def array_estimates(values: Array, asked: Asked) -> Estimates:
     """Statistics of draws of shape (chain, draw), how many were left out, and how heavy the tails are."""
-    repeats = 1
-    if values.strides == (0, 0):
+    repeats, sure = 1, values.strides == (0, 0)
+    if sure:
         # A sure value, shown as a view: one number stands for all.
         values, repeats = values[:1, :1], values.size
     with np.errstate(all="ignore"):
@@ -269,7 +272,11 @@ def array_estimates(values: Array, asked: Asked) -> Estimates:
         left_out = int(np.count_nonzero(~finite)) * repeats
     rows = [row for row in rows if row.size]
     if rows and all(row[0] == rows[0][0] and (row == row[0]).all() for row in rows):
-        return Estimates(sure_statistics(float(rows[0][0]), asked), left_out, math.nan)
+        found = sure_statistics(float(rows[0][0]), asked)
+        if not sure and len(rows) == rows[0].size == 1:
+            # A single draw is equal to itself, and says nothing of how much others would differ.
+            found[1], found[asked.count :] = math.nan, [math.nan] * asked.count
+        return Estimates(found, left_out, math.nan)
     chains, pooled = _sample(rows, asked)
     row, _, dense = statistics(chains, pooled, asked)
     return Estimates(row, left_out, tail_index(chains), dense)
