@@ -96,6 +96,15 @@ def test_indices_do_not_hang_on_the_size_of_a_result(size):
     sums = model_of(lambda a, b: size * (2 + a + 0.5 * b), a=NORMAL, b=NORMAL)
     found = sensitivity.sobol(sums, "y", draws=64, seed=1)
     np.testing.assert_allclose(found.first_order.values[0], [0.8, 0.2], atol=1e-4)
+    draws = sums.simulate(draws=128, seed=1)
+    same = draws.assign(y=(draws.y / size).assign_attrs(draws.y.attrs), a=(draws.a * size).assign_attrs(draws.a.attrs))
+    for read in (sensitivity.given_data, sensitivity.regional):
+        one, other = (
+            read(each, "y", **({"seed": 1} if read is sensitivity.given_data else {})) for each in (draws, same)
+        )
+        for name in one.data_vars:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-9, err_msg=str(name))
+            assert np.isfinite(one[name]).all()
 
 
 def test_little_variation_about_a_large_mean_is_divided():

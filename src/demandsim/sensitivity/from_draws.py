@@ -31,7 +31,7 @@ class Paired:
     quantity : str
     place : mapping of dim to label
     y : array of shape (draws,)
-        Finite.
+        Finite, and by a power of two within -1 to 1; so are the assumptions.
     x : array of shape (assumptions, draws)
     chain : int array of shape (draws,)
     invalid : int
@@ -113,4 +113,11 @@ def paired(draws: xr.Dataset, quantity: str, assumptions: Sequence[str]) -> Iter
             x.append(draws[name].sel({**own, **free}).transpose("chain", "draw").values.astype(float).ravel())
         table = np.array(x)
         kept = np.isfinite(y) & np.isfinite(table).all(axis=0)
-        yield Paired(quantity, place, y[kept], table[:, kept], chain[kept], int(np.count_nonzero(~kept)), kept)
+        y, table = _scaled(y[kept]), _scaled(table[:, kept])
+        yield Paired(quantity, place, y, table, chain[kept], int(np.count_nonzero(~kept)), kept)
+
+
+def _scaled(values: Array) -> Array:
+    """Each row by a power of two, of which no index knows: squares of very large or small numbers are no doubles."""
+    exponent = np.frexp(np.abs(values).max(axis=-1, initial=0.0))[1]
+    return np.asarray(np.ldexp(values, -exponent[..., None]))
