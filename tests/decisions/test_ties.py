@@ -32,3 +32,21 @@ def test_perfect_information_about_actions_that_tie(means):
     # Chosen and valued on the same draws it was 0.7 errors too low for two that tie, and 1.2 for five.
     assert abs(np.mean((evpi - exact) / mcse)) < (0.9 if len(means) == 5 else 0.5)
     assert np.mean((lower <= exact) & (exact <= upper)) >= 0.82
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_worth_does_not_hang_on_the_size_of_payoffs(size):
+    """Squares of such payoffs are no doubles; knowing one or two assumptions was worth 0, with an error of 0."""
+    total = ds.equation(lambda a, b: a + b / 2, unit="1", name="total")
+    draws = ds.Model([total], dict.fromkeys("ab", dist.normal(mean=0, sd=1))).simulate(draws=128, seed=1)
+
+    def worth(scale):
+        one = decisions.value_of_information(
+            draws, [0.0, 1.0], lambda d, action: scale * d.total * action, of={"a": ["a"], "both": ["a", "b"]}
+        )
+        return {key: one[key] / scale for key in one.data_vars if one[key].dtype.kind == "f" and "best" not in key}
+
+    ordinary = worth(1.0)
+    assert float(ordinary["evppi"].max()) > 0.3
+    for key, value in worth(size).items():
+        np.testing.assert_allclose(value, ordinary[key], rtol=1e-6, err_msg=str(key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +55,11 @@ class Fit:
     error: float
     missed: float = 0.0
     picked: bool = False
+
+    def times(self, exponent: int) -> Fit:
+        """In money again, where payoffs were fitted divided by a power of two."""
+        inside, outside, missed = (np.ldexp(part, exponent) for part in (self.inside, self.outside, self.missed))
+        return replace(self, inside=float(inside), outside=np.asarray(outside), missed=float(missed))
 
 
 def normal_ranks(values: Array) -> Array:

@@ -231,24 +231,28 @@ def _informed(
     behind = table.folds.means(middle - base)
     evpi = _Worth(0.0, 0.0) if largest is None else _perfect(largest - middle, table, behind)
     known: dict[tuple[str, int], _Worth] = {}
+    # By a power of two, since squares of very large or small numbers are no doubles: fits would explain nothing.
+    exponent = int(np.frexp(np.abs(base).max(initial=0.0 if largest is None else np.abs(largest).max()))[1])
 
     def gains() -> Iterator[Array]:
         for _, values in table.blocks():
-            yield values - base
+            yield np.ldexp(values - base, -exponent)
 
     def worth(key: str, columns: Array) -> _Worth:
         """Value of knowing some columns together: at least that of the best of them."""
         alone = []
         for place, column in enumerate(columns):
             if (key, place) not in known:
-                known[key, place] = _worth(given_one(column, gains(), table.folds), table, evpi, behind)
+                fit = given_one(column, gains(), table.folds).times(exponent)
+                known[key, place] = _worth(fit, table, evpi, behind)
             alone.append(known[key, place])
         if not alone:
             return _Worth(0.0, 0.0)
         most = max(alone, key=lambda one: one.value)
         if len(alone) == 1:
             return most
-        together = _worth(given_several(columns, np.concatenate(list(gains())), table.folds), table, evpi, behind)
+        fit = given_several(columns, np.concatenate(list(gains())), table.folds).times(exponent)
+        together = _worth(fit, table, evpi, behind)
         highest = max(one.upper for one in (*alone, together))
         # The best of several looks better than it is: twice the distance.
         lowest = max(together.lower, 2 * most.lower - most.value)
