@@ -45,7 +45,7 @@ def test_no_draw_moves_by_moments_that_it_is_among(three, monkeypatch):
 
 def test_a_sum_of_gammas(three):
     """The evidence is that of the gamma law of the sum, the parts are Dirichlet."""
-    posterior = three.infer(512, seed=1, method="ensemble")
+    posterior = three.infer(256, chains=4, seed=1, method="ensemble")
     value, error = (posterior.attrs[f"log_marginal_likelihood{kind}"] for kind in ("", "_mcse"))
     x = np.linspace(7, 9, 2001)
     weights = stats.gamma(3).pdf(x) * stats.norm.pdf(x, 8, 0.1)
