@@ -153,3 +153,19 @@ def test_gaps_are_counted_and_left_out():
     found = ds.summarize(ds.import_draws({"x": [1.0, None, 3.0, 2.0]}, independent=True)).x
     assert float(found.sel(statistic="n_invalid")) == 1
     assert float(found.sel(statistic="mean")) == 2
+
+
+@pytest.mark.parametrize("gap", [np.nan, np.inf, -np.inf])
+def test_an_event_leaves_out_draws_that_are_no_numbers(gap):
+    """NaN is above nothing: such draws were counted as ones in which the event did not happen."""
+    table = {"x": [1.0, -2.0, 3.0, gap] * 64, "y": [1.0, 2.0, -3.0, -4.0] * 64}
+    draws = ds.import_draws(table, independent=True)
+    found = ds.probability(draws.x > 0)
+    assert found.probability == pytest.approx(2 / 3)
+    assert found.n_invalid == 64
+    whole = ds.probability(draws.y > 0)
+    assert whole.probability == 0.5
+    assert "n_invalid" not in whole
+    assert ds.probability(draws.x + draws.y > 0).n_invalid == 64
+    held = xr.Dataset({name: (("chain", "draw"), np.reshape(column, (8, 32))) for name, column in table.items()})
+    assert ds.probability(ds.import_draws(held).x > 0).probability == pytest.approx(2 / 3)

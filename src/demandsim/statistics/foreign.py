@@ -94,6 +94,7 @@ def import_draws(
         if assumptions:
             attrs["role"] = "assumption" if name in assumptions else "derived"
         found[name].attrs = attrs
+    found = _marked(found, names)
     found["chain"].attrs["design"] = "random" if independent else "imported"
     found.attrs.setdefault("study", "imported draws")
     return found
@@ -189,6 +190,17 @@ def _rows(chains: Any, order: Any, sizes: Mapping[str, int]) -> tuple[list[Any],
             f"chains are of different lengths, from {counts.min()} to {counts.max()} draws; cut the longer ones"
         )
     return labels.tolist(), np.lexsort((within, place)).reshape(labels.size, -1)
+
+
+def _marked(draws: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """With marks of draws that are no numbers, as draws of ours have them: NaN is above nothing, and below nothing."""
+    whole = [name for name in names if draws[name].chunks is None and {"chain", "draw"} <= set(draws[name].dims)]
+    bad = {name: ~np.isfinite(draws[name].values) for name in whole}
+    marks = {name: mark for name, mark in bad.items() if mark.any()}
+    found = draws.assign_coords({f"invalid_{name}": (draws[name].dims, mark) for name, mark in marks.items()})
+    if marks:
+        found["chain"].attrs["finite"] = ", ".join(name for name in whole if name not in marks)
+    return found
 
 
 def _of_dataset(draws: xr.Dataset) -> xr.Dataset:
