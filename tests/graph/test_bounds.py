@@ -269,7 +269,7 @@ def test_files_carry_them(model, tmp_path):
 def test_show_and_explain_say_them(model, capsys):
     from demandsim.cli.inspect import show
 
-    show(STUDY)
+    show(study=STUDY)
     shown = capsys.readouterr().out
     assert "Utilization of a card; point 0.4500; median 0.45, 90% 0.2889 to 0.6186; can be 0 to 1\n" in shown
     assert "  cards = peak_compute / (card_flops * utilization)  [card]  (at least 0)\n" in shown
