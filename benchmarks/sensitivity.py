@@ -29,7 +29,7 @@ BAR = 1 / 5
 TOLERANCE = 0.005
 
 model = ds.load_study("guosen-2025-01").select(scenario="100T")
-NAMES = [name for name in model.assumptions if model.program.samplers[name].varying.random]
+NAMES = [name for name in model.assumptions if model.program.transforms[name].varying.random]
 #: Powers of each assumption in the two products that all outputs are made of.
 CAPEX = {"activated_parameters": 1, "daily_tokens": 1, "peak_ratio": 1, "card_price": 1} | dict.fromkeys(
     ("card_flops", "utilization", "useful_life"), -1

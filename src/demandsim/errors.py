@@ -18,6 +18,7 @@ __all__ = [
     "CorrelationWarning",
     "CycleError",
     "DemandsimError",
+    "DependentInputsWarning",
     "DesignWarning",
     "DimensionError",
     "DistributionError",
@@ -190,6 +191,10 @@ class EvidenceWarning(UserWarning):
 
 class HeavyTailWarning(UserWarning):
     """Statistics that hang on a few extreme draws, so that their errors do not hold what they say."""
+
+
+class DependentInputsWarning(UserWarning):
+    """Inputs of an analysis of draws of which one is computed from others."""
 
 
 class SeveralPeaksWarning(UserWarning):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -280,6 +281,41 @@ def test_sensitivity_with_correlations_says_that_it_uses_shapley_effects(picture
     made = json.loads(pictured("sensitivity", "tied.toml", *words, "--format", "json").stdout)
     assert made["seed"] == 7
     assert len(made["rows"]) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("asked", "heads", "picture"),
+    [
+        (("--method", "nearest-neighbours"), ["with interactions", "Shapley effect"], "nearest-neighbours.png"),
+        (("--method", "hsic"), ["R2-HSIC", "p-value"], "hsic.png"),
+        (("--input", "cards", "--given", "gross_margin < 0"), ["alone", "PAWN", "delta"], "given-data.png"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else None,
+)
+def test_sensitivity_is_told_from_draws_where_that_is_asked_for(pictured, tmp_path, asked, heads, picture):
+    words = ("--of", "gross_margin", "--seed", "7", "--draws", "64", "--scenario", "100T", *asked)
+    words += ("--group", "price=token_price,paid_share")
+    result = pictured("sensitivity", STUDY, *words)
+    assert result.returncode == 0, result.stderr
+    assert all(head in result.stdout for head in heads)
+    assert any(line.startswith("price ") for line in result.stdout.splitlines())
+    assert ("given gross_margin < 0: " in result.stdout) == ("--given" in asked)
+    assert ("is left when all of these are known" in result.stdout) == ("nearest-neighbours" in asked)
+    assert (tmp_path / "out" / STUDY / "100T" / picture).read_bytes().startswith(b"\x89PNG")
+    replay = shlex.split(next(line for line in result.stderr.splitlines() if line.startswith("replay:")))[2:]
+    assert pictured(*replay).stdout == result.stdout
+
+
+def test_methods_that_run_the_model_refuse_what_is_of_draws(demandsim):
+    for asked, text in (
+        (("--method", "sobol", "--given", "cards > 0"), "--given"),
+        (("--method", "shapley", "--input", "cards"), "--input"),
+        (("--group", "price"), "NAME=A,B"),
+        (("--method", "guess"), "guess"),
+    ):
+        result = demandsim("sensitivity", STUDY, "--draws", "64", *asked)
+        assert result.returncode == 2
+        assert text in result.stderr
 
 
 def test_a_study_goes_to_excel_and_comes_back_edited(demandsim, tmp_path):

@@ -48,6 +48,17 @@ def _given(model, of, seed, prob):
 
 
 @shared
+def _near(model, of, seed, prob):
+    draws = model.simulate(draws=128, chains=8, seed=seed, on_invalid="keep")
+    return sensitivity.nearest_neighbours(draws, of, seed=seed, prob=prob)
+
+
+@shared
+def _hsic(model, of, seed, prob):
+    return sensitivity.hsic(model.simulate(draws=64, chains=8, seed=seed, on_invalid="keep"), of, prob=prob)
+
+
+@shared
 def _sobol(model, of, seed, prob):
     return sensitivity.sobol(model, of, draws=128, seed=seed, prob=prob)
 
@@ -65,6 +76,9 @@ INDICES = [
     Index("first_order", _given, 0.06),
     Index("pawn", _given, 0.12),
     Index("delta", _given, 0.05),
+    Index("total_order", _near, 0.02),
+    Index("effect", _near, 0.03),
+    Index("hsic", _hsic, 0.02),
 ]
 EACH_INDEX = pytest.mark.parametrize("index", INDICES, ids=lambda i: f"{i.compute.__name__}-{i.name}")
 

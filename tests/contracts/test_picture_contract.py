@@ -49,6 +49,7 @@ SAYS = {
     "sobol": ["share of the variance", "alone", "with interactions", "90,112 model runs", "90% interval"],
     "sobol_one": ["share of the variance", "scenario 100T"],
     "shapley": ["Shapley effect", "correlations included", "scenario 100T"],
+    "given_data": ["index", "Borgonovo's delta", "PAWN", "only draws with Gross margin < 0", "scenario 1000T"],
     "posterior": ["bn CNY", "what the evidence changes", "prior", "observed", "scenario 100T", "median: prior 0.45"],
     "roofline": [
         "10,000 cards",
@@ -146,7 +147,16 @@ def assert_counted_in_wan_and_yi(name, words):
     """Chinese pictures count as Chinese do."""
     if name.startswith(("payoffs", "posterior", "frontier", "information", "limits_one")):
         assert "亿元" in words
-    elif name not in ("cohorts", "fan", "sobol", "sobol_one", "shapley", "break_even", "break_even_above"):
+    elif name not in (
+        "cohorts",
+        "fan",
+        "sobol",
+        "sobol_one",
+        "shapley",
+        "given_data",
+        "break_even",
+        "break_even_above",
+    ):
         assert "亿元/年" in words
     if name in ("cohorts", "fan", "distributions", "forest", "scatter", "convergence", "tornado", "waterfall"):
         assert "万张" in words
@@ -158,7 +168,17 @@ def assert_counted_in_wan_and_yi(name, words):
 
 # Of these, one of each kind of picture is drawn.
 FRAMED = ("fan", "cohorts", "distributions", "forest", "scatter", "break_even", "convergence", "tornado", "sobol")
-FRAMED += ("shapley", "posterior", "roofline", "limits", "payoffs", "frontier", "information", "waterfall")
+FRAMED += (
+    "shapley",
+    "given_data",
+    "posterior",
+    "roofline",
+    "limits",
+    "payoffs",
+    "frontier",
+    "information",
+    "waterfall",
+)
 
 
 def test_every_picture_takes_the_same_frame():

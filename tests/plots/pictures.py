@@ -222,6 +222,7 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided,
     one = draws.sel(scenario="100T")
     alone = model.select(scenario="100T")
     summary = ds.summarize(draws, probs=(0.25, 0.75))
+    told = ds.sensitivity.given_data(draws, ["gross_margin"], given="gross_margin < 0", seed=7)
     pair = ("utilization", "token_price")
     some = ["activated_parameters", "utilization", "cards", "gross_margin"]
     bought = xr.DataArray([60.0], dims="year", coords={"year": [2026]}, attrs={"units": "wan*card"})
@@ -239,6 +240,7 @@ def make(model, draws, fleet, stepped, moved, indices, effects, bridge, decided,
         "sobol": lambda **k: plots.sobol(indices, **k),
         "sobol_one": lambda **k: plots.sobol(indices.sel(scenario="100T"), of=["cards"], **k),
         "shapley": lambda **k: plots.shapley(effects, **k),
+        "given_data": lambda **k: plots.given_data(told, **k),
         "waterfall": lambda **k: plots.waterfall(bridge, **k),
         "payoffs": lambda **k: plots.payoffs(decided["order"], **k),
         "payoffs_named": lambda **k: plots.payoffs(decided["rent"], **k),

@@ -401,3 +401,22 @@ def test_salibs_delta_and_pawn_agree(monkeypatch):
     # The third truly is 0: SALib says 0.053.
     np.testing.assert_allclose(found.delta.values[0], theirs["delta_raw"], atol=0.06)
     np.testing.assert_allclose(found.pawn.values[0], pawn.analyze(problem, x, y, S=16, seed=1)["median"], atol=0.05)
+
+
+def test_hsic_is_that_of_openturns():
+    import openturns
+
+    made = model_of(ishigami, dict.fromkeys("abc", dist.uniform(-math.pi, math.pi)))
+    draws = made.simulate(draws=32, seed=1, design="random")
+    columns = [openturns.Sample(draws[name].values.reshape(-1, 1).tolist()) for name in "abcy"]
+    kernels = []
+    for column in columns:
+        kernel = openturns.SquaredExponential(1)
+        kernel.setScale(column.computeStandardDeviation())
+        kernels.append(kernel)
+    together = openturns.Sample(np.hstack([np.array(column) for column in columns[:3]]).tolist())
+    theirs = openturns.HSICEstimatorGlobalSensitivity(kernels, together, columns[3], openturns.HSICVStat())
+    found = sensitivity.hsic(draws, "y").isel(quantity=0)
+    np.testing.assert_allclose(found.hsic.values, np.array(theirs.getR2HSICIndices()), rtol=1e-9)
+    # They take the variance under independence from products of both kernels, we from that of each.
+    np.testing.assert_allclose(found.p_value.values, np.array(theirs.getPValuesAsymptotic()), rtol=0.001, atol=0.002)

@@ -22,6 +22,7 @@ WAYS = {
     "infer": lambda **more: MODEL.observe(capex="normal(mean=8e10, sd=1.5e10)").infer(draws=64, seed=1, **more),
     "sobol": lambda **more: ds.sensitivity.sobol(MODEL, "cards", draws=64, seed=1, **more),
     "shapley": lambda **more: ds.sensitivity.shapley(MODEL, "cards", draws=64, seed=1, **more),
+    "nearest_neighbours": lambda **more: ds.sensitivity.nearest_neighbours(DRAWS, "cards", seed=1, **more),
     "value_of_information": lambda **more: ds.decisions.value_of_information(
         DRAWS, [0, 2e5, 4e5], PAYOFF, of=["daily_tokens", "utilization"], seed=1, **more
     ),

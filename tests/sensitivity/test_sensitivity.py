@@ -392,3 +392,24 @@ def test_many_scores_have_cubes_of_their_own_and_explain_the_same():
     np.testing.assert_allclose(surrogate(own).explained(masks), surrogate(mixed).explained(masks), rtol=1e-10)
     z = rng.normal(size=(n, 50))
     np.testing.assert_allclose(surrogate(own).value(z), surrogate(mixed).value(z), rtol=1e-9, atol=1e-9)
+
+
+def test_sobol_computes_again_only_what_depends_on_the_factor_that_is_exchanged():
+    runs = []
+
+    @ds.equation(unit="1")
+    def before(a, b):
+        runs.append(np.shape(a)[-1:])
+        return a * b
+
+    @ds.equation(unit="1")
+    def after(before, c, d):
+        return before + c * d
+
+    model = ds.Model([before, after], dict.fromkeys("abcd", dist.normal(mean=1, sd=1)))
+    model.program  # noqa: B018
+    runs.clear()
+    found = sensitivity.sobol(model, "after", draws=64, chains=4, seed=1, second_order=True)
+    # At A and B, and with a and b exchanged either way; c and d change nothing in it.
+    assert runs.count((256,)) == 6
+    np.testing.assert_allclose(found.total_order.values[0], [1 / 3] * 4, atol=1e-6)

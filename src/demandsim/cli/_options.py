@@ -21,6 +21,7 @@ __all__ = [
     "Language",
     "Locale",
     "LocaleName",
+    "Method",
     "Name",
     "Observe",
     "Out",
@@ -50,6 +51,17 @@ class Format(enum.StrEnum):
     def of_pictures(self) -> bool:
         """Whether it is one of files of pictures."""
         return self in (Format.PNG, Format.SVG, Format.PDF)
+
+
+class Method(enum.StrEnum):
+    """How sensitivity is told."""
+
+    AUTO = "auto"
+    SOBOL = "sobol"
+    SHAPLEY = "shapley"
+    GIVEN_DATA = "given-data"
+    NEIGHBOURS = "nearest-neighbours"
+    HSIC = "hsic"
 
 
 class LocaleName(enum.StrEnum):

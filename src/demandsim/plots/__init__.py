@@ -10,7 +10,7 @@ from demandsim.plots.cohorts import cohorts
 from demandsim.plots.convergence import convergence
 from demandsim.plots.distributions import distributions, forest
 from demandsim.plots.fan import fan
-from demandsim.plots.indices import shapley, sobol
+from demandsim.plots.indices import given_data, shapley, sobol
 from demandsim.plots.information import information
 from demandsim.plots.limits import limits
 from demandsim.plots.payoffs import frontier, payoffs
@@ -29,6 +29,7 @@ __all__ = [
     "fan",
     "forest",
     "frontier",
+    "given_data",
     "information",
     "limits",
     "payoffs",

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from demandsim.errors import DemandsimError
-from demandsim.plots.canvas import BLUE, INK, ORANGE, Canvas, Frame, band, line, percent_ticks
+from demandsim.plots.canvas import BLUE, GREEN, INK, ORANGE, Canvas, Frame, band, line, percent_ticks
 from demandsim.plots.panels import (
     FRAME,
     MOST,
@@ -29,9 +29,12 @@ from demandsim.plots.words import Locale
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["shapley", "sobol"]
+__all__ = ["given_data", "shapley", "sobol"]
 
-_COLOURS = (BLUE, ORANGE)
+_COLOURS = (BLUE, ORANGE, GREEN)
+#: Indices that draws at hand give, and those of them that are no shares of the variance.
+_FROM_DRAWS = ("first_order", "total_order", "effect", "pawn", "delta", "hsic")
+_NO_SHARES = ("pawn", "delta", "hsic")
 
 
 @plot
@@ -131,6 +134,55 @@ def shapley(
     return _drawn(_checked(effects, "shapley", ("effect",)), of, dim, locale, frame)
 
 
+@plot
+def given_data(
+    indices: xr.Dataset,
+    *,
+    of: Sequence[str] | str | None = None,
+    dim: str | None = None,
+    locale: str = "en",
+    **frame: Unpack[Frame],
+) -> Any:
+    """Indices from draws already made as bars with their intervals.
+
+    Parameters
+    ----------
+    indices : Dataset
+        Of ``ds.sensitivity.given_data``, ``nearest_neighbours`` or ``hsic``.
+    of : str or sequence of str, optional
+        Quantities; all by default.
+    dim : str, optional
+        Dim along which panels stand side by side; the first scenario dim by default.
+    locale : {"en", "zh"}, default "en"
+    **frame
+        ``ax``, ``figsize`` and ``title``, as in `Frame`.
+
+    Returns
+    -------
+    numpy array of matplotlib Axes, shape (quantities, labels)
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such quantity.
+    DemandsimError
+        If `indices` holds none of these, or has a further dim.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import demandsim as ds
+    >>> indices = xr.Dataset(
+    ...     {"delta": (("quantity", "assumption"), [[0.3, 0.2]])},
+    ...     coords={"quantity": ["cards"], "assumption": ["utilization", "peak_ratio"]},
+    ... )
+    >>> ds.plots.given_data(indices)[0, 0].get_xlabel()
+    'index'
+    """
+    kinds = [kind for kind in _FROM_DRAWS if kind in indices]
+    return _drawn(_checked(indices, "given_data", kinds or ("delta",)), of, dim, locale, frame)
+
+
 def _checked(data: xr.Dataset, maker: str, kinds: Sequence[str]) -> xr.Dataset:
     """What a picture draws of indices, or a raise where a Dataset holds others."""
     check_dims(data, ("quantity", "assumption"), f"ds.sensitivity.{maker}(model, of=...)")
@@ -146,13 +198,14 @@ def _checked(data: xr.Dataset, maker: str, kinds: Sequence[str]) -> xr.Dataset:
 
 
 def _drawn(data: xr.Dataset, of: Sequence[str] | str | None, dim: str | None, locale: str, frame: Frame) -> Any:
-    kinds = [kind for kind in ("first_order", "total_order", "effect") if kind in data]
+    kinds = [kind for kind in _FROM_DRAWS if kind in data]
     arrays = {name: data[kinds[-1]].sel(quantity=name, drop=True) for name in quantities(of, data.quantity.values)}
     picture = Picture(data, arrays, ("assumption",), locale, dim, frame=frame)
     said, orders = picture.locale, {name: telling(array) for name, array in arrays.items()}
     scale = {"log": "variance_log", "rank": "variance_rank", "event": "variance_event"}
-    measure = said.say(scale.get(str(data.attrs.get("scale", "")), "variance"))
-    height = ROW if len(kinds) == 1 else 1.3 * ROW
+    shares = not set(kinds) & set(_NO_SHARES)
+    measure = said.say(scale.get(str(data.attrs.get("scale", "")), "variance") if shares else "index")
+    height = ROW if len(kinds) == 1 else 0.65 * len(kinds) * ROW
     heights = [height * len(order) + FRAME for order in orders.values()]
     for panel in picture.panels(heights, 4.9, titles=long_names(data, "quantity")):
         order = orders[panel.name]
@@ -167,14 +220,17 @@ def _drawn(data: xr.Dataset, of: Sequence[str] | str | None, dim: str | None, lo
     notes = left_out(data, said)
     if any(len(order) < min(data.sizes["assumption"], MOST) for order in orders.values()):
         notes.append(said.say("small_shares"))
-    return picture.finish("shapley_title" if "effect" in kinds else "sobol_title", keys, notes)
+    if given := data.attrs.get("given"):
+        notes.append(said.say("only_given", event=said.name(str(given))))
+    title = "sobol_title" if "effect" not in kinds else "shapley_title"
+    return picture.finish(title if shares else "given_title", keys, notes)
 
 
 def _bars(canvas: Canvas, axes: Axes, found: xr.Dataset, kinds: Sequence[str], locale: Locale) -> None:
-    height = 0.62 if len(kinds) == 1 else 0.38
+    height = 0.62 if len(kinds) == 1 else 0.76 / len(kinds)
     ends = [1e-3]
     for place, (kind, colour) in enumerate(zip(kinds, _COLOURS, strict=False)):
-        shift = 0.0 if len(kinds) == 1 else (place - 0.5) * (height + 0.02)
+        shift = 0.0 if len(kinds) == 1 else (place - 0.5 * (len(kinds) - 1)) * (height + 0.02)
         with_interval = f"{kind}_lower" in found
         for y, share in enumerate(found[kind].values.tolist()):
             if np.isnan(share):

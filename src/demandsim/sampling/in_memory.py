@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from demandsim.sampling.progress import Report
 from demandsim.sampling.receipt import Receipt, count, requested_quantiles
 from demandsim.sampling.run import BLOCK, Faults, Run, Stored, guard_memory, spans, stored_shape
 
-__all__ = ["Pace", "Sampled", "continued", "first_receipt", "run_in_memory", "spread"]
+__all__ = ["Pace", "Sampled", "continued", "first_receipt", "in_order", "run_in_memory", "spread"]
 
 #: Draws of each chain that a receipt of lazy draws looks at.
 _PILOT = 8192
@@ -178,6 +178,12 @@ def _drawn(
         if name in requested:
             counted[name] = values
     return count(requested, counted, stop - start), faults, sure
+
+
+def in_order(work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+    """What `work` gives of every piece, in the order of the pieces, on all cores."""
+    found = dict(spread(lambda place: (place, work(pieces[place])), list(range(len(pieces))), cores()))
+    return [found[place] for place in range(len(pieces))]
 
 
 def spread(work: Callable[[Any], Any], pieces: list[Any], threads: int) -> Iterable[Any]:

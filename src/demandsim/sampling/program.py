@@ -351,6 +351,28 @@ class Program:
             with np.errstate(all="ignore"):
                 yield step, values if factor == 1.0 else values / factor
 
+    def derive_again(self, assumed: Values, wanted: Set[str], kept: dict[str, tuple[Array, Varying]]) -> Values:
+        """As `derive`, of what is not computed already.
+
+        Parameters
+        ----------
+        assumed : mapping of assumption to array
+        wanted : set of str
+        kept : dict
+            Quantities that are computed already on the same draws, in base units, with what they vary over; those
+            that are computed now are added.
+        """
+        steps = [step for step in self.steps if step.equation.name in wanted]
+        base = {**{name: values for name, (values, _) in kept.items()}, **self.to_base(assumed)}
+        varying = {**self.varying, **{name: own for name, (_, own) in kept.items()}}
+        base, found = evaluate([s for s in steps if s.equation.name not in kept], base, self.layout, varying)
+        names = [step.equation.name for step in steps]
+        kept.update({name: (base[name], found[name]) for name in names})
+        with np.errstate(all="ignore"):
+            return {
+                name: base[name] if self.factors[name] == 1.0 else base[name] / self.factors[name] for name in names
+            }
+
 
 def segments(start: int, stop: int, draws: int) -> Iterator[tuple[int, int, int]]:
     """Split a range of the flat index into (chain, first draw, last draw)."""

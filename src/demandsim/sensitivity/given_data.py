@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,11 +13,22 @@ import numpy.typing as npt
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known, check_whole
 from demandsim.sampling.qmc import entropy_of, recorded_seed
-from demandsim.sensitivity.from_draws import Paired, paired, rows_of, taken
-from demandsim.sensitivity.kernels import bins_of, delta, folds_of, pawn, rank_first_order, table_of
+from demandsim.sensitivity.from_draws import Cells, Paired, asked, at, happened, paired
+from demandsim.sensitivity.inputs import Groups
+from demandsim.sensitivity.kernels import (
+    bins_of,
+    closed_order,
+    delta,
+    folds_of,
+    pawn,
+    rank_first_order,
+    table_of,
+    table_of_several,
+)
+from demandsim.sensitivity.results import collected
 from demandsim.sensitivity.tails import rounding, tail_shape, warn_of_draws
 from demandsim.statistics.estimators import check_prob
-from demandsim.statistics.event import Event, event_of
+from demandsim.statistics.event import Event
 from demandsim.statistics.tails import HEAVY_FOR_SHARES
 
 if TYPE_CHECKING:
@@ -35,11 +47,14 @@ def given_data(
     draws: xr.Dataset,
     of: str | Sequence[str],
     *,
+    inputs: Sequence[str] | None = None,
+    groups: Groups | None = None,
+    given: Any = None,
     prob: float = 0.9,
     seed: int | None = None,
     resamples: int = 100,
 ) -> xr.Dataset:
-    r"""Sensitivity indices from draws already made; assumptions may be correlated.
+    r"""Sensitivity indices from draws already made; inputs may be correlated.
 
     .. math:: S_i = \frac{\mathrm{Var}\, E[y|x_i]}{\mathrm{Var}\, y}, \quad
         P_i = \mathrm{median}_{x_i} \sup_y |F(y|x_i) - F(y)|, \quad
@@ -53,6 +68,12 @@ def given_data(
         Made by ``model.simulate``; may be Dask-backed. Of more than 131,072 draws the first of every
         chain are taken.
     of : str or sequence of str
+    inputs : sequence of str, optional
+        Quantities that explain: assumptions, or what is computed from them. Every assumption by default.
+    groups : mapping of str to sequence of str, optional
+        Quantities that are known together.
+    given : str, tuple, bool DataArray or callable, optional
+        Only draws in which something happens count, such as ``"gross_margin < 0"``; 128 must be left.
     prob : float, default 0.9
         Of the intervals.
     seed : int, optional
@@ -65,13 +86,15 @@ def given_data(
     Dataset
         ``first_order``, ``pawn`` and ``delta`` with ``_lower`` and ``_upper``, over ``quantity``,
         ``assumption`` and the model's dims. An assumption with dims that the quantity lacks has a row
-        per label. ``n_invalid`` counts draws left out for NaN or infinity. NaN for what does not vary by
-        more than rounding.
+        per label. ``n_invalid`` counts draws left out for NaN or infinity, ``n_draws`` those in which what
+        is `given` happens. NaN for what does not vary by more than rounding.
 
     Warns
     -----
     HeavyTailWarning
         If the variance hangs on a few extreme draws, so that first orders cannot be trusted.
+    DependentInputsWarning
+        If inputs are computed from others.
 
     Notes
     -----
@@ -96,84 +119,40 @@ def given_data(
     check_prob(prob)
     check_whole("resamples", resamples, 10)
     entropy = entropy_of(seed)
-    kept, names, assumptions = taken(draws, of)
-
+    about = asked(draws, of, inputs=inputs, groups=groups, given=given)
     heavy: dict[str, float] = {}
 
-    def one(data: Paired) -> Sequence[Mapping[str, tuple[float, ...]]]:
+    def one(data: Paired) -> Cells:
+        found: Cells = []
         if len(data.y) < 32 or np.ptp(data.y) <= rounding(data.y).max():
             return [dict.fromkeys(_LONG_NAMES, (math.nan, math.nan, math.nan)) for _ in data.x]
         if (shape := tail_shape(data.y)) > HEAVY_FOR_SHARES:
             heavy[data.quantity] = max(shape, heavy.get(data.quantity, shape))
         rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(7,))))
         # Equal values of an assumption, as of a discrete one, come in random order.
-        shuffled, bins, folds, found = rng.permutation(data.y.size), bins_of(data.y), folds_of(data.chain), []
+        shuffled, bins, folds = rng.permutation(data.y.size), bins_of(data.y), folds_of(data.chain)
         for x in data.x:
-            order = shuffled[np.argsort(x[shuffled], kind="stable")]
-            table = table_of(order, bins, folds)
-            first = rank_first_order(data.y[order], data.chain[order], rng, prob)
+            if len(x) == 1:
+                order = shuffled[np.argsort(x[0][shuffled], kind="stable")]
+                table = table_of(order, bins, folds)
+                first = rank_first_order(data.y[order], data.chain[order], rng, prob)
+            else:
+                table = table_of_several(x, data.y, shuffled, bins, data.chain, rng)
+                first = closed_order(x, data.y, data.chain, rng, prob)
             bounds = {"pawn": pawn(table, rng, resamples, prob), "delta": delta(table, rng, resamples, prob)}
             found.append({"first_order": first, **bounds})
         return found
 
-    out = _collected(kept, names, assumptions, one, _LONG_NAMES, ("", "_lower", "_upper"))
-    warn_of_draws(heavy)
+    elements, others = itertools.tee(data for name in about.of for data in paired(about, name))
+    out = collected(about, elements, (one(data) for data in others), _LONG_NAMES, ("", "_lower", "_upper"))
+    warn_of_draws("given_data", heavy)
     return out.assign_attrs(
-        _about(draws, kept),
+        about.about(),
         seed=recorded_seed(entropy),
         prob=prob,
         resamples=resamples,
         method="rank-based first order, PAWN, delta",
     )
-
-
-def _about(draws: xr.Dataset, kept: xr.Dataset) -> dict[str, Any]:
-    carried = {name: draws.attrs[name] for name in ("study", "model_hash", "design", "chains") if name in draws.attrs}
-    return carried | {
-        "draws": int(kept.sizes["draw"]),
-        "draws_available": int(draws.sizes["draw"]),
-        "thinned": "no" if kept.sizes["draw"] == draws.sizes["draw"] else "the first draws of every chain",
-    }
-
-
-def _collected(
-    draws: xr.Dataset,
-    names: Sequence[str],
-    assumptions: Sequence[str],
-    one: Callable[[Paired], Sequence[Mapping[str, tuple[float, ...]]]],
-    long_names: Mapping[str, str],
-    suffixes: Sequence[str],
-) -> xr.Dataset:
-    """Run `one`, which gives a result for every assumption, on every element of every quantity."""
-    import xarray as xr
-
-    whole = []
-    for name in names:
-        rows = rows_of(draws, name, assumptions)
-        dims = [str(dim) for dim in draws[name].dims if dim not in ("chain", "draw")]
-        shape = [draws.sizes[dim] for dim in dims]
-        elements = list(paired(draws, name, assumptions))
-        found = [one(data) for data in elements]
-        coords = {dim: draws[dim].values for dim in dims}
-        parts: dict[str, xr.DataArray] = {}
-        for key, label in long_names.items():
-            for place, suffix in enumerate(suffixes):
-                values = np.array([[cell[key][place] for cell in line] for line in found])
-                parts[key + suffix] = xr.DataArray(
-                    values.reshape([*shape, len(rows)]),
-                    dims=[*dims, "assumption"],
-                    coords={**coords, "assumption": [row[0] for row in rows]},
-                    attrs={"units": "1", "long_name": label + suffix.replace("_", ", ")},
-                )
-        counts = np.array([data.invalid for data in elements]).reshape(shape)
-        parts["n_invalid"] = xr.DataArray(counts, dims=dims, coords=coords)
-        labels = [draws[row[1]].attrs.get("long_name", row[1]) + row[0].removeprefix(row[1]) for row in rows]
-        whole.append(xr.Dataset(parts).assign_coords(long_name=("assumption", labels)))
-    # Quantities over different dims: each is repeated along those that it does not have.
-    every = {dim: draws[dim].values for dim in draws.dims if any(dim in part.dims for part in whole)}
-    wide = [part.expand_dims({d: v for d, v in every.items() if d not in part.dims}) for part in whole]
-    out = xr.concat(wide, dim="quantity", join="outer", coords="minimal", compat="override", combine_attrs="override")
-    return out.assign_coords(quantity=list(names)).transpose("quantity", "assumption", ...)
 
 
 def regional(
@@ -225,25 +204,18 @@ def regional(
     check_known([side], ("low", "high"), "side")
     if not 0 < worst < 1:
         raise DemandsimError(f"worst must lie between 0 and 1, not {worst!r}; 0.1 looks at the worst tenth")
-    kept, names, assumptions = taken(draws, of)
-    happened = None
-    if event is not None:
-        told = event_of(event) if isinstance(event, (str, tuple)) else event
-        happened = told(draws) if callable(told) else told
-        if getattr(getattr(happened, "dtype", None), "kind", "") != "b" or not {"chain", "draw"} <= set(happened.dims):
-            raise DemandsimError("event must be a bool DataArray over 'chain' and 'draw', as draws.gross_margin < 0 is")
-        happened = happened.isel(draw=slice(0, kept.sizes["draw"])).load()
+    about = asked(draws, of)
+    where = None if event is None else happened(draws, event).isel(draw=slice(0, about.draws.sizes["draw"])).load()
 
     def bad(data: Paired) -> npt.NDArray[np.bool_]:
-        if happened is None:
+        if where is None:
             ranked = np.argsort(data.y if side == "low" else -data.y, kind="stable")
             return np.isin(np.arange(data.y.size), ranked[: max(round(worst * data.y.size), 1)])
-        own = happened.sel({dim: label for dim, label in data.place.items() if dim in happened.dims})
-        return np.asarray(own.transpose("chain", "draw").values.ravel()[data.kept])
+        return at(where, data.place, data.quantity)[data.kept]
 
-    def one(data: Paired) -> list[dict[str, tuple[float, ...]]]:
+    def one(data: Paired) -> Cells:
         group = bad(data)
-        return [_compared(x, group) for x in data.x]
+        return [_compared(x[0], group) for x in data.x]
 
     long_names = {
         "median_grade": "quantile among all at the median of the worst",
@@ -251,9 +223,10 @@ def regional(
         "kolmogorov": "Kolmogorov distance of the worst from the rest",
         "n_worst": "draws that are worst",
     }
-    out = _collected(kept, names, assumptions, one, long_names, ("",))
+    elements, others = itertools.tee(data for name in about.of for data in paired(about, name))
+    out = collected(about, elements, (one(data) for data in others), long_names, ("",))
     out["n_worst"] = out.n_worst.isel(assumption=0, drop=True).astype(int)
-    return out.assign_attrs(_about(draws, kept), worst="event" if event is not None else worst, side=side)
+    return out.assign_attrs(about.about(), worst="event" if event is not None else worst, side=side)
 
 
 def _compared(x: Array, group: npt.NDArray[np.bool_]) -> dict[str, tuple[float, ...]]:

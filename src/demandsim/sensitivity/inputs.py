@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import numpy.typing as npt
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.errors import CorrelationError, DemandsimError, check_known, check_model, check_whole
-from demandsim.sampling.program import Program, Values
+from demandsim.sampling.program import Program, Values, Varying
 from demandsim.sampling.qmc import Stream, entropy_of, sobol
+from demandsim.sampling.run import BLOCK
 from demandsim.sampling.student_t import grades_of_scores, scores_of_grades, stepwise
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = [
     "Factor",
     "Groups",
     "Inputs",
+    "Kept",
     "Places",
     "SobolPoints",
     "check_chains",
@@ -37,6 +40,11 @@ __all__ = [
     "scores",
 ]
 
+#: Numbers of one array of a block.
+_CELLS = 1 << 21
+
+#: Computed quantities in base units, and what they vary over.
+Kept = dict[str, tuple[Array, Varying]]
 Places = npt.NDArray[np.intp]
 Groups = Mapping[str, Sequence[str]]
 
@@ -220,9 +228,34 @@ class Inputs:
         row = {stream: grades[place] for place, stream in enumerate(self.streams)}
         return self.program.assume(row.__getitem__, grades.shape[1], set(self.needed))
 
-    def run(self, assumed: Values) -> Values:
-        """Run the model on values of its assumptions: those and all that is computed from them."""
-        return {**assumed, **self.program.derive(assumed, set(self.needed))}
+    def run(self, assumed: Values, kept: Kept | None = None) -> Values:
+        """Run the model on values of its assumptions: those and all that is computed from them.
+
+        Parameters
+        ----------
+        assumed : mapping of assumption to array
+        kept : dict, optional
+            As of `Program.derive_again`.
+        """
+        if kept is None:
+            return {**assumed, **self.program.derive(assumed, set(self.needed))}
+        return {**assumed, **self.program.derive_again(assumed, set(self.needed), kept)}
+
+    def untouched(self, kept: Kept, changed: Iterable[str]) -> Kept:
+        """Those of some computed quantities that do not depend on the assumptions that are changed."""
+        touched = set(changed)
+        for step in self.program.steps:
+            if not touched.isdisjoint(step.equation.inputs):
+                touched.add(step.equation.name)
+        return {name: own for name, own in kept.items() if name not in touched}
+
+    @functools.cached_property
+    def most(self) -> int:
+        """Points of one block, so that an array of the widest quantity stays small."""
+        layout = self.program.layout
+        varying = [own.dims for name, own in self.program.varying.items() if name in self.needed]
+        widest = max(math.prod(layout.size(dim) for dim in dims) for dims in varying)
+        return min(BLOCK, 1 << max((_CELLS // widest).bit_length() - 1, 10))
 
     def check_independent(self, function: str) -> None:
         """Raise if two factors are correlated.
@@ -277,7 +310,9 @@ def quantities(model: Model, of: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def grouped(model: Model, wanted: Sequence[str], groups: Groups | None) -> dict[str, tuple[str, ...]]:
+def grouped(
+    known: Iterable[str], wanted: Sequence[str], groups: Groups | None, kind: str = "assumption"
+) -> dict[str, tuple[str, ...]]:
     """Members of each factor: the groups first named, then every other wanted assumption alone.
 
     Raises
@@ -287,19 +322,20 @@ def grouped(model: Model, wanted: Sequence[str], groups: Groups | None) -> dict[
     DemandsimError
         If an assumption is in two groups, or a group is called like an assumption outside of it.
     """
+    known = list(known)
     taken: dict[str, str] = {}
     made: dict[str, tuple[str, ...]] = {}
     for group, members in (groups or {}).items():
         if isinstance(members, str):
-            raise DemandsimError(f"group '{group}' must list its assumptions, such as ['{members}']")
-        check_known(members, model.assumptions, f"assumption in group '{group}':")
+            raise DemandsimError(f"group '{group}' must list its members, such as ['{members}']")
+        check_known(members, known, f"{kind} in group '{group}':")
         for name in members:
             if taken.setdefault(name, group) != group:
                 raise DemandsimError(f"'{name}' is in the groups '{taken[name]}' and '{group}'; leave it in one")
         made[group] = tuple(name for name in members if name in wanted)
     for group in made:
-        if group in model.assumptions and taken.get(group) != group:
-            raise DemandsimError(f"group '{group}' is called like an assumption that is not in it; rename the group")
+        if group in known and taken.get(group) != group:
+            raise DemandsimError(f"group '{group}' is called like a {kind} that is not in it; rename the group")
     made = {group: members for group, members in made.items() if members}
     return made | {name: (name,) for name in wanted if name not in taken}
 
@@ -317,7 +353,7 @@ def gather(model: Model, names: Sequence[str], groups: Groups | None = None) -> 
     random = [name for name in model.assumptions if name in needed and program.transforms[name].varying.random]
     if not random:
         raise DemandsimError(f"nothing behind {', '.join(names)} is random: every assumption is a sure value")
-    members = grouped(model, random, groups)
+    members = grouped(model.assumptions, random, groups)
     streams = tuple(sorted(s for name in random for s in program.transforms[name].streams))
     place = {stream: number for number, stream in enumerate(streams)}
     factors = tuple(

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
+from demandsim.sensitivity.conditional_variance import ConditionalVariance, normal_ranks, standard_error
 
-__all__ = ["bins_of", "delta", "folds_of", "pawn", "rank_first_order", "table_of"]
+__all__ = ["bins_of", "closed_order", "delta", "folds_of", "pawn", "rank_first_order", "table_of", "table_of_several"]
 
 #: Classes of x, and bins of y, into which many draws are sorted.
 _FINE = 64
+#: How often draws are divided in two by the values of several inputs in turn: 64 cells.
+_SPLITS = 6
 #: Widths, in classes, over which counts are smoothed; bins of y are not where there are so few.
 _WIDTHS = (12.0, 6.0, 3.0, 1.5, 0.75, 0.0)
 _FEW_BINS = 8
@@ -72,6 +75,55 @@ def _error_of_ratio(y: Array, chain: npt.NDArray[np.intp]) -> float:
     influence[1:] += told / 2
     runs = np.add.reduceat(influence, np.arange(0, y.size, _RUN))
     return math.sqrt(float(runs @ runs)) / y.size
+
+
+def closed_order(
+    x: Array, y: Array, chain: npt.NDArray[np.intp], rng: np.random.Generator, prob: float
+) -> tuple[float, float, float]:
+    """Share of the variance that several inputs explain together, by nearest neighbours, and its interval."""
+    from scipy import special
+
+    variance = ConditionalVariance.of(normal_ranks(x, rng), y[None], chain)
+    left = variance.left(np.arange(len(x)))
+    value, chains = float(left.value[0]), int(chain.max()) + 1
+    error = float(standard_error(left.influence[0] - value * (variance.y[0] ** 2 - 1), chain))
+    half = float(special.stdtrit(min(max(chains - 1, 3), _PARTS - 1), (1 + prob) / 2)) * error + float(left.doubt[0])
+    return 1 - value, 1 - value - half, 1 - value + half
+
+
+def table_of_several(
+    x: Array,
+    y: Array,
+    shuffled: npt.NDArray[np.intp],
+    bins: npt.NDArray[np.intp],
+    chain: npt.NDArray[np.intp],
+    rng: np.random.Generator,
+) -> Array:
+    """Counts as of `table_of`, by classes of several inputs: of those tried the ones that tell y best.
+
+    Any classes tell too little. They are tried by the location of y that a regression on the inputs predicts, by that
+    and its spread, and by the inputs themselves, each split in turn.
+    """
+    variance = ConditionalVariance.of(normal_ranks(x, rng), y[None], chain)
+    location, scale = variance.location_and_scale(np.arange(len(x)))
+    orders = [
+        shuffled[np.argsort(location[shuffled], kind="stable")],
+        _in_cells(np.array([location, location, location, location, scale, scale]), shuffled),
+        _in_cells(np.array([x[level % len(x)] for level in range(_SPLITS)]), shuffled),
+    ]
+    tables = [table_of(order, bins, folds_of(chain)) for order in orders]
+    smooth = [(3.0, 3.0 if table.shape[2] > _FEW_BINS else 0.0) for table in tables]
+    told = [_best_sets(table, [width])[0].mean() for table, width in zip(tables, smooth, strict=True)]
+    return tables[int(np.argmax(told))]
+
+
+def _in_cells(by: Array, own: npt.NDArray[np.intp], depth: int = 0) -> npt.NDArray[np.intp]:
+    """Draws cell by cell, of equally many, which are halved by one row of `by` after the other."""
+    if depth == len(by):
+        return own
+    own = own[np.argsort(by[depth][own], kind="stable")]
+    halves = own[: own.size // 2], own[own.size // 2 :]
+    return np.concatenate([_in_cells(by, half, depth + 1) for half in halves])
 
 
 def folds_of(chain: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

@@ -13,6 +13,7 @@ from demandsim.distributions.base import normal_scores
 from demandsim.sampling.qmc import UNIFORMS, Stream
 from demandsim.sensitivity.inputs import Inputs, Places, scores
 from demandsim.sensitivity.surrogate.fit import StandIn
+from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, explained_together
 
 __all__ = ["divided", "exact", "given_the_rest", "orders_of", "redrawn"]
 
@@ -37,13 +38,20 @@ def orders_of(inputs: Inputs, seed: int, chain: int, draws: int) -> Places:
 
 def redrawn(inputs: Inputs, base: Array, fresh: Array, joined: Places) -> Array:
     """Normal scores with the factors that have joined drawn again, given the others."""
-    out = base.copy()
-    codes = np.sort(joined, axis=1)
-    kinds, which = np.unique(codes, axis=0, return_inverse=True)
-    for number, kind in enumerate(kinds):
+    factors = len(inputs.factors)
+    has = np.zeros((len(joined), factors), dtype=bool)
+    np.put_along_axis(has, joined, True, axis=1)
+    out = np.where(has[:, inputs.owner].T, fresh, base)
+    tied = np.flatnonzero(~np.array(inputs.alone))
+    if not tied.size:
+        return out
+    # Only coordinates that depend on others are drawn given them, and there are few ways in which these have joined.
+    kinds, which = np.unique(has[:, np.unique(inputs.owner[tied])], axis=0, return_inverse=True)
+    for number in range(len(kinds)):
         rows = np.flatnonzero(which.reshape(-1) == number)
-        new = np.flatnonzero(np.isin(inputs.owner, kind))
-        out[:, rows] = given_the_rest(inputs, base[:, rows], fresh[:, rows], new)
+        new = tied[has[rows[0], inputs.owner[tied]]]
+        if new.size:
+            out[np.ix_(tied, rows)] = given_the_rest(inputs, base[:, rows], fresh[:, rows], new)[tied]
     return out
 
 
@@ -79,16 +87,27 @@ def exact(inputs: Inputs, surrogates: Sequence[StandIn], orders: Places) -> Arra
     d = len(inputs.factors)
     if d <= _ALL_SUBSETS:
         subsets = (np.arange(1 << d)[:, None] >> np.arange(d)) & 1
-        explained = np.stack([s.explained(subsets[:, inputs.owner].astype(float)) for s in surrogates])
-        return divided(explained, d)
+        return divided(_explained(surrogates, subsets[:, inputs.owner].astype(float)), d)
     out = np.zeros((len(surrogates), d))
-    for order in orders[:_ORDERS]:
-        given = np.tril(np.ones((d, d)))
-        masks = np.zeros((d + 1, d))
-        masks[1:, order] = given
-        for e, surrogate in enumerate(surrogates):
-            out[e, order] += np.diff(surrogate.explained(masks[:, inputs.owner])) / min(_ORDERS, len(orders))
+    tried = orders[:_ORDERS]
+    masks = np.zeros((len(tried), d + 1, d))
+    for own, order in zip(masks, tried, strict=True):
+        own[1:, order] = np.tril(np.ones((d, d)))
+    every, which = np.unique(masks.reshape(-1, d), axis=0, return_inverse=True)
+    explained = _explained(surrogates, every[:, inputs.owner])[:, which.reshape(-1)].reshape(
+        len(surrogates), len(tried), d + 1
+    )
+    for place, order in enumerate(tried):
+        out[:, order] += np.diff(explained[:, place], axis=1) / len(tried)
     return out
+
+
+def _explained(surrogates: Sequence[StandIn], masks: Array) -> Array:
+    """Variance of the surrogates' expectations given some coordinates, shape (surrogates, subsets)."""
+    gaussian = [own for own in surrogates if isinstance(own, GaussianSurrogate)]
+    if surrogates and len(gaussian) == len(surrogates):
+        return explained_together(gaussian, masks)
+    return np.stack([own.explained(masks) for own in surrogates])
 
 
 def divided(explained: Array, d: int) -> Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
+from demandsim.sampling.in_memory import in_order
 from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import recorded_seed
 from demandsim.sampling.run import BLOCK
@@ -164,13 +165,20 @@ def _chain(about: Explained, pilot: Pilot[Any], points: SobolPoints, chain: int)
     )
     sums, counts = np.zeros_like(shares), np.zeros(len(shares))
     invalid = np.zeros(len(shares), dtype=int)
-    for block in points.blocks(range(chain, chain + 1), BLOCK // 4):
+    most = inputs.most
+    for block in points.blocks(range(chain, chain + 1), min(most, BLOCK // 4)):
         order = orders[block.start : block.stop]
         cubes = [inputs.cube(block, replica) for replica in ("A", "B")]
         base = scores(inputs.grades(cubes[0])) if inputs.tails else inputs.root @ scores(cubes[0])
         fresh = scores(cubes[1])
         steps = [base, *(redrawn(inputs, base, fresh, order[:, : k + 1]) for k in range(len(inputs.factors)))]
-        y, h = (np.stack(side) for side in zip(*(_both(about, pilot, z) for z in steps), strict=True))
+        # Few points of many steps run together as well as many points of one.
+        size, each = base.shape[1], max(most // base.shape[1], 1)
+        runs = [_both(about, pilot, np.hstack(steps[k : k + each])) for k in range(0, len(steps), each)]
+        y, h = (
+            np.concatenate(side, axis=1).reshape(-1, len(steps), size).swapaxes(0, 1)
+            for side in zip(*runs, strict=True)
+        )
         h = h if trusted else np.zeros_like(h)
         good = np.isfinite(y).all(axis=0)
         invalid += np.count_nonzero(~np.isfinite(y), axis=(0, 2))
@@ -190,4 +198,4 @@ def _both(about: Explained, pilot: Pilot[Any], z: Array) -> tuple[Array, Array]:
     u = normal_scores(z)
     values = pilot.standard(about.values(about.inputs.values(u), z.shape[1]))
     point = features(pilot.blank.space.bases, u) if isinstance(pilot.blank, Surrogate) else z
-    return values, np.stack([surrogate.value(point) for surrogate in pilot.surrogates])
+    return values, np.stack(in_order(lambda surrogate: surrogate.value(point), pilot.surrogates))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demandsim._system import Array
+from demandsim.sampling.in_memory import in_order
+from demandsim.sampling.program import Values
 from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import recorded_seed
-from demandsim.sampling.run import BLOCK
-from demandsim.sensitivity.inputs import Block, Groups, SobolPoints
+from demandsim.sensitivity.inputs import Block, Groups, Kept, SobolPoints
 from demandsim.sensitivity.pick_freeze import Outputs, Sums, indices, sums_of
 from demandsim.sensitivity.results import chain_interval, provenance
 from demandsim.sensitivity.surrogate.basis import features
@@ -147,28 +150,57 @@ def sobol(
 def _sums(about: Explained, pilot: Pilot[Surrogate], points: SobolPoints, second: bool, report: Report) -> list[Sums]:
     """Sums of every element over all points; whole chains together while they fit into a block."""
     parts = []
-    together = max(BLOCK // points.draws, 1)
-    for first in range(0, points.chains, together):
-        report(first, points.chains)
-        chains = range(first, min(first + together, points.chains))
-        blocks = (_block_sums(about, pilot, block, second) for block in points.blocks(chains, BLOCK))
+    most = about.inputs.most
+    together = max(most // points.draws, 1)
+    groups = [range(first, min(first + together, points.chains)) for first in range(0, points.chains, together)]
+    # A step is a run of the model on one block.
+    each = 2 + (2 if second else 1) * len(about.inputs.factors)
+    total = each * sum(len(points.blocks(chains, most)) for chains in groups)
+    count = itertools.count()
+
+    def step() -> None:
+        report(next(count), total)
+
+    step()
+    for chains in groups:
+        blocks = (_block_sums(about, pilot, block, second, step) for block in points.blocks(chains, most))
         parts.append(functools.reduce(lambda one, other: [a.plus(b) for a, b in zip(one, other, strict=True)], blocks))
-    report(points.chains, points.chains)
     return [Sums.joined(own) for own in zip(*parts, strict=True)]
 
 
-def _block_sums(about: Explained, pilot: Pilot[Surrogate], block: Block, second: bool) -> list[Sums]:
+def _block_sums(
+    about: Explained, pilot: Pilot[Surrogate], block: Block, second: bool, step: Callable[[], None]
+) -> list[Sums]:
     """Run the model on the points of one block; sums of every element."""
     inputs, bases = about.inputs, pilot.blank.space.bases
     u = [inputs.cube(block, replica) for replica in ("A", "B")]
     a, b = (inputs.values(inputs.grades(points)) for points in u)
     fa, fb = (features(bases, points) for points in u)
-    swapped = [{**a, **{n: b[n] for n in factor.members}} for factor in inputs.factors]
-    back = [{**b, **{n: a[n] for n in factor.members}} for factor in inputs.factors] if second else []
-    runs = [pilot.standard(about.values(values, u[0].shape[1])) for values in (a, b, *swapped, *back)]
-    split, found = 2 + len(swapped), []
-    for element, surrogate in enumerate(pilot.surrogates):
+    size = u[0].shape[1]
+
+    def standard(assumed: Values, kept: Kept) -> Array:
+        found = pilot.standard(about.values(assumed, size, kept))
+        step()
+        return found
+
+    def exchanged(one: Values, other: Values, kept: Kept) -> Iterator[Array]:
+        for factor in inputs.factors:
+            # What does not depend on the factor is computed already.
+            yield standard({**one, **{n: other[n] for n in factor.members}}, inputs.untouched(kept, factor.members))
+
+    of_a: Kept = {}
+    of_b: Kept = {}
+    runs = [standard(a, of_a), standard(b, of_b)]
+    if not second:
+        of_b.clear()
+    runs += exchanged(a, b, of_a)
+    if second:
+        runs += exchanged(b, a, of_b)
+    split = 2 + len(inputs.factors)
+
+    def sums(element: int) -> Sums:
         y = np.stack([run[element] for run in runs])
         outputs = Outputs(y[0], y[1], y[2:split], y[split:])
-        found.append(sums_of(surrogate, fa, fb, outputs, len(block.chains)))
-    return found
+        return sums_of(pilot.surrogates[element], fa, fb, outputs, len(block.chains))
+
+    return in_order(sums, range(len(pilot.surrogates)))

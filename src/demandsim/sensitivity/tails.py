@@ -99,18 +99,20 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
         warn(text, HeavyTailWarning)
 
 
-def warn_of_draws(heavy: Mapping[str, float]) -> None:
-    """Warn of first orders from draws whose variance hangs on a few of them.
+def warn_of_draws(function: str, heavy: Mapping[str, float]) -> None:
+    """Warn of shares from draws whose variance hangs on a few of them.
 
     Parameters
     ----------
+    function : str
+        Which the user has called.
     heavy : mapping of quantity to shape of its tails
     """
     if heavy:
         text = (
-            f"given_data: the variance of {_quoted(heavy)} hangs on a few extreme draws (Pareto k-hat of its heavy "
-            f"tails is {max(heavy.values()):.2f}, above {HEAVY_FOR_SHARES}); first_order, a share of it, and its "
-            "interval cannot be trusted. delta and pawn need no variance; or pass draws of the logarithm, as "
+            f"{function}: the variance of {_quoted(heavy)} hangs on a few extreme draws (Pareto k-hat of its heavy "
+            f"tails is {max(heavy.values()):.2f}, above {HEAVY_FOR_SHARES}); shares of it and their intervals cannot "
+            "be trusted. delta and pawn of given_data need no variance; or pass draws of the logarithm, as "
             "draws.assign(log_y=np.log(draws.y))"
         )
         warn(text, HeavyTailWarning)

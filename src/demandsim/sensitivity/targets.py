@@ -13,7 +13,7 @@ import numpy.typing as npt
 from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.sampling.program import Values
-from demandsim.sensitivity.inputs import Groups, Inputs, gather, quantities
+from demandsim.sensitivity.inputs import Groups, Inputs, Kept, gather, quantities
 from demandsim.sensitivity.results import Quantified, labelled, named
 from demandsim.statistics.event import Event, event_of
 
@@ -78,9 +78,9 @@ class Explained:
         layout = self.inputs.program.layout
         return np.repeat(np.array(rows), [target.elements(layout) for target in self.targets], axis=0)
 
-    def values(self, assumed: Values, draws: int) -> Array:
+    def values(self, assumed: Values, draws: int, kept: Kept | None = None) -> Array:
         """Run the model, and read the elements of all targets: shape (elements, draws)."""
-        values = self.inputs.run(assumed)
+        values = self.inputs.run(assumed, kept)
         return np.concatenate([target.read(values, draws) for target in self.targets])
 
     def table(self, found: Mapping[str, Sequence[Array]], long_names: Mapping[str, str], invalid: Array) -> xr.Dataset:

@@ -94,7 +94,7 @@ def tornado(
     program = model.program
     needed = model.graph.ancestors(names)
     moved = [n for n in model.assumptions if n in needed and (n in given or program.transforms[n].varying.random)]
-    members = grouped(model, moved, groups)
+    members = grouped(model.assumptions, moved, groups)
     if not members:
         raise DemandsimError(f"nothing behind {', '.join(names)} is uncertain: give values={{name: (low, high)}}")
     middle = _middles(model, needed, base)

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
+from demandsim.sampling.in_memory import in_order
 from demandsim.sampling.program import Values
 from demandsim.sensitivity.inputs import Block, Inputs, scores
 from demandsim.sensitivity.surrogate.basis import Features, bases_of, features
 from demandsim.sensitivity.surrogate.expansion import Space, Surrogate
-from demandsim.sensitivity.surrogate.gaussian import GaussianSurrogate, blank_gaussian, fit_gaussian
+from demandsim.sensitivity.surrogate.gaussian import GaussianDesign, GaussianSurrogate, blank_gaussian, fit_gaussian
 from demandsim.sensitivity.tails import Tail, rounding
 from demandsim.sensitivity.targets import Explained, Target
 from demandsim.statistics.estimators import least_squares
@@ -89,7 +90,9 @@ def _pilot[S: StandIn](
     for target in about.targets:
         y = target.read(values, draws)
         centre, scale = _standardisation(y)
-        surrogates += [fitted(target, e, row) for e, row in enumerate((y - centre[:, None]) / scale[:, None])]
+        rows = list(enumerate((y - centre[:, None]) / scale[:, None]))
+        # The first makes what all fits share.
+        surrogates += [fitted(target, *rows[0]), *in_order(lambda own: fitted(target, *own), rows[1:])]  # noqa: B023
         centres.append(centre)
         scales.append(scale)
         # What is 0 or 1 has no tails.
@@ -137,10 +140,11 @@ def gaussian_pilot(about: Explained, seed: int) -> Pilot[GaussianSurrogate]:
     inputs, draws = about.inputs, _GAUSSIAN_POINTS
     z = inputs.root @ scores(inputs.cube(Block(seed, range(1), 0, draws, draws), "pilot"))
     values = inputs.run(inputs.values(normal_scores(z)))
+    design = GaussianDesign(inputs.correlation, z)
 
     def fitted(target: Target, element: int, y: Array) -> GaussianSurrogate:
         offered = parents_of(inputs, values, target.names[0], element) if about.scale == "linear" else []
-        return fit_gaussian(inputs.correlation, z, y, offered)
+        return fit_gaussian(design, y, offered)
 
     return _pilot(about, values, draws, blank_gaussian(inputs.correlation), fitted)
 

@@ -27,7 +27,7 @@ from demandsim._system import Array
 from demandsim.sensitivity.inputs import Places
 from demandsim.statistics.estimators import least_squares
 
-__all__ = ["GaussianSurrogate", "blank_gaussian", "fit_gaussian"]
+__all__ = ["GaussianDesign", "GaussianSurrogate", "blank_gaussian", "explained_together", "fit_gaussian"]
 
 _MOST_COLUMNS = 350
 
@@ -117,8 +117,32 @@ def blank_gaussian(correlation: Array) -> GaussianSurrogate:
     return GaussianSurrogate(correlation, 0.0, *zeros, np.zeros(0), none)
 
 
-def _least_squares(x: Array, y: Array) -> Array:
-    return least_squares(x.T @ x, x.T @ y)
+def explained_together(surrogates: Sequence[GaussianSurrogate], masks: Array) -> Array:
+    """As `GaussianSurrogate.explained` of surrogates of the same scores, shape (surrogates, subsets)."""
+    if any(own._own_cubes is None for own in surrogates):
+        return np.stack([own.explained(masks) for own in surrogates])
+    n, most = len(surrogates[0].correlation), max(len(own.weights) for own in surrogates)
+    linear, cubes = (np.array(rows) for rows in ([s.linear for s in surrogates], [s._own_cubes for s in surrogates]))
+    quadratic = np.array([own.quadratic for own in surrogates])
+    weights, slopes = np.zeros((len(surrogates), most)), np.zeros((len(surrogates), most, n))
+    for row, own in enumerate(surrogates):
+        weights[row, : len(own.weights)], slopes[row, : len(own.weights)] = own.weights, own.slopes
+    out = np.zeros((len(surrogates), len(masks)))
+    for place, mask in enumerate(masks):
+        given = np.flatnonzero(mask)
+        if not given.size:
+            continue
+        # What all surrogates share: the covariance of the regressions on what is given.
+        known = surrogates[0].correlation[given]
+        c = known.T @ np.linalg.solve(known[:, given], known)
+        curved = quadratic @ c
+        pull = slopes @ c
+        cross = np.einsum("ern,en->er", pull, linear) + np.einsum("ern,ern->er", pull @ quadratic, pull)
+        cross += np.einsum("ern,en->er", pull**3, cubes)
+        out[:, place] = ((linear @ c) * linear).sum(axis=1) + 2 * np.einsum("eij,eji->e", curved, curved)
+        out[:, place] += 6 * ((cubes @ c**3) * cubes).sum(axis=1) + 2 * (weights * cross).sum(axis=1)
+        out[:, place] += np.einsum("er,ers,es->e", weights, np.expm1(pull @ slopes.transpose(0, 2, 1)), weights)
+    return out
 
 
 def _products(n: int, most: int) -> tuple[Places, Places]:
@@ -142,60 +166,109 @@ def _symmetric(n: int, places: Places, coefficients: Array) -> Array:
     return out
 
 
-def fit_gaussian(correlation: Array, z: Array, y: Array, products: Sequence[Array]) -> GaussianSurrogate:
+@dataclass(frozen=True, eq=False)
+class GaussianDesign:
+    """Pilot points: the functions there, and the sums of products that all fits share.
+
+    Parameters
+    ----------
+    correlation : array of shape (n, n)
+    z : array of shape (n, draws)
+        Normal scores.
+    """
+
+    correlation: Array
+    z: Array
+
+    @functools.cached_property
+    def places(self) -> tuple[Places, Places]:
+        """Indices of the products of two and of three scores."""
+        n, draws = self.z.shape
+        return _products(n, min(_MOST_COLUMNS, draws // 8))
+
+    @functools.cached_property
+    def columns(self) -> Array:
+        """A constant, scores, and products of two and three: the simplest first."""
+        z, r, (two, three) = self.z, self.correlation, self.places
+        i, j, k = three.T
+        cubic = z[i] * z[j] * z[k] - r[i, j, None] * z[k]
+        cubic -= r[i, k, None] * z[j] + r[j, k, None] * z[i]
+        quadratic = z[two[:, 0]] * z[two[:, 1]] - r[two[:, 0], two[:, 1], None]
+        return np.vstack([np.ones((1, z.shape[1])), z, quadratic, cubic]).T
+
+    @property
+    def halves(self) -> tuple[slice, slice]:
+        """Two parts of the points, either of which tests a fit on the other."""
+        half = self.z.shape[1] // 2
+        return slice(None, half), slice(half, None)
+
+    @functools.cached_property
+    def grams(self) -> tuple[Array, Array]:
+        """Sums of products of all columns over each half."""
+        one, other = (self.columns[half].T @ self.columns[half] for half in self.halves)
+        return one, other
+
+    @functools.cached_property
+    def _inverse(self) -> Array:
+        return np.linalg.pinv(self.columns[:, : 1 + len(self.z)])
+
+    def slopes(self, products: Sequence[Array]) -> Array:
+        """Logarithms, as linear functions, of quantities that keep their sign."""
+        found = [np.zeros((0, len(self.z)))]
+        for values in products:
+            if np.all(np.isfinite(values)) and (np.all(values > 0) or np.all(values < 0)):
+                slope = (self._inverse @ np.log(np.abs(values)))[1:]
+                # Of a larger variance than this, a sample says nothing.
+                if slope @ self.correlation @ slope < 4:
+                    found.append(slope[None])
+        return np.vstack(found)
+
+    def normal(self, width: int, extra: Array, y: Array) -> list[tuple[Array, Array]]:
+        """Normal equations over each half, of the first columns and further ones."""
+        made = []
+        for gram, half in zip(self.grams, self.halves, strict=True):
+            x = self.columns[half, :width]
+            beside = x.T @ extra[half]
+            whole = np.block([[gram[:width, :width], beside], [beside.T, extra[half].T @ extra[half]]])
+            made.append((whole, np.concatenate([x.T @ y[half], extra[half].T @ y[half]])))
+        return made
+
+
+def fit_gaussian(design: GaussianDesign, y: Array, products: Sequence[Array]) -> GaussianSurrogate:
     """Fit a target of mean 0 and variance 1 at pilot points.
 
     Parameters
     ----------
-    correlation : array
-    z : array of shape (n, draws)
+    design : GaussianDesign
     y : array
     products : sequence of array
         Quantities at the same points; the logarithms of those that keep their sign are fitted as
         linear functions.
     """
+    r, (n, draws) = design.correlation, design.z.shape
     if not np.all(np.isfinite(y)) or not y.any():
-        return blank_gaussian(correlation)
-    n, draws = z.shape
-    one = np.ones((draws, 1))
-    slopes = []
-    for values in products:
-        if np.all(np.isfinite(values)) and (np.all(values > 0) or np.all(values < 0)):
-            slope = np.linalg.lstsq(np.hstack([one, z.T]), np.log(np.abs(values)), rcond=None)[0][1:]
-            # Of a larger variance than this, a sample says nothing.
-            if slope @ correlation @ slope < 4:
-                slopes.append(slope)
-    table = np.array(slopes).reshape(len(slopes), n)
-    extra = np.exp(table @ z - 0.5 * np.einsum("ri,ij,rj->r", table, correlation, table)[:, None]).T
-    two, three = _products(n, min(_MOST_COLUMNS, draws // 8))
-    i, j, k = three.T
-    cubic = z[i] * z[j] * z[k] - correlation[i, j, None] * z[k]
-    cubic -= correlation[i, k, None] * z[j] + correlation[j, k, None] * z[i]
-    quadratic = z[two[:, 0]] * z[two[:, 1]] - correlation[two[:, 0], two[:, 1], None]
-    # The simplest first: what is exact with few functions must not be spread over many.
-    parts = [one, extra, z.T, quadratic.T, cubic.T]
-    sizes = np.cumsum([part.shape[1] for part in parts])
-    columns, half, best = np.hstack(parts), draws // 2, math.inf
-    coefficients = np.zeros(0)
-    for width in dict.fromkeys([int(sizes[1]), int(sizes[2]), int(sizes[3]), int(sizes[-1])]):
-        x = columns[:, :width]
+        return blank_gaussian(r)
+    table = design.slopes(products)
+    extra = np.exp(table @ design.z - 0.5 * np.einsum("ri,ij,rj->r", table, r, table)[:, None]).T
+    two, three = design.places
+    sizes = np.cumsum([1, n, len(two), len(three)])
+    best, coefficients, weights = math.inf, np.zeros(0), np.zeros(len(table))
+    # What is exact with few functions must not be spread over many.
+    for width in dict.fromkeys(sizes.tolist()):
+        (one, to_one), (other, to_other) = design.normal(width, extra, y)
         error = 0.0
-        for fitted, tested in ((slice(None, half), slice(half, None)), (slice(half, None), slice(None, half))):
-            error += float(np.sum((y[tested] - x[tested] @ _least_squares(x[fitted], y[fitted])) ** 2))
+        for found, tested in zip(
+            (least_squares(one, to_one), least_squares(other, to_other)), design.halves[::-1], strict=True
+        ):
+            told = design.columns[tested, :width] @ found[:width] + extra[tested] @ found[width:]
+            error += float(np.sum((y[tested] - told) ** 2))
         if error < best:
-            best, coefficients = error, _least_squares(x, y)
+            best, whole = error, least_squares(one + other, to_one + to_other)
+            coefficients, weights = whole[:width], whole[width:]
         if best < 1e-16 * draws:
             break
     if best >= float(y @ y):
-        return blank_gaussian(correlation)
-    full = np.concatenate([coefficients, np.zeros(columns.shape[1] - len(coefficients))])
-    _, weights, linear, q, c = np.split(full, sizes[:-1])
-    return GaussianSurrogate(
-        correlation,
-        float(full[0]),
-        linear,
-        _symmetric(n, two, q),
-        _symmetric(n, three, c),
-        weights,
-        table,
-    )
+        return blank_gaussian(r)
+    full = np.concatenate([coefficients, np.zeros(int(sizes[-1]) - len(coefficients))])
+    _, linear, q, c = np.split(full, sizes[:-1])
+    return GaussianSurrogate(r, float(full[0]), linear, _symmetric(n, two, q), _symmetric(n, three, c), weights, table)
