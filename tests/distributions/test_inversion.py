@@ -35,8 +35,11 @@ LAWS = {
 
 
 def u_error(forward, x, near):
-    """How far `near` lies outside the probabilities just below and just above `x`."""
-    ends = forward(np.nextafter(x, -np.inf)), forward(np.nextafter(x, np.inf))
+    """How far `near` lies outside the probabilities of the doubles about `x`, two of them on either side.
+
+    Near 1 a double may be worth a millionth of probability, and processors round the last bit of `x` differently.
+    """
+    ends = forward(x - 2 * np.spacing(x)), forward(x + 2 * np.spacing(x))
     return np.maximum(np.minimum(*ends) - near, near - np.maximum(*ends))
 
 
