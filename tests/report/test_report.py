@@ -174,7 +174,7 @@ def test_the_command_on_the_page_makes_the_same_page_again(demandsim, reader):
     printed, page = demandsim(
         f"demandsim report {STUDY} --draws 64 --scenario 100T --set utilization=0.3 --prob 0.8 --locale zh"
     )
-    assert "written: " in printed.err
+    assert "已写入：" in printed.err
     (command,) = re.findall(r'<pre id="replay" tabindex="0"><code>(.*?)</code></pre>', page.decode())
     assert re.fullmatch(
         rf"demandsim report {STUDY} --seed \d+ --draws 64 --chains 8 --prob 0.8 --set utilization=0.3 --scenario 100T "
