@@ -6,7 +6,8 @@ prices that move together, and writes ``out/chip_counts.png``.
 
 The method is that of Epoch AI's chip counts: revenue, split among chips, over the price of each. Fiscal quarters are
 shared out to the calendar by days, and shares of revenue add up to 1 in every draw. Revenue and prices of an H100, H20
-and GB200 have a source; the split is a judgement around what was said of it, and is UNVERIFIED.
+and GB200 have a source, revenue of the first quarter apart; the split is a judgement around what was said of it. What
+has no source that was opened is UNVERIFIED.
 """
 
 from pathlib import Path
@@ -17,7 +18,10 @@ import xarray as xr
 import demandsim as ds
 from demandsim import distributions as dist
 
-said = "NVIDIA, CFO commentary on the fourth quarter of fiscal 2025 to the third of 2026: Data Center compute"
+said = (
+    "NVIDIA, CFO commentary on the fourth quarter of fiscal 2025 to the third of 2026: Data Center compute; that of the "
+    "first of these quarters is general knowledge, UNVERIFIED"
+)
 quarters = {
     "FY25 Q4": "2024-10-28/2025-01-26",
     "FY26 Q1": "2025-01-27/2025-04-27",
