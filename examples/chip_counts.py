@@ -19,8 +19,8 @@ import demandsim as ds
 from demandsim import distributions as dist
 
 said = (
-    "NVIDIA, CFO commentary on the fourth quarter of fiscal 2025 to the third of 2026: Data Center compute; that of the "
-    "first of these quarters is general knowledge, UNVERIFIED"
+    "NVIDIA, CFO commentary on the fourth quarter of fiscal 2025 to the third of 2026: Data Center compute; that of "
+    "the first of these quarters is general knowledge, UNVERIFIED"
 )
 quarters = {
     "FY25 Q4": "2024-10-28/2025-01-26",
