@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demandsim.equations import MENU
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 
 
 def _entry(made: Equation) -> str:

@@ -8,8 +8,8 @@ from . import testing as testing
 from ._system import __version__ as __version__
 from .errors import DemandsimError as DemandsimError
 from .graph.assumption import Assumption as Assumption
-from .graph.graph import Equation as Equation
-from .graph.graph import equation as equation
+from .graph.equation import Equation as Equation
+from .graph.equation import equation as equation
 from .graph.label_correlation import ar1 as ar1
 from .graph.label_correlation import exponential as exponential
 from .graph.recurrence import recurrence as recurrence

@@ -31,9 +31,10 @@ from demandsim.graph.changes import Changes, Origin, changes_attrs, changes_line
 from demandsim.graph.correlation import Correlations, checked_correlations, checked_tails, replaced
 from demandsim.graph.description import Description
 from demandsim.graph.diagram import Form, diagram
+from demandsim.graph.equation import Equation, equations_of
 from demandsim.graph.explanation import Explanation, explain
 from demandsim.graph.frame import quantities_frame
-from demandsim.graph.graph import Equation, Graph, equations_of, unused_words
+from demandsim.graph.graph import Graph, unused_words
 from demandsim.graph.label_correlation import LabelKey, LabelRank, checked_label_correlations, replaced_labels
 from demandsim.graph.metadata import StudyNotes
 from demandsim.graph.presentation import Presentation

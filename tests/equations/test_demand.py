@@ -11,7 +11,7 @@ from demandsim import distributions as dist
 from demandsim.equations import demand, equation_named, growth
 from demandsim.equations import shipped as shipped_equations
 from demandsim.errors import DimensionError
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 
 ROOMS = (demand, growth)
 EQUATIONS = {made.reference: made for room in ROOMS for made in vars(room).values() if isinstance(made, Equation)}

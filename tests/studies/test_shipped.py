@@ -21,7 +21,8 @@ def test_the_studies_of_the_documentation_are_there():
 def test_the_list_says_of_every_study_what_its_model_has(model):
     entry = next(each for each in catalogue() if each.name == model.notes.name)
     assert entry[1:3] == (model.notes.title, model.notes.source)
-    assert entry[3:] == (len(model.assumptions), len(model.equations))
+    assert entry[3:5] == (len(model.assumptions), len(model.equations))
+    assert entry.pictured == (model.presentation.pictured or model.presentation.results)
 
 
 @pytest.fixture(scope="module", params=STUDIES)

@@ -10,7 +10,7 @@ from functools import cache
 
 from demandsim.errors import UnknownNameError, did_you_mean
 from demandsim.graph.alias import read_alias
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 
 __all__ = ["MENU", "equation_named"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 #: A multiplication and an addition for each pair of a token and an earlier one.

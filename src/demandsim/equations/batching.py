@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 #: Without speculation a sequence gains one token in each step.

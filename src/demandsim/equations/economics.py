@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 #: Costs that depend on neither cards nor tokens; a model that has none says nothing of them.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.equations.cohorts import fallen_due, over_years, purchases, retirements, survivors
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _NO_LIMIT = constant(math.inf, "card")

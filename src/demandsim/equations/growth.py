@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.equations.processes import persisted, time_dim
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _YEAR = constant(1, "year")

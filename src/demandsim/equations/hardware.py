@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from demandsim.equations.cohorts import mixed_purchases, over_years, survivors
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _NO_LIMIT = constant(math.inf, "card")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _NO_FIXED_COST = constant(0, "CNY/year")

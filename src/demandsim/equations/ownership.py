@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from demandsim.equations.cohorts import over_years, written_off
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _YEAR = constant(1, "year")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 _YEAR = constant(1, "year")

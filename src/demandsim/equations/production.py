@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 
 
 @equation(unit="token/s/card", bounds=(0, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demandsim.graph.graph import equation
+from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
 #: The roofline itself, unless a model says what share of it a fleet achieves.

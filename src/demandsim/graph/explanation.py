@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demandsim.graph.arithmetic import ATOM, SUM, Term, traced
+from demandsim.graph.equation import Equation
 from demandsim.graph.frame import values_frame
-from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.graph import Graph
 from demandsim.graph.loop import Lag, previous
 from demandsim.locale.words import Words, displayed
 from demandsim.units.convert import base_factor, base_unit

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from demandsim.graph.assumption import Assumption
-    from demandsim.graph.graph import Equation
+    from demandsim.graph.equation import Equation
 
 __all__ = ["quantities_frame", "values_frame"]
 

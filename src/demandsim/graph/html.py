@@ -14,7 +14,7 @@ from demandsim.units.format import brief, readable
 
 if TYPE_CHECKING:
     from demandsim.graph.assumption import Assumption
-    from demandsim.graph.graph import Equation
+    from demandsim.graph.equation import Equation
 
 __all__ = ["assumption_html", "equation_html", "lines_html", "model_html"]
 

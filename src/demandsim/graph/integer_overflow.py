@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 
 __all__ = ["in_floats", "mentions"]
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from demandsim.errors import EquationError, shorten
 from demandsim.graph.alias import Alias
+from demandsim.graph.equation import Equation
 from demandsim.graph.formula import ALONG, ELEMENTWISE, PAIRWISE, Formula
-from demandsim.graph.graph import Equation
 
 __all__ = ["as_formula"]
 
@@ -42,7 +42,7 @@ def as_formula(made: Equation) -> Formula:
 
     Examples
     --------
-    >>> from demandsim.graph.graph import equation
+    >>> from demandsim.graph.equation import equation
     >>> @equation(unit="card")
     ... def cards(peak_compute, card_flops):
     ...     needed = peak_compute / card_flops

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from demandsim.graph.graph import Equation
+    from demandsim.graph.equation import Equation
 
 __all__ = ["Presentation", "PresentedEvent", "time_dims"]
 

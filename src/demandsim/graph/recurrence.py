@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from demandsim.errors import EquationError, UnitError
-from demandsim.graph.graph import Equation, equation
+from demandsim.graph.equation import Equation, equation
 from demandsim.graph.loop import Lag
 from demandsim.units.constant import Constant, constant
 

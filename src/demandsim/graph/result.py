@@ -10,7 +10,7 @@ import numpy as np
 
 from demandsim.distributions.format import is_labelled
 from demandsim.errors import EquationError, in_equation
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 
 __all__ = ["check_numbers", "computed"]
 

@@ -12,7 +12,7 @@ from demandsim.distributions.format import date_of, format_value, is_labelled
 from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, EquationError, OutputError, StudyError, StudyWarning, warn
 from demandsim.graph.assumption import Assumption
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.label_correlation import LabelKey, written_rank
 from demandsim.graph.plain_function import as_formula
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from demandsim.errors import DemandsimError, ScenarioError, check_known
 from demandsim.graph.assumption import Assumption
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.loop import PREVIOUS
 
 if TYPE_CHECKING:

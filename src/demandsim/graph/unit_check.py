@@ -16,7 +16,8 @@ import numpy as np
 
 from demandsim.distributions.base import is_labelled
 from demandsim.errors import DimensionError, close_matches, equation_of
-from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.equation import Equation
+from demandsim.graph.graph import Graph
 from demandsim.graph.result import check_numbers, computed
 from demandsim.units.convert import dimension_of, parsed, same_dimension
 from demandsim.units.quantity import Dimension, Quantity

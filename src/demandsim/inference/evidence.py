@@ -17,7 +17,7 @@ from demandsim.distributions.grammar import written
 from demandsim.errors import DistributionError, EventError, EvidenceError, StudyError, check_known
 from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.statistics.event import Event, event_of
 from demandsim.units.convert import conversion_factor
 from demandsim.units.dates import last_day

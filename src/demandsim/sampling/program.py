@@ -18,7 +18,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.errors import EquationError
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.result import computed
 from demandsim.sampling.copula import Copula, correlated
 from demandsim.sampling.qmc import UNIFORMS, Stream

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from demandsim._system import Array, available_memory, memory_text
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
-from demandsim.graph.graph import Equation, ancestors
+from demandsim.graph.equation import Equation
+from demandsim.graph.graph import ancestors
 from demandsim.sampling.program import Program
 from demandsim.statistics.design import DesignName
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from demandsim._system import Array
 from demandsim.errors import EquationError
-from demandsim.graph.graph import Equation, Graph
+from demandsim.graph.equation import Equation
+from demandsim.graph.graph import Graph
 from demandsim.graph.integer_overflow import in_floats, mentions
 from demandsim.sampling.program import (
     Layout,

@@ -23,8 +23,8 @@ from demandsim.errors import (
 from demandsim.graph.assumption import Assumption, in_unit
 from demandsim.graph.bounds import about
 from demandsim.graph.changes import ABSENT, described
+from demandsim.graph.equation import Equation, equation
 from demandsim.graph.formula import Formula
-from demandsim.graph.graph import Equation, equation
 from demandsim.graph.loop import Lag
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation, PresentedEvent

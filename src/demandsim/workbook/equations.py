@@ -8,7 +8,7 @@ from typing import Any
 
 from demandsim.equations import equation_named
 from demandsim.errors import DemandsimError, EquationError, UnknownNameError
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.plain_function import as_formula
 from demandsim.studies.loading import formula_equation
 from demandsim.studies.schema import FormulaTable

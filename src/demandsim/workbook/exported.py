@@ -21,7 +21,7 @@ from demandsim.errors import (
 )
 from demandsim.graph.assumption import USER, Assumption
 from demandsim.graph.changes import said_of
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.label_correlation import LabelKey
 from demandsim.graph.metadata import Published, StudyNotes
 from demandsim.graph.presentation import Presentation

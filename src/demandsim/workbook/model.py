@@ -11,7 +11,7 @@ from typing import Any
 from demandsim.distributions.convert import as_distribution
 from demandsim.errors import DemandsimError, WorkbookError, WorkbookWarning, shorten
 from demandsim.graph.assumption import Assumption
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.graph.metadata import StudyNotes
 from demandsim.model import Model
 from demandsim.workbook.calc.book import Book, Key, book_of

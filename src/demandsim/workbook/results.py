@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demandsim.graph.graph import Equation
+from demandsim.graph.equation import Equation
 from demandsim.units.constant import Constant
 from demandsim.units.convert import base_factor
 from demandsim.workbook.cells import NamedCells, fixed

@@ -14,8 +14,8 @@ from demandsim import distributions as menu
 from demandsim.distributions.base import Distribution
 from demandsim.errors import check_known, check_whole
 from demandsim.graph.assumption import Assumption
+from demandsim.graph.equation import Equation, equation
 from demandsim.graph.formula import Formula
-from demandsim.graph.graph import Equation, equation
 from demandsim.model import Model
 from demandsim.sampling.margin import attainable, margin_of
 from demandsim.testing.strategies.distributions import distributions

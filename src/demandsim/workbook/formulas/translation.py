@@ -14,8 +14,8 @@ from typing import Any
 
 from demandsim.distributions.format import is_labelled
 from demandsim.graph.alias import Alias
+from demandsim.graph.equation import Equation
 from demandsim.graph.formula import ELEMENTWISE, PAIRWISE, Formula, arguments
-from demandsim.graph.graph import Equation
 from demandsim.workbook.formulas.cohorts import cohorts
 from demandsim.workbook.formulas.expressions import Expression, Workspace, as_expression, combined, plain_number
 from demandsim.workbook.formulas.functions import JOINS, known_functions
