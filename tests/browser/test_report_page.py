@@ -384,6 +384,8 @@ def printed(watched, tmp_path):
 def test_it_prints_on_few_pages_with_no_heading_alone(request, printed, study):
     page, sheets = printed(request.getfixturevalue(study))
     assert len(sheets) <= 8
+    if "\0" in "".join(sheets):
+        pytest.skip("text cannot be read back from paper where no font of the system has its characters")
     headings = page.locator("h2, h3, caption, thead th").all_text_contents()
     bare = {"".join(text.split()) for text in headings}
     lines = [["".join(line.split()) for line in text.splitlines() if line.strip()] for text in sheets]
