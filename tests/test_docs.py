@@ -62,7 +62,7 @@ def ran(words, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "argv", words)
         patch.setattr(typer.main, "get_command", COMMANDS)
-        patch.setattr(_output.Folder, "add_picture", lambda folder, name, *_, **__: folder.add_text(name, ""))
+        patch.setattr(_output.Folder, "add_picture", lambda self, name, *_, **__: self.add_text(name + self.suffix, ""))
         patch.setattr(warnings, "showwarning", warnings.showwarning)
         if words[0] == "python":
             runpy.run_path(words[1], run_name="__main__")
