@@ -66,9 +66,13 @@ def served(folder, *words):
     command = [sys.executable, "-m", "demandsim", "explore", *words, "--no-browser"]
     running = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
-    @functools.cache
+    # A second reading would wait for ever for a second line.
+    said = functools.cache(running.stderr.readline)
+
     def address():
-        return re.fullmatch(r"serving: (http://127\.0\.0\.1:\d+/\?token=[\w-]+)\n", running.stderr.readline()).group(1)
+        found = re.fullmatch(r"(?:serving: |网址：)(http://127\.0\.0\.1:\d+/\?token=[\w-]+)\n", said())
+        assert found, said()
+        return found[1]
 
     try:
         yield address

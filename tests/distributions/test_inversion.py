@@ -1,5 +1,7 @@
 """Tables of quantiles: their error holds everywhere, and not only where it was checked when they were built."""
 
+import dataclasses
+import pickle
 import subprocess
 import sys
 
@@ -70,6 +72,17 @@ def test_compiled_look_ups_give_the_same_bits(law, compiled, monkeypatch):
     fast = table(u.reshape(-1, 2))
     monkeypatch.setattr(inversion, "_WORTH_COMPILING", 2**62)
     assert np.array_equal(fast, table(u).reshape(-1, 2))
+
+
+def test_compiled_look_ups_read_what_must_not_be_written(compiled):
+    # So arrays are that another process has sent.
+    table = tabulate(LAWS["beta"].ppf, LAWS["beta"].cdf, LAWS["beta"].sf, LAWS["beta"].isf)
+    whole = table(NEAR)
+    sent = pickle.loads(pickle.dumps(table.coefficients))
+    near = NEAR.copy()
+    for array in (near, *sent):
+        array.setflags(write=False)
+    assert np.array_equal(dataclasses.replace(table, coefficients=sent)(near), whole)
 
 
 def test_a_kink_is_looked_up_alike(compiled, monkeypatch):

@@ -7,8 +7,8 @@ import pytest
 
 import demandsim as ds
 from demandsim.equations import shipped
-from demandsim.graph.graph import Constant
 from demandsim.plots.words import locale_of
+from demandsim.units.constant import Constant
 from demandsim.units.registry import CURRENCIES
 
 CHINESE = locale_of("zh", drawn=False)

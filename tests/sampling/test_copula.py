@@ -161,7 +161,7 @@ def test_separate_groups_do_not_touch_each_other():
         ({("a", "b"): 0.5, ("b", "a"): 0.4}, CorrelationError, "twice"),
         ({("a", "cc"): 0.5}, UnknownNameError, "'cc'"),
         ({("a", "total"): 0.5}, UnknownNameError, "'total'"),
-        ({"ab": 0.5}, CorrelationError, "given as"),
+        ({"ab": 0.5}, CorrelationError, "given by pairs"),
     ],
 )
 def test_correlations_that_make_no_sense_say_why(model, pairs, error, says):

@@ -182,8 +182,11 @@ def _compiled_look_up() -> Any:
         import numba
     except ImportError:
         return None
-    one, some = "float64[::1]", "boolean[::1]"
-    return numba.njit(f"void({one}, UniTuple({one}, 4), {some}, {one}, {some})", nogil=True)(_look_up)
+    # What is read may be read-only, as arrays are that came from another process.
+    given, marks = (numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.float64, numba.boolean))
+    made = numba.float64[::1], numba.boolean[::1]
+    signature = numba.void(given, numba.types.UniTuple(given, 4), marks, *made)
+    return numba.njit(signature, nogil=True)(_look_up)
 
 
 #: Look-ups that this process has made; threads may miss some, which does no harm.

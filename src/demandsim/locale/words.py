@@ -47,7 +47,7 @@ _TERMS = {
 }
 
 #: Blanks of messages that are numbers.
-_NUMBERS = ("bound", "count", "draws", "high", "khat", "least", "low", "most")
+_NUMBERS = ("bound", "count", "draws", "high", "khat", "least", "low", "most", "width")
 
 #: Holds one file a language, named by its code.
 _FOLDER = importlib.resources.files("demandsim.locale")
