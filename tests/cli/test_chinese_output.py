@@ -1,6 +1,7 @@
 """``--locale zh``: no English sentence stands in what any command prints, nor in the errors that people meet first."""
 
 import re
+import shlex
 
 import pytest
 
@@ -55,6 +56,14 @@ def sentences(text):
 def test_a_sentence_would_be_seen():
     assert sentences("注意：the pictures are in English") == ["the pictures are"]
     assert sentences("来源：Cornuet, Marin, Mira and Robert；capex = cards * card_price") == []
+
+
+def test_a_command_that_is_given_again_speaks_chinese_too(demandsim):
+    told = demandsim(*COMMANDS["run"], "--locale", "zh")
+    (line,) = [line for line in told.stderr.splitlines() if line.startswith("重现命令：")]
+    assert line.endswith(" --locale zh")
+    again = demandsim(*shlex.split(line.partition("：demandsim ")[2]), "--format", "json")
+    assert re.search("[\u4e00-\u9fff]", again.stderr)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -219,6 +219,14 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
     assert list(folder.iterdir()) == []
 
 
+def test_ctrl_c_in_code_made_from_a_text_has_the_exit_code_of_all_errors(tmp_path):
+    (tmp_path / "interrupted.py").write_text(
+        "from demandsim import cli\ndef app(**_):\n    exec('raise KeyboardInterrupt')\ncli.app = app\ncli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "interrupted; nothing half-written was left behind\n")
+
+
 def test_sensitivity_prints_the_table_and_writes_both_pictures(demandsim, tmp_path):
     words = ("--of", "gross_margin", "--seed", "7", "--draws", "256", "--scenario", "100T", "--set", "useful_life=5")
     result = demandsim("sensitivity", STUDY, *words)

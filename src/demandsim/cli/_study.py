@@ -212,6 +212,7 @@ class Call:
         words += [*_repeated("--set", self.sets), *_repeated("--scenario", self.scenarios)]
         words += [*_repeated("--observe", self.observe), *_repeated("--event", self.event)]
         words += ["--name", self.as_] if self.as_ else []
+        words += ["--locale", self.locale.value] if self.locale is not LocaleName.EN else []
         return shlex.join([*words, *more])
 
     def replay_of(self, draws: xr.Dataset, *, design: str = "sobol", more: Sequence[str] = ()) -> str:

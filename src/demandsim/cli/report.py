@@ -41,8 +41,7 @@ def report(
     file = call.folder(model).path / "report.html"
 
     def again(made: int) -> str:
-        more = [] if locale is option.LocaleName.EN else ["--locale", locale.value]
-        return call.replay(made, draws, of=of, more=more)
+        return call.replay(made, draws, of=of)
 
     with progress(call.words.say("simulating")) as advance:
         attrs = write_report(
