@@ -1,5 +1,5 @@
 """How many chips has Nvidia sold, if nobody knows the prices?
-==========================================================
+===========================================================
 
 Run it: ``python examples/chip_counts.py``. It prints H100-equivalents by calendar quarter of 2025, with the effect of
 prices that move together, and writes ``out/chip_counts.png``.

@@ -3,7 +3,7 @@ r"""Shares: numbers along a dim that add up to 1, of a Dirichlet law, or 1 for t
 They are drawn together. Of a Dirichlet law one share after the other is broken off what is left, by beta laws
 (L. Devroye, Non-Uniform Random Variate Generation, 1986, section XI.4):
 
-.. math:: x_k = v_k \prod_{j < k} (1 - v_j), \quad v_k \sim \text{Beta}(\alpha_k, \textstyle\sum_{j > k} \alpha_j)
+.. math:: x_k = v_k \prod_{j < k} (1 - v_j), \quad v_k \sim \text{Beta}(\alpha_k, \sum_{j > k} \alpha_j)
 
 so that every share follows from numbers of its own in (0, 1), as those of all designs are.
 """
@@ -135,7 +135,7 @@ def dirichlet(concentration: Any, *, dim: str | None = None) -> Distribution:
 
     Notes
     -----
-    .. math:: p(x) \propto \prod_k x_k^{\alpha_k - 1}, \quad E[x_k] = \alpha_k / \textstyle\sum_j \alpha_j
+    .. math:: p(x) \propto \prod_k x_k^{\alpha_k - 1}, \quad E[x_k] = \alpha_k / \sum_j \alpha_j
 
     Its point is the mean. Source: Kotz, Balakrishnan and Johnson, Continuous Multivariate Distributions, vol. 1,
     2nd ed. (2000), chapter 49.
