@@ -24,6 +24,7 @@ __all__ = [
     "cores",
     "file_name",
     "is_table",
+    "is_workbook",
     "memory_text",
     "printable",
     "versions",
@@ -85,6 +86,17 @@ def is_table(value: Any) -> bool:
     """
     kind = type(value)
     return kind.__name__ in ("DataFrame", "Series") and kind.__module__.partition(".")[0] in ("pandas", "polars")
+
+
+def is_workbook(path: str) -> bool:
+    """Tell the name of an Excel workbook, which needs not exist.
+
+    Examples
+    --------
+    >>> is_workbook("Model.XLSX"), is_workbook("study.toml")
+    (True, False)
+    """
+    return path.lower().endswith((".xlsx", ".xlsm"))
 
 
 def file_name(text: str, otherwise: str = "model") -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from demandsim._system import file_name
+from demandsim._system import file_name, is_workbook
 from demandsim.cli import _options as option
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from demandsim.plots.words import Locale
     from demandsim.statistics.event import Event
 
-__all__ = ["NO_CELLS", "Call", "Cells", "event_option", "loaded", "of_cells"]
+__all__ = ["NO_CELLS", "Call", "Cells", "event_option", "loaded", "of_cells", "repeated"]
 
 #: Characters of a folder that is named by what was set.
 _LONGEST_VARIANT = 80
@@ -55,8 +55,8 @@ class Cells:
     def words(self) -> list[str]:
         """The same as words of a command."""
         return [
-            *_repeated("--output", self.output),
-            *_repeated("--assume", self.assume),
+            *repeated("--output", self.output),
+            *repeated("--assume", self.assume),
             *(["--accept"] if self.accept else []),
             *(["--rand"] if self.rand else []),
         ]
@@ -205,12 +205,12 @@ class Call:
         self, seed: int, draws: int, *, of: Sequence[str] = (), design: str = "sobol", more: Sequence[str] = ()
     ) -> str:
         """Return the command that gives the same draws again."""
-        words = ["demandsim", self.command, self.study, *self.cells.words, *_repeated("--of", of)]
+        words = ["demandsim", self.command, self.study, *self.cells.words, *repeated("--of", of)]
         words += ["--seed", str(seed), "--draws", str(draws), "--chains", str(self.chains)]
         words += ["--design", design] if design != "sobol" else []
         words += ["--prob", f"{self.prob:g}"] if self.prob != 0.9 else []
-        words += [*_repeated("--set", self.sets), *_repeated("--scenario", self.scenarios)]
-        words += [*_repeated("--observe", self.observe), *_repeated("--event", self.event)]
+        words += [*repeated("--set", self.sets), *repeated("--scenario", self.scenarios)]
+        words += [*repeated("--observe", self.observe), *repeated("--event", self.event)]
         words += ["--name", self.as_] if self.as_ else []
         words += ["--locale", self.locale.value] if self.locale is not LocaleName.EN else []
         return shlex.join([*words, *more])
@@ -220,7 +220,8 @@ class Call:
         return self.replay(draws.attrs["seed"], draws.attrs["draws"], design=design, more=more)
 
 
-def _repeated(option: str, values: Sequence[str]) -> list[str]:
+def repeated(option: str, values: Sequence[str]) -> list[str]:
+    """Give an option once for each of some values."""
     return [word for value in values for word in (option, value)]
 
 
@@ -230,7 +231,7 @@ def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), 
     from demandsim.graph.assumption import in_unit
     from demandsim.studies import load_study
 
-    if study.lower().endswith((".xlsx", ".xlsm")):
+    if is_workbook(study):
         from demandsim.workbook import read_workbook
 
         model = read_workbook(study, **cells.arguments)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from demandsim._system import is_workbook
 from demandsim.cli import _options as option
 from demandsim.cli._events import Asked, asked_events, said_chances
 from demandsim.cli._output import Folder, Results, busy, print_line, print_table, print_title, progress, say
@@ -156,7 +157,7 @@ def _check_options(study: str, of: Sequence[str], rtol: float, into: Path | None
     """Find out before any work what does not go together."""
     if of and not rtol:
         raise typer.BadParameter("names results that a tolerance is about; give --rtol too", param_hint="--of")
-    if into is not None and not study.lower().endswith((".xlsx", ".xlsm")):
+    if into is not None and not is_workbook(study):
         raise typer.BadParameter("is of workbooks, whose names end in .xlsx", param_hint="--into")
 
 

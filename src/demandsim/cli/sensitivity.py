@@ -12,7 +12,7 @@ import typer
 
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells, repeated
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.errors import check_known
@@ -139,8 +139,8 @@ class _Told:
         """The same as words of a command."""
         return [
             *(["--method", self.method.value] if self.method is not option.Method.AUTO else []),
-            *(word for name in self.inputs for word in ("--input", name)),
-            *(word for name, own in self.groups.items() for word in ("--group", f"{name}={','.join(own)}")),
+            *repeated("--input", self.inputs),
+            *repeated("--group", [f"{name}={','.join(own)}" for name, own in self.groups.items()]),
             *(["--given", self.given] if self.given else []),
         ]
 

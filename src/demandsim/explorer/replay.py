@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from demandsim._system import is_workbook
 from demandsim.distributions.base import is_labelled
 from demandsim.explorer.session import Explorer, Setting
 from demandsim.graph.assumption import Assumption
@@ -77,7 +78,7 @@ def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = 
 
 def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[str] = ()) -> str:
     """Write the Python that simulates what is shown."""
-    load = "read_workbook" if study.lower().endswith((".xlsx", ".xlsm")) else "load_study"
+    load = "read_workbook" if is_workbook(study) else "load_study"
     asked = "".join(f", {key}={_argument(value)}" for key, value in explorer.model.notes.asked.items())
     place = f".sel({explorer.selection.time_dim}={_literal(setting.time)})" if setting.time is not None else ""
     lines = [

@@ -18,7 +18,7 @@ from demandsim.statistics.event import Event, event_of
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MOST", "Asked", "Cells", "Paired", "Row", "asked", "at", "happened", "paired", "rows_of"]
+__all__ = ["MOST", "Asked", "Cells", "Paired", "Row", "asked", "at", "generator", "happened", "paired", "rows_of"]
 
 #: Most draws that are looked at; of more, the first of every chain, which are a sample of their own.
 MOST = 1 << 17
@@ -118,6 +118,11 @@ class Paired:
     chain: npt.NDArray[np.intp]
     invalid: int
     kept: npt.NDArray[np.bool_]
+
+
+def generator(entropy: int, purpose: int) -> np.random.Generator:
+    """Random numbers for one purpose, from the entropy of a seed."""
+    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(purpose,))))
 
 
 def asked(

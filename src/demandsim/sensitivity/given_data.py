@@ -13,7 +13,7 @@ import numpy.typing as npt
 from demandsim._system import Array
 from demandsim.errors import DemandsimError, check_known, check_whole
 from demandsim.sampling.qmc import entropy_of, recorded_seed
-from demandsim.sensitivity.from_draws import Cells, Paired, asked, at, happened, paired
+from demandsim.sensitivity.from_draws import Cells, Paired, asked, at, generator, happened, paired
 from demandsim.sensitivity.inputs import Groups
 from demandsim.sensitivity.kernels import (
     bins_of,
@@ -26,10 +26,9 @@ from demandsim.sensitivity.kernels import (
     table_of_several,
 )
 from demandsim.sensitivity.results import collected
-from demandsim.sensitivity.tails import rounding, tail_shape, warn_of_draws
+from demandsim.sensitivity.tails import collect_heavy, is_sure, warn_of_draws
 from demandsim.statistics.estimators import check_prob
 from demandsim.statistics.event import Event
-from demandsim.statistics.tails import HEAVY_FOR_SHARES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -124,11 +123,10 @@ def given_data(
 
     def one(data: Paired) -> Cells:
         found: Cells = []
-        if len(data.y) < 32 or np.ptp(data.y) <= rounding(data.y).max():
+        if len(data.y) < 32 or is_sure(data.y):
             return [dict.fromkeys(_LONG_NAMES, (math.nan, math.nan, math.nan)) for _ in data.x]
-        if (shape := tail_shape(data.y)) > HEAVY_FOR_SHARES:
-            heavy[data.quantity] = max(shape, heavy.get(data.quantity, shape))
-        rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(7,))))
+        collect_heavy(heavy, data.quantity, data.y)
+        rng = generator(entropy, 7)
         # Equal values of an assumption, as of a discrete one, come in random order.
         shuffled, bins, folds = rng.permutation(data.y.size), bins_of(data.y), folds_of(data.chain)
         for x in data.x:

@@ -15,7 +15,7 @@ from demandsim.sensitivity.from_draws import Cells, asked, paired
 from demandsim.sensitivity.inputs import Groups
 from demandsim.sensitivity.kernels import folds_of
 from demandsim.sensitivity.results import collected
-from demandsim.sensitivity.tails import rounding
+from demandsim.sensitivity.tails import is_sure
 from demandsim.statistics.estimators import check_prob
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def hsic(
 
     def cells() -> Iterator[Cells]:
         for data in elements:
-            if np.ptp(data.y) <= rounding(data.y).max():
+            if is_sure(data.y):
                 nothing: dict[str, tuple[float, ...]] = {"hsic": (math.nan,) * 3, "p_value": (math.nan,)}
                 yield [nothing for _ in data.x]
                 continue

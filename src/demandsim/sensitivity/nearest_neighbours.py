@@ -15,12 +15,11 @@ from demandsim.errors import DesignWarning, warn
 from demandsim.sampling.progress import Progress, Report, reporting
 from demandsim.sampling.qmc import entropy_of, recorded_seed
 from demandsim.sensitivity.conditional_variance import ConditionalVariance, Left, normal_ranks, standard_error
-from demandsim.sensitivity.from_draws import Cells, Paired, asked, paired
+from demandsim.sensitivity.from_draws import Cells, Paired, asked, generator, paired
 from demandsim.sensitivity.inputs import Groups
 from demandsim.sensitivity.results import collected
-from demandsim.sensitivity.tails import rounding, tail_shape, warn_of_draws
+from demandsim.sensitivity.tails import collect_heavy, is_sure, warn_of_draws
 from demandsim.statistics.estimators import check_prob
-from demandsim.statistics.tails import HEAVY_FOR_SHARES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,8 +129,7 @@ def nearest_neighbours(
     heavy: dict[str, float] = {}
     elements = [data for name in about.of for data in paired(about, name)]
     for data in elements:
-        if (shape := tail_shape(data.y)) > HEAVY_FOR_SHARES:
-            heavy[data.quantity] = max(shape, heavy.get(data.quantity, shape))
+        collect_heavy(heavy, data.quantity, data.y)
     nothing = {"total_order": (math.nan,) * 4, "effect": (math.nan,) * 4, "unexplained": (math.nan,)}
     cells: dict[int, Cells] = {place: [nothing for _ in data.x] for place, data in enumerate(elements)}
     beside = draws.isel(draw=slice(0, about.draws.sizes["draw"]))
@@ -161,9 +159,9 @@ def _alike(elements: Sequence[Paired], entropy: int) -> list[tuple[list[int], li
     """Elements whose inputs are ranked alike, as in scenarios that only scale them: they have the same neighbours."""
     found: dict[bytes, tuple[list[int], list[Array]]] = {}
     for place, data in enumerate(elements):
-        if np.ptp(data.y) <= rounding(data.y).max():
+        if is_sure(data.y):
             continue
-        rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(13,))))
+        rng = generator(entropy, 13)
         z = [normal_ranks(own, rng) for own in data.x]
         key = hashlib.sha256(b"".join([data.chain.tobytes(), *(own.tobytes() for own in z)])).digest()
         found.setdefault(key, ([], z))[0].append(place)
@@ -198,7 +196,7 @@ class _Plan:
                 },
                 [],
             )
-        rng = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(entropy, spawn_key=(14,))))
+        rng = generator(entropy, 14)
         half = [tuple(rng.permutation(d).tolist()) for _ in range(_ORDERS // 2)]
         orders = [order for one in half for order in (one, one[::-1])]
         shares: dict[int, Array] = {(1 << d) - 1 - own: np.zeros(d) for own in (0, *(1 << i for i in range(d)))}

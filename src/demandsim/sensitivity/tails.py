@@ -12,7 +12,7 @@ from demandsim._system import Array
 from demandsim.errors import HeavyTailWarning, warn
 from demandsim.statistics.tails import HEAVY_FOR_SHARES, heavier_tail, tail_size
 
-__all__ = ["Tail", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
+__all__ = ["Tail", "collect_heavy", "is_sure", "rounding", "tail_shape", "warn_of_draws", "warn_of_indices"]
 
 #: Values below which nothing is said of tails.
 _FEWEST = 100
@@ -32,7 +32,7 @@ def tail_shape(values: Array) -> float:
     (True, True)
     """
     finite = np.sort(values[np.isfinite(values)])
-    if finite.size < _FEWEST or np.ptp(finite) <= rounding(finite).max():
+    if finite.size < _FEWEST or is_sure(finite):
         return 0.0
     count = tail_size(finite.size)
     found = heavier_tail(finite[: count + 1], finite[-count - 1 :])
@@ -42,6 +42,11 @@ def tail_shape(values: Array) -> float:
 def rounding(values: Array) -> Array:
     """Largest spread around each of some values that may be rounding alone."""
     return np.asarray(64 * np.finfo(float).eps * np.abs(values))
+
+
+def is_sure(values: Array) -> bool:
+    """Whether some finite values do not vary by more than rounding."""
+    return bool(np.ptp(values) <= rounding(values).max())
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,12 @@ def warn_of_indices(function: str, labels: Sequence[str], tails: Sequence[Tail],
             f"{max(vague.values()):.2g} wide, or holds no number between 0 and 1); take more draws"
         )
         warn(text, HeavyTailWarning)
+
+
+def collect_heavy(heavy: dict[str, float], quantity: str, values: Array) -> None:
+    """Note the heaviest tail of a quantity, if shares of its variance hang on a few draws."""
+    if (shape := tail_shape(values)) > HEAVY_FOR_SHARES:
+        heavy[quantity] = max(shape, heavy.get(quantity, shape))
 
 
 def warn_of_draws(function: str, heavy: Mapping[str, float]) -> None:
