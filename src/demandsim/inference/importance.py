@@ -58,7 +58,7 @@ def effective_size(log_weights: Array) -> float:
     if not top > -math.inf:
         return 0.0
     weights = np.exp(log_weights - top)
-    return float(weights.sum() ** 2 / (weights @ weights if weights.ndim == 1 else np.sum(weights**2)))
+    return float(weights.sum() ** 2 / np.sum(weights * weights))
 
 
 def log_mean(log_weights: Array) -> float:

@@ -1,6 +1,7 @@
 r"""Proposal: mixtures of Student's t in normal scores: density, draws from points of a design, and fits.
 
-A density is told by its ratio to the prior, which is standard normal in these scores. Sums run in a fixed order.
+A density is told by its ratio to the prior, which is standard normal in these scores. Sums run in a fixed
+order, by one thread: those of a linear algebra library wait for each other where chains have threads of their own.
 
 Sources: Peel and McLachlan, "Robust mixture modelling using the t distribution", Stat. Comput. 10 (2000), the fit;
 Emerick and Reynolds, "Ensemble smoother with multiple data assimilation", Comput. Geosci. 55 (2013), and Iglesias,
@@ -20,7 +21,17 @@ from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.target import Reading
 
-__all__ = ["Mixture", "Proposal", "distance", "distances_drawn", "fitted", "log_constant", "of_moments", "regressed"]
+__all__ = [
+    "Mixture",
+    "Proposal",
+    "distance",
+    "distances_drawn",
+    "fitted",
+    "log_constant",
+    "of_moments",
+    "regressed",
+    "turned",
+]
 
 _SWEEPS = 12
 
@@ -85,7 +96,7 @@ class Mixture:
         out: Array = np.empty(noise.shape)
         for place in range(len(self.weights)):
             mine = part == place
-            out[:, mine] = self.means[place][:, None] + np.einsum("ij,jn->in", self.factors[place], noise[:, mine])
+            out[:, mine] = self.means[place][:, None] + turned(self.factors[place], noise[:, mine])
         return out, self.log_ratio(out)
 
 
@@ -101,16 +112,15 @@ def distances_drawn(u: Array, nu: float) -> Array:
     return np.asarray(np.sqrt(nu / (2.0 * special.gammaincinv(nu / 2, np.clip(u, 1e-12, 1.0)))))
 
 
+def turned(matrix: Array, z: Array) -> Array:
+    """Draws in other coordinates: a product with their columns."""
+    return np.asarray(np.einsum("ij,jn->in", matrix, z))
+
+
 def distance(centred: Array, factor: Array) -> Array:
-    """Squared Mahalanobis distance, by forward substitution in a fixed order."""
-    solved = np.empty_like(centred)
-    for row in range(len(centred)):
-        rest = centred[row].copy()
-        for column in range(row):
-            if factor[row, column] != 0.0:
-                rest -= factor[row, column] * solved[column]
-        solved[row] = rest / factor[row, row]
-    return np.sum(solved * solved, axis=0)
+    """Squared Mahalanobis distance."""
+    standard = turned(np.linalg.inv(factor), centred)
+    return np.asarray(np.einsum("in,in->n", standard, standard))
 
 
 def degrees(dims: int) -> float:
@@ -132,9 +142,7 @@ def fitted(z: Array, parts: int, rng: np.random.Generator) -> Mixture:
     """
     dims = len(z)
     nu = degrees(dims)
-    whole = np.cov(z, bias=True).reshape(dims, dims)
-    distinct = np.unique(z[0]).size
-    whole = _shrunk(whole, np.eye(dims), distinct, dims)
+    whole = _spread(z)
     centres = _centres(z, parts, rng, np.linalg.cholesky(whole))
     nearest = np.stack([np.sum((z - c[:, None]) ** 2 / np.diag(whole)[:, None], axis=0) for c in centres]).argmin(
         axis=0
@@ -151,8 +159,7 @@ def fitted(z: Array, parts: int, rng: np.random.Generator) -> Mixture:
 def of_moments(z: Array, nu: float, share: float = 0.0) -> Mixture:
     """A single Student's t with the moments of draws of equal weight, and a share of the prior's covariance."""
     dims = len(z)
-    spread = _shrunk(np.cov(z, bias=True).reshape(dims, dims), np.eye(dims), np.unique(z[0]).size, dims)
-    spread = (1.0 - share) * spread + share * np.eye(dims)
+    spread = (1.0 - share) * _spread(z) + share * np.eye(dims)
     return Mixture(np.ones(1), z.mean(axis=1)[None], np.linalg.cholesky(spread)[None], nu)
 
 
@@ -185,6 +192,13 @@ def _maximized(z: Array, shares: Array, weights: Array, whole: Array, nu: float)
         factors.append(np.linalg.cholesky(_shrunk(spread, whole, distinct, dims)))
     sizes = shares[kept].sum(axis=1)
     return Mixture(sizes / sizes.sum(), np.array(means), np.array(factors), nu)
+
+
+def _spread(z: Array) -> Array:
+    """Covariance of draws of equal weight, nearer to the prior's where few tell it."""
+    centred = z - z.mean(axis=1)[:, None]
+    covariance = np.einsum("in,jn->ij", centred, centred) / z.shape[1]
+    return _shrunk(covariance, np.eye(len(z)), np.unique(z[0]).size, len(z))
 
 
 def _shrunk(spread: Array, towards: Array, draws: int, dims: int) -> Array:

@@ -35,6 +35,7 @@ from demandsim.distributions.base import standard_normal
 from demandsim.errors import ImpossibleEvidenceError
 from demandsim.inference.importance import effective_size, keyed, log_mean, normalised, systematic
 from demandsim.inference.prior_pool import Pool, chosen_uniforms
+from demandsim.inference.proposal import distance
 from demandsim.inference.target import Target, out_of_reach
 from demandsim.inference.term import Agreement
 
@@ -262,24 +263,13 @@ def _proposed(z: Array, reference: tuple[Array, Array], nu: float, scale: float,
     if math.isinf(nu):
         # Of the prior itself: only the likelihood decides.
         return math.sqrt(1 - scale**2) * centred + scale * noise, np.zeros(draws)
-    before = _distance(centred, factor)
+    before = distance(centred, factor)
     spread = (nu + before) / 2 / rng.standard_gamma((dims + nu) / 2, draws)
     moved = math.sqrt(1 - scale**2) * centred + scale * np.sqrt(spread) * noise
-    after = _distance(moved, factor)
+    after = distance(moved, factor)
     proposal = mean[:, None] + moved
     towards = 0.5 * (np.sum(z * z, axis=0) - np.sum(proposal * proposal, axis=0))
     return proposal, towards + 0.5 * (nu + dims) * (np.log1p(after / nu) - np.log1p(before / nu))
-
-
-def _distance(centred: Array, factor: Array) -> Array:
-    """Squared Mahalanobis distance, by forward substitution in a fixed order."""
-    solved = np.empty_like(centred)
-    for row in range(len(centred)):
-        rest = centred[row].copy()
-        for column in range(row):
-            rest -= factor[row, column] * solved[column]
-        solved[row] = rest / factor[row, row]
-    return np.sum(solved * solved, axis=0)
 
 
 def _memory(start: Sequence[Array], now: Sequence[Array]) -> float:

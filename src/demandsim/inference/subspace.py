@@ -21,7 +21,7 @@ import numpy as np
 from demandsim._system import Array
 from demandsim.distributions.base import standard_normal
 from demandsim.inference.importance import effective_size, systematic
-from demandsim.inference.proposal import Mixture, distances_drawn, log_constant, of_moments
+from demandsim.inference.proposal import Mixture, distances_drawn, log_constant, of_moments, turned
 from demandsim.inference.target import Target
 
 __all__ = ["Bent", "bent"]
@@ -69,11 +69,11 @@ class Bent:
         b, others = self.others.drawn(u[: u.shape[0] - few])
         mode, factor = self._modes(b)
         a = mode + np.einsum("nij,jn->in", factor, noise)
-        return self.rest @ b + self.informed @ a, others + _log_ratio(a, noise, factor)
+        return turned(self.rest, b) + turned(self.informed, a), others + _log_ratio(a, noise, factor)
 
     def log_ratio(self, z: Array) -> Array:
         """Logarithm of the density over that of the prior, shape (draws,)."""
-        a, b = self.informed.T @ z, self.rest.T @ z
+        a, b = turned(self.informed.T, z), turned(self.rest.T, z)
         mode, factor = self._modes(b)
         noise = np.linalg.solve(factor, (a - mode).T[..., None])[..., 0].T
         return self.others.log_ratio(b) + _log_ratio(a, noise, factor)
@@ -88,11 +88,11 @@ class Bent:
         return mode, factor
 
     def _newton(self, b: Array) -> tuple[Array, Array]:
-        base, unit = self.rest @ b, np.eye(self.informed.shape[1])
+        base, unit = turned(self.rest, b), np.eye(self.informed.shape[1])
         mode = np.repeat(self.start[:, None], b.shape[1], axis=1)
         precision = np.repeat(unit[None], b.shape[1], axis=0)
         for _ in range(_NEWTON):
-            off, slopes = _slopes(self.target, base + self.informed @ mode, self.informed)
+            off, slopes = _slopes(self.target, base + turned(self.informed, mode), self.informed)
             precision = unit + np.einsum("rin,rjn->nij", slopes, slopes)
             step = np.linalg.solve(precision, (np.einsum("rin,rn->in", slopes, off) - mode).T[..., None])[..., 0].T
             mode = np.clip(mode + step, -_FARTHEST, _FARTHEST)
@@ -129,7 +129,7 @@ def bent(target: Target, z: Array, points: Array, rng: np.random.Generator) -> B
         if size > _ENOUGH * weights.size or round_ == _ROUNDS - 1:
             break
         places = systematic(weights, weights.size, rng)
-        found = dataclasses.replace(found, others=of_moments(found.rest.T @ drawn[:, places], _nu(len(z))))
+        found = dataclasses.replace(found, others=of_moments(turned(found.rest.T, drawn[:, places]), _nu(len(z))))
     # A mode that the search never comes to weighs more than all that it comes to.
     missed = target(z).whole - found.log_ratio(z) > weights.max()
     return None if float(np.mean(missed)) > _MISSED else found
@@ -146,7 +146,9 @@ def _fitted(target: Target, z: Array) -> Bent | None:
         return None
     directions = np.linalg.eigh(np.einsum("rin,rjn->ij", slopes, slopes))[1][:, ::-1]
     informed, rest = directions[:, :few], directions[:, few:]
-    return Bent(target, informed, rest, (informed.T @ z).mean(axis=1), of_moments(rest.T @ z, _nu(len(z)), share=0.5))
+    return Bent(
+        target, informed, rest, informed.T @ z.mean(axis=1), of_moments(turned(rest.T, z), _nu(len(z)), share=0.5)
+    )
 
 
 def _nu(dims: int) -> float:
