@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demandsim.statistics import estimators, windows
-from demandsim.statistics.estimators import Asked, array_estimates
+from demandsim.statistics.estimators import Asked, array_estimates, stacked_estimates
 from demandsim.statistics.sample import Pooled, Sorted
 from demandsim.statistics.tails import tail_index, tail_size
 from demandsim.statistics.windows import Windowed
@@ -154,3 +154,40 @@ def test_most_draws_are_read_once_and_not_sorted(monkeypatch):
         made.quantiles([level + step])
     assert len(read) == 8
     assert sum(window.size for window in made._windows) < 0.06 * 2**19
+
+
+def rare(rng, size):
+    return (rng.random(size) < 1 / 50).astype(float)
+
+
+def beyond(rng, size):
+    values = rng.standard_normal(size)
+    values[rng.integers(size)] = rng.choice([np.nan, np.inf])
+    return values
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    chains=st.integers(1, 5),
+    size=st.integers(1, 300),
+    kind=st.sampled_from(["eti", "hdi"]),
+    iid=st.booleans(),
+    multimodal=st.booleans(),
+)
+def test_many_small_samples_at_once_are_each_by_itself(seed, chains, size, kind, iid, multimodal):
+    asked = Asked(0.8, kind, (0.001, 0.25), iid, multimodal and kind == "hdi")
+    rng = np.random.default_rng(seed)
+    values = [np.array([each(rng, size) for _ in range(chains)]) for each in [*KINDS, rare, beyond]]
+    exact = [place for place in range(2, asked.count) if kind == "eti" or place not in (3, 4)]
+    for found, one in zip(stacked_estimates(values, asked), values, strict=True):
+        alone = array_estimates(one, asked)
+        assert found.left_out == alone.left_out
+        assert [found.row[place] for place in exact] == pytest.approx(
+            [alone.row[p] for p in exact], rel=0, abs=0, nan_ok=True
+        )
+        # What is next to nothing beside the size of the draws is what rounding left.
+        assert found.row == pytest.approx(alone.row, rel=1e-9, abs=1e-14 * abs(alone.row[0]), nan_ok=True)
+        assert found.tail == pytest.approx(alone.tail, rel=1e-7, nan_ok=True)
+        assert (found.dense is None) == (alone.dense is None)
+        if found.dense:
+            assert found.dense.ends == pytest.approx(alone.dense.ends, nan_ok=True)

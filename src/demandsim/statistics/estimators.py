@@ -14,8 +14,8 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.statistics.density_interval import EMPTY, gaps, pieces
 from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
-from demandsim.statistics.sample import Chain, Pool, Pooled, Sorted
-from demandsim.statistics.tails import tail_index, tail_size
+from demandsim.statistics.sample import Alone, Chain, Pool, Pooled, Samples, Sorted, Stack
+from demandsim.statistics.tails import tail_index, tail_indices, tail_size
 from demandsim.statistics.windows import Windowed
 
 __all__ = [
@@ -26,8 +26,11 @@ __all__ = [
     "array_estimates",
     "array_statistics",
     "check_prob",
+    "estimated",
+    "is_small",
     "least_squares",
     "share_and_error",
+    "stacked_estimates",
     "statistics",
     "sure_statistics",
 ]
@@ -121,81 +124,74 @@ def _highest_density(chains: Sequence[Chain], pooled: Pool, asked: Asked) -> Hig
     return HighestDensity(found, errors, empty)
 
 
-def statistics(
-    chains: Sequence[Chain], pooled: Pool, asked: Asked
-) -> tuple[list[float], list[float], HighestDensity | None]:
-    """All statistics of one quantity: values first, their MCSE after.
+def statistics(samples: Samples, asked: Asked) -> tuple[Array, Array, list[HighestDensity | None]]:
+    """All statistics of some quantities: values first, their MCSE after.
 
     Parameters
     ----------
-    chains : sequence of Chain
+    samples : Samples
         Finite values of each chain that has any.
-    pooled : Pool
-        All of them together.
     asked : Asked
 
     Returns
     -------
-    list of float
+    array of shape (quantities, 2 * asked.count)
         mean, sd, median, lower, upper, further quantiles, then the MCSE of each.
-    list of float
+    array of shape (quantities, n)
         Levels of further quantiles that the errors were taken from.
-    HighestDensity or None
-        If that is asked.
+    list of HighestDensity or None
+        Of each quantity, if that is asked.
     """
-    if not chains:
-        return [math.nan] * (2 * asked.count), [], None
-    quantiles = pooled.quantiles(asked.levels)
-    around, share = _around(chains, quantiles, asked)
-    ends = np.array(pooled.quantiles(around.ravel().tolist())).reshape(around.shape)
-    # Shares first: the distance of two doubles may be none.
-    errors = (ends[1] * share - ends[0] * share).tolist()
-    sd, *errors_of_moments = _moments(chains, pooled, iid=asked.iid)
-    levels, dense = around.ravel().tolist(), None
+    with np.errstate(all="ignore"):
+        quantiles = samples.quantiles(np.tile(asked.levels, (len(samples.sizes), 1)))
+        around, share = _around(samples, quantiles, asked)
+        levels = around.reshape(len(around), -1)
+        ends = samples.quantiles(levels).reshape(around.shape)
+        # Shares first: the distance of two doubles may be none.
+        errors = ends[:, 1] * share - ends[:, 0] * share
+        sd, *of_moments = _moments(samples, iid=asked.iid)
+    dense: list[HighestDensity | None] = [None] * len(around)
     if asked.kind == "hdi":
-        dense = _highest_density(chains, pooled, asked)
-        quantiles[1:1] = dense.ends[0, 0], dense.ends[-1, 1]
-        errors[1:1] = dense.errors[0, 0], dense.errors[-1, 1]
-        if len(dense.ends) > 1:
-            whole = pooled.ordered()
-            levels += (whole.searchsorted(dense.ends.ravel()) / whole.size).tolist()
-    return [pooled.moments.mean, sd, *quantiles, *errors_of_moments, *errors], levels, dense
+        found = [_highest_density(*samples.chains(number), asked) for number in range(len(around))]
+        dense = [*found]
+        outer = [(each.ends[0, 0], each.ends[-1, 1], each.errors[0, 0], each.errors[-1, 1]) for each in found]
+        low, high, error_low, error_high = np.array(outer).T
+        quantiles = np.insert(quantiles, [1, 1], np.stack([low, high], axis=-1), axis=-1)
+        errors = np.insert(errors, [1, 1], np.stack([error_low, error_high], axis=-1), axis=-1)
+    rows = np.column_stack([samples.spread.mean, sd, quantiles, *of_moments, errors])
+    return rows, levels, dense
 
 
-def _moments(chains: Sequence[Chain], pooled: Pool, *, iid: bool) -> tuple[float, float, float]:
-    """Standard deviation, and the errors of mean and standard deviation."""
-    moments = pooled.moments
+def _moments(samples: Samples, *, iid: bool) -> tuple[Array, Array, Array]:
+    """Standard deviations, and the errors of means and standard deviations."""
+    count, mean, second, fourth, exponent = samples.spread
+    own, own_sd = samples.own
+    variance = second / (count - 1)
+    sd = np.ldexp(np.sqrt(variance), exponent)
     if iid:
-        sd = moments.sd
-        error, error_sd = sd / math.sqrt(moments.count), 0.0
-        if moments.second:
-            variance = moments.second / (moments.count - 1)
-            excess = max(moments.fourth / moments.count - variance**2, 0.0)
-            error_sd = moments.scaled(math.sqrt(excess / moments.count) / (2 * math.sqrt(variance)))
+        error = sd / np.sqrt(count)
+        excess = np.maximum(fourth / count - variance**2, 0.0)
+        error_sd = np.ldexp(np.sqrt(excess / count) / (2 * np.sqrt(variance)), exponent)
+        error_sd = np.where(second > 0, error_sd, 0.0)
     else:
-        own = np.array([[chain.moments.mean, chain.moments.sd] for chain in chains]).T
-        error, error_sd = spread_to_mcse(own).tolist()
-        sd = moments.sd
-        if len(chains) > 1 and moments.second:
+        error, error_sd = spread_to_mcse(own), spread_to_mcse(own_sd)
+        if own.shape[-1] > 1:
             # A mean that is nearly exact takes no degree of freedom off: what it varies by is added, not guessed.
-            between = float(np.var(np.ldexp(own[0], -moments.exponent), ddof=1)) / len(chains)
-            sd = moments.scaled(math.sqrt(moments.second / moments.count + between))
+            between = np.var(np.ldexp(own, -exponent[:, None]), ddof=1, axis=-1) / own.shape[-1]
+            sd = np.where(second > 0, np.ldexp(np.sqrt(second / count + between), exponent), sd)
     # Nothing is known better than to one draw on the other side of the widest gap: chains of a quantity with few
     # values, or with two peaks, may all place the same number of draws on either side, and yet not the exact share.
-    low, high = min((chain.widest_gap() for chain in chains), key=lambda pair: pair[1] / 2 - pair[0] / 2)
-    step = high / moments.count - low / moments.count
+    low, high = samples.widest_gaps()
+    step = high / count - low / count
     if not iid:
-        error = math.hypot(error, step)
-    if max(chain.moments.count for chain in chains) < 2:
-        # Chains of a single draw agree that they have no spread.
-        error_sd = math.nan
-    elif sd:
-        moved = abs(low / sd - moments.mean / sd) + abs(high / sd - moments.mean / sd)
-        error_sd = math.hypot(error_sd, step * moved / 2)
-    return sd, error, error_sd
+        error = np.hypot(error, step)
+    moved = np.abs(low / sd - mean / sd) + np.abs(high / sd - mean / sd)
+    error_sd = np.where(sd > 0, np.hypot(error_sd, step * moved / 2), error_sd)
+    # Chains of a single draw agree that they have no spread.
+    return sd, error, np.where(samples.sizes.max(axis=-1) < 2, np.nan, error_sd)
 
 
-def _around(chains: Sequence[Chain], quantiles: Sequence[float], asked: Asked) -> tuple[Array, Array]:
+def _around(samples: Samples, quantiles: Array, asked: Asked) -> tuple[Array, Array]:
     """Levels on either side of each quantile, and the share of the distance of their quantiles that is its error.
 
     Of independent draws one binomial standard error up and down, and a half; of others the error of the distribution
@@ -203,27 +199,23 @@ def _around(chains: Sequence[Chain], quantiles: Sequence[float], asked: Asked) -
 
     Returns
     -------
-    array of shape (2, quantiles)
-    array of shape (quantiles,)
+    array of shape (quantities, 2, quantiles)
+    array of shape (quantities, quantiles)
     """
-    levels = np.array(asked.levels)
-    sizes = np.array([chain.moments.count for chain in chains], dtype=np.float64)
-    total = sizes.sum()
+    levels, sizes = np.array(asked.levels), samples.sizes
+    total = sizes.sum(axis=-1, keepdims=True)
     if asked.iid:
         step = np.sqrt(levels * (1 - levels) / total)
-        return np.clip([levels - step, levels + step], 0.0, 1.0), np.full(levels.size, 0.5)
-    sides = np.array([chain.counts(quantiles) for chain in chains])
+        return np.clip(np.stack([levels - step, levels + step], axis=1), 0.0, 1.0), np.full(step.shape, 0.5)
+    below, most = samples.counts(quantiles)
     # Where many draws equal the quantile, the worse of the errors below and above them.
-    tied = (sides[:, 0] != sides[:, 1]).any(axis=0)
-    errors = np.array(
-        [
-            max(level_mcse(sides[:, side, place], sizes, level) for side in range(1 + tied[place]))
-            for place, level in enumerate(asked.levels)
-        ]
-    )
+    errors = level_mcse(below, sizes[:, None], levels)
+    tied = (below != most).any(axis=-1)
+    if tied.any():
+        errors = np.where(tied, np.maximum(errors, level_mcse(most, sizes[:, None], levels)), errors)
     step = np.fmax(errors, _SLOPE / total)
-    around = np.clip([levels - step, levels + step], 0.0, 1.0)
-    return around, errors / (around[1] - around[0])
+    around = np.clip(np.stack([levels - step, levels + step], axis=1), 0.0, 1.0)
+    return around, errors / (around[:, 1] - around[:, 0])
 
 
 def sure_statistics(value: float, asked: Asked) -> list[float]:
@@ -277,9 +269,53 @@ def array_estimates(values: Array, asked: Asked) -> Estimates:
             # A single draw is equal to itself, and says nothing of how much others would differ.
             found[1], found[asked.count :] = math.nan, [math.nan] * asked.count
         return Estimates(found, left_out, math.nan)
-    chains, pooled = _sample(rows, asked)
-    row, _, dense = statistics(chains, pooled, asked)
-    return Estimates(row, left_out, tail_index(chains), dense)
+    return estimated(*_sample(rows, asked), asked, left_out)[0]
+
+
+def estimated(chains: Sequence[Chain], pooled: Pool, asked: Asked, left_out: int) -> tuple[Estimates, list[float]]:
+    """Statistics of one quantity, and levels of further quantiles that were taken for them.
+
+    Parameters
+    ----------
+    chains : sequence of Chain
+        Finite values of each chain that has any.
+    pooled : Pool
+        All of them together.
+    asked : Asked
+    left_out : int
+    """
+    if not chains:
+        return Estimates([math.nan] * (2 * asked.count), left_out, math.nan), []
+    rows, around, (dense,) = statistics(Alone(chains, pooled), asked)
+    levels = around[0].tolist()
+    if dense is not None and len(dense.ends) > 1:
+        whole = pooled.ordered()
+        levels += (whole.searchsorted(dense.ends.ravel()) / whole.size).tolist()
+    return Estimates(rows[0].tolist(), left_out, tail_index(chains), dense), levels
+
+
+def stacked_estimates(values: Sequence[Array], asked: Asked) -> list[Estimates]:
+    """As `array_estimates`, of arrays of one shape that `is_small`: all at once."""
+    whole = np.array(values, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(whole.sum(axis=(1, 2)))
+        stack = Stack(np.where(finite[:, None, None], whole, 0.0))
+        usual = stack.tame()
+    found: list[Estimates | None] = [None] * len(values)
+    if usual.any():
+        stack = stack.only(usual)
+        rows, _, dense = statistics(stack, asked)
+        tails = tail_indices(stack.together).tolist()
+        for number, *each in zip(np.flatnonzero(usual).tolist(), rows.tolist(), tails, dense, strict=True):
+            row, tail, own = each
+            found[number] = Estimates(row, 0, tail, own)
+    # One by one: what is sure, what is not all numbers, and numbers whose squares are none.
+    return [each or array_estimates(one, asked) for each, one in zip(found, values, strict=True)]
+
+
+def is_small(values: Array) -> bool:
+    """Whether draws are so few that they are sorted, and worked out with others: unless one number stands for all."""
+    return values.size <= _SORT_ALL and values.strides != (0, 0)
 
 
 def _sample(rows: Sequence[Array], asked: Asked) -> tuple[Sequence[Chain], Pool]:
@@ -313,7 +349,7 @@ def share_and_error(hits: npt.ArrayLike, totals: npt.ArrayLike, iid: bool) -> tu
         return share, math.sqrt(guess * (1 - guess) / total)
     if iid:
         return share, math.sqrt(share * (1 - share) / total)
-    return share, share_mcse(events, sizes)
+    return share, float(share_mcse(events, sizes))
 
 
 def least_squares(gram: Array, right: Array) -> Array:

@@ -56,8 +56,8 @@ def _few_chains(chains: int) -> float:
     return float(special.stdtrit(chains - 1, special.ndtr(1.0)))
 
 
-def share_mcse(counts: Array, sizes: Array) -> float:
-    r"""Standard error of a share of the draws.
+def share_mcse(counts: Array, sizes: Array) -> Array:
+    r"""Standard errors of shares of the draws.
 
     Where every chain counts the same number or the next, each of m chains has one more with some chance f, as known
     as in Jeffreys' interval: :math:`m f (1 - f)` draws squared. Otherwise it is the spread of the chains. To either is
@@ -65,18 +65,17 @@ def share_mcse(counts: Array, sizes: Array) -> float:
 
     Parameters
     ----------
-    counts, sizes : array of shape (chains,)
+    counts, sizes : array of shape (..., chains)
         Draws that are counted, and draws at all, of each chain.
     """
-    total = float(sizes.sum())
-    chance = _chance(counts, float(counts.sum()) / total * sizes)
-    if chance is None:
-        return math.hypot(float(spread_to_mcse(counts / sizes)), 1 / total)
-    return math.sqrt(float(np.sum(chance * (1 - chance))) + 1) / total
+    total = sizes.sum(axis=-1)
+    chance, even = _chance(counts, (counts.sum(axis=-1) / total)[..., None] * sizes)
+    found = np.sqrt((chance * (1 - chance)).sum(axis=-1) + 1) / total
+    return np.where(even, found, np.hypot(spread_to_mcse(counts / sizes), 1 / total))
 
 
-def level_mcse(counts: Array, sizes: Array, level: float) -> float:
-    r"""Standard error of the distribution function at the quantile of a level.
+def level_mcse(counts: Array, sizes: Array, levels: npt.ArrayLike) -> Array:
+    r"""Standard errors of the distribution function at the quantiles of some levels.
 
     Where every chain has the same number of draws below, or the next, the quantile lies among m draws of one cell, one
     of each chain, as one of m evenly drawn numbers in its interval: by a beta distribution, and the error is
@@ -86,26 +85,25 @@ def level_mcse(counts: Array, sizes: Array, level: float) -> float:
 
     Parameters
     ----------
-    counts : array of shape (chains,)
+    counts : array of shape (..., chains)
         Draws of each chain that are at most the quantile of all chains.
-    sizes : array of shape (chains,)
-    level : float
+    sizes : array of shape (..., chains)
+    levels : array of shape (...,)
     """
-    chains, total, bias = sizes.size, float(sizes.sum()), 0.5 - level
-    chance = _chance(counts, level * sizes)
-    if chance is None:
-        return math.hypot(float(spread_to_mcse(counts / sizes)), bias / total)
-    return math.sqrt(float(np.sum(chance * (1 - chance))) * chains / (chains + 1) + bias * bias) / total
+    level = np.asarray(levels, dtype=np.float64)
+    chains, total, bias = counts.shape[-1], sizes.sum(axis=-1), 0.5 - level
+    chance, even = _chance(counts, level[..., None] * sizes)
+    found = np.sqrt((chance * (1 - chance)).sum(axis=-1) * chains / (chains + 1) + bias * bias) / total
+    return np.where(even, found, np.hypot(spread_to_mcse(counts / sizes), bias / total))
 
 
-def _chance(counts: Array, expected: Array) -> Array | None:
-    """Chance of one more draw in each chain, if every chain counts the whole number below what is expected, or above.
+def _chance(counts: Array, expected: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Chance of one more draw in each chain, and whether every chain counts the whole number next to what is expected.
 
-    Nothing for a single chain, and where chains differ by more.
+    A single chain does not tell that.
     """
     # What is whole but for rounding is whole.
-    expected, chains = np.round(expected, 6), expected.size
+    expected, chains = np.round(expected, 6), expected.shape[-1]
     below = np.floor(expected)
-    if chains < 2 or np.any(counts < below) or np.any(counts > np.ceil(expected)):
-        return None
-    return np.asarray((chains * (expected - below) + 0.5) / (chains + 1))
+    even = ((counts >= below) & (counts <= np.ceil(expected))).all(axis=-1) & (chains > 1)
+    return (chains * (expected - below) + 0.5) / (chains + 1), even

@@ -21,12 +21,11 @@ from demandsim._system import Array
 from demandsim.statistics.estimators import (
     Asked,
     Estimates,
+    estimated,
     share_and_error,
-    statistics,
     sure_statistics,
 )
 from demandsim.statistics.sketch import Focus, Sketch, focus_on, guessed_focus, merged, repeated, sketch_of
-from demandsim.statistics.tails import tail_index
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,8 +170,7 @@ def finished(
             rows[key] = Estimates(sure_statistics(sketch.smallest, asked), sketch.invalid, math.nan)
             levels = asked.levels
         else:
-            row, around, dense = statistics(chains, table, asked)
-            rows[key] = Estimates(row, sketch.invalid, tail_index(chains), dense)
+            rows[key], around = estimated(chains, table, asked, sketch.invalid)
             levels = [*asked.levels, *around]
         coarse = table.unresolved(levels, asked.narrowest)
         coarse += [one for chain in chains for one in chain.unresolved([], asked.narrowest)]

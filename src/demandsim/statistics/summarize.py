@@ -21,7 +21,16 @@ from demandsim.errors import (
     check_known,
 )
 from demandsim.statistics.design import design_of
-from demandsim.statistics.estimators import Asked, Estimates, Kind, array_estimates, check_prob, share_and_error
+from demandsim.statistics.estimators import (
+    Asked,
+    Estimates,
+    Kind,
+    array_estimates,
+    check_prob,
+    is_small,
+    share_and_error,
+    stacked_estimates,
+)
 from demandsim.statistics.event import Event, event_of
 from demandsim.statistics.streaming import Place, stream_shares, stream_statistics
 from demandsim.statistics.tails import HEAVY_FOR_MEAN, HEAVY_FOR_SD
@@ -30,6 +39,8 @@ __all__ = ["asked_of", "estimates_of", "probability", "run_attrs", "summarize", 
 
 #: Values from which on sorting is shared out to threads.
 _WORTH_THREADS = 200_000
+#: Values of small samples that are worked out together, while they are in the cache.
+_STACKED = 1 << 15
 
 #: Prefix of the coordinates that mark draws with NaN or infinity, kept on request.
 INVALID = "invalid_"
@@ -207,13 +218,30 @@ def _rows(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[Place, Estima
 
 def estimates_of(elements: Sequence[tuple[Place, Any]], asked: Asked) -> dict[Place, Estimates]:
     """Statistics of elements, each with draws of shape (chain, draw)."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    jobs: list[list[int]] = []
+    for number, (_, values) in enumerate(elements):
+        if not is_small(values):
+            jobs.append([number])
+            continue
+        together = alike.setdefault(values.shape, [])
+        if not together:
+            jobs.append(together)
+        together.append(number)
+        if len(together) * values.size >= _STACKED:
+            alike[values.shape] = []
 
-    def one(values: Array) -> Estimates:
-        return array_estimates(values, asked)
+    def some(numbers: list[int]) -> list[Estimates]:
+        values = [elements[number][1] for number in numbers]
+        return stacked_estimates(values, asked) if is_small(values[0]) else [array_estimates(values[0], asked)]
 
     large = sum(values.size for _, values in elements) > _WORTH_THREADS
-    found = _mapped(one, [values for _, values in elements], large)
-    return dict(zip((key for key, _ in elements), found, strict=True))
+    rows = {
+        number: row
+        for job, found in zip(jobs, _mapped(some, jobs, large), strict=True)
+        for number, row in zip(job, found, strict=True)
+    }
+    return {key: rows[number] for number, (key, _) in enumerate(elements)}
 
 
 def _heavy_tails(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> dict[str, float]:

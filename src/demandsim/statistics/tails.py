@@ -24,8 +24,11 @@ __all__ = [
     "HEAVY_FOR_SD",
     "HEAVY_FOR_SHARES",
     "heavier_tail",
+    "heavier_tails",
     "pareto_index",
+    "pareto_indices",
     "tail_index",
+    "tail_indices",
     "tail_size",
 ]
 
@@ -39,8 +42,8 @@ HEAVY_FOR_SHARES = 0.35
 _FEWEST = 1000
 #: Factors of a product of which one logarithm is taken, a power of two.
 _FACTORS = 8
-#: Rates that are worked out together, while their factors are in the cache.
-_RATES = 8
+#: Factors that are multiplied while they are in the cache.
+_VALUES = 1 << 15
 
 
 class _Ends(Protocol):
@@ -68,14 +71,31 @@ def tail_index(chains: Sequence[_Ends]) -> float:
     total = sum(chain.moments.count for chain in chains)
     if total < _FEWEST:
         return math.nan
-    count = tail_size(total)
+    reach = tail_size(total) + 1
     low, high = (
-        np.concatenate(ends, dtype=np.float64)
-        for ends in zip(*(chain.ends(count + 1) for chain in chains), strict=True)
+        np.sort(np.concatenate(ends, dtype=np.float64))
+        for ends in zip(*(chain.ends(reach) for chain in chains), strict=True)
     )
-    index = heavier_tail(np.sort(low)[: count + 1], np.sort(high)[-count - 1 :])
-    # Less the standard error of the fit: what few draws suggest is not yet said.
-    return index - (1 + abs(index)) / math.sqrt(count)
+    return float(_surely(heavier_tails(low[None, :reach], high[None, -reach:]), reach - 1)[0])
+
+
+def tail_indices(together: Array) -> Array:
+    """As `tail_index`, of many quantities.
+
+    Parameters
+    ----------
+    together : array of shape (quantities, draws)
+        Draws of all chains of each, in increasing order.
+    """
+    if together.shape[-1] < _FEWEST:
+        return np.full(len(together), np.nan)
+    reach = tail_size(together.shape[-1]) + 1
+    return _surely(heavier_tails(together[:, :reach], together[:, -reach:]), reach - 1)
+
+
+def _surely(index: Array, count: int) -> Array:
+    """Less the standard error of the fit: what few draws suggest is not yet said."""
+    return index - (1 + np.abs(index)) / math.sqrt(count)
 
 
 def heavier_tail(low: Array, high: Array) -> float:
@@ -98,35 +118,45 @@ def heavier_tail(low: Array, high: Array) -> float:
     >>> round(heavier_tail(values[:301], values[-301:]), 2)
     0.5
     """
-    count = low.size - 1
+    return float(heavier_tails(low[None], high[None])[0])
+
+
+def heavier_tails(low: Array, high: Array) -> Array:
+    """As `heavier_tail`, of many quantities: shapes (quantities, n + 1) and (quantities,)."""
     # The largest value first divided, so that a distance is always a double.
-    scale = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0
-    lowest, highest = -low[::-1] / scale, high / scale
-    found = []
-    for tail in (lowest, highest):
-        index = pareto_index(tail[1:] - tail[0])
-        if index > 1:
-            # Or what is rarely above its least value only looks heavy: then its farthest draws do not.
-            far = tail[-(count // 4) - 1 :]
-            index = min(index, pareto_index(far[1:] - far[0]))
-        found.append(index)
-    told = [index for index in found if math.isfinite(index)]
-    return max(told) if told else math.nan
+    scale = np.maximum(np.abs(low).max(axis=-1), np.abs(high).max(axis=-1))[:, None]
+    scale[scale == 0] = 1.0
+    tails = np.concatenate([-low[:, ::-1] / scale, high / scale])
+    index = pareto_indices(tails[:, 1:] - tails[:, :1])
+    doubted = index > 1
+    if doubted.any():
+        # Or what is rarely above its least value only looks heavy: then its farthest draws do not.
+        far = tails[doubted, -((tails.shape[-1] - 1) // 4) - 1 :]
+        index[doubted] = np.fmin(index[doubted], pareto_indices(far[:, 1:] - far[:, :1]))
+    index[~np.isfinite(index)] = np.nan
+    below, above = np.split(index, 2)
+    return np.asarray(np.fmax(below, above))
 
 
 def _mean_log(rates: Array, excess: Array) -> Array:
-    r"""Means of :math:`\log(1 - r x)` over the distances x, for every rate r; few logarithms, of products."""
-    padded = np.zeros(-(-excess.size // _FACTORS) * _FACTORS)
-    padded[: excess.size] = excess
+    r"""Means of :math:`\log(1 - r x)` over the distances x, for every rate r; few logarithms, of products.
+
+    Shapes (tails, rates) and (tails, n).
+    """
+    tails, count = excess.shape
+    padded = np.zeros((tails, 1, -(-count // _FACTORS) * _FACTORS))
+    padded[:, 0, :count] = excess
+    # As many together as stay in the cache.
+    some = max(_VALUES // padded.size, 1)
     logs = []
-    for start in range(0, rates.size, _RATES):
-        factors = 1 - rates[start : start + _RATES, None] * padded
-        while factors.shape[1] * _FACTORS > padded.size:
+    for start in range(0, rates.shape[-1], some):
+        factors = 1 - rates[:, start : start + some, None] * padded
+        while factors.shape[-1] * _FACTORS > padded.shape[-1]:
             # Large ones with small ones: products stay far from the ends of what doubles hold.
-            half = factors.shape[1] // 2
-            factors = factors[:, :half] * factors[:, half:]
-        logs.append(np.log(factors).sum(axis=1))
-    return np.concatenate(logs) / excess.size
+            half = factors.shape[-1] // 2
+            factors = factors[..., :half] * factors[..., half:]
+        logs.append(np.log(factors).sum(axis=-1))
+    return np.asarray(np.concatenate(logs, axis=-1) / count)
 
 
 def pareto_index(excess: Array) -> float:
@@ -148,19 +178,22 @@ def pareto_index(excess: Array) -> float:
     >>> round(pareto_index((1 - u) ** -0.5 - 1), 2)
     0.5
     """
-    count = excess.size
-    quarter = float(excess[int(count / 4 + 0.5) - 1])
-    if not quarter > 0:
-        return math.nan
+    return float(pareto_indices(excess[None])[0])
+
+
+@np.errstate(all="ignore")
+def pareto_indices(excess: Array) -> Array:
+    """As `pareto_index`, of many tails: shapes (tails, n) and (tails,)."""
+    count = excess.shape[-1]
+    quarter = excess[:, int(count / 4 + 0.5) - 1]
     points = 30 + int(math.sqrt(count))
-    rate = (1 - np.sqrt(points / (np.arange(1, points + 1) - 0.5))) / (3 * quarter) + 1 / excess[-1]
+    steps = 1 - np.sqrt(points / (np.arange(1, points + 1) - 0.5))
+    rate = steps / (3 * quarter[:, None]) + 1 / excess[:, -1:]
     index = _mean_log(rate, excess)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        likelihood = count * (np.log(-rate / index) - index - 1)
-    likelihood = np.where(np.isfinite(likelihood), likelihood, -np.inf)
-    if not np.isfinite(likelihood.max()):
-        return math.nan
-    weight = np.exp(likelihood - likelihood.max())
-    best = float(_mean_log(np.sum(rate * weight, keepdims=True) / weight.sum(), excess)[0])
+    likelihood = count * (np.log(-rate / index) - index - 1)
+    likelihood[~np.isfinite(likelihood)] = -np.inf
+    most = likelihood.max(axis=-1, keepdims=True)
+    weight = np.exp(likelihood - most)
+    best = _mean_log((rate * weight).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True), excess)[:, 0]
     # Ten values of index 1/2 beforehand, which steadies small tails.
-    return (best * count + 5) / (count + 10)
+    return np.where((quarter > 0) & np.isfinite(most[:, 0]), (best * count + 5) / (count + 10), np.nan)
