@@ -14,9 +14,10 @@ from demandsim._system import Array
 from demandsim.errors import DemandsimError
 from demandsim.statistics.density_interval import EMPTY, gaps, pieces
 from demandsim.statistics.mcse import level_mcse, share_mcse, spread_to_mcse
+from demandsim.statistics.order_statistics import Windowed
 from demandsim.statistics.sample import Alone, Chain, Pool, Pooled, Samples, Sorted, Stack
+from demandsim.statistics.sketch import Moments, moments_of
 from demandsim.statistics.tails import tail_index, tail_indices, tail_size
-from demandsim.statistics.windows import Windowed
 
 __all__ = [
     "Asked",
@@ -39,6 +40,9 @@ Kind = Literal["eti", "hdi"]
 
 #: Draws of all chains up to which sorting them is cheaper than windows.
 _SORT_ALL = 1 << 15
+#: Share of an error that is not felt where it is added, as independent errors add up (0.0002 of it): of many draws,
+#: where it would take time to know it better.
+_FELT = 0.02
 #: Draws of all chains, up and down from a quantile, between which its slope is taken at least: nearer neighbours of a
 #: quantile are too few to tell it.
 _SLOPE = 4.0
@@ -181,7 +185,8 @@ def _moments(samples: Samples, *, iid: bool) -> tuple[Array, Array, Array]:
             sd = np.where(second > 0, np.ldexp(np.sqrt(second / count + between), exponent), sd)
     # Nothing is known better than to one draw on the other side of the widest gap: chains of a quantity with few
     # values, or with two peaks, may all place the same number of draws on either side, and yet not the exact share.
-    low, high = samples.widest_gaps()
+    felt = _FELT * count * (error_sd if iid else np.minimum(error, error_sd))
+    low, high = samples.widest_gaps(np.where(count > _SORT_ALL, felt, 0.0))
     step = high / count - low / count
     if not iid:
         error = np.hypot(error, step)
@@ -254,22 +259,21 @@ def array_estimates(values: Array, asked: Asked) -> Estimates:
     if sure:
         # A sure value, shown as a view: one number stands for all.
         values, repeats = values[:1, :1], values.size
-    with np.errstate(all="ignore"):
-        # A sum is a number only if all of it are; where it is none, its parts may still be.
-        whole = all(math.isfinite(row.sum(dtype=np.float64)) for row in values)
-    rows, left_out = [*values], 0
-    if not whole:
+    # A mean is a number only if all draws are.
+    rows, left_out = [*values] if values.size else [], 0
+    moments = [moments_of(row, fourth=asked.iid) for row in rows]
+    if not all(math.isfinite(own.mean) for own in moments):
         finite = np.isfinite(values)
-        rows = [row[good] for row, good in zip(values, finite, strict=True)]
+        rows = [row[good] for row, good in zip(values, finite, strict=True) if good.any()]
         left_out = int(np.count_nonzero(~finite)) * repeats
-    rows = [row for row in rows if row.size]
+        moments = [moments_of(row, fourth=asked.iid) for row in rows]
     if rows and all(row[0] == rows[0][0] and (row == row[0]).all() for row in rows):
         found = sure_statistics(float(rows[0][0]), asked)
         if not sure and len(rows) == rows[0].size == 1:
             # A single draw is equal to itself, and says nothing of how much others would differ.
             found[1], found[asked.count :] = math.nan, [math.nan] * asked.count
         return Estimates(found, left_out, math.nan)
-    return estimated(*_sample(rows, asked), asked, left_out)[0]
+    return estimated(*_sample(rows, moments, asked), asked, left_out)[0]
 
 
 def estimated(chains: Sequence[Chain], pooled: Pool, asked: Asked, left_out: int) -> tuple[Estimates, list[float]]:
@@ -318,13 +322,13 @@ def is_small(values: Array) -> bool:
     return values.size <= _SORT_ALL and values.strides != (0, 0)
 
 
-def _sample(rows: Sequence[Array], asked: Asked) -> tuple[Sequence[Chain], Pool]:
+def _sample(rows: Sequence[Array], moments: Sequence[Moments], asked: Asked) -> tuple[Sequence[Chain], Pool]:
     """Chains and all of them together, of as many order statistics as are asked for."""
     total = sum(row.size for row in rows)
     if total <= _SORT_ALL or asked.multimodal:
         chains = [Sorted(np.sort(row)) for row in rows]
         return chains, Pooled(chains)
-    pooled = Windowed(rows, asked.levels, iid=asked.iid, tail=tail_size(total) + 1, prob=asked.narrowest)
+    pooled = Windowed(rows, asked.levels, moments, iid=asked.iid, tail=tail_size(total) + 1, prob=asked.narrowest)
     return pooled.chains, pooled
 
 

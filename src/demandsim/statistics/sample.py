@@ -52,8 +52,8 @@ class Chain(Protocol):
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""
 
-    def widest_gap(self) -> tuple[float, float]:
-        """Neighbours that are farthest apart."""
+    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
+        """Neighbours that are farthest apart, or any, if none is farther apart than is enough."""
 
     def ends(self, count: int) -> tuple[Array, Array]:
         """Lowest and highest values, in increasing order, as many of each."""
@@ -115,8 +115,8 @@ class Sorted:
         """Lowest and highest values, in increasing order, as many of each."""
         return self.values[:count], self.values[-count:]
 
-    def widest_gap(self) -> tuple[float, float]:
-        """Neighbours that are farthest apart."""
+    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
+        """Neighbours that are farthest apart; to find others takes as long."""
         return widest_gap(self.values)
 
 
@@ -214,8 +214,8 @@ class Samples(Protocol):
         Shapes (quantities, n), and (quantities, n, chains) of what is returned.
         """
 
-    def widest_gaps(self) -> tuple[Array, Array]:
-        """Neighbours that are farthest apart, in the chain in which they are least so."""
+    def widest_gaps(self, enough: Array) -> tuple[Array, Array]:
+        """Neighbours that are farthest apart, in the chain in which they are least so; any that are near enough."""
 
     def chains(self, quantity: int) -> tuple[Sequence[Chain], Pool]:
         """The chains of one quantity, and all of them together."""
@@ -255,10 +255,16 @@ class Alone:
         found = np.array([chain.counts(values[0].tolist()) for chain in self.of])
         return found[:, 0].T[None], found[:, 1].T[None]
 
-    def widest_gaps(self) -> tuple[Array, Array]:
-        """Neighbours that are farthest apart, in the chain in which they are least so."""
-        low, high = min((chain.widest_gap() for chain in self.of), key=lambda pair: pair[1] / 2 - pair[0] / 2)
-        return np.array([low]), np.array([high])
+    def widest_gaps(self, enough: Array) -> tuple[Array, Array]:
+        """Neighbours that are farthest apart, in the chain in which they are least so; any that are near enough."""
+        near = enough.item() if enough.item() > 0 else 0.0
+        found = (math.inf, math.nan, math.nan)
+        for chain in self.of:
+            low, high = chain.widest_gap(near)
+            found = min(found, (high / 2 - low / 2, low, high))
+            if found[0] <= near / 2:
+                break
+        return np.array([found[1]]), np.array([found[2]])
 
     def chains(self, quantity: int) -> tuple[Sequence[Chain], Pool]:
         """The chains, and all of them together."""
@@ -350,8 +356,8 @@ class Stack:
             found[1, :, place] = np.count_nonzero(self.values <= value, axis=-1)
         return found[0], found[1]
 
-    def widest_gaps(self) -> tuple[Array, Array]:
-        """Neighbours that are farthest apart, in the chain in which they are least so."""
+    def widest_gaps(self, enough: Array) -> tuple[Array, Array]:
+        """Neighbours that are farthest apart, in the chain in which they are least so; to find others takes as long."""
         if self.values.shape[-1] < 2:
             return self.values[:, 0, 0], self.values[:, 0, 0]
         gaps = self.values[..., 1:] - self.values[..., :-1]

@@ -56,29 +56,34 @@ class Moments:
 
 
 def moments_of(values: Array, *, fourth: bool = True) -> Moments:
-    """Moments of finite values of any size and of any type, computed in doubles, in pieces that fit in the cache.
+    """Moments of values of any size and of any type, computed in doubles, in pieces that fit in the cache.
 
-    Without the `fourth`, neither it nor the third is worked out: they are NaN.
+    Without the `fourth`, neither it nor the third is worked out: they are NaN. So is the mean of what is not finite.
     """
     total = Moments()
     held, other = np.empty((2, min(_STEP, values.size)))
     for start in range(0, values.size, _STEP):
         part = values[start : start + _STEP]
         buffers = held[: part.size], other[: part.size]
+        # Where only squares are asked for, the mean of those before is as good as their own, and is known.
+        near = None if fourth or not start else total.mean
         with np.errstate(all="ignore"):
-            piece = _piece(part, 0, buffers, fourth=fourth)
+            piece = _piece(part, 0, buffers, near, fourth=fourth)
         if not _SMALLEST < piece.second < 1 / _SMALLEST:
-            piece = _piece(part, _exponent_of(max(-part.min().item(), part.max().item())), buffers, fourth=fourth)
+            largest = max(-part.min().item(), part.max().item())
+            if not math.isfinite(largest):
+                return Moments(values.size, math.nan, math.nan, math.nan, math.nan)
+            piece = _piece(part, _exponent_of(largest), buffers, None, fourth=fourth)
         total = merged_moments(total, piece) if start else piece
     return total
 
 
-def _piece(part: Array, exponent: int, buffers: tuple[Array, Array], *, fourth: bool) -> Moments:
-    """Moments of some values, in units of ``2**exponent``."""
+def _piece(part: Array, exponent: int, buffers: tuple[Array, Array], near: float | None, *, fourth: bool) -> Moments:
+    """Moments of some values, in units of ``2**exponent``, by deviations from their mean or a number near it."""
     deviation, square = buffers
     scaled = np.multiply(part, math.ldexp(1.0, -exponent), out=deviation, dtype=np.float64) if exponent else part
     # Sums, not dot products: the bits of BLAS may depend on its threads.
-    mean = scaled.sum(dtype=np.float64).item() / part.size
+    mean = scaled.sum(dtype=np.float64).item() / part.size if near is None else near
     np.subtract(scaled, mean, out=deviation, dtype=np.float64)
     np.multiply(deviation, deviation, out=square)
     second, rest = square.sum().item(), deviation.sum().item() / part.size
