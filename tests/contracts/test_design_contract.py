@@ -1,5 +1,6 @@
 """Every design of the unit cube, held to one proof."""
 
+import hashlib
 import itertools
 import math
 import typing
@@ -14,7 +15,7 @@ from scipy.stats import qmc
 import demandsim as ds
 from demandsim.errors import DemandsimError, UnknownNameError
 from demandsim.sampling import qmc as qmc_file
-from demandsim.sampling.qmc import UNIFORMS, Stream, latin_hypercube, sobol
+from demandsim.sampling.qmc import UNIFORMS, Stream, latin_hypercube, sobol, uniforms
 from demandsim.statistics.design import DESIGNS, DesignName, design_of
 
 #: A new design is held to this proof by being in the menu.
@@ -41,6 +42,25 @@ def test_any_split_into_blocks_gives_the_same_bits(design, data, seed, stream, d
     edges = [0, *cuts, draws]
     parts = [UNIFORMS[design](seed, 2, stream, a, b, draws) for a, b in itertools.pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts), UNIFORMS[design](seed, 2, stream, 0, draws, draws))
+
+
+@EACH_DESIGN
+@given(data=st.data(), seed=seeds, stream=streams, draws=st.sampled_from([1, 2, 100, 1024, 1500]))
+def test_chains_that_are_drawn_together_are_each_by_itself(design, data, seed, stream, draws):
+    first, last = sorted(data.draw(st.tuples(st.integers(0, draws - 1), st.integers(1, draws))))
+    chains = data.draw(st.lists(st.integers(0, 2**33), min_size=1, max_size=18))
+    parts = [(chain, min(first, last - 1), last) for chain in chains]
+    for more in ([], [(3, 0, draws)]):
+        alone = [UNIFORMS[design](seed, chain, stream, a, b, draws) for chain, a, b in parts + more]
+        np.testing.assert_array_equal(uniforms(design, seed, stream, parts + more, draws), np.concatenate(alone))
+
+
+@given(seed=seeds, chain=st.integers(0, 2**33), stream=streams, purpose=st.integers(0, 9))
+def test_a_key_is_that_of_numpys_spawned_seeds(seed, chain, stream, purpose):
+    digest = hashlib.blake2b(stream.name.encode(), digest_size=16).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    spawned = np.random.SeedSequence(seed, spawn_key=(purpose, chain, stream.element, *words))
+    assert np.array_equal(qmc_file._key(seed, chain, stream, purpose).generate_state(4), spawned.generate_state(4))
 
 
 @EACH_DESIGN

@@ -13,7 +13,7 @@ from demandsim._system import Array
 from demandsim.distributions.base import Distribution, standard_normal
 from demandsim.errors import DistributionError
 from demandsim.sampling.program import Layout, Program, Varying, segments
-from demandsim.sampling.qmc import UNIFORMS, Stream
+from demandsim.sampling.qmc import Stream, uniforms
 from demandsim.sampling.run import Run, Stored, stored_shape
 from demandsim.sampling.student_t import log_density, scores_of_grades
 from demandsim.statistics.design import DesignName
@@ -42,8 +42,7 @@ class ConditionedProgram(Program):
             made = self.streams[stream]
             # A randomisation of its own: the streams of the pool have been chosen from, and are no longer even.
             fresh = Stream(f"{made.name}|posterior", made.element, made.dimension)
-            spans = segments(start, stop, draws)
-            return np.concatenate([UNIFORMS[design](seed, chain, fresh, a, b, draws) for chain, a, b in spans])
+            return uniforms(design, seed, fresh, list(segments(start, stop, draws)), draws)
 
         return self.correlated(source)
 

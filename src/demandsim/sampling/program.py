@@ -21,7 +21,7 @@ from demandsim.errors import EquationError
 from demandsim.graph.equation import Equation
 from demandsim.graph.result import computed
 from demandsim.sampling.copula import Copula, correlated
-from demandsim.sampling.qmc import UNIFORMS, Stream
+from demandsim.sampling.qmc import Stream, uniforms
 from demandsim.statistics.design import DesignName
 
 if TYPE_CHECKING:
@@ -267,11 +267,7 @@ class Program:
         """
 
         def source(stream: int) -> Array:
-            parts = [
-                UNIFORMS[design](seed, chain, self.streams[stream], first, last, draws)
-                for chain, first, last in segments(start, stop, draws)
-            ]
-            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            return uniforms(design, seed, self.streams[stream], list(segments(start, stop, draws)), draws)
 
         return self.correlated(source)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import cast
@@ -31,6 +31,7 @@ __all__ = [
     "random",
     "recorded_seed",
     "sobol",
+    "uniforms",
 ]
 
 
@@ -82,10 +83,27 @@ class Stream:
 type Uniforms = Callable[[int, int, Stream, int, int, int], Array]
 
 
+def _words(number: int) -> list[int]:
+    """A whole number in pieces of 32 bits, the lowest first."""
+    found = [number & 0xFFFF_FFFF]
+    while number := number >> 32:
+        found.append(number & 0xFFFF_FFFF)
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _name_words(name: str) -> tuple[int, ...]:
+    return tuple(np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), dtype="<u4").tolist())
+
+
 def _key(seed: int, chain: int, stream: Stream, purpose: int) -> np.random.SeedSequence:
-    digest = hashlib.blake2b(stream.name.encode(), digest_size=16).digest()
-    words = np.frombuffer(digest, dtype="<u4").tolist()
-    return np.random.SeedSequence(seed, spawn_key=(purpose, chain, stream.element, *words))
+    """``SeedSequence(seed, spawn_key=(purpose, chain, element, *words of the name))``.
+
+    Of words that numpy need not take from whole numbers one by one, which takes it four times as long as all the rest.
+    """
+    own = _words(seed)
+    where = [purpose, *_words(chain), *_words(stream.element), *_name_words(stream.name)]
+    return np.random.SeedSequence(np.array([*own, *[0] * (4 - len(own)), *where], dtype=np.uint32))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -179,6 +197,8 @@ _PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
 _DEPTH, _TABLES = 10, 2
 _CELLS = (1 << _DEPTH) - 1
 _ROWS = 16
+#: Chains of few draws that are scrambled together.
+_TOGETHER = 8
 
 
 #: Dimensions for which there are direction numbers.
@@ -231,27 +251,43 @@ def _points(dimension: int) -> tuple[npt.NDArray[np.uint64], tuple[int, ...], tu
     return row, tuple(high.tolist()), tuple(np.bitwise_xor.accumulate(high).tolist())
 
 
-@functools.lru_cache(maxsize=8192)
-def _scrambling(seed: int, chain: int, stream: Stream) -> npt.NDArray[np.int64]:
-    """Tables of what is added to the digits of a point, by its first digits and then by the next.
+def _tables(seed: int, chains: tuple[int, ...], stream: Stream) -> npt.NDArray[np.int64]:
+    """Tables of what is added to the digits of a point, by its first digits and then by the next, of some chains.
 
     A digit is flipped or not by a coin of its own for all digits before it, that is for the cell in which the point
     lies; what stands below the digits of a table is shifted at random, in each cell by itself.
 
     Returns
     -------
-    array of shape (_TABLES, 2**_DEPTH)
+    array of shape (_TABLES, chains, 2**_DEPTH)
     """
-    bits = np.random.PCG64DXSM(_key(seed, chain, stream, 3))
-    words = bits.random_raw(_TABLES << _DEPTH).reshape(_TABLES, -1)
-    top = _BITS - 1 - _DEPTH * np.arange(_TABLES, dtype=np.uint64)[:, None]
-    flips = np.zeros((_TABLES, 1), dtype=np.uint64)
+    made = [np.random.PCG64DXSM(_key(seed, chain, stream, 3)).random_raw(_TABLES << _DEPTH) for chain in chains]
+    words = np.concatenate(made).reshape(-1, 1 << _DEPTH)
     # The coins of a digit are the leading bits of words that no other digit looks at.
+    coins = (words >> np.uint64(63)).astype(np.uint32)
+    flips = np.zeros((len(words), 1), dtype=np.uint16)
     for digit in range(_DEPTH):
-        coins = words[:, 1 << digit : 2 << digit] >> np.uint64(63)
-        flips = np.repeat(flips ^ (coins << (top - np.uint64(digit))), 2, axis=1)
-    below = (np.uint64(1) << (top + np.uint64(1) - np.uint64(_DEPTH))) - np.uint64(1)
-    return (flips | (words & below)).view(np.int64)
+        found = coins[:, 1 << digit : 2 << digit] << np.uint32(_DEPTH - 1 - digit)
+        found ^= flips
+        # Twice, one beside the other: for the next digit, the cells on either side.
+        found *= np.uint32(0x1_0001)
+        flips = found.view(np.uint16)
+    tables = np.empty((_TABLES, len(chains), 1 << _DEPTH), dtype=np.uint64)
+    for number in range(_TABLES):
+        below = np.uint64(_BITS - (number + 1) * _DEPTH)
+        np.left_shift(flips[number::_TABLES], below, out=tables[number], dtype=np.uint64)
+        tables[number] |= words[number::_TABLES] & ((np.uint64(1) << below) - np.uint64(1))
+    return tables.view(np.int64)
+
+
+@functools.lru_cache(maxsize=8192)
+def _scrambling(seed: int, chain: int, stream: Stream) -> npt.NDArray[np.int64]:
+    """Tables of one chain."""
+    return _tables(seed, (chain,), stream)
+
+
+#: As much as of single chains.
+_scrambling_of_some = functools.lru_cache(maxsize=8192 // _TOGETHER)(_tables)
 
 
 def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: int) -> Array:
@@ -272,6 +308,9 @@ def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: i
     [0, 1, 2, 3, 4, 5, 6, 7]
     """
     row, high, steps = _points(stream.dimension)
+    tables = _scrambling(seed, chain, stream)
+    if stop <= _ROW:
+        return _scrambled(row[None, start:stop].copy(), tables).ravel()
     first, last = start >> _LOW_BITS, (stop + _ROW - 1) >> _LOW_BITS
     prefix = 0
     for bit, direction in enumerate(high):
@@ -281,18 +320,51 @@ def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: i
     for index in range(first, last):
         prefixes.append(prefix)
         prefix ^= steps[(~index & (index + 1)).bit_length() - 1]
-    bits = (row ^ np.array(prefixes, dtype=np.uint64)[:, None]).view(np.int64)
-    tables = _scrambling(seed, chain, stream)
-    # A few rows at a time stay in the cache.
-    for some in range(0, last - first, _ROWS):
-        points = bits[some : some + _ROWS]
-        for number, table in enumerate(tables, 1):
-            cells = points >> (_BITS - number * _DEPTH)
-            cells &= _CELLS
-            points ^= table.take(cells)
-    u = bits.view(np.float64).ravel()
-    u -= _OFFSET
+    u = _scrambled(row ^ np.array(prefixes, dtype=np.uint64)[:, None], tables).ravel()
     return u[start - (first << _LOW_BITS) : stop - (first << _LOW_BITS)]
+
+
+def _scrambled(bits: npt.NDArray[np.uint64], tables: npt.NDArray[np.int64]) -> Array:
+    """Numbers of rows of points, which are written over; each row is of a chain of its own, or all are of one."""
+    points, chains = bits.view(np.int64), tables.shape[1]
+    places = np.arange(chains)[:, None] << _DEPTH
+    # A few rows at a time stay in the cache.
+    for some in range(0, len(points), _ROWS):
+        part = points[some : some + _ROWS]
+        for number, table in enumerate(tables.reshape(_TABLES, -1), 1):
+            cells = part >> (_BITS - number * _DEPTH)
+            cells &= _CELLS
+            if chains > 1:
+                cells += places[some : some + _ROWS]
+            part ^= table.take(cells)
+    u = bits.view(np.float64)
+    u -= _OFFSET
+    return u
+
+
+def uniforms(design: DesignName, seed: int, stream: Stream, parts: Sequence[tuple[int, int, int]], draws: int) -> Array:
+    """Numbers of ranges of draws of several chains, (chain, start, stop) of each, one after the other.
+
+    Examples
+    --------
+    >>> parts = [(0, 0, 4), (1, 0, 4)]
+    >>> one, other = (sobol(1, chain, Stream("utilization"), 0, 4, 4) for chain in range(2))
+    >>> bool((uniforms("sobol", 1, Stream("utilization"), parts, 4) == [*one, *other]).all())
+    True
+    """
+    alike = len({part[1:] for part in parts}) == 1
+    if design != "sobol" or len(parts) == 1 or not alike or draws > _ROW:
+        found = [UNIFORMS[design](seed, chain, stream, start, stop, draws) for chain, start, stop in parts]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+    _, start, stop = parts[0]
+    row = _points(stream.dimension)[0][start:stop]
+    out = np.empty((len(parts), stop - start))
+    # Of few draws, most of the time would go into each chain by itself.
+    for some in range(0, len(parts), _TOGETHER):
+        chains = tuple(chain for chain, _, _ in parts[some : some + _TOGETHER])
+        tables = _scrambling_of_some(seed, chains, stream)
+        out[some : some + _TOGETHER] = _scrambled(np.tile(row, (len(chains), 1)), tables)
+    return out.ravel()
 
 
 UNIFORMS: dict[DesignName, Uniforms] = {"sobol": sobol, "latin_hypercube": latin_hypercube, "random": random}
