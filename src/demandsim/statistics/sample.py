@@ -258,13 +258,13 @@ class Alone:
     def widest_gaps(self, enough: Array) -> tuple[Array, Array]:
         """Neighbours that are farthest apart, in the chain in which they are least so; any that are near enough."""
         near = enough.item() if enough.item() > 0 else 0.0
-        found = (math.inf, math.nan, math.nan)
+        found: list[tuple[float, float]] = []
         for chain in self.of:
-            low, high = chain.widest_gap(near)
-            found = min(found, (high / 2 - low / 2, low, high))
-            if found[0] <= near / 2:
+            found.append(chain.widest_gap(near))
+            if found[-1][1] / 2 - found[-1][0] / 2 <= near / 2:
                 break
-        return np.array([found[1]]), np.array([found[2]])
+        low, high = min(found, key=lambda pair: pair[1] / 2 - pair[0] / 2)
+        return np.array([low]), np.array([high])
 
     def chains(self, quantity: int) -> tuple[Sequence[Chain], Pool]:
         """The chains, and all of them together."""
