@@ -75,21 +75,22 @@ def reverting_rate(
 
 def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:
     """Of a step of x half-lives over ln 2: what is kept, mean weight, sd of the end, its tie to the mean, rest."""
-    kept = np.exp(-x)
+    # Of the rate, and of its square.
+    lost = -np.expm1(-x)
+    lost_square = lost * (2 - lost)
     # At no time at all nothing happens, and the mean is the rate itself.
-    safe = x + (x == 0)
-    weight = -np.expm1(-safe) / safe * (x != 0) + (x == 0)
-    end_sd = np.sqrt(-np.expm1(-(x + x)))
-    covariance = x * weight * weight
-    tie = covariance / (end_sd + (x == 0))
-    whole = _mean_variance(x)
-    return kept, weight, end_sd, tie, np.sqrt(np.maximum(whole - tie * tie, 0))
+    none = x == 0
+    weight = lost / (x + none) + none
+    end_sd = np.sqrt(lost_square)
+    tie = x * weight * weight / (end_sd + none)
+    rest = np.maximum(_mean_variance(x, lost, lost_square) - tie * tie, 0)
+    return np.exp(-x), weight, end_sd, tie, np.sqrt(rest)
 
 
-def _mean_variance(x: Any) -> Any:
+def _mean_variance(x: Any, lost: Any, lost_square: Any) -> Any:
     """Variance of the mean of a reverting rate over x, that of the rate being 1 and its start given."""
     long, short = np.maximum(x, _SHORT), np.minimum(x, _SHORT)
-    exact = (long + long + 4 * np.expm1(-long) - np.expm1(-(long + long))) / (long * long)
+    exact = (x + x - 4 * lost + lost_square) / (long * long)
     # Differences of nearly equal numbers, replaced by the series of them.
     near = 2 / 3 - short * (1 / 2 - short * (7 / 30 - short * (1 / 12 - short * (31 / 1260 - short / 160))))
     return short * near * (x < _SHORT) + exact * (x >= _SHORT)

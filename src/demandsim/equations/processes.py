@@ -253,14 +253,15 @@ def persisted(shock: Any, persistence: Any, dim: str) -> Any:
     """Shocks and what lives on of earlier ones, along a dim; `persistence` may vary along it."""
     import xarray as xr
 
-    drift = [shock.isel({dim: 0})]
-    varies = dim in getattr(persistence, "dims", ())
-    for place in range(1, shock.sizes[dim]):
-        kept = persistence.isel({dim: place}) if varies else persistence
-        drift.append(kept * drift[-1] + shock.isel({dim: place}))
-    # Labels of the dim, not those of the single steps, which arithmetic drops.
-    steps = xr.concat([step.drop_vars(dim, errors="ignore") for step in drift], dim=dim)
-    return steps.assign_coords({dim: shock[dim]}) if dim in shock.coords else steps
+    kept = persistence if hasattr(persistence, "dims") else xr.full_like(shock.isel({dim: 0}, drop=True), persistence)
+    shock, kept = xr.broadcast(shock, kept)
+    # Row by row without labels, of which each sum would make new ones.
+    axis = shock.dims.index(dim)
+    new, left = (np.moveaxis(each.transpose(*shock.dims).data, axis, 0) for each in (shock, kept))
+    drift = [new[0]]
+    for place in range(1, len(new)):
+        drift.append(left[place] * drift[-1] + new[place])
+    return shock.copy(data=np.stack(drift, axis=axis))
 
 
 def time_dim(called: str, name: str, value: Any) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from demandsim._system import Array
-from demandsim.distributions.base import standard_normal
+from demandsim.distributions.base import normal_scores, standard_normal
 from demandsim.inference.adaptive import Adapted
 from demandsim.inference.importance import keyed, weighed_by
 from demandsim.inference.prior_pool import Pool, chosen_uniforms, spread
@@ -57,28 +57,37 @@ def conditional(pool: Pool, target: Target, world: int, draws: int, pace: Pace) 
     linear = _linear(pool, target, world)
     if 2 * len(linear) < len(target.streams):
         return None
-    size = min(pool.run.draws, 1 << math.ceil(math.log2(_FIRST * draws)))
+    tried = _scores(pool, target, 0, 0, min(_TRIED, pool.run.draws))
+    # What nothing observed depends on stays a draw of the prior.
+    felt = _slopes(target, tried, linear, linear)[2].any(axis=(0, 2))
+    moved = [row for row, feels in zip(linear, felt.tolist(), strict=True) if feels]
+    start, size = 0, min(pool.run.draws, 1 << math.ceil(math.log2(_FIRST * draws)))
+    parts: list[list[tuple[Array, Array]]] = [[] for _ in range(pool.run.chains)]
     while True:
 
-        def one(chain: int, size: int = size) -> tuple[Array, Array]:
-            return _chain(pool, target, linear, chain, size)
+        def one(chain: int, start: int = start, stop: int = size) -> tuple[Array, Array]:
+            return _chain(pool, target, (linear, moved), chain, start, stop)
 
         done = spread(one, range(pool.run.chains), pace.threads, pace.progress)
-        found = Adapted(weighed_by(np.stack([row for _, row in done])), tuple(z for z, _ in done), 0)
+        for own, part in zip(parts, done, strict=True):
+            own.append(part)
+        rows = np.stack([np.concatenate([row for _, row in own]) for own in parts]) - math.log(size)
+        scores = tuple(np.concatenate([z for z, _ in own], axis=1) for own in parts)
+        found = Adapted(weighed_by(rows), scores, 0)
         if float(found.weighed.sizes.min()) >= draws or 2 * size > min(pool.run.draws, _MOST * draws):
             return found
-        size *= 2
+        start, size = size, 2 * size
 
 
-def _scores(pool: Pool, target: Target, chain: int, size: int) -> Array:
-    """Normal scores of the first draws of the prior, shape (streams, size)."""
-    u = chosen_uniforms(pool, target.streams, chain, np.arange(size))
+def _scores(pool: Pool, target: Target, chain: int, start: int, stop: int) -> Array:
+    """Normal scores of some draws of the prior, shape (streams, draws)."""
+    u = chosen_uniforms(pool, target.streams, chain, np.arange(start, stop))
     return np.reshape(standard_normal()(u.ravel()), u.shape)
 
 
 def _linear(pool: Pool, target: Target, world: int) -> list[int]:
     """Rows of streams in all of which together the observed numbers are linear; as many as are found."""
-    z = _scores(pool, target, 0, min(_TRIED, pool.run.draws))
+    z = _scores(pool, target, 0, 0, min(_TRIED, pool.run.draws))
     rng = keyed(pool.run.seed, 8, world)
     ahead = rng.standard_normal(z.shape)
     groups: dict[str, list[int]] = {}
@@ -101,22 +110,40 @@ def _linear(pool: Pool, target: Target, world: int) -> list[int]:
     return sorted(found)
 
 
-def _chain(pool: Pool, target: Target, linear: Sequence[int], chain: int, size: int) -> tuple[Array, Array]:
-    """Draws of one chain and their log-weights."""
-    z = _scores(pool, target, chain, size)
-    level = z.copy()
-    level[linear] = 0.0
-    readings, at_zero = target.readings(level)
-    slopes = np.zeros((len(readings), len(linear), size))
-    # As many in one go as fill a block: equations cost by the call.
-    together = max(_BLOCK // size, 1)
-    for first in range(0, len(linear), together):
-        rows = linear[first : first + together]
-        steps = np.tile(level, (1, len(rows)))
-        for place, row in enumerate(rows):
-            steps[row, place * size : (place + 1) * size] = 1.0
-        reached = target.readings(steps)[1].reshape(len(readings), len(rows), size)
-        slopes[:, first : first + len(rows)] = reached - at_zero[:, None]
+def _slopes(
+    target: Target, z: Array, linear: Sequence[int], moved: Sequence[int]
+) -> tuple[list[Reading], Array, Array]:
+    """What is observed with all that is linear at its median, shape (readings, draws), and slopes in some rows of it.
+
+    The slopes have shape (readings, rows, draws).
+    """
+    size, u, up = z.shape[1], normal_scores(z), float(normal_scores(np.ones(1))[0])
+    readings: list[Reading] = []
+    found: list[Array] = []
+    # First as it is, then with one row after the other a step up; as many in one go as fill a block, since equations
+    # cost by the call.
+    rows, together = [-1, *moved], max(_BLOCK // size, 1)
+    for first in range(0, len(rows), together):
+        some = rows[first : first + together]
+        count = len(some) * size
+        steps = [np.broadcast_to(0.5, count) if row in linear else np.tile(own, len(some)) for row, own in enumerate(u)]
+        for place, row in enumerate(some):
+            if row >= 0:
+                steps[row] = np.full(count, 0.5)
+                steps[row][place * size : (place + 1) * size] = up
+        readings, x = target.read(target.values(steps), count)
+        found.append(x.reshape(len(readings), len(some), size))
+    whole = np.concatenate(found, axis=1)
+    return readings, whole[:, 0], whole[:, 1:] - whole[:, :1]
+
+
+def _chain(
+    pool: Pool, target: Target, rows: tuple[Sequence[int], Sequence[int]], chain: int, start: int, stop: int
+) -> tuple[Array, Array]:
+    """Some draws of one chain and their log-weights; rows are those that are linear, and of them those that matter."""
+    linear, moved = rows
+    z = _scores(pool, target, chain, start, stop)
+    readings, at_zero, slopes = _slopes(target, z, linear, moved)
     read, sds = _numbers(readings)
     covariance = np.einsum("ikn,jkn->nij", slopes, slopes) + np.diag(sds**2)
     factor = np.linalg.cholesky(covariance)
@@ -125,29 +152,28 @@ def _chain(pool: Pool, target: Target, linear: Sequence[int], chain: int, size: 
     off = (
         read[:, None]
         - at_zero
-        - np.einsum("ikn,kn->in", slopes, z[linear])
-        - sds[:, None] * _noise(pool, chain, sds.size, size)
+        - np.einsum("ikn,kn->in", slopes, z[moved])
+        - sds[:, None] * _noise(pool, chain, sds.size, start, stop)
     )
     solved = np.linalg.solve(covariance, off.T[..., None])[..., 0]
-    made = z.copy()
-    made[linear] += np.einsum("ikn,ni->kn", slopes, solved)
-    _, reached = target.readings(made)
-    error = (read[:, None] - reached) / sds[:, None]
+    z[moved] += np.einsum("ikn,ni->kn", slopes, solved)
+    values = target.values(normal_scores(z))
+    error = (read[:, None] - target.read(values, stop - start)[1]) / sds[:, None]
     normal = -0.5 * np.sum(error * error + 2 * np.log(sds)[:, None] + math.log(2 * math.pi), axis=0)
-    return made, logs + target(made).whole - normal - math.log(size)
+    return z, logs + target.agreement(values, stop - start).whole - normal
 
 
 def _numbers(readings: Sequence[Reading]) -> tuple[Array, Array]:
     return np.array([reading.mean for reading in readings]), np.array([reading.sd for reading in readings])
 
 
-def _noise(pool: Pool, chain: int, readings: int, size: int) -> Array:
+def _noise(pool: Pool, chain: int, readings: int, start: int, stop: int) -> Array:
     """Errors of the measurements, from points of a randomisation of their own; shape (readings, draws)."""
     run = pool.run
     # Dimensions beyond those of the prior, on which the same draws depend.
     after = 1 + max(stream.dimension for stream in run.program.streams)
     streams = [Stream(f"conditional error|{row}", 0, after + row) for row in range(readings)]
-    u = np.stack([UNIFORMS[run.design](run.seed, chain, one, 0, size, size) for one in streams])
+    u = np.stack([UNIFORMS[run.design](run.seed, chain, one, start, stop, run.draws) for one in streams])
     return np.reshape(standard_normal()(u.ravel()), u.shape)
 
 

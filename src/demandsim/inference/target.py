@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,19 @@ class Target:
         return parts[0] if len(parts) == 1 else Agreement.joined(parts)
 
     def _agreement(self, z: Array) -> Agreement:
-        found = self.likelihood(self._values(z), self.program.layout, z.shape[1])
+        return self.agreement(self.values(normal_scores(z)), z.shape[1])
+
+    def values(self, u: Array | Sequence[Array]) -> Mapping[str, Array]:
+        """What the evidence needs, from numbers in (0, 1) before the copula, a row of draws for each stream."""
+        needed = set(self.likelihood.needed)
+        rows = {stream: row for row, stream in enumerate(self.streams)}
+        grades = self.program.correlated(lambda stream: u[rows[stream]])
+        assumed = self.program.assume(grades, len(u[0]), needed)
+        return {**assumed, **self.program.derive(assumed, needed)}
+
+    def agreement(self, values: Mapping[str, Array], draws: int) -> Agreement:
+        """Agreement of so many draws with the evidence."""
+        found = self.likelihood(values, self.program.layout, draws)
         if np.isnan(found.soft).any() or np.isnan(found.shortfall).any():
             raise InvalidDrawsError(
                 "while sampling, an equation that the evidence needs made a value that is no number, far in the tails "
@@ -76,16 +88,13 @@ class Target:
             )
         return found[0]
 
-    def _values(self, z: Array) -> Mapping[str, Array]:
-        u, needed = normal_scores(z), set(self.likelihood.needed)
-        rows = {stream: row for row, stream in enumerate(self.streams)}
-        grades = self.program.correlated(lambda stream: u[rows[stream]])
-        assumed = self.program.assume(grades, z.shape[1], needed)
-        return {**assumed, **self.program.derive(assumed, needed)}
-
     def readings(self, z: Array) -> tuple[list[Reading], Array]:
         """What was observed, as normal measurements, and what draws have in its place, shape (readings, draws)."""
-        values, layout = self._values(z), self.program.layout
+        return self.read(self.values(normal_scores(z)), z.shape[1])
+
+    def read(self, values: Mapping[str, Array], draws: int) -> tuple[list[Reading], Array]:
+        """The same of draws whose values are known."""
+        layout = self.program.layout
         found, rows = [], []
         for term in self.likelihood.terms:
             for element in term.elements:
@@ -94,10 +103,10 @@ class Target:
                 ):
                     continue
                 low, middle, high = element.law.ppf(np.array([0.16, 0.5, 0.84]))
-                x = np.broadcast_to(term.read(element, values, layout).reshape(-1), z.shape[1:])
+                x = np.broadcast_to(term.read(element, values, layout).reshape(-1), (draws,))
                 with np.errstate(all="ignore"):
                     if term.log:
                         low, middle, high, x = np.log(low), np.log(middle), np.log(high), np.log(x)
                 found.append(Reading(float(middle), float(high - low) / 2))
                 rows.append(x)
-        return found, np.array(rows).reshape(len(rows), z.shape[1])
+        return found, np.array(rows).reshape(len(rows), draws)

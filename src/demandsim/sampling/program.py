@@ -163,7 +163,9 @@ class InverseTransform:
             functions = variant.quantile_functions
             for element in range(rows.shape[1]):
                 law = functions[element if variant.dims else 0]
-                rows[place, element] = law(self._grade(element if variant.dims else 0, grades))
+                grade = self._grade(element if variant.dims else 0, grades)
+                # One number that stands for all draws is looked up once.
+                rows[place, element] = law(grade[:1] if grade.strides == (0,) else grade)
         dims = ((self.scenario_dim,) if self.scenario_dim else ()) + self.dims
         return layout.spread(out if self.scenario_dim else out[0], dims)
 
