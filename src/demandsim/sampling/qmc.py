@@ -197,6 +197,9 @@ _PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
 _DEPTH, _TABLES = 10, 2
 _CELLS = (1 << _DEPTH) - 1
 _ROWS = 16
+#: Of each coin, where its digit stands among those of a table; and what writes 16 bits twice into 32.
+_DIGITS = (_DEPTH - np.frexp(np.maximum(np.arange(1 << _DEPTH), 1))[1]).astype(np.uint32)
+_TWICE = np.uint32(0x1_0001)
 #: Chains of few draws that are scrambled together.
 _TOGETHER = 8
 
@@ -261,16 +264,17 @@ def _tables(seed: int, chains: tuple[int, ...], stream: Stream) -> npt.NDArray[n
     -------
     array of shape (_TABLES, chains, 2**_DEPTH)
     """
-    made = [np.random.PCG64DXSM(_key(seed, chain, stream, 3)).random_raw(_TABLES << _DEPTH) for chain in chains]
-    words = np.concatenate(made).reshape(-1, 1 << _DEPTH)
-    # The coins of a digit are the leading bits of words that no other digit looks at.
+    words = np.empty((len(chains) * _TABLES, 1 << _DEPTH), dtype=np.uint64)
+    for own, chain in zip(words.reshape(len(chains), -1), chains, strict=True):
+        own[:] = np.random.PCG64DXSM(_key(seed, chain, stream, 3)).random_raw(own.size)
+    # The coins of a digit are the leading bits of words that no other digit looks at. Everything stands twice, one
+    # beside the other: for the next digit, the cells on either side.
     coins = (words >> np.uint64(63)).astype(np.uint32)
-    flips = np.zeros((len(words), 1), dtype=np.uint16)
-    for digit in range(_DEPTH):
-        found = coins[:, 1 << digit : 2 << digit] << np.uint32(_DEPTH - 1 - digit)
-        found ^= flips
-        # Twice, one beside the other: for the next digit, the cells on either side.
-        found *= np.uint32(0x1_0001)
+    coins *= _TWICE << _DIGITS
+    flips = coins[:, 1:2].view(np.uint16)
+    for digit in range(1, _DEPTH):
+        found = flips * _TWICE
+        found ^= coins[:, 1 << digit : 2 << digit]
         flips = found.view(np.uint16)
     tables = np.empty((_TABLES, len(chains), 1 << _DEPTH), dtype=np.uint64)
     for number in range(_TABLES):

@@ -31,6 +31,8 @@ _TRIMMED_BLOCK = 8_192
 #: Values of one quantity in one block: more would leave the caches, and fill the memory, where quantities have years
 #: and hardware; fewer would spend their time on labels.
 _BLOCK_VALUES = 2**19
+#: Bytes for which the system is not asked whether it has them, which takes as long as to draw so many.
+_UNASKED = 1 << 20
 #: Bytes of one entry in the list of what is to be done.
 _LISTED = 1024
 
@@ -311,7 +313,10 @@ def guard_memory(run: Run, copies: int = 1, more: int = 0) -> None:
     """
     random = [name for name in run.keep if run.program.varying[name].random]
     sizes = {name: copies * math.prod(stored_shape(run, name)) * run.dtype.itemsize for name in random}
-    needed, free = sum(sizes.values()) + more + _while_computing(run, run.total), available_memory()
+    needed = sum(sizes.values()) + more + _while_computing(run, run.total)
+    if needed < _UNASKED:
+        return
+    free = available_memory()
     if needed > 0.9 * free:
         largest = max(sizes, key=lambda name: sizes[name], default="")
         which = f" (the largest is '{largest}' with {memory_text(sizes[largest])})" if largest else ""

@@ -303,7 +303,7 @@ def stacked_estimates(values: Sequence[Array], asked: Asked) -> list[Estimates]:
     whole = np.array(values, dtype=np.float64)
     with np.errstate(all="ignore"):
         finite = np.isfinite(whole.sum(axis=(1, 2)))
-        stack = Stack(np.where(finite[:, None, None], whole, 0.0))
+        stack = Stack(whole if finite.all() else np.where(finite[:, None, None], whole, 0.0))
         usual = stack.tame()
     found: list[Estimates | None] = [None] * len(values)
     if usual.any():

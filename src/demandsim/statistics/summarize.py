@@ -184,6 +184,8 @@ def _count_of_pieces(found: Estimates) -> int:
 
 def _pieces(found: Estimates, most: int) -> list[float]:
     """Ends of each interval of a highest density set, then their errors; NaN where there are fewer."""
+    if not most:
+        return []
     # Of what is sure, the one interval is that of the row: lower, upper and their errors.
     half = len(found.row) // 2
     sure = np.array([[found.row[3:5]], [found.row[half + 3 : half + 5]]])
