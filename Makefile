@@ -7,6 +7,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test browser bench docs release lint types format clean
 
+# Tests start Python anew many times: a machine that keeps no compiled modules compiles ours each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 # The first Python of at least 3.12 on the path; PYTHON=/path/to/python overrides.
