@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from demandsim.equations.processes import persisted, time_dim
+from demandsim.equations.processes import persisted, time_dim, unlabelled
 from demandsim.graph.equation import equation
 from demandsim.units.constant import constant
 
@@ -65,7 +65,7 @@ def reverting_rate(
     """
     dim = time_dim("reverting_rate", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
-    kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)
+    kept, weight, end_sd, tie, rest_sd = unlabelled(_reverting_step, np.log(1 + 1) * step / half_life)
     # Deviations from the mean rate at the beginning of each step: what is left of the first, and of shocks since.
     first = (initial_rate - mean_growth_rate) * np.exp(-np.log(1 + 1) * (elapsed_time - step) / half_life)
     shocks = persisted(rate_sd * end_sd * rate_shock, kept, dim).shift({dim: 1}, fill_value=0)

@@ -274,6 +274,8 @@ class _Reader:
             if keywords:
                 raise UntranslatableError(f"'{_shown(node)}' names arguments that have no formula")
             return combined([as_expression(value) for value in positional], write)
+        if called is _unlabelled():
+            called, *positional = positional
         found = self._special(called, positional, keywords)
         return self._inlined(called, positional, keywords, node) if found is None else found
 
@@ -323,6 +325,12 @@ def _known(called: Any) -> Callable[..., Term] | None:
         return known_functions().get(called)
     except TypeError:
         return None
+
+
+def _unlabelled() -> Any:
+    from demandsim.equations.processes import unlabelled
+
+    return unlabelled
 
 
 def _loaded(module: str) -> Any:
