@@ -1,4 +1,4 @@
-"""What is fast and what is not: summaries, models of many equations, the first second; CPU time against a goal.
+"""What is fast and what is not: summaries, models, workbooks, the first second; CPU time against a goal.
 
 Run it: ``python benchmarks/speed.py``. Summaries are ratios to numpy in the same process; the rest are CPU seconds. The
 floor is the least that it could be. Where the processor has AVX-512, summaries are also run in a process without it.
@@ -143,6 +143,36 @@ def streaming() -> Iterator[Row]:
     yield Row("2^30 draws of cards, not kept, s", found, 150.0, f"from 2^24; {kept:.0f} drawn alone")
 
 
+def cells_of(kind: str, count: int) -> Iterator[tuple[str, Any]]:
+    """Cells of a workbook, each of which takes the one above and some of eight uncertain ones."""
+    yield from ((f"A{row}", row) for row in range(1, 9))
+    yield "B1", "=A1+A2"
+    for row in range(2, count + 1):
+        one, other, last, above = f"A{row % 8 + 1}", f"A{row % 7 + 1}", f"B{row - 1}", f"B{max(row - 10, 1)}:B{row - 1}"
+        formulas = {
+            "five operators each": f"={last}*(1+{one}/1000)-{other}/50",
+            "two ranges, an IF": f"=IF({last}>{one},SUM({above})/10-{other}/50,MAX(A1:A8)+{last}*0.5)",
+            "sliding ranges, an IF": f"=IF({last}>{one},SUM({above})/10-{other}/50,MAX({above})+{last}*0.5)",
+            "running totals, an IF": f"=IF({one}>3,SUM(B$1:{last})/{row},{other})",
+        }
+        yield f"B{row}", formulas[kind]
+
+
+def workbooks() -> Iterator[Row]:
+    """A thousand cells of a workbook and 65,536 draws."""
+    import openpyxl
+
+    for kind in ("five operators each", "two ranges, an IF", "sliding ranges, an IF", "running totals, an IF"):
+        with tempfile.TemporaryDirectory() as folder:
+            book, path = openpyxl.Workbook(), Path(folder) / "cells.xlsx"
+            for place, said in cells_of(kind, 1_000):
+                book.active[place] = said
+            book.save(path)
+            assumed = {f"Sheet!A{row}": f"normal({row}, {1.5 * row})" for row in range(1, 9)}
+            model = ds.read_workbook(path, outputs=["Sheet!B1000"], assume=assumed)
+        yield Row(f"1,000 cells, {kind}, s", cpu(partial(model.simulate, draws=8192, seed=1), 3), 0.5)
+
+
 def first_second() -> Iterator[Row]:
     """Commands and a first simulation in fresh processes; first of all, since a child starts with our memory."""
     for words, (goal, libraries) in COMMANDS.items():
@@ -171,7 +201,13 @@ def processor() -> str:
     return f"{name}, numpy {np.__version__} with {' '.join(simd)}"
 
 
-PARTS = {"first": first_second, "summaries": summaries, "models": models, "streaming": streaming}
+PARTS = {
+    "first": first_second,
+    "summaries": summaries,
+    "models": models,
+    "streaming": streaming,
+    "workbooks": workbooks,
+}
 
 
 def main() -> None:

@@ -296,3 +296,37 @@ def test_a_thousand_cells_and_65536_draws_take_less_than_half_a_second():
     program.run({key_of(f"A{row}"): made[row - 1] for row in range(1, 9)})
     # An eighth of the draws in a sixteenth of a second, with room for other machines.
     assert time.process_time() - start < 0.2
+
+
+def test_running_totals_go_on_from_the_last_one_with_the_same_bits():
+    cells = {"A1": 1, "A2": 2, "A3": "note", "A4": "=A1*A2", "A5": 7, "B1": "=A1/3", "C1": "=A2+1", "D1": 4}
+    rows = range(2, 30)
+    cells |= {f"E{row}": f"=SUM(A$1:A{min(row, 5)})/{row}+A{row % 2 + 1}" for row in rows} | {"E1": "=A1"}
+    cells |= {f"F{row}": f"=SUM(E$1:E{row})-MAX(E$1:E{row})-MIN(E$1:E{row})" for row in rows}
+    # Wider, along a row, shorter than the last one, and of the same start but another width.
+    cells |= {
+        "G1": "=SUM($A1:B1)",
+        "G2": "=SUM($A1:D1)",
+        "G3": "=SUM($A1:C1)",
+        "G4": "=SUM(A1:D2)",
+        "G5": "=SUM(A1:A4)",
+    }
+    cells |= {"H1": "=SUM(F2:F29)+SUM(G1:G5)"}
+    book = book_with(cells)
+    program = traced(book, [key_of("H1")], [key_of("A1"), key_of("A2")])
+    made = np.random.default_rng(1).lognormal(size=(2, 5))
+    together = program.run({key_of("A1"): made[0], key_of("A2"): made[1]})
+    for draw in range(5):
+        # Single values are put together by the definition.
+        alone = program.run({key_of("A1"): float(made[0, draw]), key_of("A2"): float(made[1, draw])})
+        for key in program.reached:
+            assert together[key][draw] == alone[key], (key, draw)
+
+
+def test_a_circle_through_running_totals_arrives_at_its_fixed_point():
+    cells = {"A1": 0.1, "B1": "=1+A1*B3", "B2": "=A1*SUM(B$1:B1)", "B3": "=A1*SUM(B$1:B2)", "C1": "=SUM(B$1:B3)"}
+    program = traced(book_with(cells, loops=ALLOWED), [key_of("C1")], [key_of("A1")])
+    a = np.array([0.0, 0.1, 0.3, 0.5])
+    # b1 = 1 + a b3, b2 = a b1, b3 = a (b1 + b2) = a (1 + a) b1.
+    b1 = 1 / (1 - a**2 * (1 + a))
+    np.testing.assert_allclose(program.run({key_of("A1"): a})[key_of("C1")], b1 * (1 + a) ** 2, rtol=1e-11)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -112,6 +113,8 @@ class Book:
     spills: dict[Key, tuple[int, int]] = field(default_factory=dict)
     #: What references stand for, once they have been read.
     known: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    #: How many formulas put together a range that begins at a cell: by function and cell.
+    starts: Counter[tuple[Any, ...]] = field(default_factory=Counter, repr=False)
 
     def address(self, key: Key) -> str:
         """Write where a cell stands, as a formula would."""

@@ -151,6 +151,8 @@ class Program:
             before = {key: values[key] for key in block}
             for key in block:
                 values[key] = self.computed(key, state)
+                # Cells of a circle change, and what ranges of them came to with them.
+                state.begun.clear()
             changes = [change(before[key], values[key]) for key in block]
             moved, sizes = (np.max(np.broadcast_arrays(*part), axis=0) for part in zip(*changes, strict=True))
             # A draw that has arrived stays, so that it does not depend on the others.

@@ -66,6 +66,14 @@ class Area:
             for column in range(self.left, self.right + 1):
                 yield self.sheet, row, column
 
+    def beyond(self, other: Area) -> Iterator[Key] | None:
+        """Its cells after those of another that begins at the same one, in order; None unless these come first."""
+        if self.right == other.right and self.bottom >= other.bottom:
+            return Area(self.sheet, other.bottom + 1, self.left, self.bottom, self.right).cells()
+        if self.top == self.bottom == other.bottom and self.right >= other.right:
+            return Area(self.sheet, self.top, other.right + 1, self.bottom, self.right).cells()
+        return None
+
     def at(self, row: int, column: int) -> Key | None:
         """The cell of a single row or column that stands beside a cell; None if there is none."""
         i = self.top if self.top == self.bottom else row if self.top <= row <= self.bottom else None

@@ -50,6 +50,8 @@ class State:
     visit: Callable[[Area], None] = lambda area: None
     #: Distributions that formulas hold, found when they are first computed.
     laws: dict[Any, Drawn] = field(default_factory=dict)
+    #: What ranges came to, by function and first cell: the last range that begins there, and its sum or extreme.
+    begun: dict[tuple[Any, ...], tuple[Area, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
