@@ -50,6 +50,12 @@ def pytest_configure(config):
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """No file of this folder has examples; to look for them takes a fifth of the time of collecting."""
+    return [found for found in (yield) if type(found).__name__ != "DoctestModule"]
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection(session):
     """Collect without looking for garbage, and never look again at what was collected: all of it stays."""
     gc.disable()
