@@ -47,8 +47,12 @@ types: $(VENV)/.made
 browser: $(VENV)/.made
 	@$(BIN)/python tests/browser/chromium.py
 
-test: lint types browser
-	$(BIN)/python -m pytest -n auto
+# Types are checked beside the tests, and told after them: alone they keep one core busy and the others idle.
+test: lint browser
+	@$(BIN)/mypy >$(VENV)/types.log 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -n auto; tests=$$?; \
+	wait $$types; types=$$?; echo mypy; cat $(VENV)/types.log; \
+	exit $$((tests || types))
 
 # The peers get an environment of their own: what they pin must not decide what we test with.
 .venv-bench/.made: pyproject.toml benchmarks/requirements.txt $(VENV)/.made
