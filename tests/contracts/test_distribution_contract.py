@@ -409,7 +409,7 @@ def test_tails_keep_their_digits(row):
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.reference], ids=[r.name for r in ROWS if r.reference])
 def test_a_large_sample_follows_the_reference(row):
-    n = 2**14
+    n = 2**12
     u = (np.arange(n) + 0.5) / n
     x = row.distribution.quantile_functions[0](u)
     reference = row.reference()

@@ -136,7 +136,7 @@ def models(draw):
 
 
 @pytest.mark.filterwarnings("ignore::demandsim.errors.CorrelationWarning")
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(model=models())
 def test_a_model_goes_through_a_file_without_losing_a_bit(model):
     again = model_from_toml(model.to_toml(), equations=OWN)
