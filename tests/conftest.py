@@ -77,12 +77,20 @@ def shares(file):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Hand out files whose tests share fixtures whole, the largest first, and then single tests."""
+    """Hand out files whose tests share fixtures whole, the largest first, then other tests, function by function."""
     from xdist.scheduler import LoadScopeScheduling
 
     class BySharedFixtures(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            return file if shares(file) else nodeid
+            return file if shares(file) else nodeid.partition("[")[0]
+
+        def mark_test_complete(self, node, item_index, duration=0):
+            super().mark_test_complete(node, item_index, duration)
+            # All that was handed out is counted after each test: what is done is forgotten.
+            handed_out = self.assigned_work[node]
+            scope = self._split_scope(self.registered_collections[node][item_index])
+            if all(handed_out[scope].values()):
+                del handed_out[scope]
 
     return BySharedFixtures(config, log)
