@@ -65,7 +65,7 @@ def reverting_rate(
     """
     dim = time_dim("reverting_rate", "elapsed_time", elapsed_time)
     step = elapsed_time - elapsed_time.shift({dim: 1}, fill_value=0)
-    kept, weight, end_sd, tie, rest_sd = unlabelled(_reverting_step, np.log(1 + 1) * step / half_life)
+    kept, weight, end_sd, tie, rest_sd = _reverting_step(np.log(1 + 1) * step / half_life)
     # Deviations from the mean rate at the beginning of each step: what is left of the first, and of shocks since.
     first = (initial_rate - mean_growth_rate) * np.exp(-np.log(1 + 1) * (elapsed_time - step) / half_life)
     shocks = persisted(rate_sd * end_sd * rate_shock, kept, dim).shift({dim: 1}, fill_value=0)
@@ -73,8 +73,12 @@ def reverting_rate(
     return mean_growth_rate + weight * (first + shocks) + rate_sd * (tie * rate_shock + rest_sd * level_shock)
 
 
-def _reverting_step(x: Any) -> tuple[Any, Any, Any, Any, Any]:
+def _reverting_step(x: Any) -> tuple[Any, ...]:
     """Of a step of x half-lives over ln 2: what is kept, mean weight, sd of the end, its tie to the mean, rest."""
+    return unlabelled(_step_in_numbers, x)
+
+
+def _step_in_numbers(x: Any) -> tuple[Any, Any, Any, Any, Any]:
     # Of the rate, and of its square.
     lost = -np.expm1(-x)
     lost_square = lost * (2 - lost)
