@@ -35,11 +35,11 @@ from demandsim.distributions.base import standard_normal
 from demandsim.errors import ImpossibleEvidenceError
 from demandsim.inference.importance import effective_size, keyed, log_mean, normalised, systematic
 from demandsim.inference.prior_pool import Pool, chosen_uniforms
-from demandsim.inference.proposal import distance
-from demandsim.inference.target import Target, out_of_reach
+from demandsim.inference.proposal import turned
+from demandsim.inference.target import Asking, out_of_reach
 from demandsim.inference.term import Agreement
 
-__all__ = ["Population", "sampled_chain"]
+__all__ = ["Population", "population"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -83,15 +83,16 @@ class Population:
     steps: int
 
 
-def sampled_chain(
-    pool: Pool, target: Target, world: int, chain: int, draws: int, come: Callable[[float], None]
-) -> Population:
-    """Bring one population from the pool to the posterior.
+def population(
+    pool: Pool, streams: Sequence[int], world: int, chain: int, draws: int, come: Callable[[float], None]
+) -> Asking[Population]:
+    """Bring one population from the pool to the posterior; asks for the agreement of what it proposes.
 
     Parameters
     ----------
     pool : Pool
-    target : Target
+    streams : sequence of int
+        That the evidence depends on.
     world, chain : int
     draws : int
         Size of the population.
@@ -111,22 +112,21 @@ def sampled_chain(
     log_evidence = log_mean(weights)
     half = _halved(rng.random(weights.size) < 0.5, weights)
     places = systematic(weights, draws, rng)
-    u = chosen_uniforms(pool, target.streams, chain, places)
+    u = chosen_uniforms(pool, streams, chain, places)
     cloud = np.reshape(standard_normal()(u.ravel()), u.shape), prior[places]
     scale, steps = [1.0, 0.5], 1
     half = half[places]
     centres = _centres(cloud[0], np.zeros(draws), half, min(effective_size(weights) / draws, 1.0))
     way = 0.0
 
-    def moved(z: Array) -> Agreement:
+    def moves() -> None:
         nonlocal way
         # Steps go to the posterior at heat 1, and moves there until nothing is remembered: both may be many or few.
         way += 0.02 * ((1.0 if heat >= 1.0 else _COME * heat**0.1) - way)
         come(way)
-        return target(z)
 
     while True:
-        cloud, acceptance, memory = _moved(moved, cloud, heat, (half, centres), scale, rng)
+        cloud, acceptance, memory = yield from _moved(moves, cloud, heat, (half, centres), scale, rng)
         z, current = cloud
         if heat >= 1.0:
             return Population(z, log_evidence, acceptance, memory, steps)
@@ -206,38 +206,42 @@ def _moments(z: Array, weights: Array, size: float) -> tuple[Array, Array]:
 
 
 def _moved(
-    target: Callable[[Array], Agreement],
+    moves: Callable[[], None],
     cloud: tuple[Array, Agreement],
     heat: float,
     halves: tuple[Flags, list[tuple[Array, Array]]],
     scale: list[float],
     rng: Any,
-) -> tuple[tuple[Array, Agreement], float, float]:
+) -> Asking[tuple[tuple[Array, Agreement], float, float]]:
     """Move every draw until the population has forgotten where it began; `scale` is tuned on the way.
 
     A cloud is the draws, and the agreement of each with the evidence; halves tell which draws move by which moments.
     """
     (z, current), (half, centres), final = cloud, halves, heat >= 1.0
     fit = current.at(heat)
-    start = [_standard(values) for values in (*z, fit)]
+    start = _standard(np.vstack([z, fit]))
     enough = _FORGOTTEN[final] + 3 / math.sqrt(z.shape[1])
     memory, accepted, last = 1.0, [], _MOST_SWEEPS[final]
-    origin = np.zeros(len(z)), np.eye(len(z))
+    white = _whitened(z, half, centres)
     for sweep in range(_MOST_SWEEPS[final]):
         kind = int(sweep % _PRIOR_EVERY == _PRIOR_EVERY - 1)
         if kind:
-            proposal, ratio = _proposed(z, origin, math.inf, scale[kind], rng)
+            # Of the prior itself: only the likelihood decides.
+            proposal = math.sqrt(1 - scale[1] ** 2) * z + scale[1] * rng.standard_normal(z.shape)
+            ratio, ahead = np.zeros(z.shape[1]), white
         else:
-            proposal, ratio = np.empty_like(z), np.empty(z.shape[1])
+            proposal, ratio, ahead = np.empty_like(z), np.empty(z.shape[1]), np.empty_like(z)
             for one, centre in zip((half, ~half), centres, strict=True):
-                proposal[:, one], ratio[one] = _proposed(z[:, one], centre, _NU, scale[kind], rng)
-        found = target(proposal)
+                proposal[:, one], ratio[one], ahead[:, one] = _proposed(z[:, one], centre, white[:, one], scale[0], rng)
+        moves()
+        found = yield proposal
         proposed = found.at(heat)
         # Both are under the prior times the tempered likelihood; what is impossible stays out.
         with np.errstate(invalid="ignore"):
             log_odds = proposed - fit + ratio
         take = np.log(rng.random(z.shape[1])) < np.where(np.isnan(log_odds), -np.inf, log_odds)
         z = np.where(take, proposal, z)
+        white = _whitened(z, half, centres) if kind else np.where(take, ahead, white)
         current, fit = current.where(take, found), np.where(take, proposed, fit)
         rate = float(np.mean(take))
         if not kind:
@@ -245,7 +249,7 @@ def _moved(
         step = 2.0 / math.sqrt(sweep + 1.0)
         scale[kind] = min(max(scale[kind] * math.exp(step * (rate - _TARGET)), 1e-4), 1.0 if kind else 0.99)
         if sweep + 1 >= _LEAST_SWEEPS[final] and last == _MOST_SWEEPS[final]:
-            memory = _memory(start, (*z, fit))
+            memory = _memory(start, np.vstack([z, fit]))
             if memory < enough:
                 # As many again at the posterior: what is left of the memory is squared.
                 last = 2 * (sweep + 1) if final else sweep + 1
@@ -254,32 +258,43 @@ def _moved(
     return (z, current), float(np.mean(accepted)), memory
 
 
-def _proposed(z: Array, reference: tuple[Array, Array], nu: float, scale: float, rng: Any) -> tuple[Array, Array]:
-    """Proposals that leave the reference invariant, and the log-ratio of prior over reference that they change."""
+def _whitened(z: Array, half: Flags, centres: Sequence[tuple[Array, Array]]) -> Array:
+    """Draws in the standard units of the moments that they move by."""
+    white = np.empty_like(z)
+    for one, (mean, factor) in zip((half, ~half), centres, strict=True):
+        white[:, one] = turned(np.linalg.inv(factor), z[:, one] - mean[:, None])
+    return white
+
+
+def _proposed(
+    z: Array, reference: tuple[Array, Array], white: Array, scale: float, rng: Any
+) -> tuple[Array, Array, Array]:
+    """Proposals that leave the reference invariant, and the log-ratio of prior over reference that they change.
+
+    White are draws in its standard units; proposals are given in them as well.
+    """
     mean, factor = reference
     dims, draws = z.shape
-    centred = z - mean[:, None]
-    noise = np.einsum("ij,jn->in", factor, rng.standard_normal((dims, draws)))
-    if math.isinf(nu):
-        # Of the prior itself: only the likelihood decides.
-        return math.sqrt(1 - scale**2) * centred + scale * noise, np.zeros(draws)
-    before = distance(centred, factor)
-    spread = (nu + before) / 2 / rng.standard_gamma((dims + nu) / 2, draws)
-    moved = math.sqrt(1 - scale**2) * centred + scale * np.sqrt(spread) * noise
-    after = distance(moved, factor)
-    proposal = mean[:, None] + moved
+    noise = rng.standard_normal((dims, draws))
+    before = np.sum(white * white, axis=0)
+    spread = (_NU + before) / 2 / rng.standard_gamma((dims + _NU) / 2, draws)
+    moved = math.sqrt(1 - scale**2) * white + scale * np.sqrt(spread) * noise
+    after = np.sum(moved * moved, axis=0)
+    proposal = mean[:, None] + turned(factor, moved)
     towards = 0.5 * (np.sum(z * z, axis=0) - np.sum(proposal * proposal, axis=0))
-    return proposal, towards + 0.5 * (nu + dims) * (np.log1p(after / nu) - np.log1p(before / nu))
+    return proposal, towards + 0.5 * (_NU + dims) * (np.log1p(after / _NU) - np.log1p(before / _NU)), moved
 
 
-def _memory(start: Sequence[Array], now: Sequence[Array]) -> float:
+def _memory(start: Array, now: Array) -> float:
     """Largest correlation between where draws began, in standard units, and where they are: streams and likelihood."""
-    return max(float(np.mean(a * _standard(b))) for a, b in zip(start, now, strict=True))
+    return float(np.fmax.reduce(np.mean(start * _standard(now), axis=1)))
 
 
 def _standard(values: Array) -> Array:
-    # The likelihood of an event is the same for all.
-    if np.ptp(values) == 0.0:
-        return np.zeros_like(values)
-    centred = values - np.mean(values)
-    return np.asarray(centred / math.sqrt(float(np.mean(centred * centred))))
+    """Rows of values, in standard units."""
+    with np.errstate(invalid="ignore"):
+        centred = values - np.mean(values, axis=1, keepdims=True)
+        # The likelihood of an event is the same for all.
+        centred[np.ptp(values, axis=1) == 0.0] = 0.0
+        size = np.sqrt(np.mean(centred * centred, axis=1, keepdims=True))
+        return np.asarray(centred / np.where(size == 0.0, 1.0, size))

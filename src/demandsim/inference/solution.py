@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,8 +23,8 @@ from demandsim.inference.diagnostics import SURE, Request, enough, refuse
 from demandsim.inference.importance import Weighed, log_mean, resampled, weighed
 from demandsim.inference.likelihood import Likelihood, heavy_tailed
 from demandsim.inference.prior_pool import Pool, drawn_pool, spread
-from demandsim.inference.smc import Population, sampled_chain
-from demandsim.inference.target import Target
+from demandsim.inference.smc import Population, population
+from demandsim.inference.target import Target, side_by_side
 from demandsim.sampling.in_memory import Pace
 from demandsim.sampling.progress import part
 from demandsim.sampling.run import Run
@@ -221,16 +222,15 @@ def _by_populations(problem: Problem, pool: Pool, weights: Sequence[Weighed], wh
     jobs = [(world, chain) for world in range(len(problem.targets)) for chain in range(run.chains)]
     report, shares = part(problem.request.report, _ADAPTED, SOLVED), dict.fromkeys(jobs, 0.0)
 
-    def one(job: tuple[int, int]) -> Population:
-        def come(share: float) -> None:
-            shares[job] = share
-            report(round(1000 * sum(shares.values())), 1000 * len(jobs))
+    def come(job: tuple[int, int], share: float) -> None:
+        shares[job] = share
+        report(round(1000 * sum(shares.values())), 1000 * len(jobs))
 
-        world, chain = job
-        return sampled_chain(pool, problem.targets[world], world, chain, size, come)
-
-    done = spread(one, jobs, problem.request.pace.threads)
-    populations = [done[start : start + run.chains] for start in range(0, len(done), run.chains)]
+    made = [population(pool, problem.streams, *job, size, partial(come, job)) for job in jobs]
+    populations = [
+        side_by_side(made[world * run.chains :][: run.chains], target, problem.request.pace.threads)
+        for world, target in enumerate(problem.targets)
+    ]
     rows = [
         np.concatenate([normal_scores(_thinned(one.z, run.draws)) for one in chains], axis=1) for chains in populations
     ]

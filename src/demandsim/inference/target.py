@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,15 @@ from demandsim._system import Array
 from demandsim.distributions.base import normal_scores
 from demandsim.errors import InvalidDrawsError
 from demandsim.inference.likelihood import Likelihood
+from demandsim.inference.prior_pool import spread
 from demandsim.inference.term import Agreement
 from demandsim.sampling.program import Program
 from demandsim.sampling.run import BLOCK
 
-__all__ = ["REACH", "Reading", "Target", "out_of_reach"]
+__all__ = ["REACH", "Asking", "Reading", "Target", "out_of_reach", "side_by_side"]
+
+#: Asks how well scores agree with the evidence, one batch after the other, and comes to something.
+type Asking[T] = Generator[Array, Agreement, T]
 
 #: Normal scores up to which the grades of a stream keep three digits.
 REACH = 7.5
@@ -110,3 +114,37 @@ class Target:
                 found.append(Reading(float(middle), float(high - low) / 2))
                 rows.append(x)
         return found, np.array(rows).reshape(len(rows), draws)
+
+
+def side_by_side[T](askers: Sequence[Asking[T]], target: Target, threads: int | None) -> list[T]:
+    """Run samplers that move by themselves, and answer at once what all of them ask, since equations cost by the call.
+
+    Parameters
+    ----------
+    askers : sequence of generators
+    target : Target
+    threads : int or None
+
+    Returns
+    -------
+    list
+        What each has come to.
+    """
+    done: dict[int, T] = {}
+    answers: dict[int, Agreement] = {}
+
+    def asked(place: int) -> Array | None:
+        try:
+            return askers[place].send(answers[place]) if place in answers else next(askers[place])
+        except StopIteration as end:
+            done[place] = end.value
+            return None
+
+    going = list(range(len(askers)))
+    while going:
+        scores = [z for z in spread(asked, going, threads) if z is not None]
+        going = [place for place in going if place not in done]
+        if going:
+            found, ends = target(np.concatenate(scores, axis=1)), np.cumsum([z.shape[1] for z in scores]).tolist()
+            answers = {at: found[end - z.shape[1] : end] for at, z, end in zip(going, scores, ends, strict=True)}
+    return [done[place] for place in range(len(askers))]
