@@ -1,16 +1,20 @@
 """Hypothesis profiles: fixed and moderate by default, deep on request (``--hypothesis-profile=deep``)."""
 
+import dataclasses
 import functools
 import gc
 import os
+from collections.abc import Hashable
 from pathlib import Path
 
 # Workers share the cores already: with two threads of linear algebra each they wait for each other at full load.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from demandsim.distributions.base import Law
 from demandsim.studies import loading
 from demandsim.studies.catalogue import shipped_files
 
@@ -32,7 +36,7 @@ pytest_plugins = ["pictures"]
 
 
 def pytest_configure(config):
-    """Build each shipped study once a process: models are never changed, and tests ask for them a thousand times."""
+    """Build each shipped study and each table of quantiles once a process: they never change, and tests ask often."""
     build, built = loading.model_from_toml, {}
 
     @functools.wraps(build)
@@ -46,7 +50,31 @@ def pytest_configure(config):
 
     patch = pytest.MonkeyPatch()
     patch.setattr(loading, "model_from_toml", model_from_toml)
+    patch.setattr(Law, "fast", lambda law: table_of(Same(key_of(law), law)))
     config.add_cleanup(patch.undo)
+
+
+def key_of(law):
+    """What a law is made of; what does not say it, such as a function, is like itself alone."""
+    if isinstance(law, np.ndarray):
+        return law.tobytes()
+    if isinstance(law, tuple):
+        return tuple(map(key_of, law))
+    if dataclasses.is_dataclass(law):
+        return (type(law), *(key_of(getattr(law, each.name)) for each in dataclasses.fields(law)))
+    return law if isinstance(law, Hashable) else id(law)
+
+
+@dataclasses.dataclass(frozen=True)
+class Same:
+    """A law that is another one's equal if it is made of the same."""
+
+    key: tuple
+    law: Law = dataclasses.field(compare=False)
+
+
+#: As `Law` makes it, for each law once.
+table_of = functools.lru_cache(maxsize=64)(functools.partial(lambda make, same: make(same.law), Law.fast))
 
 
 @pytest.hookimpl(wrapper=True)
