@@ -332,8 +332,9 @@ class Picture:
         array = self.arrays[name]
         if where or self.across not in array.dims:
             return [dict(where or {})]
-        first, others = array.isel({self.across: [0]}).values, array.isel({self.across: slice(1, None)}).values
-        alone = np.allclose(np.broadcast_to(first, others.shape), others, rtol=1e-9, atol=0, equal_nan=True)
+        # The draws of one chain tell most labels apart.
+        alone = _are_alike(array.isel(chain=slice(1), missing_dims="ignore"), self.across)
+        alone = alone and _are_alike(array, self.across)
         return [self.where(label) for label in (self.labels[:1] if alone else self.labels)]
 
     def _same(self, name: str) -> list[str]:
@@ -393,6 +394,12 @@ class Picture:
         study = str(self.data.attrs.get("study") or say("model"))
         said += provenance(self.data, self.arrays.values(), self.locale)
         return self.canvas.finish(say(title, study=study, **values), keys, said)
+
+
+def _are_alike(array: xr.DataArray, dim: str | None) -> bool:
+    """Whether an array is the same at all labels of a dim, but for rounding."""
+    first, others = array.isel({dim: [0]}).values, array.isel({dim: slice(1, None)}).values
+    return np.allclose(np.broadcast_to(first, others.shape), others, rtol=1e-9, atol=0, equal_nan=True)
 
 
 def _letters(width: float, beside: float = _BESIDE) -> int:
