@@ -125,6 +125,9 @@ def test_order_statistics_are_those_of_a_sort(kind, seed, sizes, iid, probs):
         for enough in (gap, 3 * gap):
             low, high = own.widest_gap(enough)
             assert high / 2 - low / 2 == gap or gap <= enough / 2
+        for most in (gap, gap / 3):
+            low, high = own.widest_gap(most=2 * most)
+            assert high / 2 - low / 2 == gap or most <= high / 2 - low / 2 <= gap
     assert tail_index(made.chains) == pytest.approx(tail_index(chains), rel=1e-9, nan_ok=True)
 
 
@@ -175,7 +178,7 @@ def test_numbers_whose_sum_is_none_are_not_left_out():
 
 
 def test_most_draws_are_read_once_and_not_sorted(monkeypatch):
-    monkeypatch.setattr(windows, "_BLOCK", 32_768)
+    monkeypatch.setattr(windows, "_BLOCK", 65_536)
     monkeypatch.setattr(order_statistics, "_PILOT", 8_192)
     read = []
     monkeypatch.setattr(
@@ -192,7 +195,7 @@ def test_most_draws_are_read_once_and_not_sorted(monkeypatch):
 @pytest.mark.parametrize("kind", [smooth, even, few, equal, clipped, peaks, heavy])
 @pytest.mark.parametrize("seed", range(3))
 def test_most_draws_are_compared_once_and_not_sorted(kind, seed, monkeypatch):
-    monkeypatch.setattr(windows, "_BLOCK", 32_768)
+    monkeypatch.setattr(windows, "_BLOCK", 65_536)
     monkeypatch.setattr(order_statistics, "_PILOT", 8_192)
     monkeypatch.setattr(estimators, "_SORT_ALL", 1 << 15)
     read, sorted_ = [], []

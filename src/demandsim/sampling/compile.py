@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from demandsim._system import keep_freed_memory
 from demandsim.distributions.base import Distribution, is_labelled
 from demandsim.distributions.format import labels_along
 from demandsim.errors import DistributionError, EquationError, ScenarioError, check_known
@@ -79,6 +80,7 @@ def draft_program(
     ScenarioError
         If labels of a dim differ, or a dim has a name that is reserved.
     """
+    keep_freed_memory()
     layout = _layout(assumptions, scenarios, made_dims or {})
     transforms, streams = _transforms(assumptions, scenarios, dimensions, layout)
     copula, used = copula_of(ties, transforms, layout)

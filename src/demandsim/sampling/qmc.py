@@ -196,7 +196,7 @@ _PLACES = np.arange(_BITS - 1, -1, -1, dtype=np.uint64)
 #: Digits that one table scrambles, and how many tables follow each other.
 _DEPTH, _TABLES = 10, 2
 _CELLS = (1 << _DEPTH) - 1
-_ROWS = 16
+_ROWS = 64
 #: Of each coin, where its digit stands among those of a table; and what writes 16 bits twice into 32.
 _DIGITS = (_DEPTH - np.frexp(np.maximum(np.arange(1 << _DEPTH), 1))[1]).astype(np.uint32)
 _TWICE = np.uint32(0x1_0001)

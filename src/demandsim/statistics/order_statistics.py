@@ -29,6 +29,8 @@ _PILOT = 8_192
 _REACH_INDEPENDENT, _REACH = 3.0, 1.5
 #: By how much a window is wider that is taken again.
 _AGAIN = 4.0
+#: Values at either end of a chain between which its widest gap most often is.
+_OUTER = 8
 #: Cells that the distance of two neighbours takes, where a wider one is looked for; and the most of them for a value.
 _CELLS, _MOST_CELLS = 4, 16
 
@@ -200,8 +202,13 @@ class Windowed:
                 return narrowest_run(lows[0].lowest(count, place), highs[0].highest(count, place))
         raise AssertionError("a window without ends holds all values")
 
-    def widest_gap(self, place: int, enough: float) -> tuple[float, float]:
-        """Neighbours in a chain that are farthest apart, or any, if none is farther apart than is enough."""
+    def widest_gap(self, place: int, enough: float, most: float) -> tuple[float, float]:
+        """Neighbours in a chain that are farthest apart; see `Chain.widest_gap`."""
+        lowest, highest = (next(w for w in self._first if end in (w.low, w.high)) for end in (-math.inf, math.inf))
+        for outer in (lowest.lowest(_OUTER, place), highest.highest(_OUTER, place)):
+            far = widest_gap(outer) if outer.size else (0.0, 0.0)
+            if _half_width(far) >= most / 2:
+                return far
         parts = [part for part in (window.distinct(place) for window in self._first) if part.size]
         if not parts:
             return widest_gap(np.sort(self.rows[place]).astype(np.float64, copy=False))
@@ -296,9 +303,9 @@ class _Chain:
             return float(np.count_nonzero(row < value)), float(np.count_nonzero(row <= value))
         return window.below(self.place, value)
 
-    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
-        """Neighbours that are farthest apart, or any, if none is farther apart than is enough."""
-        return self.pool.widest_gap(self.place, enough)
+    def widest_gap(self, enough: float = 0.0, most: float = math.inf) -> tuple[float, float]:
+        """Neighbours that are farthest apart; see `Chain.widest_gap`."""
+        return self.pool.widest_gap(self.place, enough, most)
 
     def ends(self, count: int) -> tuple[Array, Array]:
         """Lowest and highest values, in increasing order: those among as many of all chains."""

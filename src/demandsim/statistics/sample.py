@@ -52,8 +52,11 @@ class Chain(Protocol):
     def counts(self, values: Sequence[float]) -> tuple[Array, Array]:
         """How many values are below each of some numbers, and how many are at most that."""
 
-    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
-        """Neighbours that are farthest apart, or any, if none is farther apart than is enough."""
+    def widest_gap(self, enough: float = 0.0, most: float = math.inf) -> tuple[float, float]:
+        """Neighbours that are farthest apart.
+
+        Any, if none is farther apart than is `enough`; and any that are as far apart as is the `most`.
+        """
 
     def ends(self, count: int) -> tuple[Array, Array]:
         """Lowest and highest values, in increasing order, as many of each."""
@@ -115,7 +118,7 @@ class Sorted:
         """Lowest and highest values, in increasing order, as many of each."""
         return self.values[:count], self.values[-count:]
 
-    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
+    def widest_gap(self, enough: float = 0.0, most: float = math.inf) -> tuple[float, float]:
         """Neighbours that are farthest apart; to find others takes as long."""
         return widest_gap(self.values)
 
@@ -258,12 +261,13 @@ class Alone:
     def widest_gaps(self, enough: Array) -> tuple[Array, Array]:
         """Neighbours that are farthest apart, in the chain in which they are least so; any that are near enough."""
         near = enough.item() if enough.item() > 0 else 0.0
-        found: list[tuple[float, float]] = []
+        low, high = -math.inf, math.inf
         for chain in self.of:
-            found.append(chain.widest_gap(near))
-            if found[-1][1] / 2 - found[-1][0] / 2 <= near / 2:
+            first, second = chain.widest_gap(near, high - low)
+            if second / 2 - first / 2 < high / 2 - low / 2:
+                low, high = first, second
+            if high / 2 - low / 2 <= near / 2:
                 break
-        low, high = min(found, key=lambda pair: pair[1] / 2 - pair[0] / 2)
         return np.array([low]), np.array([high])
 
     def chains(self, quantity: int) -> tuple[Sequence[Chain], Pool]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from demandsim._system import Array, cores
+from demandsim._system import Array, cores, keep_freed_memory
 from demandsim.errors import (
     DemandsimError,
     DesignWarning,
@@ -220,6 +220,7 @@ def _rows(arrays: Mapping[str, xr.Variable], asked: Asked) -> dict[Place, Estima
 
 def estimates_of(elements: Sequence[tuple[Place, Any]], asked: Asked) -> dict[Place, Estimates]:
     """Statistics of elements, each with draws of shape (chain, draw)."""
+    keep_freed_memory()
     alike: dict[tuple[int, ...], list[int]] = {}
     jobs: list[list[int]] = []
     for number, (_, values) in enumerate(elements):

@@ -20,7 +20,7 @@ from demandsim._system import Array
 __all__ = ["Window", "disjoint", "joined", "narrowed", "often", "read"]
 
 #: Draws that are compared with all edges while they are in the cache.
-_BLOCK = 32_768
+_BLOCK = 65_536
 #: Share of the draws from which on a value is counted by itself, since that takes less time than sorting them.
 _OFTEN = 1 / 32
 
@@ -200,25 +200,25 @@ def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[
     if edges[-1][1] < math.inf:
         regions.append(None)
     kept = [place is not None and edges[place][0] < edges[place][1] for place in regions]
-    # Between two of them, all values are compared with where the second begins, or else the first ends.
-    cuts: list[tuple[np.ufunc, float]] = [
-        (np.less, edges[second][0]) if second is not None else (np.less_equal, edges[first or 0][1])
+    # Between two of them, all values are compared with where the second begins, which is just after the first ends.
+    cuts = [
+        edges[second][0] if second is not None else _after(edges[first or 0][1], row)
         for first, second in itertools.pairwise(regions)
     ]
-    told = [second is not None or not kept[place] for place, second in enumerate(regions[1:])]
-    upto, values = [0] * len(cuts), [row[:0]]
-    inside, side = np.empty(_BLOCK, dtype=bool), np.empty(_BLOCK, dtype=bool)
+    # Of the two sides of what is kept, and of nothing else, just one has a value below it.
+    sides = [place for place in range(len(cuts)) if kept[place] != kept[place + 1]]
+    order = np.array(sides + [place for place in range(len(cuts)) if place not in sides], dtype=np.intp)
+    told = [(number, place) for number, place in enumerate(order) if regions[place + 1] is not None or not kept[place]]
+    limits, upto, values = np.array(cuts, dtype=row.dtype)[order, None], [0] * len(cuts), [row[:0]]
+    below_cut, inside = np.empty((len(cuts), _BLOCK), dtype=bool), np.empty(_BLOCK, dtype=bool)
     for start in range(0, row.size, _BLOCK):
         block = row[start : start + _BLOCK]
-        mask, one = inside[: block.size], side[: block.size]
-        mask.fill(kept[-1])
-        for place, (compare, edge) in enumerate(cuts):
-            compare(block, edge, out=one)
-            if told[place]:
-                upto[place] += int(np.count_nonzero(one))
-            # Of the two sides of what is kept, and of nothing else, just one has the value below it.
-            if kept[place] != kept[place + 1]:
-                np.not_equal(mask, one, out=mask)
+        found, mask = below_cut[:, : block.size], inside[: block.size]
+        # With all of them in one call, which threads need not wait for each other in.
+        np.less(block, limits, out=found)
+        for number, place in told:
+            upto[place] += int(np.count_nonzero(found[number]))
+        np.bitwise_xor.reduce(found[: len(sides)], axis=0, out=mask, initial=kept[-1])
         values.append(block[mask])
     held = np.sort(np.concatenate(values)).astype(np.float64, copy=False)
     upto = [0, *upto, row.size]

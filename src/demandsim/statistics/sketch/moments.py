@@ -15,7 +15,7 @@ from demandsim._system import Array
 __all__ = ["Moments", "merged_moments", "moments_of", "moments_of_copies"]
 
 
-_STEP = 32_768
+_STEP = 65_536
 #: Binary exponents up to which fourth powers of the values, and of their smallest deviations, are doubles.
 _TAME = 200
 #: Sums of squares between it and its inverse say that fourth powers are doubles, and lose nothing.

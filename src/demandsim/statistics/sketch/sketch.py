@@ -112,7 +112,7 @@ class Table:
         last = max(self.number.size - 1 - int(np.cumsum(self.number[::-1]).searchsorted(count)), 0)
         return np.repeat(middle[:first], number[:first])[:count], np.repeat(middle[last:], number[last:])[-count:]
 
-    def widest_gap(self, enough: float = 0.0) -> tuple[float, float]:
+    def widest_gap(self, enough: float = 0.0, most: float = math.inf) -> tuple[float, float]:
         """Neighbouring bins that are farthest apart: from the end of the one to the start of the other."""
         low, high = np.append(self.low[:1], self.high[:-1]), self.low
         place = int(np.argmax(high - low))
