@@ -57,6 +57,8 @@ _NAMES_OF_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive
 
 #: Bytes of a block of memory that is given back to the system as soon as it is free, unless as large a one was before.
 _KEPT = 1 << 23
+#: Numbers by which glibc's malloc.h calls what of it may be set.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 #: Characters that steer a terminal, reverse the order of what follows, or are half of a character.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -75,9 +77,17 @@ def keep_freed_memory() -> None:
     glibc gives back to the system what is larger than the largest block that was ever freed, 128 KiB at first. To get
     blocks of draws anew, page by page, took 40% of the time of a run. One that is freed untouched teaches it.
     """
+    import ctypes
+
     import numpy as np
 
     np.empty(_KEPT, dtype=np.uint8)
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        # Where this is set, as for workers of Dask, glibc does not learn: it is told. Other systems have no such call.
+        with contextlib.suppress(AttributeError, OSError, TypeError):
+            allocator = ctypes.CDLL(None)
+            allocator.mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
+            allocator.mallopt(_MMAP_THRESHOLD, _KEPT)
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demandsim._system import Array, available_memory, memory_text
+from demandsim._system import Array, available_memory, keep_freed_memory, memory_text
 from demandsim.errors import EquationError, InvalidDrawsError, MemoryGuardError, equation_of
 from demandsim.graph.equation import Equation
 from demandsim.graph.graph import ancestors
@@ -25,9 +24,6 @@ __all__ = ["BLOCK", "Faults", "Run", "Stored", "guard_memory", "spans", "stored_
 #: Draws of one block: large enough that threads rarely wait for the interpreter, small enough that
 #: a handful of arrays of it stay in the caches.
 BLOCK = 65_536
-#: The same where the allocator gives every array of 128 KiB or more back to the system at once, as
-#: on Dask's workers: larger blocks would spend their time on page faults.
-_TRIMMED_BLOCK = 8_192
 #: Values of one quantity in one block: more would leave the caches, and fill the memory, where quantities have years
 #: and hardware; fewer would spend their time on labels.
 _BLOCK_VALUES = 2**19
@@ -93,8 +89,7 @@ class Run:
         layout, varying = self.program.layout, self.program.varying
         labels = [math.prod(layout.size(dim) for dim in varying[name].dims) for name in self.needed if name in varying]
         fitting = _BLOCK_VALUES // max(labels, default=1)
-        largest = _TRIMMED_BLOCK if "MALLOC_TRIM_THRESHOLD_" in os.environ else BLOCK
-        return min(largest, max(1 << fitting.bit_length() >> 1, 1024))
+        return min(BLOCK, max(1 << fitting.bit_length() >> 1, 1024))
 
     def only(self, names: Sequence[str], draws: int | None = None) -> Run:
         """The same run of some of its quantities, and of the first draws of each chain: the same bits."""
@@ -193,6 +188,8 @@ class Run:
         EquationError, InvalidDrawsError
             If an equation fails on a draw of the range.
         """
+        # Workers of others, which have compiled nothing, begin here.
+        keep_freed_memory()
         out: dict[str, Array] = {}
         faults = Faults()
         for first, last in spans(start, stop, self.block_size):

@@ -189,39 +189,27 @@ def read(rows: Sequence[Array], edges: Sequence[tuple[float, float]], counted: S
     return [Window(list(itertools.islice(made, len(window)))) for window in pieces]
 
 
+def _regions(edges: Sequence[tuple[float, float]], row: Array) -> list[int | None]:
+    """What follows each other on the line of numbers: places of pieces, and None for what is between them."""
+    found: list[int | None] = []
+    for place, (low, _) in enumerate(edges):
+        if low > (_after(edges[place - 1][1], row) if found else -math.inf):
+            found.append(None)
+        found.append(place)
+    return [*found, None] if edges[-1][1] < math.inf else found
+
+
 def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[int], list[Array]]:
     """How many values are below each piece, and those in each."""
-    # What follows each other on the line of numbers: places of pieces, and None for what is between them.
-    regions: list[int | None] = []
-    for place, (low, _) in enumerate(edges):
-        if low > (_after(edges[place - 1][1], row) if regions else -math.inf):
-            regions.append(None)
-        regions.append(place)
-    if edges[-1][1] < math.inf:
-        regions.append(None)
+    regions = _regions(edges, row)
     kept = [place is not None and edges[place][0] < edges[place][1] for place in regions]
     # Between two of them, all values are compared with where the second begins, which is just after the first ends.
     cuts = [
         edges[second][0] if second is not None else _after(edges[first or 0][1], row)
         for first, second in itertools.pairwise(regions)
     ]
-    # Of the two sides of what is kept, and of nothing else, just one has a value below it.
-    sides = [place for place in range(len(cuts)) if kept[place] != kept[place + 1]]
-    order = np.array(sides + [place for place in range(len(cuts)) if place not in sides], dtype=np.intp)
-    told = [(number, place) for number, place in enumerate(order) if regions[place + 1] is not None or not kept[place]]
-    limits, upto, values = np.array(cuts, dtype=row.dtype)[order, None], [0] * len(cuts), [row[:0]]
-    below_cut, inside = np.empty((len(cuts), _BLOCK), dtype=bool), np.empty(_BLOCK, dtype=bool)
-    for start in range(0, row.size, _BLOCK):
-        block = row[start : start + _BLOCK]
-        found, mask = below_cut[:, : block.size], inside[: block.size]
-        # With all of them in one call, which threads need not wait for each other in.
-        np.less(block, limits, out=found)
-        for number, place in told:
-            upto[place] += int(np.count_nonzero(found[number]))
-        np.bitwise_xor.reduce(found[: len(sides)], axis=0, out=mask, initial=kept[-1])
-        values.append(block[mask])
-    held = np.sort(np.concatenate(values)).astype(np.float64, copy=False)
-    upto = [0, *upto, row.size]
+    told = [regions[place + 1] is not None or not kept[place] for place in range(len(cuts))]
+    upto, held = _compared(row, cuts, told, kept)
     below, parts, start = [], [], 0
     filled = (number for number, place in enumerate(regions) if place is not None)
     for (low, high), number in zip(edges, filled, strict=True):
@@ -233,6 +221,27 @@ def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[
         else:
             parts.append(np.broadcast_to(np.float64(low), upto[number + 1] - upto[number]))
     return below, parts
+
+
+def _compared(row: Array, cuts: Sequence[float], told: Sequence[bool], kept: Sequence[bool]) -> tuple[list[int], Array]:
+    """How many values are below each cut that is told, from 0 to all, and those between cuts that are kept, sorted."""
+    # Of the two sides of what is kept, and of nothing else, just one has a value below it.
+    order = sorted(range(len(cuts)), key=lambda place: kept[place] == kept[place + 1])
+    sides = sum(kept[place] != kept[place + 1] for place in order)
+    limits = np.array(cuts, dtype=row.dtype)[order, None]
+    upto, values = [0] * len(cuts), [row[:0]]
+    below, inside = np.empty((len(cuts), _BLOCK), dtype=bool), np.empty(_BLOCK, dtype=bool)
+    for start in range(0, row.size, _BLOCK):
+        block = row[start : start + _BLOCK]
+        found, mask = below[:, : block.size], inside[: block.size]
+        # With all of them in one call, in which threads need not wait for each other.
+        np.less(block, limits, out=found)
+        for number, place in enumerate(order):
+            if told[place]:
+                upto[place] += int(np.count_nonzero(found[number]))
+        np.bitwise_xor.reduce(found[:sides], axis=0, out=mask, initial=kept[-1])
+        values.append(block[mask])
+    return [0, *upto, row.size], np.sort(np.concatenate(values)).astype(np.float64, copy=False)
 
 
 def narrowed(
