@@ -1,6 +1,7 @@
 """Scores of forecasts: against closed forms and an implementation that we did not write."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ SAMPLE = np.random.default_rng(7).gamma(3.0, 2.0, 500)
 
 @pytest.fixture(scope="module")
 def scoringrules():
-    """The other implementation, which compiles itself when it is imported."""
-    import scoringrules
+    """The other implementation, which compiles itself for seconds when it is imported beside numba."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "numba", None)
+        import scoringrules
 
     return scoringrules
 
@@ -33,7 +36,9 @@ def test_rules_are_those_of_an_independent_implementation(outcome, scoringrules)
     assert rules.interval_score(SAMPLE, outcome, 0.8) == pytest.approx(expected)
     levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     q = np.quantile(SAMPLE, levels)
-    theirs = scoringrules.weighted_interval_score(outcome, q[2], q[[1, 0]], q[[3, 4]], np.array([0.5, 0.1]))
+    # Uncompiled, it forgets to take the outcome from the median: both are moved to an outcome of 0.
+    away = q - outcome
+    theirs = scoringrules.weighted_interval_score(0.0, abs(away[2]), away[[1, 0]], away[[3, 4]], np.array([0.5, 0.1]))
     assert rules.weighted_interval_score(q, levels, outcome) == pytest.approx(float(theirs))
     half = scoringrules.quantile_score(outcome, np.quantile(SAMPLE, 0.3), 0.3)
     assert rules.quantile_score(SAMPLE, outcome, 0.3) == pytest.approx(2 * half)
