@@ -222,7 +222,8 @@ def test_netcdf_on_a_full_disk_is_an_error_wherever_it_is_full_and_the_old_file_
         "    assert path.read_bytes() == old\n"
         "print([left.name for left in path.parent.iterdir()])\n"
     )
-    words = [sys.executable, "-c", script, tmp_path / "draws.nc"]
+    # Compiled modules would be cut off as well, and be read by whoever comes next: -B keeps none.
+    words = [sys.executable, "-B", "-c", script, tmp_path / "draws.nc"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.strip()) == (0, "['draws.nc']"), done.stderr
 

@@ -175,7 +175,8 @@ def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_later(name, tmp_path, 
         "except DemandsimError as error:\n"
         "    print(type(error).__name__, error)\n"
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    # Compiled modules would be cut off as well, and be read by whoever comes next: -B keeps none.
+    result = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True, timeout=120)
     assert "File too large" in result.stdout, result.stdout + result.stderr
     assert name in result.stdout
     with pytest.raises(StoreError):
@@ -312,7 +313,9 @@ for write in (
     except ds.DemandsimError as error:
         print(type(error).__name__, error)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("OutputError cannot write") == 3
     assert [path.name for path in tmp_path.iterdir()] == ["any.xlsx"]
