@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
@@ -226,13 +227,20 @@ class Canvas:
         """Fold a text to a width in inches; Chinese folds between any two characters."""
         if not text.get_text():
             return 0.0
-        lines = [""]
-        for word in _WORDS.findall(text.get_text()):
-            text.set_text((lines[-1] + word).rstrip())
-            if lines[-1] and self._size(text)[0] > width and word not in ",.;:，。；：、）》”":
-                lines.append("")
-            lines[-1] += word
-        text.set_text("\n".join(line.strip() for line in lines))
+        lines, words = [], _WORDS.findall(text.get_text())
+
+        def wide(count: int) -> float:
+            text.set_text("".join(words[:count]).rstrip())
+            return self._size(text)[0]
+
+        while words:
+            count = len(words) if wide(len(words)) <= width else bisect_right(range(1, len(words)), width, key=wide)
+            count = max(count, 1)
+            while words[count : count + 1] and words[count] in ",.;:，。；：、）》”":
+                count += 1
+            lines.append("".join(words[:count]).strip())
+            words = words[count:]
+        text.set_text("\n".join(lines))
         return self._size(text)[1]
 
     def _legend(self, keys: Sequence[Any], width: float) -> Any:
