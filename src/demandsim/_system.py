@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ __all__ = [
     "keep_freed_memory",
     "memory_text",
     "printable",
+    "repeated",
+    "unless",
     "versions",
     "written_whole",
 ]
@@ -138,6 +140,16 @@ def file_name(text: str, otherwise: str = "model") -> str:
     if _DEVICES.match(name):
         name = f"_{name}"
     return name or otherwise
+
+
+def repeated(option: str, values: Iterable[str]) -> list[str]:
+    """Give an option of a command once for each of some values."""
+    return [word for value in values for word in (option, value)]
+
+
+def unless(usual: Any, option: str, value: Any) -> list[str]:
+    """Give an option of a command, unless it has its usual value."""
+    return [] if value == usual else [option, f"{value:g}" if isinstance(value, float) else str(value)]
 
 
 def available_memory() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from demandsim._system import file_name, is_workbook
+from demandsim._system import file_name, is_workbook, repeated, unless
 from demandsim.cli import _options as option
 from demandsim.cli._options import Format, LocaleName
 from demandsim.cli._output import Folder, say
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from demandsim.plots.words import Locale
     from demandsim.statistics.event import Event
 
-__all__ = ["NO_CELLS", "Call", "Cells", "event_option", "loaded", "of_cells", "repeated"]
+__all__ = ["NO_CELLS", "Call", "Cells", "event_option", "loaded", "of_cells"]
 
 #: Characters of a folder that is named by what was set.
 _LONGEST_VARIANT = 80
@@ -207,22 +207,15 @@ class Call:
         """Return the command that gives the same draws again."""
         words = ["demandsim", self.command, self.study, *self.cells.words, *repeated("--of", of)]
         words += ["--seed", str(seed), "--draws", str(draws), "--chains", str(self.chains)]
-        words += ["--design", design] if design != "sobol" else []
-        words += ["--prob", f"{self.prob:g}"] if self.prob != 0.9 else []
+        words += [*unless("sobol", "--design", design), *unless(0.9, "--prob", self.prob)]
         words += [*repeated("--set", self.sets), *repeated("--scenario", self.scenarios)]
         words += [*repeated("--observe", self.observe), *repeated("--event", self.event)]
-        words += ["--name", self.as_] if self.as_ else []
-        words += ["--locale", self.locale.value] if self.locale is not LocaleName.EN else []
+        words += [*unless(None, "--name", self.as_ or None), *unless("en", "--locale", self.locale.value)]
         return shlex.join([*words, *more])
 
     def replay_of(self, draws: xr.Dataset, *, design: str = "sobol", more: Sequence[str] = ()) -> str:
         """Return the command that gives these draws again."""
         return self.replay(draws.attrs["seed"], draws.attrs["draws"], design=design, more=more)
-
-
-def repeated(option: str, values: Sequence[str]) -> list[str]:
-    """Give an option once for each of some values."""
-    return [word for value in values for word in (option, value)]
 
 
 def loaded(study: str, sets: Sequence[str] = (), scenarios: Sequence[str] = (), cells: Cells = NO_CELLS) -> Model:

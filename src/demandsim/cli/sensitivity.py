@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from demandsim._system import repeated
 from demandsim.cli import _options as option
 from demandsim.cli._output import Folder, Results, print_line, print_table, print_title, progress, say
-from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells, repeated
+from demandsim.cli._study import NO_CELLS, Call, Cells, of_cells
 from demandsim.cli._table import Column
 from demandsim.cli._words import named, scale_of
 from demandsim.errors import check_known

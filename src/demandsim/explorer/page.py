@@ -93,7 +93,7 @@ class Page:
         self.handles = pn.Column(sizing_mode="stretch_width")
         self.command, self.python, self.shared = map(self._text, ("as_command", "as_python", "as_shared"))
         self.head.object = panes.heading(explorer)
-        self.reset.on_click(lambda _: self._restart())
+        self.reset.on_click(lambda _: self._set(True, handles={}))
         self.pin.on_click(lambda _: self._pin())
         self._place_sliders()
         self._show()
@@ -160,7 +160,7 @@ class Page:
             offered = controls.Offer(
                 _capital(locale.dim(dim)), explorer.selection.times, label_text, self.setting.time, width=120
             )
-            made[""] = controls.select(offered, self._go, css)
+            made[""] = controls.select(offered, lambda time_: self._set(time=time_), css)
         if results := explorer.explained():
             offered = controls.Offer(self._say("look_at"), results, explorer.label, self.about)
             made["of"] = controls.select(offered, self._look, css)
@@ -181,25 +181,20 @@ class Page:
         kept = {key: at for key, at in self.setting.handles.items() if key != slider.key}
         if handles != slider.own:
             kept[slider.key] = handles
-        self.setting = dataclasses.replace(self.setting, handles=kept)
-        self._ask()
+        self._set(handles=kept)
 
     def _enter(self, dim: str, label: str) -> None:
-        self.setting = dataclasses.replace(self.setting, scenario={**self.setting.scenario, dim: label})
-        self._place_sliders()
-        self._ask()
+        self._set(True, scenario={**self.setting.scenario, dim: label})
 
-    def _go(self, time_: Any) -> None:
-        self.setting = dataclasses.replace(self.setting, time=time_)
+    def _set(self, others: bool = False, **changes: Any) -> None:
+        """Change what is set, and place sliders anew where others belong to it."""
+        self.setting = dataclasses.replace(self.setting, **changes)
+        if others:
+            self._place_sliders()
         self._ask()
 
     def _look(self, name: str) -> None:
         self.about = name
-        self._ask()
-
-    def _restart(self) -> None:
-        self.setting = dataclasses.replace(self.setting, handles={})
-        self._place_sliders()
         self._ask()
 
     def _pin(self) -> None:
@@ -286,8 +281,7 @@ class Page:
 
     def _explain_soon(self) -> None:
         """The numbers are sent first; then the tornado, a slow one when the handles rest."""
-        self._turn += 1
-        turn = self._turn
+        self._turn = turn = self._turn + 1
         self._later(lambda: self._explain() if turn == self._turn else None, min(_REST, round(1000 * self._took)))
 
     def _explain(self) -> None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from demandsim._system import is_workbook
+from demandsim._system import is_workbook, repeated, unless
 from demandsim.distributions.base import is_labelled
 from demandsim.explorer.session import Explorer, Setting
 from demandsim.graph.assumption import Assumption
@@ -41,10 +41,9 @@ def as_command(explorer: Explorer, setting: Setting, study: str, sets: Sequence[
     for dim, label in setting.scenario.items():
         words += ["--scenario", f"{dim}={label}" if several or "=" in label else label]
     changes = explorer.settled(setting).changes
-    words += _repeated("--set", [*sets, *(f"{key}={law}" for key, law in changes.items())])
+    words += repeated("--set", [*sets, *(f"{key}={law}" for key, law in changes.items())])
     words += ["--seed", str(explorer.seed), "--draws", str(explorer.draws)]
-    words += ["--chains", str(explorer.chains)] if explorer.chains != 8 else []
-    words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
+    words += [*unless(8, "--chains", explorer.chains), *unless(0.9, "--prob", explorer.prob)]
     return shlex.join(words)
 
 
@@ -68,11 +67,9 @@ def as_shared(explorer: Explorer, state: str, study: str, sets: Sequence[str] = 
     demandsim explore guosen-2025-01 --state '{"of":"cards"}'
     """
     words = ["demandsim", "explore", study, *_asked_words(explorer)]
-    words += [*_repeated("--set", sets), "--state", state]
-    words += ["--seed", str(explorer.seed)] if explorer.seed != 1 else []
-    words += ["--draws", str(explorer.draws)] if explorer.draws != 1024 else []
-    words += ["--prob", f"{explorer.prob:g}"] if explorer.prob != 0.9 else []
-    words += ["--locale", explorer.words.code] if explorer.words.code != "en" else []
+    words += [*repeated("--set", sets), "--state", state]
+    words += [*unless(1, "--seed", explorer.seed), *unless(1024, "--draws", explorer.draws)]
+    words += [*unless(0.9, "--prob", explorer.prob), *unless("en", "--locale", explorer.words.code)]
     return shlex.join(words)
 
 
@@ -93,17 +90,13 @@ def as_python(explorer: Explorer, setting: Setting, study: str, sets: Sequence[s
     return "\n".join([*imports, "", *lines])
 
 
-def _repeated(option: str, values: Sequence[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
-
-
 def _asked_words(explorer: Explorer) -> Iterator[str]:
     """What is asked of a workbook, as options."""
     for key, value in explorer.model.notes.asked.items():
         if key == "outputs":
-            yield from _repeated("--output", value)
+            yield from repeated("--output", value)
         elif key == "assume":
-            yield from _repeated("--assume", [f"{cell}={law}" for cell, law in value.items()])
+            yield from repeated("--assume", [f"{cell}={law}" for cell, law in value.items()])
         else:
             yield f"--{key}"
 

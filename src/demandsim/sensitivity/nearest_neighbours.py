@@ -189,13 +189,8 @@ class _Plan:
         if d <= _ALL_SUBSETS:
             weight = [math.factorial(s) * math.factorial(d - s - 1) / math.factorial(d) for s in range(d)]
             bits = [[bool(number >> i & 1) for i in range(d)] for number in range(1 << d)]
-            return cls(
-                {
-                    number: np.array([weight[sum(own) - 1] if has else -weight[sum(own)] for has in own])
-                    for number, own in enumerate(bits)
-                },
-                [],
-            )
+            rows = [[weight[sum(own) - 1] if has else -weight[sum(own)] for has in own] for own in bits]
+            return cls({number: np.array(row) for number, row in enumerate(rows)}, [])
         rng = generator(entropy, 14)
         half = [tuple(rng.permutation(d).tolist()) for _ in range(_ORDERS // 2)]
         orders = [order for one in half for order in (one, one[::-1])]
