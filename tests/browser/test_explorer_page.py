@@ -316,8 +316,11 @@ def test_numbers_are_typed_pinned_and_found_again_in_the_address_by_keyboard_alo
     page.keyboard.press("Enter")
     page.get_by_text("A and B side by side").wait_for()
     tab_to(page.locator(".of-useful-life .noUi-handle-lower"))
+    still = numbers(page)
     page.keyboard.press("ArrowRight")
     until(page, lambda: "useful_life" in page.url, "the address does not say what was set")
+    # The address is sooner there than the results.
+    until(page, lambda: numbers(page) != still, "results stand still")
     pinned = page.locator(".bars.four").inner_text()
 
     # Reloaded, the page is as it was; whoever has no token still has nothing.
