@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "is_workbook",
     "keep_freed_memory",
     "memory_text",
+    "once_it_pays",
     "printable",
     "repeated",
     "unless",
@@ -62,6 +63,9 @@ _KEPT = 1 << 23
 #: Numbers by which glibc's malloc.h calls what of it may be set.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
+#: Numbers that a process makes before the loop that makes them is compiled: they took as long as that takes.
+_WORTH_COMPILING = 2**26
+
 #: Characters that steer a terminal, reverse the order of what follows, or are half of a character.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: What a name of a file is better without: separators, wildcards, quotes, and all that steers.
@@ -90,6 +94,42 @@ def keep_freed_memory() -> None:
             allocator = ctypes.CDLL(None)
             allocator.mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
             allocator.mallopt(_MMAP_THRESHOLD, _KEPT)
+
+
+def once_it_pays(signature: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[[int], Any]]:
+    """Decorate a loop that is written for numba.
+
+    In its place stands a function that is told how many numbers are to be made, and gives the compiled loop once a
+    process has made so many that it pays; nothing before, and where numba, of the extra ``fast``, is not installed.
+
+    Parameters
+    ----------
+    signature : callable
+        Of numba; types of the arguments.
+    """
+
+    def decorated(loop: Callable[..., None]) -> Callable[[int], Any]:
+        # Threads may miss some, which does no harm.
+        made = 0
+
+        @functools.cache
+        def compiled() -> Any:
+            try:
+                import numba
+            except ImportError:
+                return None
+            return numba.njit(signature(numba), nogil=True)(loop)
+
+        @functools.wraps(loop)
+        def fast(count: int) -> Any:
+            nonlocal made
+            made += count
+            return compiled() if made > _WORTH_COMPILING else None
+
+        fast.compiled = compiled  # type: ignore[attr-defined]
+        return fast
+
+    return decorated
 
 
 def printable(text: str) -> str:

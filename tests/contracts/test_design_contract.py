@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import qmc
 
 import demandsim as ds
+from demandsim import _system
 from demandsim.errors import DemandsimError, UnknownNameError
 from demandsim.sampling import qmc as qmc_file
 from demandsim.sampling.qmc import UNIFORMS, Stream, latin_hypercube, sobol, uniforms
@@ -236,6 +237,16 @@ def test_scrambled_points_are_as_even_as_those_of_scipy():
     plain = [qmc.discrepancy(np.random.default_rng(s).random((512, len(names)))) for s in range(10)]
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.15)
     assert np.mean(ours) < np.mean(plain) / 5
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1 << 16), (5, 70_001), (3 << 10, (3 << 10) + 1025)])
+@pytest.mark.parametrize("stream", [Stream("utilization"), Stream("price", 2, 7)])
+def test_compiled_scrambling_gives_the_same_bits(stream, start, stop, monkeypatch):
+    pytest.importorskip("numba", reason="numba, of the extra fast, is not installed")
+    plain = sobol(3, 1, stream, start, stop, 1 << 17)
+    monkeypatch.setattr(_system, "_WORTH_COMPILING", 0)
+    assert qmc_file._scramble(1) is not None
+    assert np.array_equal(sobol(3, 1, stream, start, stop, 1 << 17), plain)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 64, 21_201])

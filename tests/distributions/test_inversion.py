@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from demandsim import _system
 from demandsim.distributions import inversion
 from demandsim.distributions.inversion import U_ERROR, tabulate
 
@@ -60,8 +61,8 @@ def test_the_error_holds_between_the_places_where_it_was_checked(law):
 def compiled(monkeypatch):
     """Look-ups as numba compiles them, from the first on."""
     pytest.importorskip("numba", reason="numba, of the extra fast, is not installed")
-    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 0)
-    assert inversion._look_up_fast(1) is not None
+    monkeypatch.setattr(_system, "_WORTH_COMPILING", 0)
+    assert inversion._look_up(1) is not None
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -70,7 +71,7 @@ def test_compiled_look_ups_give_the_same_bits(law, compiled, monkeypatch):
     # All octaves on both sides, the middle, and what is beyond the table.
     u = np.concatenate([NEAR, 1 - NEAR, [0.5, np.nextafter(0.5, 0), np.nextafter(0.5, 1), 1e-7, 1e-300, 1 - 1e-12]])
     fast = table(u.reshape(-1, 2))
-    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 2**62)
+    monkeypatch.setattr(_system, "_WORTH_COMPILING", 2**62)
     assert np.array_equal(fast, table(u).reshape(-1, 2))
 
 
@@ -96,18 +97,18 @@ def test_a_kink_is_looked_up_alike(compiled, monkeypatch):
     assert table.failing is not None
     u = np.concatenate([NEAR, 1 - NEAR, np.linspace(0.2999, 0.3001, 1001)])
     fast = table(u)
-    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 2**62)
+    monkeypatch.setattr(_system, "_WORTH_COMPILING", 2**62)
     assert np.array_equal(fast, table(u))
 
 
 def test_without_numba_nothing_changes_but_time(monkeypatch):
-    monkeypatch.setattr(inversion, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(_system, "_WORTH_COMPILING", 0)
     monkeypatch.setitem(sys.modules, "numba", None)
-    inversion._compiled_look_up.cache_clear()
+    inversion._look_up.compiled.cache_clear()
     try:
-        assert inversion._look_up_fast(1) is None
+        assert inversion._look_up(1) is None
     finally:
-        inversion._compiled_look_up.cache_clear()
+        inversion._look_up.compiled.cache_clear()
 
 
 def test_nothing_is_compiled_for_few_draws():

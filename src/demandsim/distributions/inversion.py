@@ -19,7 +19,6 @@ that it pays. They do the same sums in the same order, without fused or reordere
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demandsim._system import Array
+from demandsim._system import Array, once_it_pays
 
 __all__ = ["U_ERROR", "QuantileTable", "tabulate"]
 
@@ -47,8 +46,6 @@ _ONE = np.int64(1023) << np.int64(52)
 _FIRST = np.int64((1023 - _OCTAVES) << _CELL_BITS)
 #: Cells per side; min(u, 1 - u) runs up to 1/2, whose own cell is the last.
 _SIDE = (_OCTAVES - 1) * _CELLS + 1
-#: Look-ups of a process after which they are compiled: they took as long as that takes.
-_WORTH_COMPILING = 2**26
 #: A failing cell is halved so often, and no further once so many pieces fail.
 _HALVINGS = 26
 _MOST_FAILING = 2048
@@ -107,7 +104,7 @@ class QuantileTable:
     def __call__(self, u: Array) -> Array:
         """Quantiles at `u`, an array of any shape with values strictly inside (0, 1)."""
         flat = np.ascontiguousarray(u, dtype=np.float64).ravel()
-        fast = _look_up_fast(flat.size)
+        fast = _look_up(flat.size)
         return (self._plain(flat) if fast is None else self._compiled(flat, fast)).reshape(u.shape)
 
     def _compiled(self, flat: Array, fast: Any) -> Array:
@@ -150,6 +147,14 @@ class QuantileTable:
         return out
 
 
+def _types(numba: Any) -> Any:
+    # What is read may be read-only, as arrays are that came from another process.
+    given, marks = (numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.float64, numba.boolean))
+    made = numba.float64[::1], numba.boolean[::1]
+    return numba.void(given, numba.types.UniTuple(given, 4), marks, *made)
+
+
+@once_it_pays(_types)
 def _look_up(
     flat: Array,
     coefficients: tuple[Array, Array, Array, Array],
@@ -173,31 +178,6 @@ def _look_up(
             bits[0] = ((bits[0] << _CELL_BITS) & _MANTISSA) | _ONE
             inside = near[0] - 1.0
             out[place] = ((c3[cell] * inside + c2[cell]) * inside + c1[cell]) * inside + c0[cell]
-
-
-@functools.cache
-def _compiled_look_up() -> Any:
-    """The compiled look-up; nothing where numba is not installed."""
-    try:
-        import numba
-    except ImportError:
-        return None
-    # What is read may be read-only, as arrays are that came from another process.
-    given, marks = (numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.float64, numba.boolean))
-    made = numba.float64[::1], numba.boolean[::1]
-    signature = numba.void(given, numba.types.UniTuple(given, 4), marks, *made)
-    return numba.njit(signature, nogil=True)(_look_up)
-
-
-#: Look-ups that this process has made; threads may miss some, which does no harm.
-_made = 0
-
-
-def _look_up_fast(count: int) -> Any:
-    """The compiled look-up, once it pays."""
-    global _made
-    _made += count
-    return _compiled_look_up() if _made > _WORTH_COMPILING else None
 
 
 def _cells() -> tuple[Array, Array]:

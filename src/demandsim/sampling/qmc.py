@@ -13,12 +13,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from demandsim._system import Array
+from demandsim._system import Array, once_it_pays
 from demandsim.errors import DemandsimError, check_whole
 from demandsim.statistics.design import DesignName
 
@@ -324,8 +324,20 @@ def sobol(seed: int, chain: int, stream: Stream, start: int, stop: int, draws: i
     for index in range(first, last):
         prefixes.append(prefix)
         prefix ^= steps[(~index & (index + 1)).bit_length() - 1]
-    u = _scrambled(row ^ np.array(prefixes, dtype=np.uint64)[:, None], tables).ravel()
+    starts = np.array(prefixes, dtype=np.uint64)
+    fast = _scramble((last - first) << _LOW_BITS)
+    if fast is None:
+        u = _scrambled(row ^ starts[:, None], tables).ravel()
+    else:
+        u = np.empty((last - first) << _LOW_BITS)
+        fast(row.view(np.int64), starts.view(np.int64), tables.reshape(_TABLES, -1), u.view(np.int64), u)
     return u[start - (first << _LOW_BITS) : stop - (first << _LOW_BITS)]
+
+
+def _types(numba: Any) -> tuple[Any, ...]:
+    # What is kept between calls is read-only to whoever asks for it.
+    given = [numba.types.Array(numba.int64, ndim, "C", readonly=True) for ndim in (1, 1, 2)]
+    return *given, numba.int64[::1], numba.float64[::1]
 
 
 def _scrambled(bits: npt.NDArray[np.uint64], tables: npt.NDArray[np.int64]) -> Array:
@@ -344,6 +356,24 @@ def _scrambled(bits: npt.NDArray[np.uint64], tables: npt.NDArray[np.int64]) -> A
     u = bits.view(np.float64)
     u -= _OFFSET
     return u
+
+
+@once_it_pays(lambda numba: numba.void(*_types(numba)))
+def _scramble(
+    row: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+    tables: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.int64],
+    out: Array,
+) -> None:
+    """As `_scrambled`, of the rows of one chain, into `out`, whose memory `bits` is; written for numba."""
+    first, second = _BITS - _DEPTH, _BITS - 2 * _DEPTH
+    for place in range(bits.size):
+        point = row[place & (_ROW - 1)] ^ starts[place >> _LOW_BITS]
+        point ^= tables[0, (point >> first) & _CELLS]
+        bits[place] = point ^ tables[1, (point >> second) & _CELLS]
+    for place in range(out.size):
+        out[place] -= _OFFSET
 
 
 def uniforms(design: DesignName, seed: int, stream: Stream, parts: Sequence[tuple[int, int, int]], draws: int) -> Array:
