@@ -172,7 +172,7 @@ def overhead_row(given: argparse.Namespace) -> Iterator[Row]:
     yield Row(
         "overhead, 1,024 draws",
         seconds[1:],
-        bar=0.015,
+        bar=0.008,
         alone=True,
         note=f"median of {given.calls} calls, each a new seed",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ __all__ = ["Pace", "Sampled", "continued", "first_receipt", "in_order", "run_in_
 
 #: Draws of each chain that a receipt of lazy draws looks at.
 _PILOT = 8192
-#: Bytes of an array that is larger than what equations make of one block.
-_LARGER = 6 << 20
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,6 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
         If an equation made NaN or infinity and the run says to raise, or if it raised.
     """
     guard_memory(run)
-    _keep_pages()
     requested = {name: q for name, q in requested_quantiles(run.program).items() if name in run.needed}
     done = before.run.draws if before is not None else 0
     arrays: dict[str, Stored] = {}
@@ -124,16 +120,6 @@ def run_in_memory(run: Run, pace: Pace = Pace(), *, before: Sampled | None = Non
     if faults.counts and run.on_invalid == "raise":
         raise InvalidDrawsError(faults.described(run))
     return Sampled(run, {name: arrays[name] for name in run.keep}, total, faults)
-
-
-@functools.cache
-def _keep_pages() -> None:
-    """Let the allocator know that arrays as large as those of a block come and go.
-
-    That of Linux gives every larger array back to the system than it has seen let go of before, to fault in its pages
-    anew for the next one: a third of the time of a first run. This one is never written to, and so takes no memory.
-    """
-    np.empty(_LARGER, dtype=np.uint8)
 
 
 def first_receipt(run: Run, most: int = _PILOT) -> Receipt:
