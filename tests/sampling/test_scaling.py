@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import demandsim as ds
 from demandsim import distributions as dist
+from demandsim.distributions import inversion
 from demandsim.errors import DemandsimError, DesignWarning, MemoryGuardError, ToleranceWarning
 
 YEARS = [2025, 2026, 2027]
@@ -164,7 +165,7 @@ def test_draws_of_which_the_first_tell_nothing_are_read_twice(kind, design):
     np.testing.assert_allclose(got.sel(statistic=values), want.sel(statistic=values), rtol=1e-4, atol=at * scale)
 
 
-@pytest.mark.parametrize(("kind", "mib"), [("eti", 14), ("hdi", 16)])
+@pytest.mark.parametrize(("kind", "mib"), [("eti", 8.5), ("hdi", 10.5)])
 def test_memory_of_a_streamed_summary_is_that_of_a_few_blocks_and_small_sketches(kind, mib):
     # 40 labels: a block takes 0.3 MiB, all draws 5 MiB, and sketches that are fine everywhere take 71 MiB.
     products = xr.DataArray(np.linspace(10.0, 1e6, 40), coords={"product": range(40)}, dims="product")
@@ -172,6 +173,8 @@ def test_memory_of_a_streamed_summary_is_that_of_a_few_blocks_and_small_sketches
     lazy = model.simulate(4096, chains=4, chunks=1024, seed=1)
     with dask.config.set(scheduler="sync"):
         ds.summarize(lazy.isel(product=slice(2)), kind=kind)
+        # What tests before have drawn decides when look-ups are compiled, for which numba is imported.
+        inversion._compiled_look_up()
         tracemalloc.start()
         try:
             summary = ds.summarize(lazy, kind=kind)
