@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 
-from demandsim._system import Array, cores, keep_freed_memory
+from demandsim._system import Array, keep_freed_memory
 from demandsim.errors import (
     DemandsimError,
     DesignWarning,
@@ -37,8 +36,6 @@ from demandsim.statistics.tails import HEAVY_FOR_MEAN, HEAVY_FOR_SD
 
 __all__ = ["asked_of", "estimates_of", "probability", "run_attrs", "summarize", "summary_of", "warn_one_chain"]
 
-#: Values from which on sorting is shared out to threads.
-_WORTH_THREADS = 200_000
 #: Values of small samples that are worked out together, while they are in the cache.
 _STACKED = 1 << 15
 
@@ -238,12 +235,8 @@ def estimates_of(elements: Sequence[tuple[Place, Any]], asked: Asked) -> dict[Pl
         values = [elements[number][1] for number in numbers]
         return stacked_estimates(values, asked) if is_small(values[0]) else [array_estimates(values[0], asked)]
 
-    large = sum(values.size for _, values in elements) > _WORTH_THREADS
-    rows = {
-        number: row
-        for job, found in zip(jobs, _mapped(some, jobs, large), strict=True)
-        for number, row in zip(job, found, strict=True)
-    }
+    # One after the other: threads would wait for each other between steps of some microseconds, and take no less time.
+    rows = {number: row for job in jobs for number, row in zip(job, some(job), strict=True)}
     return {key: rows[number] for number, (key, _) in enumerate(elements)}
 
 
@@ -266,14 +259,6 @@ def _heavy_tails(rows: Mapping[tuple[str, tuple[int, ...]], Estimates]) -> dict[
             stacklevel=4,
         )
     return tails
-
-
-def _mapped(function: Callable[[Any], Any], jobs: Sequence[Any], threads: bool) -> Iterator[Any]:
-    if not threads:
-        yield from map(function, jobs)
-        return
-    with ThreadPoolExecutor(cores()) as pool:
-        yield from pool.map(function, jobs)
 
 
 def _as_dataset(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
