@@ -174,7 +174,7 @@ def test_memory_of_a_streamed_summary_is_that_of_a_few_blocks_and_small_sketches
     with dask.config.set(scheduler="sync"):
         ds.summarize(lazy.isel(product=slice(2)), kind=kind)
         # What tests before have drawn decides when look-ups are compiled, for which numba is imported.
-        inversion._compiled_look_up()
+        inversion._look_up.compiled()
         tracemalloc.start()
         try:
             summary = ds.summarize(lazy, kind=kind)
