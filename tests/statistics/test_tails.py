@@ -75,5 +75,5 @@ def test_the_index_is_that_of_the_law(index):
 
 def test_where_too_many_draws_are_equal_nothing_is_told():
     coin = np.sort(np.repeat([0.0, 1.0], 500))
-    assert np.isnan(tail_index([Sorted(coin)]))
-    assert np.isnan(tail_index([Sorted(np.arange(10.0))]))
+    assert np.isnan(tail_index(Sorted(coin)))
+    assert np.isnan(tail_index(Sorted(np.arange(10.0))))

@@ -128,7 +128,7 @@ def test_order_statistics_are_those_of_a_sort(kind, seed, sizes, iid, probs):
         for most in (gap, gap / 3):
             low, high = own.widest_gap(most=2 * most)
             assert high / 2 - low / 2 == gap or most <= high / 2 - low / 2 <= gap
-    assert tail_index(made.chains) == pytest.approx(tail_index(chains), rel=1e-9, nan_ok=True)
+    assert tail_index(made) == pytest.approx(tail_index(pooled), rel=1e-9, nan_ok=True)
 
 
 @given(

@@ -295,7 +295,7 @@ def estimated(chains: Sequence[Chain], pooled: Pool, asked: Asked, left_out: int
     if dense is not None and len(dense.ends) > 1:
         whole = pooled.ordered()
         levels += (whole.searchsorted(dense.ends.ravel()) / whole.size).tolist()
-    return Estimates(rows[0].tolist(), left_out, tail_index(chains), dense), levels
+    return Estimates(rows[0].tolist(), left_out, tail_index(pooled), dense), levels
 
 
 def stacked_estimates(values: Sequence[Array], asked: Asked) -> list[Estimates]:

@@ -160,10 +160,10 @@ class Windowed:
         low, high = self._holding([(0, min(count - 1, last)), (max(last - count + 1, 0), last)])
         return low, high
 
-    def ends(self, place: int, count: int) -> tuple[Array, Array]:
-        """Lowest and highest values of a chain, as many as are among as many of all chains, and maybe more."""
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values of all chains together, in increasing order, as many of each."""
         low, high = self._tails(count)
-        return low.lowest(count, place), high.highest(count, place)
+        return low.lowest(count), high.highest(count)
 
     def _extremes(self, place: int) -> tuple[float, float]:
         """Smallest and largest value of a chain."""
@@ -184,8 +184,7 @@ class Windowed:
     def narrowest(self, prob: float) -> tuple[float, float]:
         """Highest density interval of all chains together."""
         count = self.total - min(math.floor(prob * self.total), self.total - 1)
-        low, high = self._tails(count)
-        return narrowest_run(low.lowest(count), high.highest(count))
+        return narrowest_run(*self.ends(count))
 
     def narrowest_of_chain(self, place: int, prob: float) -> tuple[float, float]:
         """Highest density interval of one chain."""
@@ -306,7 +305,3 @@ class _Chain:
     def widest_gap(self, enough: float = 0.0, most: float = math.inf) -> tuple[float, float]:
         """Neighbours that are farthest apart; see `Chain.widest_gap`."""
         return self.pool.widest_gap(self.place, enough, most)
-
-    def ends(self, count: int) -> tuple[Array, Array]:
-        """Lowest and highest values, in increasing order: those among as many of all chains."""
-        return self.pool.ends(self.place, count)

@@ -58,9 +58,6 @@ class Chain(Protocol):
         Any, if none is farther apart than is `enough`; and any that are as far apart as is the `most`.
         """
 
-    def ends(self, count: int) -> tuple[Array, Array]:
-        """Lowest and highest values, in increasing order, as many of each."""
-
 
 class Pool(Protocol):
     """What a summary needs of all chains together."""
@@ -77,6 +74,9 @@ class Pool(Protocol):
 
     def ordered(self) -> Array:
         """Values in increasing order, or quantiles that stand for them."""
+
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values, in increasing order, as many of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +174,10 @@ class Pooled:
     def ordered(self) -> Array:
         """Values in increasing order."""
         return self._together.values
+
+    def ends(self, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values, in increasing order, as many of each."""
+        return self._together.ends(count)
 
 
 class Spread(NamedTuple):

@@ -11,7 +11,6 @@ importance sampling", JMLR 25 (2024), number of draws of the tail and prior of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -60,23 +59,19 @@ def tail_size(total: int) -> int:
     return math.ceil(min(0.2 * total, 3 * math.sqrt(total)))
 
 
-def tail_index(chains: Sequence[_Ends]) -> float:
-    """Pareto index of the heavier tail of all chains together, less its standard error.
+def tail_index(pool: _Ends) -> float:
+    """Pareto index of the heavier tail, less its standard error.
 
     Returns
     -------
     float
         NaN where there are too few draws, or too few different ones, to tell.
     """
-    total = sum(chain.moments.count for chain in chains)
-    if total < _FEWEST:
+    if pool.moments.count < _FEWEST:
         return math.nan
-    reach = tail_size(total) + 1
-    low, high = (
-        np.sort(np.concatenate(ends, dtype=np.float64))
-        for ends in zip(*(chain.ends(reach) for chain in chains), strict=True)
-    )
-    return float(_surely(heavier_tails(low[None, :reach], high[None, -reach:]), reach - 1)[0])
+    reach = tail_size(pool.moments.count) + 1
+    low, high = (np.asarray(end, dtype=np.float64) for end in pool.ends(reach))
+    return float(_surely(heavier_tails(low[None], high[None]), reach - 1)[0])
 
 
 def tail_indices(together: Array) -> Array:
