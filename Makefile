@@ -65,6 +65,7 @@ bench: .venv-bench/.made
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/side_by_side.py
 	.venv-bench/bin/python benchmarks/memory.py
+	.venv-bench/bin/python benchmarks/streaming.py
 
 # Warnings are errors: a link that leads nowhere does not get in.
 .venv-docs/.made: pyproject.toml $(VENV)/.made

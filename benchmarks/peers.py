@@ -131,8 +131,8 @@ class Peer:
 
 
 PEERS = (
-    Peer("openturns", by_openturns, bar=0.2, note="JointDistribution, SymbolicFunction"),
-    Peer("chaospy", by_chaospy, bar=0.1, note="J(...).sample, numpy"),
+    Peer("openturns", by_openturns, bar=0.12, note="JointDistribution, SymbolicFunction"),
+    Peer("chaospy", by_chaospy, bar=0.05, note="J(...).sample, numpy"),
     Peer("squigglepy", by_squigglepy, note="sq.sample, numpy"),
     Peer("SALib", by_salib, note="latin.sample, betas inverted by scipy, numpy"),
     Peer("monaco", by_monaco, draws=1 << 12, note="one Python call per case"),
