@@ -183,15 +183,22 @@ def _moments(samples: Samples, *, iid: bool) -> tuple[Array, Array, Array]:
             # A mean that is nearly exact takes no degree of freedom off: what it varies by is added, not guessed.
             between = np.var(np.ldexp(own, -exponent[:, None]), ddof=1, axis=-1) / own.shape[-1]
             sd = np.where(second > 0, np.ldexp(np.sqrt(second / count + between), exponent), sd)
+
     # Nothing is known better than to one draw on the other side of the widest gap: chains of a quantity with few
     # values, or with two peaks, may all place the same number of draws on either side, and yet not the exact share.
-    felt = _FELT * count * (error_sd if iid else np.minimum(error, error_sd))
-    low, high = samples.widest_gaps(np.where(count > _SORT_ALL, felt, 0.0))
-    step = high / count - low / count
+    def moved_by_one(enough: Array) -> tuple[Array, Array]:
+        """By how much one draw on the other side moves the mean, and, beside it, the standard deviation."""
+        low, high = samples.widest_gaps(enough)
+        return high / count - low / count, (np.abs(low / sd - mean / sd) + np.abs(high / sd - mean / sd)) / 2
+
+    felt = np.where(count > _SORT_ALL, _FELT * count * (error_sd if iid else np.minimum(error, error_sd)), 0.0)
+    step, lever = moved_by_one(felt)
+    if ((step * count <= felt) & (step * lever > _FELT * error_sd)).any():
+        # Far out it moves the standard deviation by more: that is felt.
+        step, lever = moved_by_one(np.zeros_like(felt))
     if not iid:
         error = np.hypot(error, step)
-    moved = np.abs(low / sd - mean / sd) + np.abs(high / sd - mean / sd)
-    error_sd = np.where(sd > 0, np.hypot(error_sd, step * moved / 2), error_sd)
+    error_sd = np.where(sd > 0, np.hypot(error_sd, step * lever), error_sd)
     # Chains of a single draw agree that they have no spread.
     return sd, error, np.where(samples.sizes.max(axis=-1) < 2, np.nan, error_sd)
 
