@@ -45,6 +45,21 @@ def longer(text: str, years: int) -> str:
         added = [values[-1] + 1 + i for i in range(missing)] if steady else [values[-1]] * missing
         return f"{found[1]}{values + added}"
 
+    def wider(found: re.Match[str]) -> str:
+        rows = ast.literal_eval(found[2])
+        known, last = len(rows), rows[-1]
+        # As the last year with those before it, by how many years lie between; with the first as little as that has.
+        return f"{found[1]}" + str(
+            [
+                [
+                    rows[i][j] if max(i, j) < known else 0 if min(i, j) == 0 else last[max(known - 1 - abs(i - j), 1)]
+                    for j in range(years)
+                ]
+                for i in range(years)
+            ]
+        )
+
+    text = re.sub(r"(?ms)^(spearman = )(\[\n.*?^\])", wider, text)
     text = re.sub(r"(?m)^(year = )(\[[^\]]*\])", more, text)
     return re.sub(r"(by\(\"year\", (?:\"hardware\", )?)(\[\[.*?\]\]|\[[^\[\]]*\])", more, text)
 
