@@ -5,11 +5,10 @@ Run it: ``python benchmarks/streaming.py [--log2 30]``. A quantile is right with
 """
 
 import argparse
-import resource
-import sys
 import time
 
 import numpy as np
+from memory import peak_gib
 from speed import processor
 
 import demandsim as ds
@@ -29,12 +28,11 @@ def main() -> None:
     model = ds.load_study("guosen-2025-01").select(scenario="100T")
     wall, cpu = time.perf_counter(), time.process_time()
     told = model.summarize(draws=draws, seed=SEED, keep=["cards"], probs=LEVELS, threads=THREADS).cards
-    unit = 1e6 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    peak = 1024 * peak_gib()
     print(processor())
     print(
         f"{CHAINS * draws:,} draws, {THREADS} threads: {time.perf_counter() - wall:.1f} s wall, "
-        f"{time.process_time() - cpu:.1f} s CPU, {peak:.0f} MB at most"
+        f"{time.process_time() - cpu:.1f} s CPU, {peak:.0f} MiB at most"
     )
     found = told.squeeze().sel(statistic=[f"p{100 * level:.10g}" for level in LEVELS]).values
     edges = np.array([1 - ALLOWED, 1.0, 1 + ALLOWED])[:, None] * found

@@ -83,13 +83,13 @@ def keep_freed_memory() -> None:
     glibc gives back to the system what is larger than the largest block that was ever freed, 128 KiB at first. To get
     blocks of draws anew, page by page, took 40% of the time of a run. One that is freed untouched teaches it.
     """
-    import ctypes
-
     import numpy as np
 
     np.empty(_KEPT, dtype=np.uint8)
     if "MALLOC_TRIM_THRESHOLD_" in os.environ:
         # Where this is set, as for workers of Dask, glibc does not learn: it is told. Other systems have no such call.
+        import ctypes
+
         with contextlib.suppress(AttributeError, OSError, TypeError):
             allocator = ctypes.CDLL(None)
             allocator.mallopt(_TRIM_THRESHOLD, 2 * _KEPT)

@@ -84,15 +84,17 @@ class Windowed:
             ends = [(-math.inf, around(share)[1]), (around(1 - share)[0], math.inf)]
             return disjoint([*ends, *(around(level) for level in levels)])
 
-        one, own, reach, missed = self.rows[:1], list[Window](), self._reach, [share, *levels, 1 - share]
-        while missed:
+        one, own, reach, wanted = self.rows[:1], list[Window](), self._reach, [share, *levels, 1 - share]
+        placed: dict[float, tuple[float, float]] = {}
+        while missed := [level for level in wanted if level not in placed]:
             wider = functools.partial(self._around, reach=reach)
             own += read(one, edges(wider) if not own else disjoint(map(wider, missed)), self._often)
             # What one chain holds tells of the others far more than the pilot does, once it holds its own quantile.
-            missed = [level for level in missed if self._around_in(own, level, self._reach) is None]
+            around = {level: self._around_in(own, level, self._reach) for level in missed}
+            placed |= {level: place for level, place in around.items() if place is not None}
             reach *= _AGAIN
         self._own = own
-        close = edges(lambda level: self._around_in(own, level, self._reach) or (-math.inf, math.inf))
+        close = edges(placed.__getitem__)
         mine = narrowed(own, close, self._often, one[0])
         if not mine:
             return read(self.rows, close, self._often)
@@ -165,10 +167,15 @@ class Windowed:
         low, high = self._tails(count)
         return low.lowest(count), high.highest(count)
 
+    def _outer(self, place: int, count: int) -> tuple[Array, Array]:
+        """Lowest and highest values of a chain that were read first: as many, or all that there are."""
+        low = next(window for window in self._first if window.low == -math.inf)
+        high = next(window for window in self._first if window.high == math.inf)
+        return low.lowest(count, place), high.highest(count, place)
+
     def _extremes(self, place: int) -> tuple[float, float]:
         """Smallest and largest value of a chain."""
-        lowest = next(window.lowest(1, place) for window in self._first if window.low == -math.inf)
-        highest = next(window.highest(1, place) for window in self._first if window.high == math.inf)
+        lowest, highest = self._outer(place, 1)
         # A chain far from the others has nothing at the ends of all.
         low = lowest.item() if lowest.size else self.rows[place].min().item()
         return low, highest.item() if highest.size else self.rows[place].max().item()
@@ -203,8 +210,7 @@ class Windowed:
 
     def widest_gap(self, place: int, enough: float, most: float) -> tuple[float, float]:
         """Neighbours in a chain that are farthest apart; see `Chain.widest_gap`."""
-        lowest, highest = (next(w for w in self._first if end in (w.low, w.high)) for end in (-math.inf, math.inf))
-        for outer in (lowest.lowest(_OUTER, place), highest.highest(_OUTER, place)):
+        for outer in self._outer(place, _OUTER):
             far = widest_gap(outer) if outer.size else (0.0, 0.0)
             if _half_width(far) >= most / 2:
                 return far

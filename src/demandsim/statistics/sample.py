@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demandsim._system import Array
-from demandsim.statistics.sketch import Moments, merged_moments, moments_of
+from demandsim.statistics.sketch import TAME, Moments, merged_moments, moments_of
 
 __all__ = [
     "Alone",
@@ -31,9 +31,6 @@ __all__ = [
     "narrowest_run",
     "widest_gap",
 ]
-
-#: Binary exponents of values, up or down, whose squares and fourth powers are doubles and lose nothing.
-_TAME = 200
 
 
 class Chain(Protocol):
@@ -316,8 +313,8 @@ class Stack:
         lowest, highest = self.together[:, 0], self.together[:, -1]
         largest = np.maximum(-lowest, highest)
         second = self._powers[1]
-        small = (second > 0) & (second < 2.0 ** (-2 * _TAME))
-        fits = (largest > 2.0**-_TAME) & (largest < 2.0**_TAME) & ~small.any(axis=-1)
+        small = (second > 0) & (second < 2.0 ** (-2 * TAME))
+        fits = (largest > 2.0**-TAME) & (largest < 2.0**TAME) & ~small.any(axis=-1)
         return np.asarray(fits & (lowest < highest))
 
     def only(self, which: npt.NDArray[np.bool_]) -> Stack:

@@ -54,6 +54,8 @@ class _Piece:
         """The values of all chains, sorted."""
         if self.low == self.high:
             return np.broadcast_to(np.float64(self.low), self.size)
+        if len(self.parts) == 1:
+            return self.parts[0]
         # A stable sort merges runs that are sorted already.
         return np.sort(np.concatenate(self.parts), kind="stable")
 
@@ -180,13 +182,15 @@ def read(rows: Sequence[Array], edges: Sequence[tuple[float, float]], counted: S
     counted : sequence of float
         Values that many draws have, in increasing order.
     """
-    pieces = [_split(edge, counted, rows[0]) for edge in edges]
-    found = [_read_chain(row, [piece for window in pieces for piece in window]) for row in rows]
+    windows = [_split(edge, counted, rows[0]) for edge in edges]
+    pieces = [piece for window in windows for piece in window]
+    comparison = _comparison(pieces, rows[0])
+    found = [_read_chain(row, comparison) for row in rows]
     made = (
         _Piece(low, high, [below[place] for below, _ in found], [parts[place] for _, parts in found])
-        for place, (low, high) in enumerate(piece for window in pieces for piece in window)
+        for place, (low, high) in enumerate(pieces)
     )
-    return [Window(list(itertools.islice(made, len(window)))) for window in pieces]
+    return [Window(list(itertools.islice(made, len(window)))) for window in windows]
 
 
 def _regions(edges: Sequence[tuple[float, float]], row: Array) -> list[int | None]:
@@ -199,22 +203,64 @@ def _regions(edges: Sequence[tuple[float, float]], row: Array) -> list[int | Non
     return [*found, None] if edges[-1][1] < math.inf else found
 
 
-def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[int], list[Array]]:
-    """How many values are below each piece, and those in each."""
-    regions = _regions(edges, row)
-    kept = [place is not None and edges[place][0] < edges[place][1] for place in regions]
-    # Between two of them, all values are compared with where the second begins, which is just after the first ends.
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What values are compared with to read pieces: the same for all chains.
+
+    Parameters
+    ----------
+    pieces : sequence of (low, high)
+    numbers : list of int
+        Of each piece, which of the regions that follow each other on the line of numbers it is.
+    kept : list of bool
+        Whether values of a region are kept.
+    cuts : array of shape (regions - 1, 1)
+        Between two regions, where the second begins: first those of which one side is kept, and the other not.
+    order : list of int
+        Which cut each of them is on the line of numbers.
+    sides : int
+        How many have just one side that is kept.
+    told : list of bool
+        Whether it is asked how many values are below.
+    """
+
+    pieces: Sequence[tuple[float, float]]
+    numbers: list[int]
+    kept: list[bool]
+    cuts: Array
+    order: list[int]
+    sides: int
+    told: list[bool]
+
+
+def _comparison(pieces: Sequence[tuple[float, float]], row: Array) -> _Comparison:
+    """What all chains are compared with, of which this is one."""
+    regions = _regions(pieces, row)
+    kept = [place is not None and pieces[place][0] < pieces[place][1] for place in regions]
+    # Where the second of two regions is no piece, it begins just after the first ends.
     cuts = [
-        edges[second][0] if second is not None else _after(edges[first or 0][1], row)
+        pieces[second][0] if second is not None else _after(pieces[first or 0][1], row)
         for first, second in itertools.pairwise(regions)
     ]
-    told = [regions[place + 1] is not None or not kept[place] for place in range(len(cuts))]
-    upto, held = _compared(row, cuts, told, kept)
+    order = sorted(range(len(cuts)), key=lambda place: kept[place] == kept[place + 1])
+    return _Comparison(
+        pieces,
+        [number for number, place in enumerate(regions) if place is not None],
+        kept,
+        np.array(cuts, dtype=row.dtype)[order, None],
+        order,
+        sum(kept[place] != kept[place + 1] for place in order),
+        [regions[place + 1] is not None or not kept[place] for place in order],
+    )
+
+
+def _read_chain(row: Array, comparison: _Comparison) -> tuple[list[int], list[Array]]:
+    """How many values are below each piece, and those in each."""
+    upto, held = _compared(row, comparison)
     below, parts, start = [], [], 0
-    filled = (number for number, place in enumerate(regions) if place is not None)
-    for (low, high), number in zip(edges, filled, strict=True):
+    for (low, high), number in zip(comparison.pieces, comparison.numbers, strict=True):
         below.append(upto[number])
-        if kept[number]:
+        if comparison.kept[number]:
             stop = int(held.searchsorted(high, "right"))
             parts.append(held[start:stop])
             start = stop
@@ -223,23 +269,21 @@ def _read_chain(row: Array, edges: Sequence[tuple[float, float]]) -> tuple[list[
     return below, parts
 
 
-def _compared(row: Array, cuts: Sequence[float], told: Sequence[bool], kept: Sequence[bool]) -> tuple[list[int], Array]:
-    """How many values are below each cut that is told, from 0 to all, and those between cuts that are kept, sorted."""
-    # Of the two sides of what is kept, and of nothing else, just one has a value below it.
-    order = sorted(range(len(cuts)), key=lambda place: kept[place] == kept[place + 1])
-    sides = sum(kept[place] != kept[place + 1] for place in order)
-    limits = np.array(cuts, dtype=row.dtype)[order, None]
+def _compared(row: Array, comparison: _Comparison) -> tuple[list[int], Array]:
+    """How many values are below each cut that is told, from 0 to all, and those that are kept, sorted."""
+    cuts, sides = comparison.cuts, comparison.sides
     upto, values = [0] * len(cuts), [row[:0]]
     below, inside = np.empty((len(cuts), _BLOCK), dtype=bool), np.empty(_BLOCK, dtype=bool)
     for start in range(0, row.size, _BLOCK):
         block = row[start : start + _BLOCK]
         found, mask = below[:, : block.size], inside[: block.size]
         # With all of them in one call, in which threads need not wait for each other.
-        np.less(block, limits, out=found)
-        for number, place in enumerate(order):
-            if told[place]:
+        np.less(block, cuts, out=found)
+        for number, (place, told) in enumerate(zip(comparison.order, comparison.told, strict=True)):
+            if told:
                 upto[place] += int(np.count_nonzero(found[number]))
-        np.bitwise_xor.reduce(found[:sides], axis=0, out=mask, initial=kept[-1])
+        # Of the two sides of what is kept, and of nothing else, just one has a value below it.
+        np.bitwise_xor.reduce(found[:sides], axis=0, out=mask, initial=comparison.kept[-1])
         values.append(block[mask])
     return [0, *upto, row.size], np.sort(np.concatenate(values)).astype(np.float64, copy=False)
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from demandsim._system import Array
 
-__all__ = ["Moments", "merged_moments", "moments_of", "moments_of_copies"]
+__all__ = ["TAME", "Moments", "merged_moments", "moments_of", "moments_of_copies"]
 
 
 _STEP = 65_536
 #: Binary exponents up to which fourth powers of the values, and of their smallest deviations, are doubles.
-_TAME = 200
+TAME = 200
 #: Sums of squares between it and its inverse say that fourth powers are doubles, and lose nothing.
 _SMALLEST = 2.0**-400
 #: Exponents whose powers of two, and their inverses, are doubles.
@@ -108,7 +108,7 @@ def _exponent_of(largest: float) -> int:
         # Zeros have no size: whatever they are merged with sets the scale.
         return _LEAST
     exponent = math.frexp(largest)[1]
-    return 0 if abs(exponent) <= _TAME else min(max(exponent, _LEAST), _LARGEST)
+    return 0 if abs(exponent) <= TAME else min(max(exponent, _LEAST), _LARGEST)
 
 
 def _scaled_to(moments: Moments, exponent: int) -> Moments:
